@@ -1,0 +1,154 @@
+//! Finds the programs that a control plane is made of, or builds them.
+//!
+//! Looked up in `KUBEBUILDER_ASSETS`, on PATH and in a per-user cache, in this order; built into the cache from
+//! the Go modules in `go/` when they are nowhere. Nothing is downloaded but Go modules, by Go, checked by go.sum.
+
+use std::{
+    env,
+    fmt::{self, Display, Formatter},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Result;
+
+mod cache;
+mod go;
+mod module;
+mod progress;
+mod version;
+
+use version::Version;
+
+/// A program this crate runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// The store of the API server.
+    Etcd,
+    /// The API server.
+    KubeApiserver,
+    /// The controllers, of which garbage collection and the end of namespaces matter here.
+    KubeControllerManager,
+    /// The command line of Kubernetes.
+    Kubectl,
+    /// Renders the chart.
+    Helm,
+}
+
+impl Tool {
+    /// All of them, in the order they are built in.
+    pub const ALL: [Self; 5] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Kubectl,
+        Self::Helm,
+    ];
+
+    /// The file name of the program.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::KubeApiserver => "kube-apiserver",
+            Self::KubeControllerManager => "kube-controller-manager",
+            Self::Kubectl => "kubectl",
+            Self::Helm => "helm",
+        }
+    }
+
+    fn version_arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager => &["--version"],
+            Self::Kubectl => &["version", "--client"],
+            Self::Helm => &["version", "--short"],
+        }
+    }
+
+    /// Why a program of this version is not used, if it is not.
+    fn objection(self, version: Version) -> Option<String> {
+        let pinned = module::KUBERNETES.version();
+        let wanted = match self {
+            Self::Etcd if version < Version::new(3, 5) => "3.5 or newer".to_owned(),
+            Self::KubeApiserver if version < pinned => format!("{pinned} or newer"),
+            // The two are released together: a newer one is not made for this API server.
+            Self::KubeControllerManager if version != pinned => format!("{pinned}"),
+            Self::Helm if version < Version::new(3, 0) => "3 or newer".to_owned(),
+            _ => return None,
+        };
+        Some(format!("it is version {version}, needed is {wanted}"))
+    }
+}
+
+impl Display for Tool {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The path of `tool`, which is built first when it is nowhere: that takes minutes, once, and shows its progress.
+pub fn find_or_build(tool: Tool) -> Result<PathBuf> {
+    match find(tool) {
+        Some(path) => Ok(path),
+        None => cache::find_or_build(tool),
+    }
+}
+
+/// The path of `tool` where it is installed, if it is.
+fn find(tool: Tool) -> Option<PathBuf> {
+    let assets = env::var_os("KUBEBUILDER_ASSETS").map(|assets| Path::new(&assets).join(tool.name()));
+    let installed = which::which(tool.name()).ok();
+    assets
+        .filter(|path| path.exists())
+        .into_iter()
+        .chain(installed)
+        .find(|path| match version::of(tool, path) {
+            Ok(version) => match tool.objection(version) {
+                Some(objection) => {
+                    eprintln!("{} is not used: {objection}", path.display());
+                    false
+                }
+                None => true,
+            },
+            Err(error) => {
+                eprintln!("{} is not used: {error:#}", path.display());
+                false
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_releases_than_the_pinned_one_are_refused_with_the_reason() {
+        let objection = Tool::KubeApiserver.objection(Version::new(1, 20)).unwrap();
+        assert_eq!(
+            objection,
+            format!(
+                "it is version 1.20, needed is {} or newer",
+                module::KUBERNETES.version()
+            )
+        );
+        assert!(Tool::Etcd.objection(Version::new(3, 4)).is_some());
+        assert!(Tool::Helm.objection(Version::new(2, 17)).is_some());
+    }
+
+    #[test]
+    fn any_kubectl_and_either_helm_do() {
+        assert_eq!(Tool::Kubectl.objection(Version::new(1, 20)), None);
+        assert_eq!(Tool::Helm.objection(Version::new(3, 16)), None);
+        assert_eq!(Tool::Helm.objection(Version::new(4, 3)), None);
+    }
+
+    #[test]
+    fn a_controller_manager_is_used_only_with_the_api_server_it_was_made_for() {
+        let pinned = module::KUBERNETES.version();
+        assert_eq!(Tool::KubeControllerManager.objection(pinned), None);
+        assert!(
+            Tool::KubeControllerManager
+                .objection(Version::new(pinned.major, pinned.minor + 1))
+                .is_some()
+        );
+    }
+}

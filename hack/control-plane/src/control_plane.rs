@@ -1,0 +1,281 @@
+//! A control plane: started, disturbed, stopped.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use http::Request;
+use kube::{Client, config::Kubeconfig};
+
+use crate::{
+    binaries::find_or_build,
+    component::{Component, Setup},
+    credentials::Credentials,
+    data_dir::DataDir,
+    etcd,
+    install::{Installation, install},
+    kubeconfig::{client, save_kubeconfig, service_account_kubeconfig},
+    ports::Ports,
+    process::{POLL, Process},
+};
+
+/// How long a component may take to get ready: some seconds do on an idle machine, not on one that compiles.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long a component may take to end by itself.
+const END_WITHIN: Duration = Duration::from_secs(3);
+
+/// How often another port is tried where one was taken between its choice and its use.
+const PORT_ATTEMPTS: usize = 5;
+
+/// What is to be decided before a start.
+#[derive(Debug, Default)]
+pub struct Builder {
+    data_dir: Option<DataDir>,
+    apiserver_arguments: Vec<String>,
+}
+
+impl Builder {
+    /// Keeps the state in `data_dir`, and starts with what is there. Without it, all is gone with the control plane.
+    #[must_use]
+    pub fn data_dir(mut self, data_dir: DataDir) -> Self {
+        self.data_dir = Some(data_dir);
+        self
+    }
+
+    /// A further argument for kube-apiserver, such as `--watch-cache=false`; a later flag wins over an earlier.
+    #[must_use]
+    pub fn apiserver_argument(mut self, argument: impl Into<String>) -> Self {
+        self.apiserver_arguments.push(argument.into());
+        self
+    }
+
+    /// Starts etcd, the API server and the controller manager, and returns when all three are ready.
+    ///
+    /// Programs that are neither installed nor cached are built first, which takes minutes and shows its progress.
+    pub async fn start(self) -> Result<ControlPlane> {
+        let (setup, programs) = tokio::task::spawn_blocking(move || self.prepare()).await??;
+        let mut control_plane = ControlPlane {
+            processes: Mutex::default(),
+            kubeconfig: setup.admin_kubeconfig_path(),
+            programs,
+            setup,
+        };
+        for component in Component::ALL {
+            control_plane.start_on_a_free_port(component).await?;
+        }
+        Ok(control_plane)
+    }
+
+    fn prepare(self) -> Result<(Setup, Vec<PathBuf>)> {
+        let data_dir = self.data_dir.map_or_else(DataDir::temporary, Ok)?;
+        let programs = Component::ALL.map(|component| find_or_build(component.tool()));
+        let programs = programs.into_iter().collect::<Result<_>>()?;
+        let credentials = Credentials::load_or_create(&data_dir.path().join("pki"))?;
+        let ports = Ports::load(&data_dir.path().join("ports.json"));
+        Ok((
+            Setup {
+                data_dir,
+                credentials,
+                ports,
+                apiserver_arguments: self.apiserver_arguments,
+            },
+            programs,
+        ))
+    }
+}
+
+/// A running control plane. Dropped, it is killed; [`ControlPlane::stop`] ends it in order.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // Before `setup`, whose data directory may go only when nothing writes to it any more.
+    processes: Mutex<[Option<Process>; 3]>,
+    kubeconfig: PathBuf,
+    programs: Vec<PathBuf>,
+    setup: Setup,
+}
+
+impl ControlPlane {
+    /// Starts one in a temporary directory.
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Starts one with choices.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The administrator's kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The directory that holds its state and its logs.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.setup.data_dir.path()
+    }
+
+    /// A client with the administrator's rights. It belongs to the runtime it is made in.
+    pub async fn client(&self) -> Result<Client> {
+        client(self.setup.admin_kubeconfig()?).await
+    }
+
+    /// A kubeconfig with the rights of one `ServiceAccount`; see [`service_account_kubeconfig`].
+    pub async fn service_account_kubeconfig(
+        &self,
+        namespace: &str,
+        name: &str,
+        lifetime: Duration,
+    ) -> Result<Kubeconfig> {
+        service_account_kubeconfig(&self.kubeconfig, namespace, name, lifetime).await
+    }
+
+    /// Installs bookshelf's CRDs, `ServiceAccounts` and rights; see [`install`].
+    pub async fn install(&self, installation: Installation<'_>) -> Result<()> {
+        install(&self.kubeconfig, installation).await?;
+        // The garbage collector looks for new kinds every 30 seconds, and at its start.
+        self.restart(Component::ControllerManager).await
+    }
+
+    /// Stops `component` where it stands (SIGSTOP): its clients hang.
+    pub fn pause(&self, component: Component) -> Result<()> {
+        self.with_running(component, |process| process.pause())
+    }
+
+    /// Lets a paused `component` go on.
+    pub fn resume(&self, component: Component) -> Result<()> {
+        self.with_running(component, |process| process.resume())
+    }
+
+    /// Ends `component` with SIGKILL, until [`ControlPlane::restart`].
+    pub fn kill(&self, component: Component) -> Result<()> {
+        self.take(component).map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Ends `component` in order if it runs, starts it on the same port, and returns when it is ready.
+    pub async fn restart(&self, component: Component) -> Result<()> {
+        if let Some(mut process) = self.take(component) {
+            process.terminate(END_WITHIN).await?;
+        }
+        self.spawn(component)?;
+        self.ready(component).await
+    }
+
+    /// Has etcd forget every revision before the current one, which is returned.
+    ///
+    /// The API server still serves older versions from its watch cache. A watch that is to see 410 Gone needs one
+    /// that has none of its own: restart the API server, or start it with `--watch-cache=false`.
+    pub async fn compact(&self) -> Result<i64> {
+        etcd::compact(&client(self.setup.kubeconfig_for(Component::Etcd)?).await?).await
+    }
+
+    /// Returns when a component has ended that was not told to, with what it said last.
+    pub async fn failure(&self) -> anyhow::Error {
+        loop {
+            for component in Component::ALL {
+                if let Err(error) = self.still_runs(component) {
+                    return error;
+                }
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Ends it in order: first those that write, then etcd.
+    pub async fn stop(self) -> Result<()> {
+        for component in Component::ALL.into_iter().rev() {
+            if let Some(mut process) = self.take(component) {
+                process.terminate(END_WITHIN).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_on_a_free_port(&mut self, component: Component) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            self.setup.ports.make_free(component)?;
+            self.setup
+                .ports
+                .save(&self.setup.data_dir.path().join("ports.json"))?;
+            save_kubeconfig(&self.setup.admin_kubeconfig()?, &self.kubeconfig)?;
+            self.spawn(component)?;
+            let Err(error) = self.ready(component).await else {
+                return Ok(());
+            };
+            let port_taken = self
+                .take(component)
+                .is_some_and(|process| process.output().to_lowercase().contains("address already in use"));
+            if !port_taken || attempt == PORT_ATTEMPTS {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    fn spawn(&self, component: Component) -> Result<()> {
+        let mut command = self.setup.command(component, &self.programs[component as usize]);
+        let process = Process::spawn(component.tool().name(), &mut command, self.data_dir())?;
+        self.lock()[component as usize] = Some(process);
+        Ok(())
+    }
+
+    async fn ready(&self, component: Component) -> Result<()> {
+        let client = client(self.setup.kubeconfig_for(component)?).await?;
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            self.still_runs(component)?;
+            let request = Request::get(component.ready_path()).body(Vec::new())?;
+            let Err(error) = client.request_text(request).await else {
+                return Ok(());
+            };
+            if Instant::now() > deadline {
+                let log = self.with_running(component, |process| Ok(process.log_tail()))?;
+                return Err(error).with_context(|| {
+                    format!(
+                        "{component} was not ready within {} s; {log}",
+                        READY_WITHIN.as_secs()
+                    )
+                });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Fails when `component` has ended by itself.
+    fn still_runs(&self, component: Component) -> Result<()> {
+        let mut processes = self.lock();
+        let Some(process) = &mut processes[component as usize] else {
+            return Ok(());
+        };
+        match process.exited()? {
+            Some(status) => bail!("{component} has ended ({status}); {}", process.log_tail()),
+            None => Ok(()),
+        }
+    }
+
+    fn with_running<T>(
+        &self,
+        component: Component,
+        action: impl FnOnce(&mut Process) -> Result<T>,
+    ) -> Result<T> {
+        let mut processes = self.lock();
+        let process = processes[component as usize].as_mut();
+        action(process.with_context(|| format!("{component} does not run"))?)
+    }
+
+    fn take(&self, component: Component) -> Option<Process> {
+        self.lock()[component as usize].take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Option<Process>; 3]> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

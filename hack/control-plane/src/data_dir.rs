@@ -1,0 +1,262 @@
+//! The directory that holds everything a control plane keeps, and the lock that gives it one owner.
+
+use std::{
+    env,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::end_leftovers;
+
+const LOCK: &str = "lock";
+
+/// A data directory, owned: locked against other owners for as long as this value lives, and clear of processes
+/// that an earlier owner, killed, left behind.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    temporary: bool,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Takes `path`, which is created when it is not there, with rights for its owner only.
+    ///
+    /// Fails when another process has it, naming that process.
+    pub fn open(path: &Path) -> Result<Self> {
+        create_private(path)?;
+        let path = fs::canonicalize(path)?;
+        let lock = match try_lock(&path)? {
+            Lock::Taken(lock) => lock,
+            Lock::HeldBy(pid) => bail!(
+                "{} is in use by a control plane that is already running (process {pid}): end that first, or use \
+                 another data directory",
+                path.display()
+            ),
+        };
+        let directory = Self {
+            path,
+            temporary: false,
+            _lock: lock,
+        };
+        directory.end_leftovers()?;
+        Ok(directory)
+    }
+
+    /// A new directory that is removed when its control plane stops.
+    ///
+    /// Directories of this kind whose owner was killed are removed on the occasion, and their processes ended.
+    pub fn temporary() -> Result<Self> {
+        let root = env::temp_dir().join(format!(
+            "bookshelf-control-planes-{}",
+            rustix::process::getuid().as_raw()
+        ));
+        Self::temporary_in(&root)
+    }
+
+    fn temporary_in(root: &Path) -> Result<Self> {
+        create_private(root)?;
+        let root = fs::canonicalize(root)?;
+        // Held while directories come and go, so that a new one is never taken for a dead one before it is locked.
+        let _gate = open_lock(&root)
+            .and_then(|gate| gate.lock().map(|()| gate))
+            .with_context(|| format!("cannot lock {}", root.display()))?;
+        sweep(&root);
+        let path = tempfile::Builder::new().prefix("run-").tempdir_in(&root)?.keep();
+        let Lock::Taken(lock) = try_lock(&path)? else {
+            bail!(
+                "{} was taken by another process as soon as it was made",
+                path.display()
+            );
+        };
+        Ok(Self {
+            path,
+            temporary: true,
+            _lock: lock,
+        })
+    }
+
+    /// Its absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it goes when the control plane stops.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    /// Removes everything in it: the next start is a first one.
+    pub fn clear(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            }
+            .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn end_leftovers(&self) -> Result<()> {
+        let ended = end_leftovers(&self.path)?;
+        if ended > 0 {
+            eprintln!(
+                "ended {ended} processes that a killed run had left in {}",
+                self.path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What cannot be removed now is swept later.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+enum Lock {
+    Taken(File),
+    HeldBy(String),
+}
+
+fn try_lock(dir: &Path) -> Result<Lock> {
+    let cannot = || format!("cannot lock {}", dir.display());
+    let mut file = open_lock(dir).with_context(cannot)?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0)?;
+            write!(file, "{}", std::process::id())?;
+            Ok(Lock::Taken(file))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            file.read_to_string(&mut owner)?;
+            Ok(Lock::HeldBy(owner))
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
+    }
+}
+
+fn open_lock(dir: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(dir.join(LOCK))
+}
+
+/// Removes the directories below `root` that no living process owns. One that cannot be removed is no reason for
+/// a new one not to start.
+fn sweep(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir()
+            && let Err(error) = sweep_one(&path)
+        {
+            eprintln!("cannot clean up {}: {error:#}", path.display());
+        }
+    }
+}
+
+fn sweep_one(path: &Path) -> Result<()> {
+    if let Lock::Taken(_lock) = try_lock(path)? {
+        end_leftovers(path)?;
+        fs::remove_dir_all(path)?;
+    }
+    Ok(())
+}
+
+/// Creates `path` for this user alone, and refuses one that is somebody else's: it holds keys and tokens.
+fn create_private(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot create the directory {}", path.display()))?;
+    let owner = fs::metadata(path)?.uid();
+    ensure!(
+        owner == rustix::process::getuid().as_raw(),
+        "{} belongs to another user (id {owner}): remove it, or set TMPDIR or the data directory to another place",
+        path.display()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_refused_and_told_who_the_first_is() {
+        let place = tempfile::tempdir().unwrap();
+        let first = DataDir::open(place.path()).unwrap();
+
+        let refusal = DataDir::open(place.path()).unwrap_err().to_string();
+
+        assert!(
+            refusal.contains(&format!("already running (process {})", std::process::id())),
+            "{refusal}"
+        );
+        drop(first);
+        DataDir::open(place.path()).unwrap();
+    }
+
+    #[test]
+    fn clearing_keeps_the_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let owned = DataDir::open(place.path()).unwrap();
+        fs::create_dir(place.path().join("etcd")).unwrap();
+        fs::write(place.path().join("kubeconfig"), "").unwrap();
+
+        owned.clear().unwrap();
+
+        let left: Vec<_> = fs::read_dir(place.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, [LOCK]);
+    }
+
+    #[test]
+    fn temporary_directories_of_dead_owners_are_swept_and_those_of_living_ones_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let dead = root.path().join("run-dead");
+        fs::create_dir(&dead).unwrap();
+        let alive = DataDir::temporary_in(root.path()).unwrap();
+
+        let new = DataDir::temporary_in(root.path()).unwrap();
+
+        assert!(!dead.exists());
+        assert!(alive.path().exists());
+        let path = new.path().to_owned();
+        drop(new);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_the_owner_may_look_inside() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("new");
+        let _owned = DataDir::open(&path).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,55 @@
+//! Bookshelf's part of a cluster, but for the two APIs themselves: CRDs, namespace, `ServiceAccounts` and RBAC.
+
+use std::path::Path;
+
+use anyhow::Result;
+use tokio::process::Command;
+
+use crate::{
+    binaries::{Tool, find_or_build},
+    kubectl::{Kubectl, output_of},
+};
+
+/// The namespace of the two APIs and their `ServiceAccounts`.
+pub const NAMESPACE: &str = "bookshelf";
+
+/// What is installed.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation<'a> {
+    /// The program that prints the CRDs.
+    pub crdgen: &'a Path,
+    /// The chart, of which the `ServiceAccounts` and the RBAC rules are applied.
+    pub chart: &'a Path,
+}
+
+/// Installs into the cluster of `kubeconfig`, and returns when the CRDs are served. What is there is brought up to
+/// date.
+///
+/// In a [`ControlPlane`](crate::ControlPlane), [`ControlPlane::install`](crate::ControlPlane::install) has garbage
+/// collected from the start, too.
+pub async fn install(kubeconfig: &Path, installation: Installation<'_>) -> Result<()> {
+    let kubectl = Kubectl::new(kubeconfig).await?;
+    let crds = output_of(Command::new(installation.crdgen), "crdgen", "").await?;
+    kubectl.apply(&crds).await?;
+    let established = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
+    kubectl.run_with_input(&established, &crds).await?;
+    let namespace =
+        serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    kubectl.apply(&namespace.to_string()).await?;
+    kubectl.apply(&rights(installation.chart).await?).await?;
+    Ok(())
+}
+
+/// The `ServiceAccounts`, roles and bindings that the chart renders.
+async fn rights(chart: &Path) -> Result<String> {
+    let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
+    let mut command = Command::new(helm);
+    command
+        .args(["template", "bookshelf"])
+        .arg(chart)
+        .args(["--namespace", NAMESPACE]);
+    for template in ["templates/serviceaccounts.yaml", "templates/rbac.yaml"] {
+        command.args(["--show-only", template]);
+    }
+    output_of(command, "helm template", "").await
+}

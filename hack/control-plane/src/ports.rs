@@ -1,0 +1,76 @@
+//! The ports of a control plane: free ones, and the same again when it starts again.
+
+use std::{fs, net::TcpListener, path::Path};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::component::Component;
+
+/// One port for each component.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ports {
+    etcd: u16,
+    apiserver: u16,
+    controller_manager: u16,
+}
+
+impl Ports {
+    /// Those that were saved in `file`, so that a kubeconfig goes on to work; none where nothing was saved.
+    pub(crate) fn load(file: &Path) -> Self {
+        fs::read(file)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn save(self, file: &Path) -> Result<()> {
+        fs::write(file, serde_json::to_vec(&self)?).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    pub(crate) fn of(self, component: Component) -> u16 {
+        match component {
+            Component::Etcd => self.etcd,
+            Component::Apiserver => self.apiserver,
+            Component::ControllerManager => self.controller_manager,
+        }
+    }
+
+    /// Makes sure that the port of `component` is free, as far as can be known: another one is chosen if not.
+    pub(crate) fn make_free(&mut self, component: Component) -> Result<()> {
+        let port = match component {
+            Component::Etcd => &mut self.etcd,
+            Component::Apiserver => &mut self.apiserver,
+            Component::ControllerManager => &mut self.controller_manager,
+        };
+        if *port == 0 || TcpListener::bind(("127.0.0.1", *port)).is_err() {
+            let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
+            *port = listener.local_addr()?.port();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_port_is_kept_while_it_is_free_and_replaced_when_it_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("ports.json");
+        let mut ports = Ports::load(&file);
+        ports.make_free(Component::Etcd).unwrap();
+        let first = ports.of(Component::Etcd);
+        ports.save(&file).unwrap();
+
+        let mut again = Ports::load(&file);
+        again.make_free(Component::Etcd).unwrap();
+        assert_eq!(again.of(Component::Etcd), first);
+
+        let _taken = TcpListener::bind(("127.0.0.1", first)).unwrap();
+        again.make_free(Component::Etcd).unwrap();
+        assert_ne!(again.of(Component::Etcd), first);
+    }
+}

@@ -1,0 +1,173 @@
+//! Child processes that cannot get lost: logged, in a process group of their own, and marked so that the next
+//! owner of the same data directory finds those whose owner was killed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Seek, SeekFrom},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
+
+mod leftovers;
+
+pub(crate) use leftovers::end_leftovers;
+
+/// Names the data directory in the environment of every child. It is how leftovers are recognised: unlike a
+/// recorded process id, it cannot come to mean another process, and there is no moment before it is written.
+const MARK: &str = "BOOKSHELF_CONTROL_PLANE_DIR";
+
+/// How often a condition that cannot be waited for otherwise is looked at.
+pub(crate) const POLL: Duration = Duration::from_millis(25);
+
+/// How many lines of a log an error quotes.
+const TAIL_LINES: usize = 20;
+
+/// A running child. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    log_start: u64,
+}
+
+impl Process {
+    /// Starts `command` as a child that belongs to the data directory `dir`, its output in `logs/NAME.log` there.
+    ///
+    /// The child gets a process group of its own, so that a terminal's Ctrl-C reaches only the owner, who ends the
+    /// children in order.
+    pub fn spawn(name: &str, command: &mut Command, dir: &Path) -> Result<Self> {
+        let log = log_path(dir, name);
+        let file = open_log(&log).with_context(|| format!("cannot write the log {}", log.display()))?;
+        let log_start = file.metadata()?.len();
+        let child = command
+            .env(MARK, dir)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {name} ({})", command.get_program().display()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log,
+            log_start,
+        })
+    }
+
+    /// What it was started as.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status, once it has ended.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.child
+            .try_wait()
+            .with_context(|| format!("cannot ask whether {} still runs", self.name))
+    }
+
+    /// Stops it where it stands (SIGSTOP), until [`Process::resume`].
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a paused process go on (SIGCONT).
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Ends it with SIGKILL, and returns when it is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(drop)
+            .with_context(|| format!("cannot kill {} (process {})", self.name, self.id()))
+    }
+
+    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns whether it ended by itself.
+    pub async fn terminate(&mut self, patience: Duration) -> Result<bool> {
+        if self.exited()?.is_some() {
+            return Ok(true);
+        }
+        self.signal(Signal::TERM)?;
+        // A paused process gets to see its SIGTERM only when it goes on.
+        self.resume()?;
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if self.exited()?.is_some() {
+                return Ok(true);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.kill().map(|()| false)
+    }
+
+    /// The last lines it has written since it was started, and where the rest is: for errors.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let tail = tail(&self.log, self.log_start).unwrap_or_else(|error| format!("(unreadable: {error})"));
+        format!("the end of {}:\n{tail}", self.log.display())
+    }
+
+    /// Everything it has written since it was started.
+    pub(crate) fn output(&self) -> String {
+        read_from(&self.log, self.log_start).unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        // The child is not reaped while `self` has it, so its id cannot belong to another process.
+        i32::try_from(self.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("not a process id")
+            .and_then(|pid| Ok(rustix::process::kill_process(pid, signal)?))
+            .with_context(|| format!("cannot signal {} (process {})", self.name, self.id()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error here means that it had ended before.
+        let _ = self.kill();
+    }
+}
+
+/// Where the child called `name` of the data directory `dir` writes its log.
+#[must_use]
+pub fn log_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join("logs").join(format!("{name}.log"))
+}
+
+fn open_log(path: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn read_from(path: &Path, start: u64) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn tail(path: &Path, start: u64) -> std::io::Result<String> {
+    let text = read_from(path, start)?;
+    let lines: Vec<&str> = text.lines().collect();
+    Ok(lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n"))
+}

@@ -1,0 +1,107 @@
+//! Children whose owner was killed before it could end them.
+
+use std::{
+    ffi::OsString,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
+
+use super::{MARK, POLL};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ends every process that is marked as a child of the data directory `dir`, and returns how many there were.
+///
+/// Only for the holder of that directory's lock: a living owner's children look the same.
+pub(crate) fn end_leftovers(dir: &Path) -> Result<usize> {
+    let mark = mark_of(dir);
+    let found = signal_marked(&mark, &[Signal::Term, Signal::Continue]).len();
+    if found == 0 || gone_within(&mark, PATIENCE) {
+        return Ok(found);
+    }
+    signal_marked(&mark, &[Signal::Kill]);
+    if gone_within(&mark, PATIENCE) {
+        return Ok(found);
+    }
+    bail!(
+        "processes {:?} of an earlier run in {} cannot be ended; end them by hand",
+        signal_marked(&mark, &[]),
+        dir.display()
+    )
+}
+
+fn mark_of(dir: &Path) -> OsString {
+    let mut mark = OsString::from(format!("{MARK}="));
+    mark.push(dir);
+    mark
+}
+
+fn gone_within(mark: &OsString, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if signal_marked(mark, &[]).is_empty() {
+            return true;
+        }
+        thread::sleep(POLL);
+    }
+    false
+}
+
+/// Sends `signals` to every process marked so, and returns their ids.
+fn signal_marked(mark: &OsString, signals: &[Signal]) -> Vec<Pid> {
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::All,
+        true,
+        ProcessRefreshKind::nothing()
+            .with_environ(UpdateKind::Always)
+            .without_tasks(),
+    );
+    system
+        .processes()
+        .values()
+        .filter(|process| process.environ().contains(mark))
+        .map(|process| {
+            for signal in signals {
+                process.kill_with(*signal);
+            }
+            process.pid()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::process::Process;
+
+    #[test]
+    fn ends_the_children_of_this_directory_and_of_no_other() {
+        let ours = tempfile::tempdir().unwrap();
+        let theirs = tempfile::tempdir().unwrap();
+        let sleeper = || {
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            command
+        };
+        let mut leftover = Process::spawn("sleeper", &mut sleeper(), ours.path()).unwrap();
+        let mut bystander = Process::spawn("sleeper", &mut sleeper(), theirs.path()).unwrap();
+        leftover.pause().unwrap();
+
+        assert_eq!(end_leftovers(ours.path()).unwrap(), 1);
+
+        assert!(leftover.exited().unwrap().is_some());
+        assert!(bystander.exited().unwrap().is_none());
+    }
+
+    #[test]
+    fn finds_nothing_where_nothing_was_left() {
+        assert_eq!(end_leftovers(tempfile::tempdir().unwrap().path()).unwrap(), 0);
+    }
+}
