@@ -146,12 +146,12 @@ impl ControlPlane {
 
     /// Stops `component` where it stands (SIGSTOP): its clients hang.
     pub fn pause(&self, component: Component) -> Result<()> {
-        self.with_running(component, |process| process.pause())
+        self.with_running(component, Process::pause)
     }
 
     /// Lets a paused `component` go on.
     pub fn resume(&self, component: Component) -> Result<()> {
-        self.with_running(component, |process| process.resume())
+        self.with_running(component, Process::resume)
     }
 
     /// Ends `component` with SIGKILL, until [`ControlPlane::restart`].

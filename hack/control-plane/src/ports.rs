@@ -26,7 +26,8 @@ impl Ports {
     }
 
     pub(crate) fn save(self, file: &Path) -> Result<()> {
-        fs::write(file, serde_json::to_vec(&self)?).with_context(|| format!("cannot write {}", file.display()))
+        fs::write(file, serde_json::to_vec(&self)?)
+            .with_context(|| format!("cannot write {}", file.display()))
     }
 
     pub(crate) fn of(self, component: Component) -> u16 {

@@ -1,5 +1,5 @@
-//! Child processes that cannot get lost: logged, in a process group of their own, and marked so that the next
-//! owner of the same data directory finds those whose owner was killed.
+//! Child processes that cannot get lost: logged, in a process group of their own, guarded so that they end with
+//! their owner even when that is killed, and marked so that the next owner finds those that even so are left.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -32,6 +32,7 @@ const TAIL_LINES: usize = 20;
 pub struct Process {
     name: String,
     child: Child,
+    guard: Option<Child>,
     log: PathBuf,
     log_start: u64,
 }
@@ -45,7 +46,7 @@ impl Process {
         let log = log_path(dir, name);
         let file = open_log(&log).with_context(|| format!("cannot write the log {}", log.display()))?;
         let log_start = file.metadata()?.len();
-        let child = command
+        let mut child = command
             .env(MARK, dir)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
@@ -53,12 +54,19 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name} ({})", command.get_program().display()))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log,
-            log_start,
-        })
+        match guard(child.id()) {
+            Ok(guard) => Ok(Self {
+                name: name.to_owned(),
+                child,
+                guard: Some(guard),
+                log,
+                log_start,
+            }),
+            Err(error) => {
+                let _ = child.kill().and_then(|()| child.wait());
+                Err(error).with_context(|| format!("cannot start the guard of {name}"))
+            }
+        }
     }
 
     /// What it was started as.
@@ -75,18 +83,23 @@ impl Process {
 
     /// The exit status, once it has ended.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
-        self.child
+        let status = self
+            .child
             .try_wait()
-            .with_context(|| format!("cannot ask whether {} still runs", self.name))
+            .with_context(|| format!("cannot ask whether {} still runs", self.name))?;
+        if status.is_some() {
+            self.dismiss_guard();
+        }
+        Ok(status)
     }
 
     /// Stops it where it stands (SIGSTOP), until [`Process::resume`].
-    pub fn pause(&self) -> Result<()> {
+    pub fn pause(&mut self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
     /// Lets a paused process go on (SIGCONT).
-    pub fn resume(&self) -> Result<()> {
+    pub fn resume(&mut self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
@@ -95,8 +108,9 @@ impl Process {
         self.child
             .kill()
             .and_then(|()| self.child.wait())
-            .map(drop)
-            .with_context(|| format!("cannot kill {} (process {})", self.name, self.id()))
+            .with_context(|| format!("cannot kill {} (process {})", self.name, self.id()))?;
+        self.dismiss_guard();
+        Ok(())
     }
 
     /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns whether it ended by itself.
@@ -129,12 +143,22 @@ impl Process {
         read_from(&self.log, self.log_start).unwrap_or_default()
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        // The child is not reaped while `self` has it, so its id cannot belong to another process.
+    /// To be called once the child is gone: from then on its id may come to be another process's.
+    fn dismiss_guard(&mut self) {
+        if let Some(mut guard) = self.guard.take() {
+            // Killed before its input closes, it has no occasion to strike.
+            let _ = guard.kill().and_then(|()| guard.wait());
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        // Once the child has ended, its id may come to be another process's.
+        let running = self.exited()?.is_none();
         i32::try_from(self.id())
             .ok()
             .and_then(Pid::from_raw)
-            .context("not a process id")
+            .filter(|_| running)
+            .context("it has ended")
             .and_then(|pid| Ok(rustix::process::kill_process(pid, signal)?))
             .with_context(|| format!("cannot signal {} (process {})", self.name, self.id()))
     }
@@ -145,6 +169,18 @@ impl Drop for Process {
         // An error here means that it had ended before.
         let _ = self.kill();
     }
+}
+
+/// Starts a shell that kills the process `pid` when its standard input closes: when the owner is gone, however it
+/// went.
+fn guard(pid: u32) -> std::io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", "cat >/dev/null; kill -KILL \"$0\"", &pid.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
 }
 
 /// Where the child called `name` of the data directory `dir` writes its log.

@@ -88,10 +88,9 @@ fn check_go(tool: Tool, needed: Version) -> Result<()> {
 /// Measured on 2 cores, with an empty cache and the modules yet to be downloaded.
 fn expectation(tool: Tool) -> &'static str {
     match tool {
-        Tool::Etcd => "about a minute, once",
         Tool::KubeApiserver => "about 5 minutes on 2 cores, once",
         Tool::KubeControllerManager => "about 2 minutes, once",
-        Tool::Kubectl => "about a minute, once",
+        Tool::Etcd | Tool::Kubectl => "about a minute, once",
         Tool::Helm => "about 3 minutes, once",
     }
 }
