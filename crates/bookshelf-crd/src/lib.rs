@@ -1,0 +1,39 @@
+//! The custom resources of bookshelf: [`Book`] and [`BookLoan`], the labels they carry and the rules their
+//! values obey.
+//!
+//! This is the one place where the group, the label keys, the managed-by rule and the rules for names live.
+//! The crate has no client, no runtime and no flags, so that [`crdgen`](../crdgen/index.html) stays a small
+//! binary and others can depend on the types alone.
+//!
+//! ```
+//! use bookshelf_crd::{Book, BookSpec, labels};
+//!
+//! let mut book = Book::new("biological-science", BookSpec {
+//!     author: "Taylor D.J.".into(),
+//!     title: "Biological Science".into(),
+//!     description: None,
+//! });
+//! book.metadata.labels.get_or_insert_default().insert(labels::CATEGORY.into(), "biology".into());
+//! assert_eq!(labels::value(&book, labels::CATEGORY), Some("biology"));
+//! assert!(labels::is_manageable(labels::value(&book, labels::MANAGED_BY)));
+//! ```
+
+pub mod book;
+pub mod book_loan;
+pub mod labels;
+pub mod rules;
+
+pub use book::{Book, BookSpec};
+pub use book_loan::{BookLoan, BookLoanSpec};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+/// The API group of both resources.
+pub const GROUP: &str = "bookshelf.lostinsoba.com";
+
+/// Both definitions, as they are applied to a cluster.
+#[must_use]
+pub fn custom_resource_definitions() -> [CustomResourceDefinition; 2] {
+    [Book::crd(), BookLoan::crd()]
+}

@@ -1,0 +1,41 @@
+//! A loan of a book: who has it.
+
+// KubeSchema makes a public struct inside a private function.
+#![allow(unreachable_pub)]
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+/// The most characters a tenant's name has.
+pub const BORROWED_BY_MAX: u32 = 253;
+
+/// Who has borrowed the book of the loan's own name. There is one loan per book at most, as names are unique:
+/// creating it is the lock.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "bookshelf.lostinsoba.com",
+    version = "v1alpha1",
+    kind = "BookLoan",
+    plural = "bookloans",
+    singular = "bookloan",
+    shortname = "bl",
+    category = "bookshelf",
+    namespaced,
+    derive = "PartialEq",
+    doc = "The loan of the book of the same name in the same namespace. It exists for as long as the book is borrowed; its ownerReference names the book, so that it goes when the book goes.",
+    annotation("helm.sh/resource-policy", "keep"),
+    selectable = ".spec.borrowedBy",
+    printcolumn(name = "Borrowed By", type_ = "string", json_path = ".spec.borrowedBy"),
+    printcolumn(
+        name = "Borrowed At",
+        type_ = "string",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BookLoanSpec {
+    /// The tenant who has the book. Required, and never changes: a loan is made and deleted, not passed on.
+    #[schemars(length(min = 1, max = BORROWED_BY_MAX))]
+    #[x_kube(validation = ("self == oldSelf", "is immutable: return the book and borrow it again"))]
+    pub borrowed_by: String,
+}

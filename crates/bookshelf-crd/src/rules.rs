@@ -1,0 +1,184 @@
+//! The rules that names and text obey, checked before anything is sent.
+//!
+//! Each is a rule of Kubernetes' [object names](https://kubernetes.io/docs/concepts/overview/working-with-objects/names/)
+//! and [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/), or one of the
+//! CRDs' own: what passes here passes there, and the other way round.
+
+use std::fmt;
+
+/// A rule that a value broke. Its text completes the sentence «the field …».
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// RFC 1123, up to 253 characters: object names.
+    Dns1123Subdomain,
+    /// RFC 1123, up to 63 characters: namespaces.
+    Dns1123Label,
+    /// Up to 63 characters: label values.
+    LabelValue,
+    /// 1–253 printable ASCII characters without blanks.
+    Tenant,
+    /// At least one character that is not Unicode white space.
+    NotBlank,
+    /// At most so many characters.
+    MaxLength(u32),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns1123Subdomain => f.write_str(
+                "must be a DNS-1123 subdomain: at most 253 lower case letters, digits, '-' or '.', \
+                 each part between dots starting and ending with a letter or digit",
+            ),
+            Self::Dns1123Label => f.write_str(
+                "must be a DNS-1123 label: at most 63 lower case letters, digits or '-', \
+                 starting and ending with a letter or digit",
+            ),
+            Self::LabelValue => f.write_str(
+                "must be a label value: at most 63 letters, digits, '-', '_' or '.', \
+                 starting and ending with a letter or digit",
+            ),
+            Self::Tenant => f.write_str("must be 1 to 253 printable ASCII characters without blanks"),
+            Self::NotBlank => f.write_str("must not be blank"),
+            Self::MaxLength(max) => write!(f, "must have at most {max} characters"),
+        }
+    }
+}
+
+/// An object's name: a DNS-1123 subdomain.
+pub fn name(value: &str) -> Result<(), Rule> {
+    let fits = value.len() <= 253 && value.split('.').all(is_dns1123_part);
+    fits.then_some(()).ok_or(Rule::Dns1123Subdomain)
+}
+
+/// A namespace's name: a DNS-1123 label.
+pub fn namespace(value: &str) -> Result<(), Rule> {
+    let fits = value.len() <= 63 && is_dns1123_part(value);
+    fits.then_some(()).ok_or(Rule::Dns1123Label)
+}
+
+/// A label's value; the empty one is a value too.
+pub fn label_value(value: &str) -> Result<(), Rule> {
+    let bytes = value.as_bytes();
+    let fits = bytes.len() <= 63
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        && [bytes.first(), bytes.last()]
+            .into_iter()
+            .flatten()
+            .all(u8::is_ascii_alphanumeric);
+    fits.then_some(()).ok_or(Rule::LabelValue)
+}
+
+/// A tenant's name.
+pub fn tenant(value: &str) -> Result<(), Rule> {
+    let fits = (1..=253).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(()).ok_or(Rule::Tenant)
+}
+
+/// Text that is not blank and has at most `max` characters (Unicode scalar values, as the API server counts).
+pub fn text(value: &str, max: u32) -> Result<(), Rule> {
+    if value.trim().is_empty() {
+        Err(Rule::NotBlank)
+    } else {
+        length(value, max)
+    }
+}
+
+/// Text of at most `max` characters (Unicode scalar values, as the API server counts).
+pub fn length(value: &str, max: u32) -> Result<(), Rule> {
+    if value.chars().count() > max as usize {
+        Err(Rule::MaxLength(max))
+    } else {
+        Ok(())
+    }
+}
+
+/// One part of a DNS name. Its own length has no limit below that of the whole, as in Kubernetes.
+fn is_dns1123_part(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
+        && bytes.first().is_some_and(is_edge)
+        && bytes.last().is_some_and(is_edge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_dns_1123_subdomain() {
+        for good in [
+            "a",
+            "0",
+            "a-b",
+            "a.b",
+            "modenov-analytic-geometry",
+            &"a".repeat(253),
+        ] {
+            assert_eq!(name(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "A",
+            "-a",
+            "a-",
+            ".a",
+            "a.",
+            "a..b",
+            "a.-b",
+            "a_b",
+            "a b",
+            "ä",
+            &"a".repeat(254),
+        ] {
+            assert_eq!(name(bad), Err(Rule::Dns1123Subdomain), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_a_dns_1123_label() {
+        for good in ["a", "0", "science-library", &"a".repeat(63)] {
+            assert_eq!(namespace(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a.b", "A", "-a", "a-", &"a".repeat(64)] {
+            assert_eq!(namespace(bad), Err(Rule::Dns1123Label), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_category_is_a_label_value() {
+        for good in ["", "a", "Math", "a_b.c-d", "9", &"a".repeat(63)] {
+            assert_eq!(label_value(good), Ok(()), "{good}");
+        }
+        for bad in ["-", "a-", "_a", "a b", "ä", "a/b", &"a".repeat(64)] {
+            assert_eq!(label_value(bad), Err(Rule::LabelValue), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_printable_ascii_without_blanks() {
+        for good in [
+            "bob",
+            "system:serviceaccount:a:b",
+            "~!@#$%^&*()",
+            &"a".repeat(253),
+        ] {
+            assert_eq!(tenant(good), Ok(()), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\t", "\u{7f}", "bób", &"a".repeat(254)] {
+            assert_eq!(tenant(bad), Err(Rule::Tenant), "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_counts_characters_and_refuses_unicode_blanks() {
+        assert_eq!(text("ä", 1), Ok(()));
+        assert_eq!(text("äö", 1), Err(Rule::MaxLength(1)));
+        for blank in ["", " ", "\u{a0}", "\u{2003}\n", "\u{3000}"] {
+            assert_eq!(text(blank, 9), Err(Rule::NotBlank), "{blank:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Callbacks on a cache's changes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, interval_at};
+
+use super::subscription::Event;
+use super::{NotYet, Reader};
+
+/// A handler at work. Dropping it removes the handler.
+#[must_use = "dropping the registration removes the handler"]
+pub struct HandlerRegistration {
+    task: AbortHandle,
+    synced: watch::Receiver<bool>,
+}
+
+impl HandlerRegistration {
+    /// Waits until the handler has been told every object of the first list.
+    pub async fn wait_synced(&mut self, deadline: Duration) -> Result<(), NotYet> {
+        let synced = self.synced.wait_for(|synced| *synced);
+        tokio::time::timeout(deadline, synced)
+            .await
+            .map_err(|_| NotYet)?
+            .map(|_| ())
+            .map_err(|_| NotYet)
+    }
+}
+
+impl Drop for HandlerRegistration {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<V: Send + Sync + 'static> Reader<V> {
+    /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
+    /// cache nor other handlers. A panic in it is logged, and the next change goes on.
+    ///
+    /// With `resync`, every object is repeated so often as an [`Event::Updated`] whose old and new are the
+    /// same, as client-go's resync does: from memory, without asking the API server.
+    ///
+    /// Has to be called within a tokio runtime.
+    pub fn handle(
+        &self,
+        handler: impl Fn(Event<V>) + Send + Sync + 'static,
+        resync: Option<Duration>,
+    ) -> HandlerRegistration {
+        let (synced_sender, synced) = watch::channel(false);
+        let reader = self.clone();
+        let task = tokio::spawn(async move {
+            let mut subscription = reader.subscribe();
+            let mut resync = resync.map(|period| interval_at(Instant::now() + period, period));
+            loop {
+                let tick = async {
+                    match &mut resync {
+                        Some(interval) => {
+                            interval.tick().await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    looked = subscription.look() => {
+                        if looked.is_err() {
+                            return;
+                        }
+                        while let Some(event) = subscription.try_next() {
+                            call(&handler, event);
+                        }
+                        synced_sender.send_replace(subscription.seen().is_some());
+                    }
+                    () = tick => {
+                        for entry in subscription.seen().iter().flat_map(|seen| seen.iter()) {
+                            call(&handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
+                        }
+                    }
+                }
+            }
+        });
+        HandlerRegistration {
+            task: task.abort_handle(),
+            synced,
+        }
+    }
+}
+
+fn call<V>(handler: &impl Fn(Event<V>), event: Event<V>) {
+    if catch_unwind(AssertUnwindSafe(|| handler(event))).is_err() {
+        tracing::error!("a cache's handler panicked; the panic is in the standard error output");
+    }
+}

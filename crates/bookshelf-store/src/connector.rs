@@ -1,0 +1,162 @@
+//! A typed connector to the API server: get, list, create, update, patch and delete for any resource,
+//! namespaced or cluster-scoped.
+//!
+//! It is one step above [`kube::Client`], and differs from [`kube::Api`] in what a service that answers
+//! requests needs:
+//!
+//! - every call has a deadline, waiting for the rate limiter included;
+//! - kube's own retry is off: it repeats a POST whose answer was lost, and up to 15 times. Here a request is
+//!   repeated only when nothing was written ([`Reason::Unavailable`]), a few times, with jitter, within the
+//!   deadline;
+//! - a write whose answer was lost is [`Reason::OutcomeUnknown`], never a failure;
+//! - requests are limited on the client's side, as client-go does: [`Options::qps`] and [`Options::burst`].
+//!
+//! ```no_run
+//! use bookshelf_store::connector::{Connector, Options};
+//! use bookshelf_store::object::ObjectKey;
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let connector = Connector::infer(Options::default()).await?;
+//! let config_maps = connector.resource::<ConfigMap>();
+//! let root_ca = config_maps.get(&ObjectKey::new("default", "kube-root-ca.crt")).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod resource;
+mod transport;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+pub use error::{Error, Reason};
+pub use resource::{Deleted, ResourceClient};
+pub(crate) use transport::jittered;
+
+/// How a [`Connector`] reaches the API server, and how it behaves towards it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The kubeconfig file. `None`: `KUBECONFIG`, `~/.kube/config`, then the Pod's own ServiceAccount.
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context. `None`: its current one.
+    pub context: Option<String>,
+    /// The longest a call takes, from asking for it to its answer: waiting for the rate limiter, connecting
+    /// and retries included.
+    pub deadline: Duration,
+    /// Requests per second in the long run; 0 or less: no limit.
+    pub qps: f64,
+    /// How many requests may follow each other at once.
+    pub burst: u32,
+    /// Who we are: the `User-Agent`, and the manager of the fields we write.
+    pub client_name: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            deadline: Duration::from_secs(5),
+            qps: 50.0,
+            burst: 100,
+            client_name: "bookshelf".to_owned(),
+        }
+    }
+}
+
+/// A connection to an API server cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The kubeconfig that was named cannot be read or used.
+    #[error("cannot use the kubeconfig {path}")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: kube::config::KubeconfigError,
+    },
+    /// Neither a kubeconfig nor a ServiceAccount is there.
+    #[error(
+        "no kubeconfig and no ServiceAccount found: set KUBECONFIG or --kubeconfig, or run in a Pod with a ServiceAccount"
+    )]
+    Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The configuration does not make a client: a bad certificate, for instance.
+    #[error("cannot make a client of the Kubernetes configuration")]
+    Client(#[source] Box<kube::Error>),
+    /// The name in [`Options::client_name`] is not one.
+    #[error("the client's name {0:?} is not a valid HTTP header value")]
+    ClientName(String),
+}
+
+/// A connection to one API server. Clones share it, its limits included.
+#[derive(Clone)]
+pub struct Connector {
+    transport: Arc<transport::Transport>,
+}
+
+impl Connector {
+    /// Connects as the environment says: a kubeconfig, or in a Pod its ServiceAccount. Sends nothing yet.
+    pub async fn infer(options: Options) -> Result<Self, ConnectError> {
+        let selection = KubeConfigOptions {
+            context: options.context.clone(),
+            ..Default::default()
+        };
+        let config = if let Some(path) = &options.kubeconfig {
+            let in_file = |source| ConnectError::Kubeconfig {
+                path: path.clone(),
+                source,
+            };
+            let kubeconfig = Kubeconfig::read_from(path).map_err(in_file)?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &selection)
+                .await
+                .map_err(in_file)?
+        } else if options.context.is_some() {
+            let in_default = |source| ConnectError::Kubeconfig {
+                path: "(default)".into(),
+                source,
+            };
+            kube::Config::from_kubeconfig(&selection)
+                .await
+                .map_err(in_default)?
+        } else {
+            kube::Config::infer()
+                .await
+                .map_err(|error| ConnectError::Infer(Box::new(error)))?
+        };
+        Self::new(config, &options)
+    }
+
+    /// Connects with a given configuration; its timeouts and its retry setting are replaced by ours. Sends
+    /// nothing yet.
+    pub fn new(mut config: kube::Config, options: &Options) -> Result<Self, ConnectError> {
+        let user_agent = HeaderValue::from_str(&options.client_name)
+            .map_err(|_| ConnectError::ClientName(options.client_name.clone()))?;
+        config.headers.push((USER_AGENT, user_agent));
+        config.default_retry = false;
+        // Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.
+        config.connect_timeout = Some(options.deadline / 2);
+        let client = kube::Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+        Ok(Self {
+            transport: Arc::new(transport::Transport::new(client, options)),
+        })
+    }
+
+    /// The calls for a resource whose type says which it is.
+    #[must_use]
+    pub fn resource<K: kube::Resource<DynamicType: Default>>(&self) -> ResourceClient<K> {
+        self.resource_with(K::DynamicType::default())
+    }
+
+    /// The calls for a resource that is known at run time only.
+    #[must_use]
+    pub fn resource_with<K: kube::Resource>(&self, dynamic_type: K::DynamicType) -> ResourceClient<K> {
+        ResourceClient::new(Arc::clone(&self.transport), dynamic_type)
+    }
+}

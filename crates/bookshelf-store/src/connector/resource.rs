@@ -1,0 +1,278 @@
+//! The calls for one resource.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use kube::api::{
+    DeleteParams, GetParams, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions,
+    WatchParams,
+};
+use kube::client::Body;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::transport::Transport;
+use super::{Error, Reason};
+use crate::object::ObjectKey;
+
+/// Get, list, create, update, patch and delete of one resource. Made by
+/// [`Connector::resource`](super::Connector::resource).
+///
+/// Every call sends one request, repeated only when the API server did not take it on, and ends before the
+/// connector's deadline.
+pub struct ResourceClient<K: kube::Resource> {
+    transport: Arc<Transport>,
+    dynamic_type: K::DynamicType,
+}
+
+impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.transport), self.dynamic_type.clone())
+    }
+}
+
+/// What a delete left.
+#[derive(Debug)]
+pub enum Deleted<K> {
+    /// Nothing: the object is gone.
+    Gone,
+    /// The object, marked with a deletionTimestamp: it goes when its finalizers have run.
+    Terminating(Box<K>),
+}
+
+impl<K: kube::Resource> ResourceClient<K> {
+    pub(super) fn new(transport: Arc<Transport>, dynamic_type: K::DynamicType) -> Self {
+        Self {
+            transport,
+            dynamic_type,
+        }
+    }
+
+    /// The resource's plural and group, as in `books.bookshelf.lostinsoba.com`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let (plural, group) = (K::plural(&self.dynamic_type), K::group(&self.dynamic_type));
+        if group.is_empty() {
+            plural.into_owned()
+        } else {
+            format!("{plural}.{group}")
+        }
+    }
+
+    /// One page of a list, unparsed, under a deadline of its own: a page takes longer than an object.
+    pub(crate) async fn list_page(
+        &self,
+        namespace: Option<&str>,
+        parameters: &ListParams,
+        deadline: Duration,
+    ) -> Result<Bytes, Error> {
+        let call = self.call("list", namespace.unwrap_or_default(), "");
+        let request = self.request(namespace).list(parameters);
+        let request = request.map_err(|error| call.malformed(&error))?;
+        self.transport
+            .call(request, deadline)
+            .await
+            .map_err(|reason| call.failed(reason))
+    }
+
+    /// A watch's answer, unparsed: its head is there before the deadline.
+    pub(crate) async fn watch(
+        &self,
+        namespace: Option<&str>,
+        parameters: &WatchParams,
+        version: &str,
+    ) -> Result<Response<Body>, Error> {
+        let call = self.call("watch", namespace.unwrap_or_default(), "");
+        let request = self.request(namespace).watch(parameters, version);
+        let request = request.map_err(|error| call.malformed(&error))?;
+        self.transport
+            .open(request)
+            .await
+            .map_err(|reason| call.failed(reason))
+    }
+
+    fn request(&self, namespace: Option<&str>) -> kube::core::Request {
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
+        kube::core::Request::new(K::url_path(&self.dynamic_type, namespace))
+    }
+
+    fn call<'a>(&'a self, verb: &'static str, namespace: &'a str, name: &'a str) -> Call<'a, K> {
+        Call {
+            resource: self,
+            verb,
+            namespace,
+            name,
+        }
+    }
+}
+
+impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
+    /// The object of this key, read from etcd's quorum.
+    pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
+        let call = self.call("get", key.namespace(), key.name());
+        call.send(|request| request.get(key.name(), &GetParams::default()))
+            .await
+    }
+
+    /// The objects of a namespace, or of all (`None`): one page where `parameters` has a limit.
+    pub async fn list(&self, namespace: Option<&str>, parameters: &ListParams) -> Result<ObjectList<K>, Error>
+    where
+        K: Clone,
+    {
+        let call = self.call("list", namespace.unwrap_or_default(), "");
+        call.send(|request| request.list(parameters)).await
+    }
+
+    /// Makes an object, in the namespace its metadata names; answers what the API server stored.
+    pub async fn create(&self, object: &K) -> Result<K, Error>
+    where
+        K: Serialize,
+    {
+        let meta = object.meta();
+        let call = self.call(
+            "create",
+            meta.namespace.as_deref().unwrap_or_default(),
+            meta.name.as_deref().unwrap_or_default(),
+        );
+        let body = serde_json::to_vec(object).map_err(|error| call.malformed(&error))?;
+        call.send(|request| request.create(&self.post_parameters(), body))
+            .await
+    }
+
+    /// Replaces an object whole (PUT), if it is still at the resourceVersion its metadata names; without one
+    /// the API server refuses a custom resource.
+    pub async fn update(&self, object: &K) -> Result<K, Error>
+    where
+        K: Serialize,
+    {
+        let meta = object.meta();
+        let name = meta.name.as_deref().unwrap_or_default();
+        let call = self.call("update", meta.namespace.as_deref().unwrap_or_default(), name);
+        let body = serde_json::to_vec(object).map_err(|error| call.malformed(&error))?;
+        call.send(|request| request.replace(name, &self.post_parameters(), body))
+            .await
+    }
+
+    /// Changes parts of an object. A merge patch that carries `metadata.resourceVersion` applies only at that
+    /// version; elsewhere it is a [`Reason::Conflict`].
+    pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
+        let parameters = PatchParams {
+            field_manager: Some(self.transport.field_manager.clone()),
+            ..Default::default()
+        };
+        let call = self.call("patch", key.namespace(), key.name());
+        call.send(|request| request.patch(key.name(), &parameters, patch))
+            .await
+    }
+
+    /// Deletes the object of this key, if it fits the preconditions; elsewhere it is a [`Reason::Conflict`].
+    pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            kind: String,
+        }
+
+        let call = self.call("delete", key.namespace(), key.name());
+        let parameters = DeleteParams::background().preconditions(preconditions);
+        let body = call
+            .send_raw(|request| request.delete(key.name(), &parameters))
+            .await?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        if answer.kind == "Status" {
+            return Ok(Deleted::Gone);
+        }
+        let object = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        Ok(Deleted::Terminating(Box::new(object)))
+    }
+
+    fn post_parameters(&self) -> PostParams {
+        PostParams {
+            field_manager: Some(self.transport.field_manager.clone()),
+            ..Default::default()
+        }
+    }
+}
+
+/// A call under way: what its errors are about.
+struct Call<'a, K: kube::Resource> {
+    resource: &'a ResourceClient<K>,
+    verb: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl<K: kube::Resource> Call<'_, K> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        build: impl FnOnce(kube::core::Request) -> Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<T, Error> {
+        let body = self.send_raw(build).await?;
+        serde_json::from_slice(&body).map_err(|error| self.malformed(&error))
+    }
+
+    async fn send_raw(
+        &self,
+        build: impl FnOnce(kube::core::Request) -> Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Bytes, Error> {
+        for segment in [self.namespace, self.name] {
+            if !is_path_segment(segment) {
+                return Err(self.malformed(&format_args!("{segment:?} cannot be part of a path")));
+            }
+        }
+        let request =
+            build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
+        let transport = &self.resource.transport;
+        transport
+            .call(request, transport.deadline)
+            .await
+            .map_err(|reason| self.failed(reason))
+    }
+
+    fn failed(&self, reason: Reason) -> Error {
+        Error::new(self, reason)
+    }
+
+    fn malformed(&self, error: &dyn fmt::Display) -> Error {
+        self.failed(Reason::Malformed(error.to_string()))
+    }
+}
+
+impl<K: kube::Resource> fmt::Display for Call<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource.name())?;
+        for part in [self.namespace, self.name] {
+            if !part.is_empty() {
+                write!(f, "/{part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name stays one segment of the request's path: kube puts names into it as they are. A little
+/// wider than Kubernetes' own rule, which the API server checks.
+fn is_path_segment(name: &str) -> bool {
+    name != "."
+        && name != ".."
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"/%?#\\".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path_segment;
+
+    #[test]
+    fn a_name_cannot_leave_its_place_in_the_path() {
+        for good in ["", "book", "a.b", "system:node", "ns-1"] {
+            assert!(is_path_segment(good), "{good}");
+        }
+        for bad in ["..", ".", "a/b", "a%2fb", "a?b", "a#b", "a b", "ä", "a\n"] {
+            assert!(!is_path_segment(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Sends a request: under a deadline, rate limited, repeated only when nothing was written.
+
+use std::error::Error as StdError;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota};
+use http::header::RETRY_AFTER;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+use kube::core::Status;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{Options, Reason};
+
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 4;
+/// The first pause between two attempts; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct Transport {
+    client: kube::Client,
+    limiter: Option<DefaultDirectRateLimiter>,
+    pub(super) deadline: Duration,
+    pub(super) field_manager: String,
+}
+
+impl Transport {
+    pub(super) fn new(client: kube::Client, options: &Options) -> Self {
+        let limiter = (options.qps > 0.0).then(|| {
+            let quota = Quota::with_period(Duration::from_secs_f64(options.qps.recip()))
+                .unwrap_or(Quota::per_second(NonZeroU32::MIN));
+            DefaultDirectRateLimiter::direct(
+                quota.allow_burst(NonZeroU32::new(options.burst).unwrap_or(NonZeroU32::MIN)),
+            )
+        });
+        Self {
+            client,
+            limiter,
+            deadline: options.deadline,
+            field_manager: options.client_name.clone(),
+        }
+    }
+
+    /// Sends a request and reads the whole answer, all before the deadline.
+    pub(super) async fn call(&self, request: Request<Vec<u8>>, deadline: Duration) -> Result<Bytes, Reason> {
+        let deadline = Instant::now() + deadline;
+        let is_read = request.method() == Method::GET;
+        let response = self.open_until(request, deadline).await?;
+        match timeout_at(deadline, response.into_body().collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) => Err(lost(is_read, chain(&error))),
+            Err(_) => Err(lost(
+                is_read,
+                "the deadline passed while the answer was read".to_owned(),
+            )),
+        }
+    }
+
+    /// Sends a request; the answer's head is there before the deadline, its body has none.
+    pub(super) async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
+        self.open_until(request, Instant::now() + self.deadline).await
+    }
+
+    async fn open_until(
+        &self,
+        request: Request<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Response<Body>, Reason> {
+        let mut attempt = 1;
+        loop {
+            self.wait_for_turn(deadline).await?;
+            let reason = match timeout_at(deadline, self.attempt(request.clone())).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(reason)) => reason,
+                Err(_) => {
+                    let is_read = request.method() == Method::GET;
+                    return Err(lost(is_read, "the deadline passed without an answer".to_owned()));
+                }
+            };
+            let Reason::Unavailable { retry_after, cause } = &reason else {
+                return Err(reason);
+            };
+            let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
+            let resume = Instant::now() + pause;
+            if attempt == ATTEMPTS || resume >= deadline {
+                return Err(reason);
+            }
+            tracing::debug!(attempt, ?pause, %cause, uri = %request.uri(), "repeating a request to the API server");
+            sleep_until(resume).await;
+            attempt += 1;
+        }
+    }
+
+    async fn wait_for_turn(&self, deadline: Instant) -> Result<(), Reason> {
+        let Some(limiter) = &self.limiter else {
+            return Ok(());
+        };
+        timeout_at(deadline, limiter.until_ready())
+            .await
+            .map_err(|_| Reason::Unavailable {
+                retry_after: None,
+                cause: "the client-side rate limit (qps, burst) left no turn before the deadline".to_owned(),
+            })
+    }
+
+    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
+        let is_read = request.method() == Method::GET;
+        let response = match self.client.send(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(error) if was_not_sent(&error) => {
+                return Err(Reason::Unavailable {
+                    retry_after: None,
+                    cause: chain(&error),
+                });
+            }
+            Err(error) => return Err(lost(is_read, chain(&error))),
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        // Without a readable body the code still says what happened.
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
+        let mut status = serde_json::from_slice::<Status>(&body)
+            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
+        status.code = code;
+        Err(Reason::from_status(
+            status.boxed(),
+            retry_after.map(Duration::from_secs),
+        ))
+    }
+}
+
+/// A request whose answer did not arrive: a read can be said not to have happened, a write cannot.
+fn lost(is_read: bool, cause: String) -> Reason {
+    if is_read {
+        Reason::Unavailable {
+            retry_after: None,
+            cause,
+        }
+    } else {
+        Reason::OutcomeUnknown(cause)
+    }
+}
+
+/// Whether the connection failed before the request left.
+fn was_not_sent(error: &kube::Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return error.is_connect();
+        }
+        next = error.source();
+    }
+    matches!(error, kube::Error::Auth(_) | kube::Error::BuildRequest(_))
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        // Some errors repeat their source in their own text.
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = error.source();
+    }
+    text
+}
+
+/// Between half and the whole of a pause, so that clients which failed together do not return together.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..=1.0))
+}

@@ -1,0 +1,98 @@
+//! What the repository answers when it does not do what it was asked.
+
+use std::time::Duration;
+
+use bookshelf_crd::rules::Rule;
+
+use crate::connector::{self, Reason};
+
+/// Why an operation on books or loans did not happen.
+///
+/// The texts are those that clients of the service see; what is for the log alone is in the source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value breaks a rule. Nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The book, or the namespace to make it in, does not exist.
+    #[error("not found")]
+    NotFound,
+    /// A book of this id exists in the namespace.
+    #[error("already exists")]
+    AlreadyExists,
+    /// The book's managed-by label names another owner.
+    #[error("not manageable")]
+    NotManageable,
+    /// The book changed again and again while we tried to.
+    #[error("update conflict")]
+    UpdateConflict,
+    /// Somebody has the book.
+    #[error("already borrowed")]
+    AlreadyBorrowed,
+    /// The book cannot be deleted: somebody has it.
+    #[error("on loan")]
+    OnLoan,
+    /// The book is being deleted: it cannot be changed or borrowed.
+    #[error("being deleted")]
+    BeingDeleted,
+    /// The namespace is being deleted: nothing can be made in it.
+    #[error("the namespace is being deleted")]
+    NamespaceTerminating,
+    /// The loan is another tenant's.
+    #[error("forbidden")]
+    Forbidden,
+    /// The API server's schema, a quota or an admission policy refused it; the text is the API server's.
+    #[error("{0}")]
+    Rejected(String),
+    /// The API server is out of reach or sheds load. Nothing was written.
+    #[error("the Kubernetes API is unavailable, nothing was written")]
+    Unavailable {
+        /// How long to wait before another try, where the API server said so.
+        retry_after: Option<Duration>,
+        /// What happened, for the log.
+        source: connector::Error,
+    },
+    /// The write was sent and not answered: it may have happened.
+    #[error("the Kubernetes API did not answer, the write may have happened")]
+    OutcomeUnknown(#[source] connector::Error),
+    /// A bug, or a right that our own account lacks.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A value that breaks a rule: which field, which rule.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {rule}")]
+pub struct Invalid {
+    /// The field, as the HTTP contract names it.
+    pub field: &'static str,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl Invalid {
+    pub(crate) fn check(field: &'static str, checked: Result<(), Rule>) -> Result<(), Self> {
+        checked.map_err(|rule| Self { field, rule })
+    }
+}
+
+/// What an error means where the operation gave it no meaning of its own.
+impl From<connector::Error> for Error {
+    fn from(error: connector::Error) -> Self {
+        match &error.reason {
+            Reason::NotFound(_) => Self::NotFound,
+            Reason::AlreadyExists(_) => Self::AlreadyExists,
+            Reason::Conflict(_) => Self::UpdateConflict,
+            Reason::NamespaceTerminating(_) => Self::NamespaceTerminating,
+            Reason::Rejected(status) => Self::Rejected(status.message.clone()),
+            Reason::Unavailable { retry_after, .. } => Self::Unavailable {
+                retry_after: *retry_after,
+                source: error,
+            },
+            Reason::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
+            Reason::NotAllowed(_) | Reason::Expired(_) | Reason::Malformed(_) => {
+                Self::Internal(Box::new(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How an object is named, told from its predecessor, and versioned.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// An object's place in its resource: namespace and name.
+///
+/// The namespace of a cluster-scoped object is the empty string. Keys order by namespace, then name, both by
+/// bytes, and clone without copying.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    namespace: Arc<str>,
+    name: Arc<str>,
+}
+
+impl ObjectKey {
+    /// The key of an object in a namespace.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+
+    /// The key of a cluster-scoped object.
+    pub fn cluster_scoped(name: impl Into<Arc<str>>) -> Self {
+        Self::new("", name)
+    }
+
+    /// The namespace; empty for a cluster-scoped object.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The uid of an object: tells it from earlier and later ones of the same name.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Uid(Arc<str>);
+
+impl Uid {
+    /// The uid as the API server writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Uid {
+    fn from(uid: T) -> Self {
+        Self(uid.into())
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A resource version, ordered.
+///
+/// The API server's versions of one resource are decimal numbers that only grow
+/// ([KEP-5504](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/5504-comparable-resource-version)).
+/// Versions of different resources are not comparable.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceVersion(u128);
+
+/// A resource version that cannot be ordered.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "resource version {0:?} is not a decimal number without leading zeros, so it cannot be compared (KEP-5504)"
+)]
+pub struct InvalidResourceVersion(String);
+
+impl FromStr for ResourceVersion {
+    type Err = InvalidResourceVersion;
+
+    fn from_str(version: &str) -> Result<Self, Self::Err> {
+        let is_canonical = version.bytes().all(|byte| byte.is_ascii_digit()) && !version.starts_with('0');
+        let parsed = if is_canonical { version.parse().ok() } else { None };
+        parsed
+            .map(Self)
+            .ok_or_else(|| InvalidResourceVersion(version.chars().take(64).collect()))
+    }
+}
+
+impl fmt::Display for ResourceVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ResourceVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resource_versions_order_as_numbers() {
+        let version = |text: &str| text.parse::<ResourceVersion>().unwrap();
+        assert!(version("9") < version("10"));
+        assert!(version("99999999999999999999") < version("100000000000000000000"));
+        assert_eq!(version("42").to_string(), "42");
+    }
+
+    #[test]
+    fn what_is_not_a_canonical_number_is_no_resource_version() {
+        for bad in [
+            "",
+            "0",
+            "01",
+            "-1",
+            "+1",
+            "1.5",
+            "abc",
+            " 1",
+            "4".repeat(40).as_str(),
+        ] {
+            assert!(bad.parse::<ResourceVersion>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_show_as_kubectl_shows_them() {
+        assert_eq!(ObjectKey::new("library", "book").to_string(), "library/book");
+        assert_eq!(ObjectKey::cluster_scoped("shelf").to_string(), "shelf");
+    }
+}
