@@ -1,6 +1,8 @@
 //! Books and loans as the domain knows them: values that obey the rules, made of requests and of custom
 //! resources.
 
+use std::fmt;
+
 use bookshelf_crd::{BookSpec, book, labels, rules};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -121,6 +123,12 @@ pub struct Version {
     pub uid: Uid,
     /// Changes with every write.
     pub resource_version: ResourceVersion,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.uid, self.resource_version)
+    }
 }
 
 /// A book.

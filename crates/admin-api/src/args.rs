@@ -1,0 +1,31 @@
+//! The flags of admin-api.
+
+use bookshelf_http::args::{KubeArgs, LogArgs, ServeArgs};
+use clap::Parser;
+
+/// The HTTP API of bookshelf for librarians
+///
+/// Adds, changes and deletes the books of a library whose only database is the Kubernetes API: books are
+/// custom resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date.
+/// Needs a ServiceAccount that may get, list, watch, create, update, patch and delete books, and get, list,
+/// watch and delete bookloans.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "admin-api", version)]
+pub struct Args {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    #[command(flatten)]
+    pub(crate) kube: KubeArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,151 @@
+//! The flags both binaries have. Each has an environment variable of the same name: `BOOKSHELF_` and the flag
+//! in capitals.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bookshelf_store::connector::Options;
+use clap::{Args, ValueEnum};
+
+/// Where the API is served, and how it ends.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Serving")]
+pub struct ServeArgs {
+    /// Address and port of the API. Port 0 takes a free one; the log says which
+    #[arg(
+        long,
+        env = "BOOKSHELF_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+
+    /// Address and port of the probes: /livez, /readyz, /healthz
+    #[arg(
+        long,
+        env = "BOOKSHELF_OPS_LISTEN",
+        default_value = "127.0.0.1:9080",
+        value_name = "ADDRESS"
+    )]
+    pub ops_listen: SocketAddr,
+
+    /// Largest request body in bytes; a larger one is answered with 413
+    #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
+    pub max_body: usize,
+
+    /// Threads that serve requests; 0: one for each CPU
+    #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_name = "NUMBER")]
+    pub workers: usize,
+
+    /// Seconds to go on serving, not ready, after SIGTERM or SIGINT, until load balancers have noticed
+    #[arg(long, env = "BOOKSHELF_SHUTDOWN_DELAY", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
+    pub shutdown_delay: Duration,
+
+    /// Seconds that requests under way have to finish after that
+    #[arg(long, env = "BOOKSHELF_SHUTDOWN_TIMEOUT", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
+    pub shutdown_timeout: Duration,
+}
+
+/// How the Kubernetes API is reached.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Kubernetes API")]
+pub struct KubeArgs {
+    /// Kubeconfig file. Default: KUBECONFIG, then ~/.kube/config, then the Pod's ServiceAccount
+    #[arg(long, env = "BOOKSHELF_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig. Default: its current one
+    #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// Requests per second to the Kubernetes API in the long run; 0: no limit
+    #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 50.0, value_parser = qps, value_name = "NUMBER")]
+    pub kube_qps: f64,
+
+    /// Requests to the Kubernetes API that may follow each other at once
+    #[arg(long, env = "BOOKSHELF_KUBE_BURST", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    pub kube_burst: u32,
+
+    /// Seconds a request to the Kubernetes API takes at most, retries and the wait for its turn included
+    #[arg(long, env = "BOOKSHELF_KUBE_TIMEOUT", default_value = "5", value_parser = positive_seconds, value_name = "SECONDS")]
+    pub kube_timeout: Duration,
+
+    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never
+    #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
+    pub resync_period: Duration,
+}
+
+impl KubeArgs {
+    /// The connector's options; `client_name` is who we say we are.
+    #[must_use]
+    pub fn options(&self, client_name: &str) -> Options {
+        Options {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            deadline: self.kube_timeout,
+            qps: self.kube_qps,
+            burst: self.kube_burst,
+            client_name: client_name.to_owned(),
+        }
+    }
+
+    /// How often the cache's handlers are told everything again.
+    #[must_use]
+    pub fn resync(&self) -> Option<Duration> {
+        (!self.resync_period.is_zero()).then_some(self.resync_period)
+    }
+}
+
+/// What is logged, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// What to log, in the syntax of RUST_LOG: info, debug, or bookshelf_store=debug,info
+    #[arg(
+        long,
+        env = "BOOKSHELF_LOG",
+        default_value = "info,kube_client=off",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+
+    /// Form of the log lines
+    #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
+    pub log_format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse::<f64>()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|time| {
+        if time.is_zero() {
+            Err("must be more than 0".to_owned())
+        } else {
+            Ok(time)
+        }
+    })
+}
+
+fn qps(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|qps: &f64| qps.is_finite())
+        .ok_or_else(|| "not a number".to_owned())
+}

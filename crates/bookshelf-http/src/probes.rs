@@ -1,0 +1,58 @@
+//! The operations port: `/livez`, `/readyz`, `/healthz`, in the form of the API server's own.
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::serve::Readiness;
+
+/// The routes of the operations port.
+pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>) {
+    config
+        .app_data(web::Data::from(Arc::clone(readiness)))
+        .route("/livez", web::get().to(livez))
+        .route("/readyz", web::get().to(readyz))
+        .route("/healthz", web::get().to(readyz));
+}
+
+/// The process answers. Nothing of the API server: restarting us does not bring that back.
+async fn livez() -> &'static str {
+    "ok"
+}
+
+/// Whether requests should come here: the first sync is done, and we are not about to end. An API server that
+/// is away does not count: reads go on, and all replicas would become unready at once.
+async fn readyz(request: HttpRequest, readiness: web::Data<Readiness>) -> HttpResponse {
+    let checks = [
+        ("cache-sync", readiness.is_synced()),
+        ("not-draining", !readiness.is_draining()),
+    ];
+    let is_ready = checks.iter().all(|(_, passes)| *passes);
+    let is_verbose = request
+        .query_string()
+        .split('&')
+        .any(|part| part == "verbose" || part.starts_with("verbose="));
+    let body = if is_ready && !is_verbose {
+        "ok".to_owned()
+    } else {
+        let lines = checks.map(|(check, passes)| {
+            format!(
+                "[{}]{check} {}\n",
+                if passes { '+' } else { '-' },
+                if passes { "ok" } else { "failed" }
+            )
+        });
+        format!(
+            "{}readyz check {}\n",
+            lines.concat(),
+            if is_ready { "passed" } else { "failed" }
+        )
+    };
+    let mut response = if is_ready {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    response.content_type("text/plain; charset=utf-8").body(body)
+}

@@ -1,0 +1,31 @@
+//! The flags of user-api.
+
+use bookshelf_http::args::{KubeArgs, LogArgs, ServeArgs};
+use clap::Parser;
+
+/// The HTTP API of bookshelf for tenants
+///
+/// Shows, lends and takes back the books of a library whose only database is the Kubernetes API: books are
+/// custom resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date.
+/// Needs a ServiceAccount that may get, list and watch books, and get, list, watch, create and delete
+/// bookloans. Who asks is who X-TENANT-ID says: let only a gateway that checks it reach this port.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "user-api", version)]
+pub struct Args {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    #[command(flatten)]
+    pub(crate) kube: KubeArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

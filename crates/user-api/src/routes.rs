@@ -1,0 +1,25 @@
+//! The URL table.
+
+mod books;
+mod loans;
+
+use actix_web::web::ServiceConfig;
+use bookshelf_http::route;
+
+/// Adds every route.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(route::at("/health").get(route::health).build())
+        .service(route::at("/book/{namespace}").get(books::list).build())
+        .service(route::at("/book/{namespace}/{id}").get(books::get).build())
+        .service(
+            route::at("/book/{namespace}/{id}/borrow")
+                .post(loans::borrow)
+                .build(),
+        )
+        .service(
+            route::at("/book/{namespace}/{id}/return")
+                .post(loans::return_book)
+                .build(),
+        );
+}
