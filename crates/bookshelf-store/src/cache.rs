@@ -43,6 +43,8 @@ mod list_watch;
 mod snapshot;
 mod state;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;

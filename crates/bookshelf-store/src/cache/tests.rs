@@ -1,0 +1,364 @@
+//! The cache fed by hand: what readers see after lists, events and our own writes, in every order they can
+//! come in.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::json;
+
+use super::{Builder, Event, Index, Reader, SourceEvent, Writer};
+use crate::object::{ObjectKey, ResourceVersion};
+
+const NOW: Duration = Duration::ZERO;
+const SOON: Duration = Duration::from_secs(5);
+
+struct Fixture {
+    reader: Reader<String>,
+    writer: Writer<ConfigMap, String>,
+    by_value: Index,
+}
+
+/// A cache that keeps of each object its `data.value`, and refuses objects without one.
+fn fixture() -> Fixture {
+    let mut builder = Builder::new(|map: ConfigMap| {
+        map.data
+            .and_then(|mut data| data.remove("value"))
+            .ok_or("the object has no value")
+    });
+    let by_value = builder.index("value", |value: &String| vec![value.as_str().into()]);
+    let (reader, writer) = builder.build();
+    Fixture {
+        reader,
+        writer,
+        by_value,
+    }
+}
+
+impl Fixture {
+    fn listed(self, version: u32, objects: &[ConfigMap]) -> Self {
+        self.list(version, objects);
+        self
+    }
+
+    fn list(&self, version: u32, objects: &[ConfigMap]) {
+        let objects = objects.iter().cloned().map(SourceEvent::Listed);
+        self.writer.apply([SourceEvent::ListStarted]);
+        self.writer.apply(objects);
+        self.writer.apply([SourceEvent::ListDone(rv(version))]);
+    }
+
+    fn applied(&self, object: ConfigMap) {
+        self.writer.apply([SourceEvent::Applied(object)]);
+    }
+
+    fn deleted(&self, object: ConfigMap) {
+        self.writer.apply([SourceEvent::Deleted(object)]);
+    }
+
+    /// Every object as `name=value`, and the index checked to agree with it.
+    fn contents(&self) -> Vec<String> {
+        let snapshot = self.reader.snapshot();
+        for entry in snapshot.iter() {
+            let mut filed = snapshot.indexed(self.by_value, &entry.value);
+            assert!(
+                filed.any(|filed| filed.key == entry.key),
+                "the index lacks {:?}",
+                entry.key
+            );
+        }
+        assert_eq!(
+            snapshot.contents.indexes[0].len(),
+            snapshot.len(),
+            "the index has what is gone"
+        );
+        snapshot
+            .iter()
+            .map(|entry| format!("{}={}", entry.key.name(), entry.value))
+            .collect()
+    }
+}
+
+fn rv(version: u32) -> ResourceVersion {
+    version.to_string().parse().unwrap()
+}
+
+fn object(name: &str, uid: &str, version: u32, value: &str) -> ConfigMap {
+    serde_json::from_value(json!({
+        "metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": version.to_string()},
+        "data": {"value": value},
+    }))
+    .unwrap()
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("ns", name)
+}
+
+#[test]
+fn nothing_is_there_before_the_first_list_is_complete() {
+    let cache = fixture();
+    cache.writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("a", "1", 3, "x")),
+    ]);
+    assert!(!cache.reader.is_synced());
+    assert!(cache.contents().is_empty());
+    cache.writer.apply([SourceEvent::ListDone(rv(5))]);
+    assert!(cache.reader.is_synced());
+    assert_eq!(cache.contents(), ["a=x"]);
+    assert_eq!(cache.reader.load().resource_version(), Some(rv(5)));
+}
+
+#[test]
+fn events_change_objects_and_the_index_follows() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
+    cache.applied(object("a", "1", 6, "y"));
+    cache.applied(object("c", "3", 7, "x"));
+    cache.deleted(object("b", "2", 8, "x"));
+    assert_eq!(cache.contents(), ["a=y", "c=x"]);
+    assert_eq!(cache.reader.load().resource_version(), Some(rv(8)));
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    let before = cache.reader.snapshot();
+    cache.applied(object("a", "1", 6, "y"));
+    assert_eq!(before.get("ns", "a").unwrap().value, "x");
+    assert_eq!(before.indexed(cache.by_value, "y").count(), 0);
+    assert_eq!(before.indexed(cache.by_value, "x").count(), 1);
+}
+
+#[test]
+fn a_list_replaces_everything_at_once() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
+    cache.writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("b", "2", 9, "y")),
+    ]);
+    assert_eq!(
+        cache.contents(),
+        ["a=x", "b=x"],
+        "a list that is not complete shows"
+    );
+    cache.writer.apply([SourceEvent::ListDone(rv(9))]);
+    assert_eq!(cache.contents(), ["b=y"]);
+}
+
+#[test]
+fn an_older_event_does_not_undo_our_own_write() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    cache.applied(object("a", "1", 7, "older"));
+    assert_eq!(cache.contents(), ["a=ours"]);
+    cache.applied(object("a", "1", 9, "newer"));
+    assert_eq!(cache.contents(), ["a=newer"]);
+}
+
+#[test]
+fn a_list_older_than_our_own_write_does_not_undo_it() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    cache.writer.observe(object("b", "2", 9, "ours"));
+    cache.list(7, &[object("a", "1", 6, "older")]);
+    assert_eq!(cache.contents(), ["a=ours", "b=ours"]);
+    cache.list(10, &[object("a", "1", 8, "ours")]);
+    assert_eq!(
+        cache.contents(),
+        ["a=ours"],
+        "what a later list does not have is gone"
+    );
+}
+
+#[test]
+fn our_own_write_that_the_watch_has_passed_is_not_brought_back() {
+    let cache = fixture().listed(5, &[]);
+    cache.applied(object("a", "1", 6, "ours"));
+    cache.deleted(object("a", "1", 7, "ours"));
+    // The answer to our create arrives after the watch told of the creation and of a deletion.
+    cache.writer.observe(object("a", "1", 6, "ours"));
+    assert!(cache.contents().is_empty());
+}
+
+#[test]
+fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe_deleted(&key("a"), "1".into());
+    assert!(cache.contents().is_empty());
+    cache.applied(object("a", "1", 6, "older"));
+    cache.list(6, &[object("a", "1", 6, "older")]);
+    assert!(cache.contents().is_empty());
+    cache.deleted(object("a", "1", 7, "older"));
+    cache.applied(object("a", "2", 8, "another"));
+    assert_eq!(cache.contents(), ["a=another"]);
+}
+
+#[test]
+fn deleting_an_object_leaves_its_successor() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "2", 9, "successor"));
+    cache.writer.observe_deleted(&key("a"), "1".into());
+    cache.deleted(object("a", "1", 8, "x"));
+    assert_eq!(cache.contents(), ["a=successor"]);
+}
+
+#[test]
+fn an_object_that_cannot_be_converted_is_left_out_until_it_can() {
+    let without_value = |version| ConfigMap {
+        data: None,
+        ..object("a", "1", version, "")
+    };
+    let cache = fixture().listed(5, &[without_value(3), object("b", "2", 4, "x")]);
+    assert_eq!(cache.contents(), ["b=x"]);
+    cache.applied(object("a", "1", 6, "x"));
+    assert_eq!(cache.contents(), ["a=x", "b=x"]);
+    cache.applied(without_value(7));
+    assert_eq!(cache.contents(), ["b=x"]);
+    assert_eq!(cache.reader.load().resource_version(), Some(rv(7)));
+}
+
+#[test]
+fn look_ups_keep_to_their_namespace_and_their_value() {
+    let mut elsewhere = object("a", "9", 4, "x");
+    elsewhere.metadata.namespace = Some("ns2".to_owned());
+    let cache = fixture().listed(
+        5,
+        &[
+            object("b", "1", 1, "x"),
+            object("a", "2", 2, "x"),
+            object("c", "3", 3, "xy"),
+            elsewhere,
+        ],
+    );
+    let snapshot = cache.reader.snapshot();
+    let names = |entries: Vec<&std::sync::Arc<super::Entry<String>>>| {
+        entries
+            .iter()
+            .map(|entry| entry.key.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(snapshot.namespaced("ns").collect()),
+        ["ns/a", "ns/b", "ns/c"]
+    );
+    assert_eq!(names(snapshot.namespaced("n").collect()), [""; 0]);
+    assert_eq!(
+        names(snapshot.indexed(cache.by_value, "x").collect()),
+        ["ns/a", "ns/b", "ns2/a"]
+    );
+    assert_eq!(
+        names(snapshot.indexed_in(cache.by_value, "x", "ns").collect()),
+        ["ns/a", "ns/b"]
+    );
+}
+
+#[tokio::test]
+async fn waiting_for_a_version_ends_when_the_cache_has_it() {
+    let cache = fixture().listed(5, &[]);
+    cache.reader.wait_for(rv(5), NOW).await.unwrap();
+    assert!(cache.reader.wait_for(rv(6), NOW).await.is_err());
+    let waiting = tokio::spawn({
+        let reader = cache.reader.clone();
+        async move { reader.wait_for(rv(6), SOON).await }
+    });
+    cache.writer.apply([SourceEvent::Bookmark(rv(6))]);
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_subscription_tells_what_changed_also_over_a_list() {
+    let cache = fixture().listed(
+        5,
+        &[
+            object("a", "1", 1, "x"),
+            object("b", "2", 2, "x"),
+            object("c", "3", 3, "x"),
+        ],
+    );
+    let mut subscription = cache.reader.subscribe();
+    for name in ["a", "b", "c"] {
+        assert!(matches!(subscription.next().await.unwrap(), Event::Created(new) if new.key == key(name)));
+    }
+    // While the watch was away, a vanished, b changed, and c was deleted and made again.
+    cache.list(9, &[object("b", "2", 7, "y"), object("c", "4", 8, "x")]);
+    assert!(matches!(subscription.next().await.unwrap(), Event::Deleted(old) if old.key == key("a")));
+    assert!(matches!(
+        subscription.next().await.unwrap(),
+        Event::Updated { old, new } if old.value == "x" && new.value == "y"
+    ));
+    assert!(matches!(subscription.next().await.unwrap(), Event::Deleted(old) if old.uid.as_str() == "3"));
+    assert!(matches!(subscription.next().await.unwrap(), Event::Created(new) if new.uid.as_str() == "4"));
+}
+
+#[tokio::test]
+async fn a_handler_is_told_of_everything_and_survives_its_own_panic() {
+    let cache = fixture();
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut registration = cache.reader.handle(
+        move |event| {
+            let Event::Created(entry) = event else { return };
+            assert_ne!(entry.value, "panic");
+            sender.send(entry.key.name().to_owned()).unwrap();
+        },
+        None,
+    );
+    cache.list(
+        5,
+        &[
+            object("a", "1", 1, "x"),
+            object("b", "2", 2, "panic"),
+            object("c", "3", 3, "x"),
+        ],
+    );
+    registration.wait_synced(SOON).await.unwrap();
+    assert_eq!(
+        (
+            told.recv().await.unwrap().as_str(),
+            told.recv().await.unwrap().as_str()
+        ),
+        ("a", "c")
+    );
+    drop(registration);
+    assert!(
+        told.recv().await.is_none(),
+        "a handler goes on after its registration is dropped"
+    );
+}
+
+#[tokio::test]
+async fn a_handler_of_an_empty_cache_is_synced_too() {
+    let cache = fixture().listed(5, &[]);
+    cache.reader.handle(|_| {}, None).wait_synced(SOON).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_repeats_every_object_as_it_is() {
+    let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let _registration = cache.reader.handle(
+        move |event| {
+            if let Event::Updated { old, new } = event {
+                assert!(std::sync::Arc::ptr_eq(&old, &new));
+                sender.send(new.key.name().to_owned()).unwrap();
+            }
+        },
+        Some(Duration::from_hours(1)),
+    );
+    for name in ["a", "b", "a", "b"] {
+        assert_eq!(told.recv().await.unwrap(), name);
+    }
+}
+
+#[test]
+fn a_cluster_scoped_object_has_the_empty_namespace() {
+    let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
+    let mut shelf = object("shelf", "1", 1, "");
+    shelf.metadata.namespace = None;
+    writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(shelf),
+        SourceEvent::ListDone(rv(1)),
+    ]);
+    assert!(reader.load().get("", "shelf").is_some());
+}
