@@ -2,6 +2,8 @@
 
 // KubeSchema makes a public struct inside a private function.
 #![allow(unreachable_pub)]
+// kube's derive takes one `printcolumn` for each column.
+#![allow(clippy::duplicated_attributes)]
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,9 @@
 //! The flags both binaries have. Each has an environment variable of the same name: `BOOKSHELF_` and the flag
 //! in capitals.
 
+// The comments of flags are their help, where backticks would show.
+#![allow(clippy::doc_markdown)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

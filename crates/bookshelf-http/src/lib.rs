@@ -1,13 +1,13 @@
 //! What both HTTP APIs of bookshelf share, and no business route:
 //!
-//! - [`args`]: flags and environment variables, grouped by concern;
-//! - [`telemetry`]: logs;
-//! - [`problem`]: every error an API answers, as `application/problem+json`;
-//! - [`extract`]: bodies, query strings and the tenant's header, with errors that name the field;
-//! - [`answer`]: JSON bodies and entity tags;
-//! - [`route`]: a resource's methods, `HEAD` and 405 included;
-//! - [`request`]: request ids and the access log;
-//! - [`serve`]: the server, its probes, and how it ends.
+//! - [`args`] — flags and environment variables, grouped by concern;
+//! - [`telemetry`] — logs;
+//! - [`problem`] — every error an API answers, as `application/problem+json`;
+//! - [`extract`] — bodies, query strings and the tenant's header, with errors that name the field;
+//! - [`answer`] — JSON bodies and entity tags;
+//! - [`route`] — a resource's methods, `HEAD` and 405 included;
+//! - [`request`] — request ids and the access log;
+//! - [`serve`] — the server, its probes, and how it ends.
 
 pub mod answer;
 pub mod args;

@@ -177,7 +177,10 @@ impl Problem {
     #[must_use]
     pub fn to_response(&self, request_id: &str) -> HttpResponse {
         let (status, code, title) = self.code.parts();
-        let retry_after = self.retry_after.map(|time| time.as_secs_f64().ceil() as u64);
+        // Whole seconds, rounded up: earlier would be too early.
+        let retry_after = self
+            .retry_after
+            .map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
         let body = Body {
             kind: format!("urn:bookshelf:problem:{code}"),
             title,

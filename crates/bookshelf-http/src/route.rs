@@ -5,6 +5,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
 
+use crate::answer;
 use crate::problem::{Code, Problem};
 
 /// A resource under construction. Make one with [`at`].
@@ -85,10 +86,9 @@ impl Methods {
 }
 
 /// `GET /health`: the API answers. Whether it is ready is the operations port's business.
+#[expect(clippy::unused_async, reason = "handlers are")]
 pub async fn health() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .body(r#"{"status":"ok"}"#)
+    answer::json(&mut HttpResponse::Ok(), r#"{"status":"ok"}"#)
 }
 
 /// The answer where there is no route.

@@ -26,7 +26,7 @@ const PAGE_SIZE: u32 = 500;
 const PAGE_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the API server keeps one watch open. A connection that died without a word is noticed when this
 /// time and [`WATCH_GRACE`] have passed.
-const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
+const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 const WATCH_GRACE: Duration = Duration::from_secs(5);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
@@ -121,11 +121,9 @@ where
                 .list_page(self.namespace.as_deref(), &parameters, PAGE_DEADLINE)
                 .await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
-            writer.apply(
-                page.items
-                    .iter()
-                    .filter_map(|object| read(object).map_or_else(skipped, listed)),
-            );
+            writer.apply(page.items.iter().filter_map(|object| {
+                read(object).map_or_else(skipped, |object| Some(SourceEvent::Listed(object)))
+            }));
             match page.metadata.continue_token {
                 Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
                 _ => {
@@ -333,10 +331,6 @@ fn read<K: DeserializeOwned>(object: &RawValue) -> Result<K, Option<Unreadable>>
             error: error.to_string(),
         })
     })
-}
-
-fn listed<K>(object: K) -> Option<SourceEvent<K>> {
-    Some(SourceEvent::Listed(object))
 }
 
 fn skipped<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {

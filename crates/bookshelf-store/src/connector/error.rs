@@ -77,7 +77,7 @@ impl Reason {
             ("AlreadyExists", _) => Self::AlreadyExists(status),
             ("NotFound", _) | (_, 404) => Self::NotFound(status),
             ("Conflict", _) | (_, 409) => Self::Conflict(status),
-            ("Expired", _) | ("Gone", _) | (_, 410) => Self::Expired(status),
+            ("Expired" | "Gone", _) | (_, 410) => Self::Expired(status),
             ("Unauthorized", _) | (_, 401) => Self::NotAllowed(status),
             ("Forbidden", _) | (_, 403) => Self::from_forbidden(status),
             ("TooManyRequests" | "ServiceUnavailable", _) | (_, 429 | 503) => Self::Unavailable {

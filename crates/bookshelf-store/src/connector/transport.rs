@@ -8,7 +8,7 @@ use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota};
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use kube::client::Body;
 use kube::core::Status;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -131,7 +131,7 @@ impl Transport {
             .into_body()
             .collect()
             .await
-            .map(|body| body.to_bytes())
+            .map(Collected::to_bytes)
             .unwrap_or_default();
         let mut status = serde_json::from_slice::<Status>(&body)
             .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));

@@ -68,18 +68,18 @@ struct Found {
 
 impl Found {
     /// The version to change, if the book may be changed.
-    fn to_change(self) -> Result<Version, Error> {
+    fn version_to_change(&self) -> Result<Version, Error> {
         if self.is_being_deleted && self.is_manageable {
             Err(Error::BeingDeleted)
         } else {
-            self.to_delete()
+            self.version_to_delete()
         }
     }
 
     /// The version to delete, if the book may be deleted: once more does no harm.
-    fn to_delete(self) -> Result<Version, Error> {
+    fn version_to_delete(&self) -> Result<Version, Error> {
         if self.is_manageable {
-            Ok(self.version)
+            Ok(self.version.clone())
         } else {
             Err(Error::NotManageable)
         }
@@ -98,6 +98,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     /// The books of a namespace, from the cache; none where there is no such namespace.
+    #[must_use]
     pub fn books<'a>(&'a self, namespace: Namespace<'a>, category: Option<Category<'a>>) -> BookList<'a, V> {
         BookList {
             repository: self,
@@ -163,7 +164,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let Version {
                 uid,
                 resource_version,
-            } = found.to_delete()?;
+            } = found.version_to_delete()?;
             if self.loan_of(key, &uid).is_some() {
                 return Err(Error::OnLoan);
             }
@@ -193,7 +194,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let object_key = key.to_object_key();
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
-            let version = found.to_change()?;
+            let version = found.version_to_change()?;
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
             match self.books.client.patch(&object_key, &Patch::Merge(&patch)).await {
                 Ok(object) => return self.take_in(object),

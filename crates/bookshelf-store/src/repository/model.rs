@@ -219,10 +219,8 @@ impl TryFrom<&bookshelf_crd::BookLoan> for Loan {
     type Error = Unconvertible;
 
     fn try_from(object: &bookshelf_crd::BookLoan) -> Result<Self, Unconvertible> {
-        let owners = object.owner_references().iter();
-        let book = owners
-            .filter(|owner| owner.kind == "Book" && owner.name == object.name_any())
-            .next_back();
+        let mut owners = object.owner_references().iter();
+        let book = owners.rfind(|owner| owner.kind == "Book" && owner.name == object.name_any());
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),
