@@ -108,7 +108,7 @@ pub struct LogArgs {
     #[arg(
         long,
         env = "BOOKSHELF_LOG",
-        default_value = "info,kube_client=off",
+        default_value = "info,actix_server=warn,kube_client=off",
         value_name = "FILTER"
     )]
     pub log: String,

@@ -76,10 +76,10 @@ fn as_problem(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceRe
 
 fn log(method: &actix_web::http::Method, path: &str, response: &ServiceResponse<BoxBody>, started: Instant) {
     let status = response.status().as_u16();
-    let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+    let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     if response.status().is_success() && method.is_safe() {
-        tracing::debug!(%method, path, status, milliseconds, "request");
+        tracing::debug!(%method, path, status, microseconds, "request");
     } else {
-        tracing::info!(%method, path, status, milliseconds, "request");
+        tracing::info!(%method, path, status, microseconds, "request");
     }
 }

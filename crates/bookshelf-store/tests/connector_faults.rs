@@ -1,0 +1,201 @@
+//! The connector against an API server that misbehaves: what is repeated, what is not, and that everything
+//! ends. The server here is a socket that answers as the test says, since a real one cannot be made to lose
+//! an answer at will.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bookshelf_store::connector::{Connector, Options, Reason, ResourceClient};
+use bookshelf_store::object::ObjectKey;
+use k8s_openapi::api::core::v1::ConfigMap;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the server does with a request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Answers with this status line, headers and body.
+    With(&'static str, &'static str, &'static str),
+    /// Takes the request and closes the connection.
+    HangUp,
+    /// Takes the request and says nothing.
+    Silence,
+}
+
+const CREATED: Answer = Answer::With("201 Created", "", r#"{"metadata": {"name": "a"}}"#);
+const TOO_MANY: Answer = Answer::With("429 Too Many Requests", "Retry-After: 0\r\n", "{}");
+const BROKEN: Answer = Answer::With(
+    "500 Internal Server Error",
+    "",
+    r#"{"message": "etcdserver: request timed out"}"#,
+);
+
+/// A server that answers each request with the next of `answers`, the last one from then on, and counts.
+async fn server(answers: &'static [Answer]) -> (ResourceClient<ConfigMap>, Arc<AtomicUsize>) {
+    server_for(answers, Options::default()).await
+}
+
+async fn server_for(
+    answers: &'static [Answer],
+    options: Options,
+) -> (ResourceClient<ConfigMap>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, answers, Arc::clone(&count)));
+        }
+    });
+    (client(&url, options), requests)
+}
+
+async fn serve(mut stream: TcpStream, answers: &[Answer], count: Arc<AtomicUsize>) {
+    let mut buffer = [0; 4096];
+    while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+        let place = count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        match answers[place] {
+            Answer::With(status, headers, body) => {
+                let length = body.len();
+                let answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            Answer::HangUp => return,
+            Answer::Silence => std::future::pending().await,
+        }
+    }
+}
+
+fn client(url: &str, options: Options) -> ResourceClient<ConfigMap> {
+    let config = kube::Config::new(url.parse().unwrap());
+    let options = Options {
+        deadline: DEADLINE,
+        ..options
+    };
+    Connector::new(config, &options).unwrap().resource()
+}
+
+fn object() -> ConfigMap {
+    let mut object = ConfigMap::default();
+    object.metadata.name = Some("a".to_owned());
+    object.metadata.namespace = Some("ns".to_owned());
+    object
+}
+
+fn key() -> ObjectKey {
+    ObjectKey::new("ns", "a")
+}
+
+#[tokio::test]
+async fn a_create_that_was_not_taken_on_is_repeated() {
+    let (client, requests) = server(&[TOO_MANY, TOO_MANY, CREATED]).await;
+    client.create(&object()).await.unwrap();
+    assert_eq!(requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_create_is_given_up_when_it_is_never_taken_on() {
+    let (client, requests) = server(&[TOO_MANY]).await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(
+        matches!(
+            error.reason,
+            Reason::Unavailable {
+                retry_after: Some(Duration::ZERO),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(requests.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_not_repeated() {
+    let (client, requests) = server(&[Answer::HangUp]).await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::OutcomeUnknown(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_create_that_may_have_happened_is_not_repeated() {
+    let (client, requests) = server(&[BROKEN]).await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::OutcomeUnknown(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_read_whose_answer_is_lost_is_repeated() {
+    let (client, requests) = server(&[Answer::HangUp, CREATED]).await;
+    client.get(&key()).await.unwrap();
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left_at_the_deadline() {
+    let (client, _) = server(&[Answer::Silence]).await;
+    let started = Instant::now();
+    let (read, write) = (client.get(&key()).await, client.create(&object()).await);
+    assert!(matches!(read.unwrap_err().reason, Reason::Unavailable { .. }));
+    assert!(matches!(write.unwrap_err().reason, Reason::OutcomeUnknown(_)));
+    let elapsed = started.elapsed();
+    assert!(elapsed >= DEADLINE * 2 && elapsed < DEADLINE * 4, "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_has_written_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = client(&url, Options::default())
+        .create(&object())
+        .await
+        .unwrap_err();
+    assert!(matches!(error.reason, Reason::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn requests_beyond_the_burst_wait_for_their_turn_and_no_longer_than_the_deadline() {
+    let options = Options {
+        qps: 0.1,
+        burst: 3,
+        ..Options::default()
+    };
+    let (client, requests) = server_for(&[CREATED], options).await;
+    for _ in 0..3 {
+        client.get(&key()).await.unwrap();
+    }
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains("rate limit"), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_error_says_what_was_asked_of_what() {
+    let (client, _) = server(&[Answer::With(
+        "404 Not Found",
+        "",
+        r#"{"reason": "NotFound", "message": "gone"}"#,
+    )])
+    .await;
+    let error = client.get(&key()).await.unwrap_err();
+    assert_eq!(error.to_string(), "get configmaps/ns/a: not found: gone");
+}
+
+#[tokio::test]
+async fn a_name_that_would_leave_its_path_is_not_sent() {
+    let (client, requests) = server(&[CREATED]).await;
+    let error = client
+        .get(&ObjectKey::new("ns", "../../secrets/a"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error.reason, Reason::Malformed(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 0);
+}
