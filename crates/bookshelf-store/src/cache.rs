@@ -38,6 +38,7 @@
 //! ```
 
 mod contents;
+mod decode;
 mod handler;
 mod list_watch;
 mod snapshot;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::io::StreamReader;
 
+use super::decode;
 use super::writer::{SourceEvent, Writer};
 use crate::connector::{Error, Reason, ResourceClient, jittered};
 use crate::object::{ObjectKey, ResourceVersion};
@@ -323,7 +324,7 @@ struct Unreadable {
 
 /// Reads an object; where that fails, at least which one it is.
 fn read<K: DeserializeOwned>(object: &RawValue) -> Result<K, Option<Unreadable>> {
-    serde_json::from_str(object.get()).map_err(|error| {
+    decode::object(object.get()).map_err(|error| {
         let Skeleton { metadata } = serde_json::from_str(object.get()).ok()?;
         Some(Unreadable {
             key: ObjectKey::new(metadata.namespace, metadata.name),
