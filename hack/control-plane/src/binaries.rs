@@ -85,6 +85,11 @@ impl Display for Tool {
     }
 }
 
+/// Where this project keeps what it builds for a user, whatever the checkout.
+pub fn cache_dir() -> Result<PathBuf> {
+    cache::root()
+}
+
 /// The path of `tool`, which is built first when it is nowhere: that takes minutes, once, and shows its progress.
 pub fn find_or_build(tool: Tool) -> Result<PathBuf> {
     match find(tool) {

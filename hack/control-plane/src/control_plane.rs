@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a component may take to get ready: some seconds do on an idle machine, not on one that compiles.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// How long a component may take to end by itself.
 const END_WITHIN: Duration = Duration::from_secs(3);

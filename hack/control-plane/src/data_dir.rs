@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -92,20 +92,23 @@ impl DataDir {
         self.temporary
     }
 
-    /// Removes everything in it: the next start is a first one.
+    /// Removes what a control plane keeps in it: the next start is a first one.
+    ///
+    /// Whatever else is there stays: the directory may have been somebody's before it was given to this.
     pub fn clear(&self) -> Result<()> {
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            if entry.file_name() == LOCK {
-                continue;
-            }
-            let path = entry.path();
-            if entry.file_type()?.is_dir() {
+        for name in ["etcd", "logs", "pki", "kubeconfig", "ports.json"] {
+            let path = self.path.join(name);
+            let removed = if path.is_dir() {
                 fs::remove_dir_all(&path)
             } else {
                 fs::remove_file(&path)
+            };
+            match removed {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
             }
-            .with_context(|| format!("cannot remove {}", path.display()))?;
         }
         Ok(())
     }
@@ -221,19 +224,22 @@ mod tests {
     }
 
     #[test]
-    fn clearing_keeps_the_lock() {
+    fn clearing_removes_the_state_and_nothing_of_the_users() {
         let place = tempfile::tempdir().unwrap();
         let owned = DataDir::open(place.path()).unwrap();
         fs::create_dir(place.path().join("etcd")).unwrap();
-        fs::write(place.path().join("kubeconfig"), "").unwrap();
+        for name in ["kubeconfig", "thesis.txt"] {
+            fs::write(place.path().join(name), "").unwrap();
+        }
 
         owned.clear().unwrap();
 
-        let left: Vec<_> = fs::read_dir(place.path())
+        let mut left: Vec<_> = fs::read_dir(place.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
-        assert_eq!(left, [LOCK]);
+        left.sort();
+        assert_eq!(left, [LOCK, "thesis.txt"]);
     }
 
     #[test]

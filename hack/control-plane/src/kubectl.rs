@@ -32,6 +32,12 @@ impl Kubectl {
         })
     }
 
+    /// The program that is run.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs `kubectl ARGUMENTS` and returns what it prints; fails with what it complains about.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
         self.run_with_input(arguments, "").await

@@ -13,8 +13,10 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal};
 
+mod guard;
 mod leftovers;
 
+pub(crate) use guard::Guard;
 pub(crate) use leftovers::end_leftovers;
 
 /// Names the data directory in the environment of every child. It is how leftovers are recognised: unlike a
@@ -32,7 +34,7 @@ const TAIL_LINES: usize = 20;
 pub struct Process {
     name: String,
     child: Child,
-    guard: Option<Child>,
+    guard: Option<Guard>,
     log: PathBuf,
     log_start: u64,
 }
@@ -54,7 +56,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name} ({})", command.get_program().display()))?;
-        match guard(child.id()) {
+        match Guard::of(&child) {
             Ok(guard) => Ok(Self {
                 name: name.to_owned(),
                 child,
@@ -88,7 +90,7 @@ impl Process {
             .try_wait()
             .with_context(|| format!("cannot ask whether {} still runs", self.name))?;
         if status.is_some() {
-            self.dismiss_guard();
+            self.guard = None;
         }
         Ok(status)
     }
@@ -109,7 +111,7 @@ impl Process {
             .kill()
             .and_then(|()| self.child.wait())
             .with_context(|| format!("cannot kill {} (process {})", self.name, self.id()))?;
-        self.dismiss_guard();
+        self.guard = None;
         Ok(())
     }
 
@@ -143,14 +145,6 @@ impl Process {
         read_from(&self.log, self.log_start).unwrap_or_default()
     }
 
-    /// To be called once the child is gone: from then on its id may come to be another process's.
-    fn dismiss_guard(&mut self) {
-        if let Some(mut guard) = self.guard.take() {
-            // Killed before its input closes, it has no occasion to strike.
-            let _ = guard.kill().and_then(|()| guard.wait());
-        }
-    }
-
     fn signal(&mut self, signal: Signal) -> Result<()> {
         // Once the child has ended, its id may come to be another process's.
         let running = self.exited()?.is_none();
@@ -169,18 +163,6 @@ impl Drop for Process {
         // An error here means that it had ended before.
         let _ = self.kill();
     }
-}
-
-/// Starts a shell that kills the process `pid` when its standard input closes: when the owner is gone, however it
-/// went.
-fn guard(pid: u32) -> std::io::Result<Child> {
-    Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -KILL \"$0\"", &pid.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
 }
 
 /// Where the child called `name` of the data directory `dir` writes its log.

@@ -16,7 +16,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::PostParams, config::Kubeconfig};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Cluster {
     kubeconfig: PathBuf,
@@ -118,13 +118,9 @@ async fn a_service_account_may_do_what_its_role_says_and_nothing_else() -> Resul
         .create(&create, &binding)
         .await?;
 
-    let kubeconfig = service_account_kubeconfig(
-        &cluster.kubeconfig,
-        &namespace,
-        "reader",
-        Duration::from_secs(600),
-    )
-    .await?;
+    let kubeconfig =
+        service_account_kubeconfig(&cluster.kubeconfig, &namespace, "reader", Duration::from_mins(10))
+            .await?;
     let reader: Api<ConfigMap> = Api::default_namespaced(client(kubeconfig).await?);
 
     eventually(

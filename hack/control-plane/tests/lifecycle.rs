@@ -48,7 +48,7 @@ async fn objects_tokens_and_addresses_survive_a_restart_on_the_same_directory() 
     write(&config_maps(&first).await?, "kept").await?;
     let admin = Kubeconfig::read_from(first.kubeconfig())?;
     let account = first
-        .service_account_kubeconfig("default", "default", Duration::from_secs(600))
+        .service_account_kubeconfig("default", "default", Duration::from_mins(10))
         .await?;
     first.stop().await?;
 

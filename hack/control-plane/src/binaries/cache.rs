@@ -13,7 +13,7 @@ use super::{Tool, go, module::Module};
 
 /// The cached program, built first when it is not there.
 pub(super) fn find_or_build(tool: Tool) -> Result<PathBuf> {
-    find_or_build_in(&root()?, tool, go::build)
+    find_or_build_in(&root()?.join("control-plane"), tool, go::build)
 }
 
 /// A program gets its name in the cache only when it is whole: what is there is usable, and what a killed build
@@ -33,11 +33,22 @@ fn find_or_build_in(
     if program.exists() {
         return Ok(program);
     }
-    let unfinished = dir.join(format!("{tool}.unfinished"));
-    build(tool, &unfinished)?;
-    fs::rename(&unfinished, &program)
-        .with_context(|| format!("cannot name the built {}", program.display()))?;
+    // Of its own: a Go that has outlived a killed build may still write to the file of that one.
+    let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&dir)?;
+    let output = unfinished.path().join(tool.name());
+    build(tool, &output)?;
+    fs::rename(&output, &program).with_context(|| format!("cannot name the built {}", program.display()))?;
+    remove_unfinished(&dir);
     Ok(program)
+}
+
+/// Removes what killed builds have left. It is in nobody's way, so it is no failure when that is not possible.
+fn remove_unfinished(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".unfinished-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Waits until no other process builds. The lock goes with its holder, however that ends.
@@ -68,7 +79,8 @@ fn lock(root: &Path, tool: Tool) -> Result<File> {
     lock().with_context(|| format!("cannot lock {}", path.display()))
 }
 
-fn root() -> Result<PathBuf> {
+/// Where this project keeps what it builds for a user, whatever the checkout.
+pub(super) fn root() -> Result<PathBuf> {
     let home = || env::home_dir().filter(|home| home.is_absolute());
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -81,7 +93,7 @@ fn root() -> Result<PathBuf> {
                 ".cache"
             }))
         })
-        .map(|cache| cache.join("bookshelf").join("control-plane"))
+        .map(|cache| cache.join("bookshelf"))
         .context("no place to keep what is built: set HOME or XDG_CACHE_HOME")
 }
 

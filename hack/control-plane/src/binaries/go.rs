@@ -16,6 +16,7 @@ use super::{
     progress::Progress,
     version::Version,
 };
+use crate::process::Guard;
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -30,16 +31,13 @@ pub(super) fn build(tool: Tool, output: &Path) -> Result<()> {
         .arg("-o")
         .args([output.as_os_str(), package(tool).as_ref()])
         .current_dir(module.dir())
-        // As the projects' own releases are built. It needs no C compiler, and the result runs on any libc.
-        .env("CGO_ENABLED", "0")
-        // The pins are those of this module, whatever surrounds the checkout.
-        .env("GOWORK", "off")
-        .env("GOTOOLCHAIN", "local")
+        .envs(Module::build_environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start `go build`")?;
+    let guard = Guard::of(&child).context("cannot start the guard of `go build`")?;
     let errors = child.stderr.take().map(|mut stderr| {
         thread::spawn(move || {
             let mut text = Vec::new();
@@ -55,6 +53,7 @@ pub(super) fn build(tool: Tool, output: &Path) -> Result<()> {
         progress.tick();
         thread::sleep(POLL);
     };
+    drop(guard);
     if status.success() {
         progress.done();
         return Ok(());

@@ -1,6 +1,9 @@
 //! The Go modules that pin the programs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env::consts::{ARCH, OS},
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
 
@@ -83,10 +86,26 @@ impl Module {
         vec!["-trimpath".to_owned(), "-ldflags".to_owned(), ldflags]
     }
 
+    /// The environment that matters to the result of `go build`.
+    pub(super) fn build_environment() -> [(&'static str, &'static str); 3] {
+        [
+            // As the projects' own releases are built. It needs no C compiler, and the result runs on any libc.
+            ("CGO_ENABLED", "0"),
+            // The pins are those of the module, whatever surrounds the checkout.
+            ("GOWORK", "off"),
+            ("GOTOOLCHAIN", "local"),
+        ]
+    }
+
     /// Names a build in the cache: what is built from other pins or with other flags has another key.
     pub(super) fn cache_key(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [self.go_mod, self.go_sum, &self.build_flags().join(" ")] {
+        let build = format!(
+            "{:?} {:?} {OS} {ARCH}",
+            self.build_flags(),
+            Self::build_environment()
+        );
+        for part in [self.go_mod, self.go_sum, &build] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

@@ -1,0 +1,141 @@
+//! `cargo xtask up`.
+
+mod api;
+mod greeting;
+mod listen;
+mod seed;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use control_plane::{
+    ControlPlane, DataDir, Installation, Kubectl,
+    binaries::{Tool, find_or_build},
+};
+
+use crate::{
+    cargo::{build, workspace},
+    shutdown::Shutdown,
+};
+use api::Api;
+
+/// How long an API may take to finish the requests it is serving.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Run bookshelf here: a Kubernetes control plane on loopback, and both APIs against it, each with its own rights.
+///
+/// Builds what is missing (the first time, that takes about ten minutes on 2 cores), prints how to reach it, and stays
+/// until Ctrl-C or SIGTERM. Books and loans are there again the next time.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    listen: listen::Addresses,
+
+    /// Where the state, the logs and the kubeconfigs are kept.
+    #[arg(long, env = "BOOKSHELF_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local"))]
+    data_dir: PathBuf,
+
+    /// Forget the books and loans of earlier runs, and start with the two examples again.
+    #[arg(long, env = "BOOKSHELF_FRESH")]
+    fresh: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let mut shutdown = Shutdown::listen()?;
+    let mut running = tokio::select! {
+        started = Running::start(&args) => started?,
+        () = shutdown.requested() => return Ok(()),
+    };
+    greeting::print(&args.listen, &running.control_plane, &running.kubectl);
+    let failure = tokio::select! {
+        failure = running.failure() => Some(failure),
+        () = shutdown.requested() => None,
+    };
+    eprintln!("stopping; once more Ctrl-C ends it at once");
+    tokio::select! {
+        stopped = running.stop() => stopped?,
+        // What still runs is killed when it is dropped.
+        () = shutdown.requested() => {}
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Everything that `up` runs.
+struct Running {
+    // In the order in which it is dropped: nothing outlives what it needs.
+    apis: Vec<Api>,
+    kubectl: Kubectl,
+    control_plane: ControlPlane,
+}
+
+impl Running {
+    async fn start(args: &Args) -> Result<Self> {
+        // First, as it ends what a killed run has left on the ports.
+        let data_dir = DataDir::open(&args.data_dir)?;
+        args.listen.check()?;
+        if args.fresh {
+            data_dir.clear()?;
+        }
+        tokio::task::spawn_blocking(|| {
+            Tool::ALL
+                .into_iter()
+                .try_for_each(|tool| find_or_build(tool).map(drop))
+        })
+        .await??;
+        let programs = build(&["bookshelf-crd", "admin-api", "user-api"]).await?;
+        let program = |name: &str| {
+            programs
+                .get(name)
+                .with_context(|| format!("no package has a program {name}"))
+        };
+
+        eprintln!("starting the control plane in {}", data_dir.path().display());
+        let control_plane = ControlPlane::builder().data_dir(data_dir).start().await?;
+        let installation = Installation {
+            crdgen: program("crdgen")?,
+            chart: &workspace().join("deploy/bookshelf"),
+        };
+        control_plane.install(installation).await?;
+        let kubectl = Kubectl::new(control_plane.kubeconfig()).await?;
+        seed::plant(&kubectl).await?;
+
+        eprintln!("starting admin-api and user-api");
+        let mut apis = Vec::new();
+        for (name, listen) in [
+            ("admin-api", args.listen.admin()),
+            ("user-api", args.listen.user()),
+        ] {
+            apis.push(Api::start(name, program(name)?, listen, &control_plane).await?);
+        }
+        for api in &mut apis {
+            api.ready().await?;
+        }
+        Ok(Self {
+            apis,
+            kubectl,
+            control_plane,
+        })
+    }
+
+    /// Returns when something has ended that should not have.
+    async fn failure(&mut self) -> anyhow::Error {
+        let [admin, user] = self.apis.as_mut_slice() else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            failure = admin.failure() => failure,
+            failure = user.failure() => failure,
+            failure = self.control_plane.failure() => failure,
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        let mut apis = self.apis;
+        let [admin, user] = apis.as_mut_slice() else {
+            return self.control_plane.stop().await;
+        };
+        let (admin, user) = tokio::join!(admin.stop(), user.stop());
+        self.control_plane.stop().await?;
+        admin.and(user)
+    }
+}

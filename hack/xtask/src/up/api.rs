@@ -1,0 +1,118 @@
+//! One of the two APIs, as `up` runs it.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use control_plane::{ControlPlane, NAMESPACE, process::Process, save_kubeconfig};
+
+use super::{
+    DRAIN_WITHIN,
+    listen::{Listen, url},
+};
+
+/// Tokens are made anew by every `up`; nobody's `up` should end sooner than its tokens.
+const TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// A running API.
+pub(super) struct Api {
+    process: Process,
+    readiness: String,
+}
+
+impl Api {
+    /// Starts `program` with a kubeconfig that holds its own `ServiceAccount`'s token and nothing else.
+    pub(super) async fn start(
+        name: &str,
+        program: &Path,
+        listen: Listen,
+        control_plane: &ControlPlane,
+    ) -> Result<Self> {
+        let account = format!("bookshelf-{name}");
+        let kubeconfig = control_plane
+            .service_account_kubeconfig(NAMESPACE, &account, TOKEN_LIFETIME)
+            .await?;
+        let path = control_plane.data_dir().join(format!("{name}.kubeconfig"));
+        save_kubeconfig(&kubeconfig, &path)?;
+        let mut command = Command::new(program);
+        command
+            .args(["--listen", &listen.requests.to_string()])
+            .args(["--ops-listen", &listen.operations.to_string()])
+            .env("KUBECONFIG", &path);
+        let process = Process::spawn(name, &mut command, control_plane.data_dir())?;
+        Ok(Self {
+            process,
+            readiness: format!("{}/readyz", url(listen.operations)),
+        })
+    }
+
+    /// Returns when it is ready to serve.
+    pub(super) async fn ready(&mut self) -> Result<()> {
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(2))
+            .no_proxy()
+            .build()?;
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            self.still_runs()?;
+            let answer = client
+                .get(&self.readiness)
+                .send()
+                .await
+                .and_then(reqwest::Response::error_for_status);
+            let Err(error) = answer else { return Ok(()) };
+            if Instant::now() > deadline {
+                return Err(error).with_context(|| {
+                    format!(
+                        "{} was not ready within {} s; {}",
+                        self.process.name(),
+                        READY_WITHIN.as_secs(),
+                        self.process.log_tail()
+                    )
+                });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Returns when it has ended.
+    pub(super) async fn failure(&mut self) -> anyhow::Error {
+        loop {
+            if let Err(error) = self.still_runs() {
+                return error;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Ends it, with the requests it is serving finished.
+    pub(super) async fn stop(&mut self) -> Result<()> {
+        if self.process.terminate(DRAIN_WITHIN).await? {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "{} did not end within {} s and was killed; {}",
+            self.process.name(),
+            DRAIN_WITHIN.as_secs(),
+            self.process.log_tail()
+        ))
+    }
+
+    fn still_runs(&mut self) -> Result<()> {
+        match self.process.exited()? {
+            Some(status) => bail!(
+                "{} has ended ({status}); {}",
+                self.process.name(),
+                self.process.log_tail()
+            ),
+            None => Ok(()),
+        }
+    }
+}
