@@ -7,7 +7,7 @@ mod seed;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use control_plane::{
     ControlPlane, DataDir, Installation, Kubectl,
     binaries::{Tool, find_or_build},
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let mut shutdown = Shutdown::listen()?;
     let mut running = tokio::select! {
         started = Running::start(&args) => started?,
-        () = shutdown.requested() => return Ok(()),
+        () = shutdown.requested() => bail!("interrupted before everything was up"),
     };
     greeting::print(&args.listen, &running.control_plane, &running.kubectl);
     let failure = tokio::select! {
