@@ -1,0 +1,120 @@
+//! An API's client: nothing but HTTP.
+
+use std::{
+    future::{Future, IntoFuture},
+    net::SocketAddr,
+    pin::Pin,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use serde_json::Value;
+
+use crate::Answer;
+
+/// No answer takes longer than the services' own deadlines allow.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One HTTP server. It belongs to the runtime, and so to the test, it is made in.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client,
+    base: String,
+}
+
+macro_rules! method {
+    ($name:ident, $method:ident) => {
+        #[doc = concat!("A `", stringify!($method), "` request.")]
+        pub fn $name(&self, path: impl AsRef<str>) -> Request {
+            self.request(Method::$method, path)
+        }
+    };
+}
+
+impl Api {
+    /// The server at `address`.
+    pub fn new(address: SocketAddr) -> Result<Self> {
+        let client = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+        let base = format!("http://{address}");
+        Ok(Self { client, base })
+    }
+
+    method!(get, GET);
+    method!(head, HEAD);
+    method!(post, POST);
+    method!(put, PUT);
+    method!(patch, PATCH);
+    method!(delete, DELETE);
+
+    /// A request of any method.
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> Request {
+        let path = path.as_ref();
+        Request {
+            what: format!("{method} {path}"),
+            builder: self.client.request(method, format!("{}{path}", self.base)),
+        }
+    }
+}
+
+/// A request to be sent: await it.
+#[derive(Debug)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct Request {
+    what: String,
+    builder: RequestBuilder,
+}
+
+impl Request {
+    /// Adds a header, beside others of that name.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::try_from(name);
+        let value = HeaderValue::from_bytes(value.as_ref());
+        match (name, value) {
+            (Ok(name), Ok(value)) => self.builder = self.builder.header(name, value),
+            // As any error of the request: it shows when it is sent.
+            _ => self.builder = self.builder.header("", ""),
+        }
+        self
+    }
+
+    /// Says which tenant asks.
+    pub fn tenant(self, tenant: &str) -> Self {
+        self.header("X-TENANT-ID", tenant)
+    }
+
+    /// A JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// A body of any kind.
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.builder = self.builder.header(CONTENT_TYPE, content_type).body(body.into());
+        self
+    }
+}
+
+impl IntoFuture for Request {
+    type Output = Result<Answer>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let failed = || format!("{} was not answered", self.what);
+            let response = self.builder.send().await.with_context(failed)?;
+            let status = response.status().as_u16();
+            let headers = response.headers().clone();
+            let body = response.bytes().await.with_context(failed)?.to_vec();
+            Ok(Answer {
+                what: self.what,
+                status,
+                headers,
+                body,
+            })
+        })
+    }
+}

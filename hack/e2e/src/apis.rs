@@ -1,0 +1,66 @@
+//! The pair of APIs that the ordinary tests of a run share.
+
+use std::{
+    sync::{Arc, Weak},
+    thread,
+};
+
+use anyhow::Result;
+use tokio::sync::Mutex;
+
+use crate::{Cluster, Program, Service};
+
+/// No limit on requests to the API server: tests are in a hurry. The cache's events are in the log, for tests that
+/// have to know what a cache has seen.
+const ARGUMENTS: [&str; 2] = ["--kube-qps=0", "--log=info,bookshelf_store=debug"];
+
+/// Weak, so that the pair ends with the last test that uses it: what a static holds is not dropped at exit.
+static SHARED: Mutex<Weak<Pair>> = Mutex::const_new(Weak::new());
+
+struct Pair {
+    admin: Service,
+    user: Service,
+}
+
+/// One test's part in the pair.
+pub struct SharedApis(Arc<Pair>);
+
+impl SharedApis {
+    /// The running pair; a new one where none runs.
+    pub async fn get() -> Result<Self> {
+        let mut shared = SHARED.lock().await;
+        if let Some(pair) = shared.upgrade() {
+            return Ok(Self(pair));
+        }
+        let cluster = Cluster::shared()?;
+        let (admin, user) = tokio::try_join!(
+            Service::start(Program::Admin, &cluster, &ARGUMENTS),
+            Service::start(Program::User, &cluster, &ARGUMENTS),
+        )?;
+        let pair = Arc::new(Pair { admin, user });
+        *shared = Arc::downgrade(&pair);
+        Ok(Self(pair))
+    }
+
+    /// The librarians' API.
+    #[must_use]
+    pub fn admin(&self) -> &Service {
+        &self.0.admin
+    }
+
+    /// The tenants' API.
+    #[must_use]
+    pub fn user(&self) -> &Service {
+        &self.0.user
+    }
+}
+
+impl Drop for SharedApis {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for service in [self.admin(), self.user()] {
+                eprintln!("{}", service.log_tail());
+            }
+        }
+    }
+}

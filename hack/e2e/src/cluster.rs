@@ -1,0 +1,74 @@
+//! A cluster with bookshelf's CRDs, `ServiceAccounts` and rights in it.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use control_plane::{ControlPlane, Installation, Kubectl, NAMESPACE, client, service_account_kubeconfig};
+use kube::{Client, config::Kubeconfig};
+
+use crate::programs::{chart, program};
+
+/// Names the administrator's kubeconfig of the control plane that all tests of a run share.
+const SHARED: &str = "BOOKSHELF_TEST_KUBECONFIG";
+
+/// Longer than any test takes.
+const TOKEN_LIFETIME: Duration = Duration::from_hours(2);
+
+/// A cluster that the tests of this crate can use.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    kubeconfig: PathBuf,
+}
+
+impl Cluster {
+    /// The one that all tests of a run share, each in a namespace of its own.
+    pub fn shared() -> Result<Self> {
+        let kubeconfig = env::var_os(SHARED).with_context(|| {
+            format!(
+                "{SHARED} is not set: run these tests with `cargo xtask test` (one of them: `cargo xtask test -- -p e2e \
+                 NAME`), which starts a control plane for them"
+            )
+        })?;
+        Ok(Self {
+            kubeconfig: kubeconfig.into(),
+        })
+    }
+
+    /// Installs bookshelf into a control plane of the test's own.
+    pub async fn install(control_plane: &ControlPlane) -> Result<Self> {
+        let installation = Installation {
+            crdgen: &program("crdgen")?,
+            chart: &chart(),
+        };
+        control_plane.install(installation).await?;
+        Ok(Self {
+            kubeconfig: control_plane.kubeconfig().to_owned(),
+        })
+    }
+
+    /// The administrator's kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A client with the administrator's rights. It belongs to the runtime, and so to the test, it is made in.
+    pub async fn client(&self) -> Result<Client> {
+        client(Kubeconfig::read_from(&self.kubeconfig)?).await
+    }
+
+    /// kubectl with the administrator's rights.
+    pub async fn kubectl(&self) -> Result<Kubectl> {
+        Kubectl::new(&self.kubeconfig).await
+    }
+
+    /// A kubeconfig that holds the token of one API's own `ServiceAccount`, and nothing else.
+    pub async fn kubeconfig_of(&self, api: &str) -> Result<Kubeconfig> {
+        let account = format!("bookshelf-{api}");
+        service_account_kubeconfig(&self.kubeconfig, NAMESPACE, &account, TOKEN_LIFETIME).await
+    }
+}

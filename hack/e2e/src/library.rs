@@ -1,0 +1,193 @@
+//! A test's own namespace, seen from all sides.
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::{Book, BookLoan, BookLoanSpec, BookSpec};
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{Client, ResourceExt as _, api::PostParams};
+use serde_json::{Value, json};
+
+use crate::{Answer, Api, Cluster, Service, SharedApis, eventually};
+
+/// A namespace of its own, both APIs, and the API server as administrator.
+pub struct Library {
+    /// The namespace.
+    pub namespace: String,
+    /// The librarians' API.
+    pub admin: Api,
+    /// The tenants' API.
+    pub user: Api,
+    /// The API server, as administrator.
+    pub client: Client,
+    /// The cluster the library is in.
+    pub cluster: Cluster,
+    /// The services behind `admin` and `user`, where they are shared with other tests.
+    pub shared: Option<SharedApis>,
+}
+
+/// A book as kubectl would make it.
+#[must_use]
+pub fn book(id: &str) -> Book {
+    let spec = BookSpec {
+        author: "An Author".to_owned(),
+        title: "A Title".to_owned(),
+        description: None,
+    };
+    Book::new(id, spec)
+}
+
+/// A loan as kubectl would make it.
+#[must_use]
+pub fn loan(id: &str, tenant: &str) -> BookLoan {
+    let borrowed_by = tenant.to_owned();
+    BookLoan::new(id, BookLoanSpec { borrowed_by })
+}
+
+impl Library {
+    /// A library in the cluster and behind the APIs that all tests share.
+    pub async fn open() -> Result<Self> {
+        let cluster = Cluster::shared()?;
+        let shared = SharedApis::get().await?;
+        let library = Self::open_in(&cluster, shared.admin(), shared.user()).await?;
+        Ok(Self {
+            shared: Some(shared),
+            ..library
+        })
+    }
+
+    /// A library in any cluster, behind APIs of the test's own.
+    pub async fn open_in(cluster: &Cluster, admin: &Service, user: &Service) -> Result<Self> {
+        let client = cluster.client().await?;
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                generate_name: Some("library-".to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let namespaces = kube::Api::all(client.clone());
+        let created: Namespace = namespaces.create(&PostParams::default(), &namespace).await?;
+        Ok(Self {
+            namespace: created.name_any(),
+            admin: admin.api()?,
+            user: user.api()?,
+            client,
+            cluster: cluster.clone(),
+            shared: None,
+        })
+    }
+
+    /// Both APIs.
+    #[must_use]
+    pub fn apis(&self) -> [&Api; 2] {
+        [&self.admin, &self.user]
+    }
+
+    /// The path of the library's list.
+    #[must_use]
+    pub fn list_path(&self) -> String {
+        format!("/book/{}", self.namespace)
+    }
+
+    /// The path of a book, or of what is under it: `"id/borrow"`.
+    #[must_use]
+    pub fn path(&self, id: &str) -> String {
+        format!("/book/{}/{id}", self.namespace)
+    }
+
+    /// What a client sends to add a book.
+    #[must_use]
+    pub fn body(&self, id: &str) -> Value {
+        json!({"id": id, "author": "An Author", "title": "A Title"})
+    }
+
+    /// Adds a book over HTTP; the tenants' API shows it, too, before this returns.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub async fn add(&self, id: &str) -> Result<Answer> {
+        let answer = self.admin.post(self.list_path()).json(&self.body(id)).await?;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        self.shown(id).await?;
+        Ok(answer)
+    }
+
+    /// Adds a book as kubectl does, past the APIs; both show it before this returns.
+    pub async fn plant(&self, book: &Book) -> Result<Book> {
+        let planted = self.books().create(&PostParams::default(), book).await?;
+        self.shown(&planted.name_any()).await?;
+        Ok(planted)
+    }
+
+    /// Lends a book over HTTP; the librarians' API knows of it before this returns.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub async fn lend(&self, id: &str, tenant: &str) -> Result<Value> {
+        let shared = self
+            .shared
+            .as_ref()
+            .context("what a cache has seen is in the shared log")?;
+        let mut log = shared.admin().log().end()?;
+        let answer = self
+            .user
+            .post(self.path(&format!("{id}/borrow")))
+            .tenant(tenant)
+            .await?;
+        let loan = answer.json(201);
+        let key = format!("{}/{id}", self.namespace);
+        log.line("the librarians' API knows the loan", |line| {
+            line["kind"] == "loan" && line["change"] == "created" && line["key"] == key
+        })
+        .await?;
+        Ok(loan)
+    }
+
+    /// The ids in the list that an API gives for `query`, such as `"?category_id=math"`.
+    ///
+    /// # Panics
+    ///
+    /// When it gives none.
+    pub async fn ids(&self, api: &Api, query: &str) -> Result<Vec<String>> {
+        let answer = api.get(format!("{}{query}", self.list_path())).await?.json(200);
+        let list = answer["list"].as_array().context("a list")?;
+        list.iter()
+            .map(|book| Ok(book["id"].as_str().context("an id")?.to_owned()))
+            .collect()
+    }
+
+    /// Returns when both APIs show a book of this id.
+    pub async fn shown(&self, id: &str) -> Result<()> {
+        self.seen(id, |answer| answer.status == 200).await
+    }
+
+    /// Returns when both APIs show no book of this id.
+    pub async fn vanished(&self, id: &str) -> Result<()> {
+        self.seen(id, |answer| answer.status == 404).await
+    }
+
+    /// Returns when both APIs answer a GET of the book as `accept` wants it.
+    pub async fn seen(&self, id: &str, accept: impl Fn(&Answer) -> bool) -> Result<()> {
+        for api in self.apis() {
+            eventually(&format!("{id} is seen as it is"), async || {
+                let answer = api.get(self.path(id)).await?;
+                Ok(accept(&answer).then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The books in the API server.
+    #[must_use]
+    pub fn books(&self) -> kube::Api<Book> {
+        kube::Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The loans in the API server.
+    #[must_use]
+    pub fn loans(&self) -> kube::Api<BookLoan> {
+        kube::Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}

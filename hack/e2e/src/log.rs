@@ -1,0 +1,55 @@
+//! A service's log, read while it is written.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::eventually;
+
+/// A place in a log of JSON lines: what is read from here on was written after it.
+#[derive(Clone, Debug)]
+pub struct Log {
+    path: PathBuf,
+    offset: u64,
+}
+
+impl Log {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, offset: 0 }
+    }
+
+    /// The place at which the log ends now.
+    pub fn end(mut self) -> Result<Self> {
+        self.offset = self.path.metadata()?.len();
+        Ok(self)
+    }
+
+    /// The first line that `accept` accepts, if it is written already. What was read is not read again.
+    pub fn find(&mut self, accept: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
+        Ok(self.lines()?.into_iter().find(accept))
+    }
+
+    /// The first line that `accept` accepts, once it is written.
+    pub async fn line(&mut self, what: &str, accept: impl Fn(&Value) -> bool) -> Result<Value> {
+        eventually(&format!("the log says that {what}"), async || self.find(&accept)).await
+    }
+
+    /// The whole lines written since the last call.
+    pub fn lines(&mut self) -> Result<Vec<Value>> {
+        let mut file = File::open(&self.path).with_context(|| format!("no log {}", self.path.display()))?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        self.offset += u64::try_from(whole.len())?;
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not a line of JSON: {line}")))
+            .collect()
+    }
+}

@@ -1,0 +1,42 @@
+//! Where the programs under test and the project's files are.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// A program of this workspace, built beside the tests.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let tests = env::current_exe()?;
+    // target/debug/deps/it-0123456789abcdef, target/debug/admin-api
+    let directory = tests
+        .ancestors()
+        .nth(2)
+        .context("the tests are in a target directory")?;
+    let program = directory.join(name);
+    ensure!(
+        program.exists(),
+        "{} is not built: run `cargo xtask test`, or `cargo build --workspace` first",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// The Helm chart.
+#[must_use]
+pub fn chart() -> PathBuf {
+    workspace().join("deploy/bookshelf")
+}
+
+/// The seed's namespace and books, as kubectl would apply them.
+#[must_use]
+pub fn examples() -> PathBuf {
+    workspace().join("deploy/examples")
+}
+
+fn workspace() -> &'static Path {
+    let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
+    this_crate.ancestors().nth(2).unwrap_or(this_crate)
+}

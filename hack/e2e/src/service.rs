@@ -1,0 +1,186 @@
+//! The binaries under test, as processes.
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use control_plane::{
+    process::{Process, log_path},
+    save_kubeconfig,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{Api, Cluster, Log, eventually, program};
+
+/// How long a service may take to end by itself.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// The two binaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The librarians' API.
+    Admin,
+    /// The tenants' API.
+    User,
+}
+
+impl Program {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Admin, Self::User];
+
+    /// The file name of the program.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin-api",
+            Self::User => "user-api",
+        }
+    }
+
+    /// The program, ready to be given arguments; nothing that the developer's shell sets for it reaches it.
+    pub fn command(self) -> Result<Command> {
+        let mut command = Command::new(program(self.name())?);
+        for (name, _) in env::vars_os() {
+            if name == "KUBECONFIG" || name.to_string_lossy().starts_with("BOOKSHELF_") {
+                command.env_remove(name);
+            }
+        }
+        Ok(command)
+    }
+}
+
+/// A running binary under the token of its own `ServiceAccount`. Dropped, it is killed, and its log goes.
+#[derive(Debug)]
+pub struct Service {
+    // Before the directory, which may go only when nothing writes to it any more.
+    process: Process,
+    listen: SocketAddr,
+    ops_listen: SocketAddr,
+    log: PathBuf,
+    _directory: TempDir,
+}
+
+impl Service {
+    /// Starts a binary with further `arguments`, and returns when it is ready.
+    pub async fn start(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+        let service = Self::launch(program, cluster, arguments).await?;
+        service.ready().await?;
+        Ok(service)
+    }
+
+    /// Starts a binary with further `arguments`, and returns when it listens.
+    pub async fn launch(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let kubeconfig = directory.path().join("kubeconfig");
+        save_kubeconfig(&cluster.kubeconfig_of(program.name()).await?, &kubeconfig)?;
+        let mut command = program.command()?;
+        command
+            .args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"])
+            .arg("--kubeconfig")
+            .arg(kubeconfig)
+            .args(arguments);
+        let process = Process::spawn(program.name(), &mut command, directory.path())?;
+        let mut service = Self {
+            process,
+            listen: SocketAddr::from(([0; 4], 0)),
+            ops_listen: SocketAddr::from(([0; 4], 0)),
+            log: log_path(directory.path(), program.name()),
+            _directory: directory,
+        };
+        service.read_addresses().await?;
+        Ok(service)
+    }
+
+    async fn read_addresses(&mut self) -> Result<()> {
+        let mut log = self.log();
+        let line = eventually("the log says where the service listens", async || {
+            let exited = self.process.exited()?;
+            let line = log.find(|line| line["message"] == "serving")?;
+            ensure!(
+                line.is_some() || exited.is_none(),
+                "{} has ended; {}",
+                self.process.name(),
+                self.process.log_tail()
+            );
+            Ok(line)
+        });
+        let line = line.await?;
+        let address = |field: &str| {
+            let address = line[field].as_str().context("an address")?;
+            address.parse().context("an address")
+        };
+        (self.listen, self.ops_listen) = (address("listen")?, address("ops_listen")?);
+        Ok(())
+    }
+
+    /// Returns when it is ready.
+    pub async fn ready(&self) -> Result<()> {
+        let ops = self.ops()?;
+        let what = format!("{} is ready; {}", self.process.name(), self.process.log_tail());
+        eventually(&what, async || {
+            let answer = ops.get("/readyz").await?;
+            Ok((answer.status == 200).then_some(()))
+        })
+        .await
+    }
+
+    /// Its API.
+    pub fn api(&self) -> Result<Api> {
+        Api::new(self.listen)
+    }
+
+    /// Its operations port.
+    pub fn ops(&self) -> Result<Api> {
+        Api::new(self.ops_listen)
+    }
+
+    /// Where its API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Its log, from the start.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Log::new(self.log.clone())
+    }
+
+    /// The end of its log, for failures.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        self.process.log_tail()
+    }
+
+    /// Stops it where it stands, until [`Service::resume`].
+    pub fn pause(&mut self) -> Result<()> {
+        self.process.pause()
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self) -> Result<()> {
+        self.process.resume()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let id = i32::try_from(self.process.id())?;
+        Ok(kill_process(Pid::from_raw(id).context("a process id")?, signal)?)
+    }
+
+    /// Returns when it has ended by itself, with how.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        eventually("the service ends", async || self.process.exited()).await
+    }
+
+    /// Asks it to end (SIGTERM), and returns whether it did.
+    pub async fn terminate(&mut self) -> Result<bool> {
+        self.process.terminate(END_WITHIN).await
+    }
+}
