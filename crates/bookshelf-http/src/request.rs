@@ -1,14 +1,17 @@
 //! What every request gets: an id, a line in the log, and errors in one form.
 
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use tracing::Instrument as _;
-use uuid::Uuid;
+use tracing::{Instrument as _, Span};
 
 use crate::problem::{Code, Problem};
 
@@ -24,19 +27,42 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let method = request.method().clone();
     let id = request_id(&request);
-    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
-    let response = async {
-        let method = request.method().clone();
-        let path = request.path().to_owned();
-        let response = next.call(request).await?.map_into_boxed_body();
-        let response = as_problem(response, id.to_str().unwrap_or_default());
-        log(&method, &path, &response, started);
-        Ok::<_, Error>(response)
+    // A read that goes well says nothing at info, so that it is not charged for a span either.
+    let span = if method.is_safe() {
+        Span::none()
+    } else {
+        span_of(&id)
     };
-    let mut response = response.instrument(span).await?;
+    let response = next
+        .call(request)
+        .instrument(span.clone())
+        .await?
+        .map_into_boxed_body();
+    let is_quiet = method.is_safe() && response.status().is_success();
+    let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+        response
+    } else {
+        let span = if span.is_none() { span_of(&id) } else { span };
+        span.in_scope(|| {
+            let response = as_problem(response, &id);
+            log(
+                &method,
+                response.request().path(),
+                response.status(),
+                is_quiet,
+                started,
+            );
+            response
+        })
+    };
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(response)
+}
+
+fn span_of(id: &HeaderValue) -> Span {
+    tracing::info_span!("request", request_id = id.to_str().unwrap_or_default())
 }
 
 /// Takes an id over that is 1–128 visible ASCII characters; makes one otherwise.
@@ -44,14 +70,26 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let is_usable =
         |id: &&HeaderValue| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    given.filter(is_usable).cloned().unwrap_or_else(|| {
-        let mut buffer = Uuid::encode_buffer();
-        let id = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
-        HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-    })
+    given.filter(is_usable).cloned().unwrap_or_else(new_id)
 }
 
-fn as_problem(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
+/// An id of this process's own: its random number, and which request this is.
+fn new_id() -> HeaderValue {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
+    let mut id = String::with_capacity(32);
+    // Writing to a string does not fail.
+    let _ = write!(
+        id,
+        "{:016x}-{:x}",
+        *PROCESS,
+        REQUESTS.fetch_add(1, Ordering::Relaxed)
+    );
+    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+fn as_problem(response: ServiceResponse<BoxBody>, id: &HeaderValue) -> ServiceResponse<BoxBody> {
+    let id = id.to_str().unwrap_or_default();
     let Some(error) = response.response().error() else {
         return response;
     };
@@ -60,24 +98,24 @@ fn as_problem(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceRe
             if let Some(cause) = problem.cause() {
                 tracing::warn!(cause, "{problem}");
             }
-            problem.to_response(request_id)
+            problem.to_response(id)
         }
         // actix's own errors: a path or header it could not make sense of.
         None if response.status().is_client_error() => {
-            Problem::new(Code::InvalidRequest, error.to_string()).to_response(request_id)
+            Problem::new(Code::InvalidRequest, error.to_string()).to_response(id)
         }
         None => {
             tracing::error!(%error, "unexpected error");
-            Problem::new(Code::Internal, "internal error").to_response(request_id)
+            Problem::new(Code::Internal, "internal error").to_response(id)
         }
     };
     response.into_response(rendered)
 }
 
-fn log(method: &actix_web::http::Method, path: &str, response: &ServiceResponse<BoxBody>, started: Instant) {
-    let status = response.status().as_u16();
+fn log(method: &Method, path: &str, status: StatusCode, is_quiet: bool, started: Instant) {
+    let status = status.as_u16();
     let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if response.status().is_success() && method.is_safe() {
+    if is_quiet {
         tracing::debug!(%method, path, status, microseconds, "request");
     } else {
         tracing::info!(%method, path, status, microseconds, "request");

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 /// An object's place in its resource: namespace and name.
 ///
 /// The namespace of a cluster-scoped object is the empty string. Keys order by namespace, then name, both by
@@ -39,6 +41,13 @@ impl ObjectKey {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Takes the other's copy of the namespace where it is the same: one for all objects in it.
+    pub(crate) fn share_namespace(&mut self, with: &Self) {
+        if self.namespace == with.namespace {
+            self.namespace = Arc::clone(&with.namespace);
+        }
+    }
 }
 
 impl fmt::Display for ObjectKey {
@@ -58,31 +67,40 @@ impl fmt::Debug for ObjectKey {
 
 /// The uid of an object: tells it from earlier and later ones of the same name.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Uid(Arc<str>);
+pub struct Uid(UidForm);
 
-impl Uid {
-    /// The uid as the API server writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// Uids are opaque, but the API server's are UUIDs, which fit in 16 bytes where their text takes 36.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum UidForm {
+    Uuid([u8; 16]),
+    Other(Arc<str>),
 }
 
-impl<T: Into<Arc<str>>> From<T> for Uid {
-    fn from(uid: T) -> Self {
-        Self(uid.into())
+impl From<&str> for Uid {
+    fn from(uid: &str) -> Self {
+        let mut buffer = Uuid::encode_buffer();
+        let uuid = Uuid::try_parse(uid).ok();
+        // Only the form that is written back to the letter: there are other ways to write a UUID.
+        let canonical = uuid.filter(|uuid| uuid.hyphenated().encode_lower(&mut buffer) == uid);
+        Self(canonical.map_or_else(
+            || UidForm::Other(uid.into()),
+            |uuid| UidForm::Uuid(uuid.into_bytes()),
+        ))
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match &self.0 {
+            UidForm::Uuid(bytes) => Uuid::from_bytes(*bytes).hyphenated().fmt(f),
+            UidForm::Other(text) => f.write_str(text),
+        }
     }
 }
 
 impl fmt::Debug for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{self}")
     }
 }
 
@@ -152,6 +170,22 @@ mod tests {
         ] {
             assert!(bad.parse::<ResourceVersion>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_uid_is_written_as_it_was_read() {
+        for uid in [
+            "69828521-6a60-4e81-b4cc-96bdcc063afe",
+            "69828521-6A60-4E81-B4CC-96BDCC063AFE",
+            "1",
+            "",
+        ] {
+            assert_eq!(Uid::from(uid).to_string(), uid);
+        }
+        assert_ne!(
+            Uid::from("69828521-6a60-4e81-b4cc-96bdcc063afe"),
+            Uid::from("698285216a604e81b4cc96bdcc063afe"),
+        );
     }
 
     #[test]

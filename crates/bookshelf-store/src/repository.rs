@@ -16,6 +16,7 @@
 //! the same repository; other replicas see it when their watch tells them.
 
 mod books;
+mod interner;
 mod loans;
 mod model;
 
@@ -31,6 +32,7 @@ use crate::connector::{Connector, ResourceClient};
 use crate::error::Error;
 
 pub use books::{BookList, CachedBook};
+use interner::Interner;
 pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible, Version};
 
 /// How often a write is tried again after the book changed under it.
@@ -64,9 +66,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         view: impl Fn(&Book) -> V + Send + Sync + 'static,
         resync: Option<Duration>,
     ) -> (Self, BoxFuture<'static, Infallible>) {
+        let categories = Interner::default();
         let mut builder = Builder::new(move |object: crd::Book| {
             let book = Book::try_from(&object)?;
-            Ok::<_, Unconvertible>(CachedBook::new(&book, view(&book)))
+            let category = book
+                .category_id
+                .as_deref()
+                .map(|category| categories.intern(category));
+            Ok::<_, Unconvertible>(CachedBook::new(&book, category, view(&book)))
         });
         let by_category = builder.index("category", |book: &CachedBook<V>| {
             book.category.iter().cloned().collect()

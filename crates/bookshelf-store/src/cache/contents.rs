@@ -81,6 +81,19 @@ impl<V> Contents<V> {
     }
 
     /// Puts an object in place of the one of its key.
+    pub(super) fn put(&mut self, mut entry: Entry<V>) {
+        let place = KeyProbe {
+            namespace: entry.key.namespace(),
+            name: entry.key.name(),
+        };
+        // The neighbour before, as lists come ordered.
+        if let Some(neighbour) = self.objects.get_prev(&place) {
+            entry.key.share_namespace(&neighbour.0.key);
+        }
+        self.insert(Arc::new(entry));
+    }
+
+    /// Puts an object in place of the one of its key, as it is.
     pub(super) fn insert(&mut self, entry: Arc<Entry<V>>) {
         self.remove(entry.key.namespace(), entry.key.name());
         for (index, keys) in self.indexes.iter_mut().zip(self.index_keys.iter()) {

@@ -50,7 +50,7 @@ impl<V> State<V> {
         if !self.tombstones.contains_key(&entry.uid) {
             self.listing
                 .get_or_insert_with(|| self.contents.emptied())
-                .insert(Arc::new(entry));
+                .put(entry);
         }
     }
 
@@ -119,7 +119,7 @@ impl<V> State<V> {
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
         if is_newer && !self.tombstones.contains_key(&entry.uid) {
-            self.contents.insert(Arc::new(entry));
+            self.contents.put(entry);
         }
     }
 

@@ -287,8 +287,8 @@ async fn a_subscription_tells_what_changed_also_over_a_list() {
         subscription.next().await.unwrap(),
         Event::Updated { old, new } if old.value == "x" && new.value == "y"
     ));
-    assert!(matches!(subscription.next().await.unwrap(), Event::Deleted(old) if old.uid.as_str() == "3"));
-    assert!(matches!(subscription.next().await.unwrap(), Event::Created(new) if new.uid.as_str() == "4"));
+    assert!(matches!(subscription.next().await.unwrap(), Event::Deleted(old) if old.uid == "3".into()));
+    assert!(matches!(subscription.next().await.unwrap(), Event::Created(new) if new.uid == "4".into()));
 }
 
 #[tokio::test]

@@ -23,10 +23,10 @@ pub struct CachedBook<V> {
 }
 
 impl<V> CachedBook<V> {
-    pub(super) fn new(book: &Book, view: V) -> Self {
+    pub(super) fn new(book: &Book, category: Option<Arc<str>>, view: V) -> Self {
         Self {
             view,
-            category: book.category_id.as_deref().map(Into::into),
+            category,
             is_being_deleted: book.is_being_deleted,
             is_manageable: labels::is_manageable(book.managed_by.as_deref()),
         }
