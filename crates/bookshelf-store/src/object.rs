@@ -79,9 +79,9 @@ enum UidForm {
 impl From<&str> for Uid {
     fn from(uid: &str) -> Self {
         let mut buffer = Uuid::encode_buffer();
-        let uuid = Uuid::try_parse(uid).ok();
+        let parsed = Uuid::try_parse(uid).ok();
         // Only the form that is written back to the letter: there are other ways to write a UUID.
-        let canonical = uuid.filter(|uuid| uuid.hyphenated().encode_lower(&mut buffer) == uid);
+        let canonical = parsed.filter(|uuid| uuid.hyphenated().encode_lower(&mut buffer) == uid);
         Self(canonical.map_or_else(
             || UidForm::Other(uid.into()),
             |uuid| UidForm::Uuid(uuid.into_bytes()),

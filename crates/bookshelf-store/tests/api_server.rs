@@ -1,6 +1,9 @@
 //! Connector and list-watch against a real API server, on resources that have nothing to do with books:
 //! cluster-scoped and namespaced, typed and dynamic. Run by `cargo xtask test`, which starts the API server.
 
+// Clippy takes only functions marked `#[test]` for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::time::Duration;
 
 use bookshelf_store::cache::{Builder, ListWatch, Reader};
@@ -90,7 +93,7 @@ async fn an_object_is_created_read_changed_and_deleted() {
         .list(Some(&namespace), &ListParams::default().fields("metadata.name=a"))
         .await
         .unwrap();
-    assert_eq!(list.items, [third.clone()]);
+    assert_eq!(list.items, std::slice::from_ref(&third));
 
     let stale = maps.delete(&key, preconditions(&second)).await.unwrap_err();
     assert!(matches!(stale.reason, Reason::Conflict(_)), "{stale}");
@@ -166,7 +169,7 @@ async fn a_resource_known_at_run_time_only_is_reached_too() {
     assert_eq!(listed.items[0].data["data"]["value"], "1");
 }
 
-/// A cache of the ConfigMaps of a namespace: their values.
+/// A cache of the config maps of a namespace: their values.
 fn values(
     connector: &Connector,
     namespace: &str,
@@ -236,14 +239,14 @@ async fn a_list_longer_than_a_page_is_complete() {
     let connector = connector().await;
     let namespace = namespace(&connector, "pages").await;
     let maps = connector.resource::<ConfigMap>();
-    let creates = (0..1_201).map(|number| {
+    let requests = (0..1_201).map(|number| {
         let (maps, map) = (
             maps.clone(),
             config_map(&namespace, &format!("map-{number:04}"), "x"),
         );
         async move { maps.create(&map).await.map(|_| ()) }
     });
-    let created = futures::stream::iter(creates);
+    let created = futures::stream::iter(requests);
     futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::buffer_unordered(created, 16))
         .await
         .into_iter()

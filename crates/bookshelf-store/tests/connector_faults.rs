@@ -2,6 +2,9 @@
 //! ends. The server here is a socket that answers as the test says, since a real one cannot be made to lose
 //! an answer at will.
 
+// Clippy takes only functions marked `#[test]` for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
