@@ -8,7 +8,7 @@ use super::contents::{Contents, Entry};
 use super::snapshot::Snapshot;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// How long a deleted uid is remembered at least. Its last event is on its way for as long as the watch lags,
+/// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
 /// and the first bookmark after this time has long passed it.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
@@ -20,8 +20,17 @@ pub(super) struct State<V> {
     version: Option<ResourceVersion>,
     /// Our own writes that the watch has not told yet: a list older than them does not undo them.
     ahead: HashMap<ObjectKey, ResourceVersion>,
-    /// Objects we deleted and the watch has not told yet: their older events are not taken.
-    tombstones: HashMap<Uid, Instant>,
+    /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
+    /// their predecessors.
+    tombstones: HashMap<ObjectKey, Tombstone>,
+}
+
+/// An object we deleted.
+struct Tombstone {
+    uid: Uid,
+    /// A version the object had. Whatever else of its name is not newer came before it.
+    version: ResourceVersion,
+    since: Instant,
 }
 
 impl<V> State<V> {
@@ -47,7 +56,7 @@ impl<V> State<V> {
     }
 
     pub(super) fn listed(&mut self, entry: Entry<V>) {
-        if !self.tombstones.contains_key(&entry.uid) {
+        if !self.is_buried(&entry) {
             self.listing
                 .get_or_insert_with(|| self.contents.emptied())
                 .put(entry);
@@ -79,7 +88,13 @@ impl<V> State<V> {
     /// An object was deleted, at this version.
     pub(super) fn deleted(&mut self, key: &ObjectKey, uid: &Uid, version: ResourceVersion) {
         self.take_out(key, uid);
-        self.tombstones.remove(uid);
+        if self
+            .tombstones
+            .get(key)
+            .is_some_and(|tombstone| tombstone.uid == *uid)
+        {
+            self.tombstones.remove(key);
+        }
         self.advance(version);
     }
 
@@ -109,18 +124,33 @@ impl<V> State<V> {
         }
     }
 
-    /// We deleted an object.
-    pub(super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid) {
-        self.take_out(key, &uid);
-        self.tombstones.insert(uid, Instant::now());
+    /// We deleted an object, which had this version.
+    pub(super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
+        let current = self.contents.get(key.namespace(), key.name());
+        if current.is_some_and(|current| current.uid == uid || current.resource_version <= version) {
+            self.contents.remove(key.namespace(), key.name());
+        }
+        self.tombstones.insert(
+            key.clone(),
+            Tombstone {
+                uid,
+                version,
+                since: Instant::now(),
+            },
+        );
     }
 
     fn put(&mut self, entry: Entry<V>) {
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
-        if is_newer && !self.tombstones.contains_key(&entry.uid) {
+        if is_newer && !self.is_buried(&entry) {
             self.contents.put(entry);
         }
+    }
+
+    fn is_buried(&self, entry: &Entry<V>) -> bool {
+        let tombstone = self.tombstones.get(&entry.key);
+        tombstone.is_some_and(|buried| entry.uid == buried.uid || entry.resource_version <= buried.version)
     }
 
     fn take_out(&mut self, key: &ObjectKey, uid: &Uid) {
@@ -139,6 +169,6 @@ impl<V> State<V> {
 
     fn forget_tombstones(&mut self) {
         self.tombstones
-            .retain(|_, deleted| deleted.elapsed() < TOMBSTONE_LIFE);
+            .retain(|_, tombstone| tombstone.since.elapsed() < TOMBSTONE_LIFE);
     }
 }

@@ -1,6 +1,8 @@
 //! The cache fed by hand: what readers see after lists, events and our own writes, in every order they can
 //! come in.
 
+mod model;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -184,7 +186,7 @@ fn our_own_write_that_the_watch_has_passed_is_not_brought_back() {
 #[test]
 fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe_deleted(&key("a"), "1".into());
+    cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
     assert!(cache.contents().is_empty());
     cache.applied(object("a", "1", 6, "older"));
     cache.list(6, &[object("a", "1", 6, "older")]);
@@ -195,10 +197,19 @@ fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
 }
 
 #[test]
+fn a_predecessor_of_an_object_we_deleted_is_not_brought_back() {
+    let cache = fixture().listed(5, &[]);
+    // Made at 6, deleted at 7, made again at 8, which we deleted before the watch told any of it.
+    cache.writer.observe_deleted(&key("a"), "2".into(), rv(8));
+    cache.applied(object("a", "1", 6, "predecessor"));
+    assert!(cache.contents().is_empty());
+}
+
+#[test]
 fn deleting_an_object_leaves_its_successor() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "2", 9, "successor"));
-    cache.writer.observe_deleted(&key("a"), "1".into());
+    cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
     cache.deleted(object("a", "1", 8, "x"));
     assert_eq!(cache.contents(), ["a=successor"]);
 }

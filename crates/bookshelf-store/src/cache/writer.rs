@@ -130,9 +130,10 @@ impl<K: kube::Resource, V> Writer<K, V> {
         });
     }
 
-    /// Takes in that we deleted an object. The next read does not show it, and no older event brings it back.
-    pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid) {
-        self.write(|state| state.observed_deleted(key, uid));
+    /// Takes in that we deleted the object with this uid, which had this version. The next read does not show
+    /// it, and no older event brings it or a predecessor of its name back.
+    pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
+        self.write(|state| state.observed_deleted(key, uid, version));
     }
 
     fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>) {

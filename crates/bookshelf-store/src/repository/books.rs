@@ -174,7 +174,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             };
             match self.books.client.delete(&object_key, preconditions).await {
                 Ok(Deleted::Gone) => {
-                    self.books.writer.observe_deleted(&object_key, uid);
+                    self.books
+                        .writer
+                        .observe_deleted(&object_key, uid, resource_version);
                     return Ok(());
                 }
                 Ok(Deleted::Terminating(object)) => {

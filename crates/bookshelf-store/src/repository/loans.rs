@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 use kube::api::Preconditions;
 
-use super::model::{BookKey, Loan, Tenant};
+use super::model::{BookKey, Loan, Tenant, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::Entry;
 use crate::connector::{Deleted, Reason};
@@ -55,7 +55,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     Err(Error::Forbidden)
                 };
             }
-            match self.delete_loan(key, loan.version.uid).await {
+            match self.delete_loan(key, loan.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
                 Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
                 deleted => return Ok(deleted?),
@@ -88,7 +88,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !loan.is_left_over(&book.version.uid) {
             return Err(Error::AlreadyBorrowed);
         }
-        match self.delete_loan(key, loan.version.uid.clone()).await {
+        match self.delete_loan(key, loan.version.clone()).await {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if !matches!(error.reason, Reason::NotFound(_)) => Err(error.into()),
             _ => Ok(book.version.uid),
@@ -96,18 +96,27 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     /// Deletes the loan with this uid, not a later one of its name.
-    async fn delete_loan(&self, key: BookKey<'_>, uid: Uid) -> Result<(), crate::connector::Error> {
+    async fn delete_loan(&self, key: BookKey<'_>, loan: Version) -> Result<(), crate::connector::Error> {
+        let Version {
+            uid,
+            resource_version,
+        } = loan;
         let object_key = key.to_object_key();
         let preconditions = Preconditions {
             uid: Some(uid.to_string()),
             resource_version: None,
         };
         match self.loans.client.delete(&object_key, preconditions).await {
-            Ok(Deleted::Gone) => self.loans.writer.observe_deleted(&object_key, uid),
+            Ok(Deleted::Gone) => self
+                .loans
+                .writer
+                .observe_deleted(&object_key, uid, resource_version),
             Ok(Deleted::Terminating(object)) => self.loans.writer.observe(*object),
             Err(error) => {
                 if matches!(error.reason, Reason::NotFound(_)) {
-                    self.loans.writer.observe_deleted(&object_key, uid);
+                    self.loans
+                        .writer
+                        .observe_deleted(&object_key, uid, resource_version);
                 }
                 return Err(error);
             }

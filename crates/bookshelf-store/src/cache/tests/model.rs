@@ -1,0 +1,225 @@
+//! The cache and its indexes against plain maps, on any history an API server can have and any way it can be
+//! told: late, in part, by a list in between, with our own writes ahead of it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use proptest::prelude::*;
+
+use super::super::{Event, SourceEvent};
+use super::{Fixture, fixture, key, object};
+
+/// Names are few, so that objects meet their predecessors.
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// A step of a history.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody else creates or updates an object.
+    Write { name: usize, value: usize },
+    /// Somebody else deletes an object.
+    Delete { name: usize },
+    /// We create or update an object, and take the answer in at once.
+    WriteOurselves { name: usize, value: usize },
+    /// We delete an object, and take the answer in at once.
+    DeleteOurselves { name: usize },
+    /// The watch delivers up to so many events.
+    Deliver { events: usize },
+    /// The watch breaks and a list is made, as of so many events ago, then the watch goes on from there.
+    Relist { behind: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let name = 0..NAMES.len();
+    prop_oneof![
+        3 => (name.clone(), 0..3_usize).prop_map(|(name, value)| Step::Write { name, value }),
+        1 => name.clone().prop_map(|name| Step::Delete { name }),
+        3 => (name.clone(), 0..3_usize).prop_map(|(name, value)| Step::WriteOurselves { name, value }),
+        1 => name.prop_map(|name| Step::DeleteOurselves { name }),
+        3 => (1..4_usize).prop_map(|events| Step::Deliver { events }),
+        1 => (0..4_usize).prop_map(|behind| Step::Relist { behind }),
+    ]
+}
+
+type Objects = BTreeMap<&'static str, ConfigMap>;
+
+/// An API server: what it has, and every event that made it so.
+struct Server {
+    objects: Objects,
+    version: u32,
+    uids: u32,
+    /// Each event, and what there was after it.
+    events: Vec<(SourceEvent<ConfigMap>, Objects)>,
+}
+
+/// The version before the first event: that of an empty list.
+const BEGINNING: u32 = 1;
+
+impl Server {
+    fn new() -> Self {
+        Self {
+            objects: Objects::new(),
+            version: BEGINNING,
+            uids: 0,
+            events: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, name: usize, value: usize) -> ConfigMap {
+        self.version += 1;
+        let name = NAMES[name];
+        let uid = self
+            .objects
+            .get(name)
+            .and_then(|object| object.metadata.uid.clone())
+            .unwrap_or_else(|| {
+                self.uids += 1;
+                self.uids.to_string()
+            });
+        let written = object(name, &uid, self.version, &value.to_string());
+        self.objects.insert(name, written.clone());
+        self.events
+            .push((SourceEvent::Applied(written.clone()), self.objects.clone()));
+        written
+    }
+
+    fn delete(&mut self, name: usize) -> Option<ConfigMap> {
+        let mut deleted = self.objects.remove(NAMES[name])?;
+        self.version += 1;
+        deleted.metadata.resource_version = Some(self.version.to_string());
+        self.events
+            .push((SourceEvent::Deleted(deleted.clone()), self.objects.clone()));
+        Some(deleted)
+    }
+}
+
+/// A cache, how far the watch has told it, and what we know of our own writes.
+struct Client {
+    cache: Fixture,
+    told: usize,
+    /// For each name, the last write of ours that nothing newer has replaced: a value, or gone.
+    ours: BTreeMap<&'static str, (u32, Option<String>)>,
+}
+
+impl Client {
+    /// The version up to which the watch has told everything.
+    fn version(&self) -> u32 {
+        BEGINNING + u32::try_from(self.told).unwrap()
+    }
+
+    fn deliver(&mut self, server: &Server, events: usize) {
+        let until = (self.told + events).min(server.events.len());
+        self.cache.writer.apply(
+            server.events[self.told..until]
+                .iter()
+                .map(|(event, _)| event.clone()),
+        );
+        self.told = until;
+    }
+
+    fn relist(&mut self, server: &Server, behind: usize) {
+        // A list is never older than what the watch has told: it is read from a quorum.
+        self.told = server.events.len().saturating_sub(behind).max(self.told);
+        let objects = self
+            .told
+            .checked_sub(1)
+            .map(|last| server.events[last].1.clone())
+            .unwrap_or_default();
+        let version = u32::try_from(self.told).unwrap();
+        self.cache
+            .list(version.max(1), &objects.into_values().collect::<Vec<_>>());
+    }
+
+    /// What a read has to show: what the watch has told, and over it our own writes that are newer.
+    fn expected(&self, server: &Server) -> Vec<String> {
+        let told = self.told.checked_sub(1).map(|last| &server.events[last].1);
+        let mut values = BTreeMap::new();
+        for (name, object) in told.into_iter().flatten() {
+            values.insert(*name, object.data.as_ref().unwrap()["value"].clone());
+        }
+        for (name, (version, value)) in &self.ours {
+            if *version > self.version() {
+                match value {
+                    Some(value) => values.insert(*name, value.clone()),
+                    None => values.remove(name),
+                };
+            }
+        }
+        values
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_read_shows_what_was_told_and_what_we_wrote(steps in prop::collection::vec(step(), 0..40)) {
+        let mut server = Server::new();
+        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, ours: BTreeMap::new() };
+        for step in &steps {
+            match *step {
+                Step::Write { name, value } => drop(server.write(name, value)),
+                Step::Delete { name } => drop(server.delete(name)),
+                Step::WriteOurselves { name, value } => {
+                    let written = server.write(name, value);
+                    client.ours.insert(NAMES[name], (server.version, Some(value.to_string())));
+                    client.cache.writer.observe(written);
+                }
+                Step::DeleteOurselves { name } => {
+                    let known = server.objects.get(NAMES[name]).and_then(|object| object.metadata.resource_version.clone());
+                    if let Some(deleted) = server.delete(name) {
+                        let known = known.unwrap().parse().unwrap();
+                        client.ours.insert(NAMES[name], (server.version, None));
+                        let uid = deleted.metadata.uid.as_deref().unwrap();
+                        client.cache.writer.observe_deleted(&key(NAMES[name]), uid.into(), known);
+                    }
+                }
+                Step::Deliver { events } => client.deliver(&server, events),
+                Step::Relist { behind } => client.relist(&server, behind),
+            }
+            prop_assert_eq!(client.cache.contents(), client.expected(&server), "after {:?} of {:?}", step, steps);
+        }
+        client.deliver(&server, usize::MAX / 2);
+        let all = server.objects.values().map(|object| {
+            format!("{}={}", object.metadata.name.as_ref().unwrap(), object.data.as_ref().unwrap()["value"])
+        });
+        prop_assert_eq!(client.cache.contents(), all.collect::<Vec<_>>(), "in the end, after {:?}", steps);
+    }
+
+    #[test]
+    fn a_subscriber_that_looks_now_and_then_ends_with_what_is_there(
+        rounds in prop::collection::vec(prop::collection::vec(step(), 0..12), 0..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut server = Server::new();
+        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, ours: BTreeMap::new() };
+        let mut subscription = client.cache.reader.subscribe();
+        let mut seen = BTreeMap::new();
+        for steps in &rounds {
+            for step in steps {
+                match *step {
+                    Step::Write { name, value } | Step::WriteOurselves { name, value } => drop(server.write(name, value)),
+                    Step::Delete { name } | Step::DeleteOurselves { name } => drop(server.delete(name)),
+                    Step::Deliver { events } => client.deliver(&server, events),
+                    Step::Relist { behind } => client.relist(&server, behind),
+                }
+            }
+            client.deliver(&server, 1);
+            runtime.block_on(subscription.look()).unwrap();
+            while let Some(event) = subscription.try_next() {
+                // Each event has to fit what the subscriber was told before.
+                let fits = match event {
+                    Event::Created(new) => seen.insert(new.key.clone(), new.value.clone()).is_none(),
+                    Event::Updated { old, new } => {
+                        seen.insert(new.key.clone(), new.value.clone()).as_ref() == Some(&old.value)
+                    }
+                    Event::Deleted(old) => seen.remove(&old.key).as_ref() == Some(&old.value),
+                };
+                prop_assert!(fits, "an event does not follow from those before it, in {:?}", rounds);
+            }
+            let told = seen.iter().map(|(key, value)| format!("{}={value}", key.name())).collect::<Vec<_>>();
+            prop_assert_eq!(told, client.cache.contents());
+        }
+    }
+}
