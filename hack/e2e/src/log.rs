@@ -1,6 +1,7 @@
 //! A service's log, read while it is written.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
     path::PathBuf,
@@ -16,11 +17,16 @@ use crate::eventually;
 pub struct Log {
     path: PathBuf,
     offset: u64,
+    unread: VecDeque<String>,
 }
 
 impl Log {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, offset: 0 }
+        Self {
+            path,
+            offset: 0,
+            unread: VecDeque::new(),
+        }
     }
 
     /// The place at which the log ends now.
@@ -29,9 +35,14 @@ impl Log {
         Ok(self)
     }
 
-    /// The first line that `accept` accepts, if it is written already. What was read is not read again.
+    /// The first line that `accept` accepts, if it is written already. Lines up to it are not looked at again.
     pub fn find(&mut self, accept: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
-        Ok(self.lines()?.into_iter().find(accept))
+        while let Some(line) = self.next()? {
+            if accept(&line) {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
     }
 
     /// The first line that `accept` accepts, once it is written.
@@ -39,17 +50,31 @@ impl Log {
         eventually(&format!("the log says that {what}"), async || self.find(&accept)).await
     }
 
-    /// The whole lines written since the last call.
-    pub fn lines(&mut self) -> Result<Vec<Value>> {
+    /// The lines written since the last look.
+    pub fn rest(&mut self) -> Result<Vec<Value>> {
+        std::iter::from_fn(|| self.next().transpose()).collect()
+    }
+
+    fn next(&mut self) -> Result<Option<Value>> {
+        if self.unread.is_empty() {
+            self.read()?;
+        }
+        let Some(line) = self.unread.pop_front() else {
+            return Ok(None);
+        };
+        let line = serde_json::from_str(&line).with_context(|| format!("not a line of JSON: {line}"))?;
+        Ok(Some(line))
+    }
+
+    /// Takes in the whole lines that were written since the last call.
+    fn read(&mut self) -> Result<()> {
         let mut file = File::open(&self.path).with_context(|| format!("no log {}", self.path.display()))?;
         file.seek(SeekFrom::Start(self.offset))?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         self.offset += u64::try_from(whole.len())?;
-        whole
-            .lines()
-            .map(|line| serde_json::from_str(line).with_context(|| format!("not a line of JSON: {line}")))
-            .collect()
+        self.unread.extend(whole.lines().map(str::to_owned));
+        Ok(())
     }
 }

@@ -3,12 +3,23 @@
 //! `cargo xtask test` runs them; `cargo xtask test -- -p e2e NAME` runs those whose name contains NAME.
 
 mod it {
+    mod agreement;
+    mod bodies;
     mod borrowing;
+    mod bystanders;
     mod category;
     mod creating;
     mod deleting;
+    mod kubectl;
+    mod managed_elsewhere;
     mod own_writes;
+    mod races;
     mod reading;
+    mod relabelling;
+    mod request_ids;
     mod returning;
+    mod routes;
+    mod seed;
+    mod tenants;
     mod updating;
 }

@@ -1,0 +1,251 @@
+//! The routes of both APIs, and what is true of all of them: methods, paths, and that nothing else is there.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use e2e::{Answer, Api, Library};
+use reqwest::Method;
+use serde_json::json;
+
+/// The methods that clients send.
+const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
+/// Paths, with `NS` and `ID` to be put in, and the methods that each has.
+const ADMIN: [(&str, &[Method]); 4] = [
+    ("/health", &[Method::GET, Method::HEAD]),
+    ("/book/NS", &[Method::GET, Method::HEAD, Method::POST]),
+    (
+        "/book/NS/ID",
+        &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE],
+    ),
+    ("/book/NS/ID/category", &[Method::PATCH, Method::POST]),
+];
+const USER: [(&str, &[Method]); 5] = [
+    ("/health", &[Method::GET, Method::HEAD]),
+    ("/book/NS", &[Method::GET, Method::HEAD]),
+    ("/book/NS/ID", &[Method::GET, Method::HEAD]),
+    ("/book/NS/ID/borrow", &[Method::POST]),
+    ("/book/NS/ID/return", &[Method::POST]),
+];
+
+/// Every path of both APIs, with its methods.
+fn routes(library: &Library) -> impl Iterator<Item = (&Api, &'static str, &'static [Method])> {
+    let admin = ADMIN
+        .iter()
+        .map(|(path, methods)| (&library.admin, *path, *methods));
+    let user = USER
+        .iter()
+        .map(|(path, methods)| (&library.user, *path, *methods));
+    admin.chain(user)
+}
+
+/// Sends a request that is in order, but for its path.
+async fn send(api: &Api, method: &Method, path: &str) -> Result<Answer> {
+    let request = api.request(method.clone(), path).tenant("bob");
+    let body = if path.ends_with("/category") {
+        json!({"category_id": "math"})
+    } else {
+        json!({"id": "book", "author": "A", "title": "T"})
+    };
+    match *method {
+        Method::POST | Method::PUT | Method::PATCH => request.json(&body).await,
+        _ => request.await,
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_a_resource_does_not_have_is_refused_with_those_it_has() -> Result<()> {
+    let library = Library::open().await?;
+    for (api, path, allowed) in routes(&library) {
+        let path = path.replace("NS", &library.namespace).replace("ID", "missing");
+        for method in METHODS {
+            let answer = send(api, &method, &path).await?;
+            if allowed.contains(&method) {
+                assert_ne!(answer.status, 405, "{}", answer.what);
+                continue;
+            }
+            if method == Method::HEAD {
+                assert_eq!(
+                    (answer.status, answer.text().as_str()),
+                    (405, ""),
+                    "{}",
+                    answer.what
+                );
+            } else {
+                answer.problem(405, "method_not_allowed");
+            }
+            let listed: BTreeSet<&str> = answer.header("allow").split(", ").collect();
+            let expected = allowed.iter().map(Method::as_str).collect();
+            assert_eq!(listed, expected, "{}", answer.what);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn there_is_no_other_route() -> Result<()> {
+    let library = Library::open().await?;
+    let namespace = &library.namespace;
+    library.add("book").await?;
+    let nowhere = [
+        "/".to_owned(),
+        "/book".to_owned(),
+        "/book/".to_owned(),
+        format!("/book/{namespace}/"),
+        format!("/book/{namespace}/book/"),
+        format!("/book/{namespace}//category"),
+        format!("/book/{namespace}/book/nothing"),
+        format!("/book/{namespace}/book/category/math"),
+        format!("/BOOK/{namespace}"),
+        "/health/".to_owned(),
+        "/livez".to_owned(),
+        "/readyz".to_owned(),
+        "/metrics".to_owned(),
+    ];
+    for api in library.apis() {
+        for (path, method) in nowhere
+            .iter()
+            .flat_map(|path| METHODS.map(|method| (path, method)))
+        {
+            let answer = send(api, &method, path).await?;
+            if method == Method::HEAD {
+                assert_eq!(
+                    (answer.status, answer.text().as_str()),
+                    (404, ""),
+                    "{}",
+                    answer.what
+                );
+            } else {
+                answer.problem(404, "not_found");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn neither_api_has_the_others_routes() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    for action in ["borrow", "return"] {
+        let path = library.path(&format!("book/{action}"));
+        send(&library.admin, &Method::POST, &path)
+            .await?
+            .problem(404, "not_found");
+    }
+    let category = library.path("book/category");
+    for method in [Method::PATCH, Method::POST] {
+        send(&library.user, &method, &category)
+            .await?
+            .problem(404, "not_found");
+    }
+    for method in [Method::PUT, Method::DELETE] {
+        let answer = send(&library.user, &method, &library.path("book")).await?;
+        answer.problem(405, "method_not_allowed");
+    }
+    library.admin.get(library.path("book")).await?.json(200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_that_cannot_exist_is_refused_on_every_route() -> Result<()> {
+    let library = Library::open().await?;
+    let long = "a".repeat(64);
+    let impossible = [
+        "Upper",
+        "a.b",
+        "-a",
+        "a-",
+        "a_b",
+        "a%20b",
+        "a%2Fb",
+        "a%2F..%2Fb",
+        "%C3%A4",
+        "a%00",
+        "%",
+        "*",
+        &long,
+    ];
+    for (api, path, methods) in routes(&library).filter(|(_, path, _)| path.contains("NS")) {
+        for (method, namespace) in methods
+            .iter()
+            .flat_map(|method| impossible.map(|bad| (method, bad)))
+        {
+            let path = path.replace("NS", namespace).replace("ID", "book");
+            let answer = send(api, method, &path).await?;
+            if *method == Method::HEAD {
+                assert_eq!(answer.status, 400, "{}", answer.what);
+            } else {
+                let message = answer.invalid("namespace_id");
+                assert!(
+                    message.starts_with("namespace_id must be a DNS-1123 label"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_that_cannot_exist_is_refused_on_every_route() -> Result<()> {
+    let library = Library::open().await?;
+    let long = "a".repeat(254);
+    let impossible = [
+        "Upper",
+        "a..b",
+        ".a",
+        "a.",
+        "-a",
+        "a-",
+        "a.-b",
+        "a_b",
+        "a%20b",
+        "a%2Fb",
+        "a%2F..%2Fb",
+        "%C3%A4",
+        "a%00",
+        "%",
+        "*",
+        &long,
+    ];
+    for (api, path, methods) in routes(&library).filter(|(_, path, _)| path.contains("ID")) {
+        for (method, id) in methods
+            .iter()
+            .flat_map(|method| impossible.map(|bad| (method, bad)))
+        {
+            let path = path.replace("NS", &library.namespace).replace("ID", id);
+            let answer = send(api, method, &path).await?;
+            if *method == Method::HEAD {
+                assert_eq!(answer.status, 400, "{}", answer.what);
+            } else {
+                let message = answer.invalid("id");
+                assert!(
+                    message.starts_with("id must be a DNS-1123 subdomain"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused() -> Result<()> {
+    let library = Library::open().await?;
+    for (api, path, methods) in routes(&library).filter(|(_, path, _)| path.contains("NS")) {
+        for method in methods.iter().filter(|method| **method != Method::HEAD) {
+            let path = path.replace("NS", "a%FFb").replace("ID", "book");
+            send(api, method, &path).await?.problem(400, "invalid_request");
+        }
+    }
+    Ok(())
+}
