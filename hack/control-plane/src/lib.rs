@@ -14,8 +14,8 @@
 //! controller manager collects garbage by ownerReference and finishes the deletion of namespaces. There are no
 //! nodes: nothing is scheduled, no container runs.
 //!
-//! Nothing is left behind: a control plane that is dropped is killed, one whose owner was killed is ended by the
-//! next that starts.
+//! Nothing is left behind: a control plane that is dropped is killed, and so is one whose owner was killed. Where
+//! even that could not be, the next start ends what it finds.
 
 pub mod binaries;
 mod component;

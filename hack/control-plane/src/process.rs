@@ -7,11 +7,12 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 mod guard;
 mod leftovers;
@@ -24,7 +25,10 @@ pub(crate) use leftovers::end_leftovers;
 const MARK: &str = "BOOKSHELF_CONTROL_PLANE_DIR";
 
 /// How often a condition that cannot be waited for otherwise is looked at.
-pub(crate) const POLL: Duration = Duration::from_millis(25);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
+
+/// How long a process may take to stop where it stands.
+const PAUSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How many lines of a log an error quotes.
 const TAIL_LINES: usize = 20;
@@ -95,14 +99,26 @@ impl Process {
         Ok(status)
     }
 
-    /// Stops it where it stands (SIGSTOP), until [`Process::resume`].
+    /// Stops it where it stands (SIGSTOP), until [`Process::resume`], and returns when it does nothing any more.
     pub fn pause(&mut self) -> Result<()> {
-        self.signal(Signal::STOP)
+        let pid = self.signal(Signal::STOP)?;
+        let deadline = Instant::now() + PAUSE_WITHIN;
+        // Its threads stop one after the other, some time after the signal was sent.
+        while waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG)?.is_none() {
+            ensure!(
+                Instant::now() < deadline,
+                "{} (process {}) does not pause",
+                self.name,
+                self.id()
+            );
+            thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Lets a paused process go on (SIGCONT).
     pub fn resume(&mut self) -> Result<()> {
-        self.signal(Signal::CONT)
+        self.signal(Signal::CONT).map(drop)
     }
 
     /// Ends it with SIGKILL, and returns when it is gone.
@@ -115,14 +131,15 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns whether it ended by itself.
+    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns whether it ended by itself, however it
+    /// did.
     pub async fn terminate(&mut self, patience: Duration) -> Result<bool> {
         if self.exited()?.is_some() {
             return Ok(true);
         }
-        self.signal(Signal::TERM)?;
-        // A paused process gets to see its SIGTERM only when it goes on.
-        self.resume()?;
+        // A paused process gets to see its SIGTERM only when it goes on. One that is gone by now gets neither, and
+        // that is no error.
+        let _ = self.signal(Signal::TERM).and_then(|_| self.resume());
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if self.exited()?.is_some() {
@@ -145,15 +162,15 @@ impl Process {
         read_from(&self.log, self.log_start).unwrap_or_default()
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<()> {
+    fn signal(&mut self, signal: Signal) -> Result<Pid> {
         // Once the child has ended, its id may come to be another process's.
         let running = self.exited()?.is_none();
-        i32::try_from(self.id())
+        let pid = i32::try_from(self.id())
             .ok()
             .and_then(Pid::from_raw)
-            .filter(|_| running)
-            .context("it has ended")
-            .and_then(|pid| Ok(rustix::process::kill_process(pid, signal)?))
+            .filter(|_| running);
+        pid.context("it has ended")
+            .and_then(|pid| Ok(kill_process(pid, signal).map(|()| pid)?))
             .with_context(|| format!("cannot signal {} (process {})", self.name, self.id()))
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use control_plane::{ControlPlane, NAMESPACE, process::Process, save_kubeconfig};
 
 use super::{
@@ -94,15 +94,22 @@ impl Api {
 
     /// Ends it, with the requests it is serving finished.
     pub(super) async fn stop(&mut self) -> Result<()> {
-        if self.process.terminate(DRAIN_WITHIN).await? {
+        let in_time = self.process.terminate(DRAIN_WITHIN).await?;
+        let status = self.process.exited()?;
+        if status.is_some_and(|status| status.success()) {
             return Ok(());
         }
-        Err(anyhow!(
-            "{} did not end within {} s and was killed; {}",
-            self.process.name(),
-            DRAIN_WITHIN.as_secs(),
-            self.process.log_tail()
-        ))
+        let (name, log) = (self.process.name(), self.process.log_tail());
+        if in_time {
+            bail!(
+                "{name} did not end in order ({}); {log}",
+                status.map_or_else(String::new, |status| status.to_string())
+            )
+        }
+        bail!(
+            "{name} did not end within {} s and was killed; {log}",
+            DRAIN_WITHIN.as_secs()
+        )
     }
 
     fn still_runs(&mut self) -> Result<()> {
