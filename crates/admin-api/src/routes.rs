@@ -8,7 +8,7 @@ use bookshelf_http::route;
 /// Adds every route.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(route::at("/health").get(route::health).build())
+        .service(route::at(route::HEALTH).get(route::health).build())
         .service(
             route::at("/book/{namespace}")
                 .get(books::list)

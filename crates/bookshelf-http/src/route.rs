@@ -85,6 +85,9 @@ impl Methods {
     }
 }
 
+/// The path of [`health`].
+pub const HEALTH: &str = "/health";
+
 /// `GET /health`: the API answers. Whether it is ready is the operations port's business.
 #[expect(clippy::unused_async, reason = "handlers are")]
 pub async fn health() -> HttpResponse {

@@ -136,13 +136,14 @@ fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, SocketA
     Ok((listener, bound))
 }
 
-/// Before the first sync, that a book is not in the cache says nothing.
+/// Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
 async fn refuse_until_synced(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let readiness = request.app_data::<web::Data<Readiness>>();
-    if readiness.is_none_or(|readiness| readiness.is_synced()) {
+    let is_about_us = request.path() == route::HEALTH;
+    if is_about_us || readiness.is_none_or(|readiness| readiness.is_synced()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     Ok(request.error_response(Problem::unavailable("the books are not loaded yet")))

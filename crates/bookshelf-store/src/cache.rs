@@ -56,7 +56,7 @@ use tokio::sync::watch;
 
 pub use contents::{Entry, Index};
 pub use handler::HandlerRegistration;
-pub use list_watch::ListWatch;
+pub use list_watch::{Failure, ListWatch};
 pub use snapshot::Snapshot;
 pub use subscription::{Event, Subscription};
 pub use writer::{Builder, SourceEvent, Writer};

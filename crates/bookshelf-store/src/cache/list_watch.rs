@@ -1,32 +1,33 @@
 //! Lists a resource, then watches it, for as long as it runs.
 
-use std::ops::ControlFlow;
+mod failure;
+mod wire;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use http::Response;
 use http_body_util::BodyExt as _;
 use kube::api::{ListParams, WatchParams};
-use kube::client::Body;
-use kube::core::Status;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::codec::{FramedRead, LinesCodec};
+use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
-use super::decode;
 use super::writer::{SourceEvent, Writer};
-use crate::connector::{Error, Reason, ResourceClient, jittered};
-use crate::object::{ObjectKey, ResourceVersion};
+use crate::connector::{ResourceClient, jittered};
+use crate::object::ResourceVersion;
+pub use failure::Failure;
+use wire::{Line, Page, PageMetadata, Unreadable};
 
-/// Objects per page of a list.
+/// Objects per page, where the list comes in pages.
 const PAGE_SIZE: u32 = 500;
 /// The longest a page of a list takes: one of large objects takes the API server longer than one object.
 const PAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// How long the API server keeps one watch open. A connection that died without a word is noticed when this
-/// time and [`WATCH_GRACE`] have passed.
+/// How long the API server keeps one watch open. A connection that died without a word is noticed when
+/// nothing has come for this time and [`WATCH_GRACE`].
 const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 const WATCH_GRACE: Duration = Duration::from_secs(5);
 /// A watch that ends sooner did not work.
@@ -36,16 +37,30 @@ const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How many watch events become one snapshot at most, when that many have arrived together.
 const BATCH: usize = 256;
-/// The longest line of a watch: twice what etcd stores of an object by default.
+/// The longest line of a watch: more than twice what etcd stores of an object by default.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// The source that feeds a cache from the API server: a consistent list in pages, then a watch from its
-/// version on, with bookmarks; the list again when the API server no longer has that version.
+/// The lines of a watch, as many at a time as have arrived.
+type Lines = Pin<Box<dyn Stream<Item = Vec<Result<String, LinesCodecError>>> + Send>>;
+
+/// The source that feeds a cache from the API server: a consistent list, then a watch from its version on,
+/// with bookmarks; the list again when the API server no longer has the version to watch from.
+///
+/// The list is streamed where the API server can do that
+/// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)),
+/// and comes in pages of 500 otherwise.
 pub struct ListWatch<K: kube::Resource> {
     resource: ResourceClient<K>,
     namespace: Option<String>,
     label_selector: Option<String>,
     field_selector: Option<String>,
+    on_failure: Arc<dyn Fn(&Failure) + Send + Sync>,
+}
+
+/// Where a watch goes on from: a version, and the stream that has reached it where one is open.
+struct Position {
+    version: String,
+    lines: Option<Lines>,
 }
 
 impl<K> ListWatch<K>
@@ -54,11 +69,13 @@ where
 {
     /// All objects of a resource, in all namespaces.
     pub fn new(resource: ResourceClient<K>) -> Self {
+        let on_failure = Arc::new(|_: &Failure| {});
         Self {
             resource,
             namespace: None,
             label_selector: None,
             field_selector: None,
+            on_failure,
         }
     }
 
@@ -83,32 +100,46 @@ where
         self
     }
 
+    /// Calls `hook` with every failure, beside logging it, before trying again.
+    #[must_use]
+    pub fn on_failure(mut self, hook: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
+        self.on_failure = Arc::new(hook);
+        self
+    }
+
     /// Feeds a cache until the future is dropped. Failures are logged and tried again after a pause that
     /// doubles up to 30 s; meanwhile the cache keeps what it has.
-    pub async fn run<V>(self, writer: Writer<K, V>) -> std::convert::Infallible {
+    pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
         let resource = self.resource.name();
         let mut pause = FIRST_PAUSE;
+        let mut can_stream = true;
         loop {
-            let error = match self.list(&writer).await {
-                Ok(version) => {
-                    tracing::info!(resource, version, "listed");
-                    self.watch_from(version, &writer, &mut pause).await
+            let failure = match self.list(&writer, &mut can_stream).await {
+                Ok(position) => {
+                    tracing::info!(resource, version = position.version, "listed");
+                    self.watch(position, &writer, &mut pause).await
                 }
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            if let Some(error) = error.into_failure() {
-                tracing::warn!(resource, %error, ?pause, "cannot list and watch, trying again");
-                back_off(&mut pause).await;
-            } else {
-                tracing::info!(
-                    resource,
-                    "the API server no longer has the version watched from, listing again"
-                );
-            }
+            self.report(&failure, "listing again");
+            back_off(&mut pause).await;
         }
     }
 
-    async fn list<V>(&self, writer: &Writer<K, V>) -> Result<String, Failure> {
+    async fn list<V>(&self, writer: &Writer<K, V>, can_stream: &mut bool) -> Result<Position, Failure> {
+        if *can_stream {
+            match self.streaming_list(writer).await {
+                Err(failure) if failure.is_refusal() => {
+                    tracing::info!(resource = self.resource.name(), %failure, "no streaming list, listing in pages");
+                    *can_stream = false;
+                }
+                listed => return listed,
+            }
+        }
+        self.paged_list(writer).await
+    }
+
+    async fn paged_list<V>(&self, writer: &Writer<K, V>) -> Result<Position, Failure> {
         let mut parameters = ListParams {
             label_selector: self.label_selector.clone(),
             field_selector: self.field_selector.clone(),
@@ -122,266 +153,203 @@ where
                 .list_page(self.namespace.as_deref(), &parameters, PAGE_DEADLINE)
                 .await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
-            writer.apply(page.items.iter().filter_map(|object| {
-                read(object).map_or_else(skipped, |object| Some(SourceEvent::Listed(object)))
+            let objects = page.items.iter().map(|object| wire::read_object(object));
+            writer.apply(objects.filter_map(|object| {
+                object.map_or_else(left_out, |object| Some(SourceEvent::Listed(object)))
             }));
-            match page.metadata.continue_token {
-                Some(token) if !token.is_empty() => parameters.continue_token = Some(token),
-                _ => {
-                    let version = page.metadata.resource_version;
-                    writer.apply([SourceEvent::ListDone(
-                        version.parse().map_err(Failure::unreadable)?,
-                    )]);
-                    return Ok(version);
+            let PageMetadata {
+                resource_version: version,
+                continue_token,
+            } = page.metadata;
+            if continue_token.is_empty() {
+                writer.apply([SourceEvent::ListDone(parse(&version)?)]);
+                return Ok(Position { version, lines: None });
+            }
+            parameters.continue_token = Some(continue_token);
+        }
+    }
+
+    async fn streaming_list<V>(&self, writer: &Writer<K, V>) -> Result<Position, Failure> {
+        let parameters = WatchParams {
+            send_initial_events: true,
+            ..self.watch_parameters()
+        };
+        let mut lines = self.open(&parameters, "").await?;
+        writer.apply([SourceEvent::ListStarted]);
+        while let Some(batch) = next(&mut lines).await? {
+            let mut events = Vec::with_capacity(batch.len());
+            let mut rest = batch.into_iter();
+            let mut end = None;
+            for line in &mut rest {
+                match wire::read_line(&line.map_err(Failure::unreadable)?)? {
+                    Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
+                    Line::Unreadable(unreadable) => events.extend(left_out(unreadable)),
+                    Line::Bookmark {
+                        version,
+                        ends_initial_events: true,
+                    } => {
+                        end = Some(version);
+                        break;
+                    }
+                    // Initial events are of a list: they have no deletions.
+                    Line::Deleted(..) | Line::Bookmark { .. } => {}
                 }
+            }
+            writer.apply(events);
+            if let Some(version) = end {
+                writer.apply([SourceEvent::ListDone(parse(&version)?)]);
+                let rest = rest.collect::<Vec<_>>();
+                let lines: Lines =
+                    Box::pin(futures::stream::iter((!rest.is_empty()).then_some(rest)).chain(lines));
+                return Ok(Position {
+                    version,
+                    lines: Some(lines),
+                });
+            }
+        }
+        Err(Failure::Unreadable(
+            "a streaming list ended before its end was marked".to_owned(),
+        ))
+    }
+
+    /// Watches, again and again, until only a new list helps.
+    async fn watch<V>(&self, position: Position, writer: &Writer<K, V>, pause: &mut Duration) -> Failure {
+        let Position {
+            mut version,
+            mut lines,
+        } = position;
+        let parameters = self.watch_parameters();
+        loop {
+            let started = Instant::now();
+            let opened = match lines.take() {
+                Some(lines) => Ok(lines),
+                None => self.open(&parameters, &version).await,
+            };
+            let ended = match opened {
+                Ok(lines) => follow(lines, &mut version, writer).await,
+                Err(failure) => Err(failure),
+            };
+            match ended {
+                Err(failure) if failure.needs_list() => return failure,
+                Err(failure) => {
+                    self.report(&failure, "watching again");
+                    if started.elapsed() > LONGEST_PAUSE {
+                        *pause = FIRST_PAUSE;
+                    }
+                    back_off(pause).await;
+                }
+                // The API server ends watches now and then, but one that ends at once would make a busy loop.
+                Ok(()) if started.elapsed() < SHORT_WATCH => back_off(pause).await,
+                Ok(()) => *pause = FIRST_PAUSE,
             }
         }
     }
 
-    /// Watches, again and again, until that is no longer possible.
-    async fn watch_from<V>(
-        &self,
-        mut version: String,
-        writer: &Writer<K, V>,
-        pause: &mut Duration,
-    ) -> Failure {
-        let parameters = WatchParams {
+    async fn open(&self, parameters: &WatchParams, version: &str) -> Result<Lines, Failure> {
+        let response = self
+            .resource
+            .watch(self.namespace.as_deref(), parameters, version)
+            .await?;
+        let body = response
+            .into_body()
+            .into_data_stream()
+            .map_err(std::io::Error::other);
+        let lines = FramedRead::new(
+            StreamReader::new(body),
+            LinesCodec::new_with_max_length(LONGEST_LINE),
+        );
+        Ok(Box::pin(lines.ready_chunks(BATCH)))
+    }
+
+    fn watch_parameters(&self) -> WatchParams {
+        WatchParams {
             label_selector: self.label_selector.clone(),
             field_selector: self.field_selector.clone(),
-            timeout: Some(u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX)),
+            timeout: u32::try_from(WATCH_TIMEOUT.as_secs()).ok(),
             ..WatchParams::default()
-        };
-        loop {
-            let started = Instant::now();
-            let end = match self
-                .resource
-                .watch(self.namespace.as_deref(), &parameters, &version)
-                .await
-            {
-                Ok(response) => {
-                    *pause = FIRST_PAUSE;
-                    follow(response, &mut version, writer).await
-                }
-                Err(error) => Err(error.into()),
-            };
-            match end {
-                // The API server ends watches now and then, but one that ends at once would make a busy loop.
-                Ok(()) if started.elapsed() < SHORT_WATCH => back_off(pause).await,
-                Ok(()) => {}
-                Err(
-                    failure @ (Failure::Expired
-                    | Failure::Request(Error {
-                        reason: Reason::NotFound(_),
-                        ..
-                    })),
-                ) => {
-                    return failure;
-                }
-                Err(failure) => {
-                    let resource = self.resource.name();
-                    tracing::warn!(resource, error = %failure, ?pause, "the watch broke, watching again");
-                    back_off(pause).await;
-                }
-            }
         }
+    }
+
+    fn report(&self, failure: &Failure, next: &str) {
+        let resource = self.resource.name();
+        if failure.is_expiry() {
+            tracing::info!(
+                resource,
+                next,
+                "the API server no longer has the version watched from"
+            );
+        } else {
+            tracing::warn!(resource, next, error = %failure, "cannot follow the API server");
+        }
+        (self.on_failure)(failure);
     }
 }
 
-/// Feeds one watch's events to a cache, until the watch ends.
-async fn follow<K, V>(
-    response: Response<Body>,
-    version: &mut String,
-    writer: &Writer<K, V>,
-) -> Result<(), Failure>
+/// Feeds the lines of a watch to a cache, until the watch ends.
+async fn follow<K, V>(mut lines: Lines, version: &mut String, writer: &Writer<K, V>) -> Result<(), Failure>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    let body = response
-        .into_body()
-        .into_data_stream()
-        .map_err(std::io::Error::other);
-    let lines = FramedRead::new(
-        StreamReader::new(body),
-        LinesCodec::new_with_max_length(LONGEST_LINE),
-    );
-    let mut batches = std::pin::pin!(lines.ready_chunks(BATCH));
-    while let ControlFlow::Continue(batch) = next_batch(&mut batches).await? {
+    while let Some(batch) = next(&mut lines).await? {
         let mut events = Vec::with_capacity(batch.len());
-        let mut end = Ok(());
+        let mut ended = Ok(());
         for line in batch {
             match line
                 .map_err(Failure::unreadable)
-                .and_then(|line: String| read_event(&line, version))
+                .and_then(|line: String| wire::read_line(&line))
             {
-                Ok(event) => events.extend(event),
+                Ok(line) => events.extend(event(line, version)?),
                 Err(failure) => {
-                    end = Err(failure);
+                    ended = Err(failure);
                     break;
                 }
             }
         }
         writer.apply(events);
-        end?;
+        ended?;
     }
     Ok(())
 }
 
-async fn next_batch<T>(batches: &mut (impl Stream<Item = T> + Unpin)) -> Result<ControlFlow<(), T>, Failure> {
-    match timeout(WATCH_TIMEOUT + WATCH_GRACE, batches.next()).await {
-        Ok(Some(batch)) => Ok(ControlFlow::Continue(batch)),
-        Ok(None) => Ok(ControlFlow::Break(())),
-        Err(_) => Err(Failure::Silent),
+/// The event that a line tells; `reached` becomes the version to watch from after it.
+fn event<K>(line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
+    let (event, version) = match line {
+        Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
+        Line::Deleted(object, version) => (Some(SourceEvent::Deleted(object)), version),
+        Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
+        Line::Unreadable(unreadable) => {
+            let version = unreadable
+                .as_ref()
+                .map(|unreadable| unreadable.version.to_string());
+            (left_out(unreadable), version)
+        }
+    };
+    if let Some(version) = version {
+        *reached = version;
     }
+    Ok(event)
+}
+
+/// The next lines; an error where nothing comes any more.
+async fn next(lines: &mut Lines) -> Result<Option<Vec<Result<String, LinesCodecError>>>, Failure> {
+    let silence = WATCH_TIMEOUT + WATCH_GRACE;
+    timeout(silence, lines.next())
+        .await
+        .map_err(|_| Failure::Silent(silence))
+}
+
+fn left_out<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
+    if unreadable.is_none() {
+        tracing::warn!("leaving an object out of the cache: not even its metadata can be read");
+    }
+    unreadable.map(Unreadable::into_event)
+}
+
+fn parse(version: &str) -> Result<ResourceVersion, Failure> {
+    version.parse().map_err(Failure::unreadable)
 }
 
 async fn back_off(pause: &mut Duration) {
     sleep(jittered(*pause)).await;
     *pause = (*pause * 2).min(LONGEST_PAUSE);
-}
-
-// === What the API server sends ===
-
-/// Why a list or a watch ended.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("the version asked for is no longer kept")]
-    Expired,
-    #[error("nothing was heard for {} s", (WATCH_TIMEOUT + WATCH_GRACE).as_secs())]
-    Silent,
-    #[error(transparent)]
-    Request(Error),
-    #[error("the API server's answer cannot be read: {0}")]
-    Unreadable(String),
-    #[error("the API server ended the watch: {0}")]
-    Ended(Box<Status>),
-}
-
-impl Failure {
-    fn unreadable(error: impl std::fmt::Display) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-
-    /// `None` where all there is to do is to list again.
-    fn into_failure(self) -> Option<Self> {
-        (!matches!(self, Self::Expired)).then_some(self)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        if matches!(error.reason, Reason::Expired(_)) {
-            Self::Expired
-        } else {
-            Self::Request(error)
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMetadata,
-    #[serde(borrow)]
-    items: Vec<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    resource_version: String,
-    #[serde(rename = "continue")]
-    continue_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WatchLine<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-/// What every object has, however wrong the rest of it is.
-#[derive(Deserialize)]
-struct Skeleton {
-    metadata: SkeletonMetadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SkeletonMetadata {
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    name: String,
-    resource_version: String,
-}
-
-struct Unreadable {
-    key: ObjectKey,
-    version: ResourceVersion,
-    error: String,
-}
-
-/// Reads an object; where that fails, at least which one it is.
-fn read<K: DeserializeOwned>(object: &RawValue) -> Result<K, Option<Unreadable>> {
-    decode::object(object.get()).map_err(|error| {
-        let Skeleton { metadata } = serde_json::from_str(object.get()).ok()?;
-        Some(Unreadable {
-            key: ObjectKey::new(metadata.namespace, metadata.name),
-            version: metadata.resource_version.parse().ok()?,
-            error: error.to_string(),
-        })
-    })
-}
-
-fn skipped<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
-    let Some(Unreadable { key, version, error }) = unreadable else {
-        tracing::warn!("leaving an object out of the cache: not even its metadata can be read");
-        return None;
-    };
-    Some(SourceEvent::Unreadable { key, version, error })
-}
-
-/// Reads a line of a watch and moves `version` on to it.
-fn read_event<K>(line: &str, version: &mut String) -> Result<Option<SourceEvent<K>>, Failure>
-where
-    K: kube::Resource + DeserializeOwned,
-{
-    let WatchLine { kind, object } = serde_json::from_str(line).map_err(Failure::unreadable)?;
-    if kind == "ERROR" {
-        let status: Status = serde_json::from_str(object.get()).map_err(Failure::unreadable)?;
-        let is_expired = status.code == 410 || matches!(status.reason.as_str(), "Expired" | "Gone");
-        return Err(if is_expired {
-            Failure::Expired
-        } else {
-            Failure::Ended(status.boxed())
-        });
-    }
-    if kind == "BOOKMARK" {
-        let Skeleton { metadata } = serde_json::from_str(object.get()).map_err(Failure::unreadable)?;
-        let bookmark = metadata.resource_version.parse().map_err(Failure::unreadable)?;
-        *version = metadata.resource_version;
-        return Ok(Some(SourceEvent::Bookmark(bookmark)));
-    }
-    Ok(match read::<K>(object) {
-        Ok(object) => {
-            if let Some(of_object) = &object.meta().resource_version {
-                version.clone_from(of_object);
-            }
-            Some(if kind == "DELETED" {
-                SourceEvent::Deleted(object)
-            } else {
-                SourceEvent::Applied(object)
-            })
-        }
-        Err(unreadable) => {
-            if let Some(Unreadable {
-                version: of_object, ..
-            }) = &unreadable
-            {
-                *version = of_object.to_string();
-            }
-            skipped(unreadable)
-        }
-    })
 }

@@ -1,0 +1,135 @@
+//! What the API server sends: pages of lists, and lines of watches.
+
+use std::collections::BTreeMap;
+
+use kube::core::Status;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::super::decode;
+use super::super::writer::SourceEvent;
+use super::Failure;
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// Marks the bookmark that ends the initial events of a streaming list
+/// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)).
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
+
+/// A page of a list, its objects unread: one that cannot be read does not spoil the others.
+#[derive(Deserialize)]
+pub(super) struct Page<'a> {
+    pub(super) metadata: PageMetadata,
+    #[serde(borrow)]
+    pub(super) items: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageMetadata {
+    pub(super) resource_version: String,
+    #[serde(rename = "continue", default)]
+    pub(super) continue_token: String,
+}
+
+/// A line of a watch.
+pub(super) enum Line<K> {
+    /// An object was added or modified, and its version.
+    Applied(K, Option<String>),
+    /// An object was deleted, and the version of the deletion.
+    Deleted(K, Option<String>),
+    /// An object changed that cannot be read; not even its metadata where there is nothing.
+    Unreadable(Option<Unreadable>),
+    /// Everything up to this version has been told.
+    Bookmark {
+        version: String,
+        ends_initial_events: bool,
+    },
+}
+
+/// An object that cannot be read.
+pub(super) struct Unreadable {
+    pub(super) key: ObjectKey,
+    pub(super) version: ResourceVersion,
+    pub(super) error: String,
+}
+
+impl Unreadable {
+    pub(super) fn into_event<K>(self) -> SourceEvent<K> {
+        let Self { key, version, error } = self;
+        SourceEvent::Unreadable { key, version, error }
+    }
+}
+
+/// What every object has, however wrong the rest of it is.
+#[derive(Deserialize)]
+struct Skeleton {
+    metadata: SkeletonMetadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SkeletonMetadata {
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    resource_version: String,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// Reads an object; where that fails, at least which one it is.
+pub(super) fn read_object<K: DeserializeOwned>(object: &RawValue) -> Result<K, Option<Unreadable>> {
+    decode::object(object.get()).map_err(|error| {
+        let Skeleton { metadata } = serde_json::from_str(object.get()).ok()?;
+        let version = metadata.resource_version.parse().ok()?;
+        let key = ObjectKey::new(metadata.namespace, metadata.name);
+        Some(Unreadable {
+            key,
+            version,
+            error: error.to_string(),
+        })
+    })
+}
+
+/// Reads a line of a watch; the API server's own word that the watch has failed is a failure.
+pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Result<Line<K>, Failure> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        #[serde(borrow)]
+        object: &'a RawValue,
+    }
+
+    let Envelope { kind, object } = serde_json::from_str(line).map_err(Failure::unreadable)?;
+    match kind {
+        "ERROR" => {
+            let status: Status = serde_json::from_str(object.get()).map_err(Failure::unreadable)?;
+            Err(Failure::ended(status))
+        }
+        "BOOKMARK" => {
+            let Skeleton { metadata } = serde_json::from_str(object.get()).map_err(Failure::unreadable)?;
+            let ends_initial_events = metadata
+                .annotations
+                .get(INITIAL_EVENTS_END)
+                .is_some_and(|end| end == "true");
+            Ok(Line::Bookmark {
+                version: metadata.resource_version,
+                ends_initial_events,
+            })
+        }
+        _ => Ok(match read_object::<K>(object) {
+            Ok(object) => {
+                let version = object.meta().resource_version.clone();
+                if kind == "DELETED" {
+                    Line::Deleted(object, version)
+                } else {
+                    Line::Applied(object, version)
+                }
+            }
+            Err(unreadable) => Line::Unreadable(unreadable),
+        }),
+    }
+}
