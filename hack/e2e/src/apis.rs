@@ -1,21 +1,16 @@
 //! The pair of APIs that the ordinary tests of a run share.
 
-use std::{
-    sync::{Arc, Weak},
-    thread,
-};
+use std::{sync::Arc, thread};
 
 use anyhow::Result;
-use tokio::sync::Mutex;
 
-use crate::{Cluster, Program, Service};
+use crate::{Cluster, Program, Service, Shared};
 
 /// No limit on requests to the API server: tests are in a hurry. The cache's events are in the log, for tests that
 /// have to know what a cache has seen.
 const ARGUMENTS: [&str; 2] = ["--kube-qps=0", "--log=info,bookshelf_store=debug"];
 
-/// Weak, so that the pair ends with the last test that uses it: what a static holds is not dropped at exit.
-static SHARED: Mutex<Weak<Pair>> = Mutex::const_new(Weak::new());
+static SHARED: Shared<Pair> = Shared::new();
 
 struct Pair {
     admin: Service,
@@ -28,18 +23,15 @@ pub struct SharedApis(Arc<Pair>);
 impl SharedApis {
     /// The running pair; a new one where none runs.
     pub async fn get() -> Result<Self> {
-        let mut shared = SHARED.lock().await;
-        if let Some(pair) = shared.upgrade() {
-            return Ok(Self(pair));
-        }
-        let cluster = Cluster::shared()?;
-        let (admin, user) = tokio::try_join!(
-            Service::start(Program::Admin, &cluster, &ARGUMENTS),
-            Service::start(Program::User, &cluster, &ARGUMENTS),
-        )?;
-        let pair = Arc::new(Pair { admin, user });
-        *shared = Arc::downgrade(&pair);
-        Ok(Self(pair))
+        let pair = SHARED.get(async || {
+            let cluster = Cluster::shared()?;
+            let (admin, user) = tokio::try_join!(
+                Service::start(Program::Admin, &cluster, &ARGUMENTS),
+                Service::start(Program::User, &cluster, &ARGUMENTS),
+            )?;
+            Ok(Pair { admin, user })
+        });
+        Ok(Self(pair.await?))
     }
 
     /// The librarians' API.

@@ -45,9 +45,15 @@ impl Cluster {
             chart: &chart(),
         };
         control_plane.install(installation).await?;
-        Ok(Self {
+        Ok(Self::at(control_plane))
+    }
+
+    /// A control plane of the test's own, as it is.
+    #[must_use]
+    pub fn at(control_plane: &ControlPlane) -> Self {
+        Self {
             kubeconfig: control_plane.kubeconfig().to_owned(),
-        })
+        }
     }
 
     /// The administrator's kubeconfig.

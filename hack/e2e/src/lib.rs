@@ -17,6 +17,7 @@ mod log;
 mod metrics;
 mod programs;
 mod service;
+mod shared;
 mod wait;
 
 pub use answer::{Answer, Problem};
@@ -28,4 +29,5 @@ pub use log::Log;
 pub use metrics::Requests;
 pub use programs::{chart, examples, program};
 pub use service::{Program, Service};
+pub use shared::Shared;
 pub use wait::eventually;

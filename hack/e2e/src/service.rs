@@ -13,6 +13,7 @@ use control_plane::{
     process::{Process, log_path},
     save_kubeconfig,
 };
+use kube::config::Kubeconfig;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -76,14 +77,19 @@ impl Service {
 
     /// Starts a binary with further `arguments`, and returns when it listens.
     pub async fn launch(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+        Self::launch_as(program, &cluster.kubeconfig_of(program.name()).await?, arguments).await
+    }
+
+    /// The same with a kubeconfig that is there already: nothing is asked of the API server here.
+    pub async fn launch_as(program: Program, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let kubeconfig = directory.path().join("kubeconfig");
-        save_kubeconfig(&cluster.kubeconfig_of(program.name()).await?, &kubeconfig)?;
+        let path = directory.path().join("kubeconfig");
+        save_kubeconfig(kubeconfig, &path)?;
         let mut command = program.command()?;
         command
             .args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"])
             .arg("--kubeconfig")
-            .arg(kubeconfig)
+            .arg(path)
             .args(arguments);
         let process = Process::spawn(program.name(), &mut command, directory.path())?;
         let mut service = Self {

@@ -8,9 +8,13 @@ mod it {
     mod borrowing;
     mod bystanders;
     mod category;
+    mod chart;
+    mod command_line;
     mod creating;
     mod deleting;
     mod kubectl;
+    mod lab;
+    mod logs;
     mod managed_elsewhere;
     mod own_writes;
     mod races;
@@ -18,8 +22,10 @@ mod it {
     mod relabelling;
     mod request_ids;
     mod returning;
+    mod rights;
     mod routes;
     mod seed;
+    mod stopping;
     mod tenants;
     mod updating;
 }

@@ -39,9 +39,8 @@ async fn assert_agreed(library: &Library, field: &str, text: &str, expected: boo
         "title" => text.clone_into(&mut object.spec.title),
         "description" => object.spec.description = Some(text.to_owned()),
         _ => {
-            _ = object
-                .labels_mut()
-                .insert(labels::CATEGORY.to_owned(), text.to_owned())
+            let labels = object.labels_mut();
+            labels.insert(labels::CATEGORY.to_owned(), text.to_owned());
         }
     }
     assert_eq!(

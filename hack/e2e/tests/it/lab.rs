@@ -1,0 +1,84 @@
+//! Tests that disturb a control plane, count its requests, or change its CRDs: on one of their own, one at a time.
+
+mod bad_books;
+mod left_over;
+mod outages;
+mod requests;
+mod start;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use anyhow::Result;
+use control_plane::{Component, ControlPlane};
+use e2e::{Cluster, Library, Program, Service, Shared};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+static LAB: Shared<Lab> = Shared::new();
+
+/// The cache's events are in the log, for tests that have to know what a cache has seen.
+const LOG: &str = "--log=info,bookshelf_store=debug";
+
+struct Lab {
+    control_plane: ControlPlane,
+    cluster: Cluster,
+    is_in_order: AtomicBool,
+    turn: Arc<Mutex<()>>,
+}
+
+/// One test's turn in the lab.
+struct Turn {
+    lab: Arc<Lab>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Turn {
+    /// Waits for the lab, and finds it in order.
+    async fn take() -> Result<Self> {
+        let lab = LAB.get(async || {
+            let control_plane = ControlPlane::start().await?;
+            let cluster = Cluster::install(&control_plane).await?;
+            // What it asks for would be counted, and what it collects is what some tests are about.
+            control_plane.kill(Component::ControllerManager)?;
+            Ok(Lab {
+                control_plane,
+                cluster,
+                is_in_order: AtomicBool::new(true),
+                turn: Arc::default(),
+            })
+        });
+        let lab = lab.await?;
+        let turn = Arc::clone(&lab.turn).lock_owned().await;
+        if !lab.is_in_order.swap(false, Ordering::Relaxed) {
+            // The test before has failed in the middle.
+            lab.control_plane.restart(Component::Apiserver).await?;
+        }
+        Ok(Self { lab, _turn: turn })
+    }
+
+    fn control_plane(&self) -> &ControlPlane {
+        &self.lab.control_plane
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.lab.cluster
+    }
+
+    /// Both APIs, with further arguments, and a library.
+    async fn services(&self, arguments: &[&str]) -> Result<(Service, Service, Library)> {
+        let arguments = [&[LOG], arguments].concat();
+        let (admin, user) = tokio::try_join!(
+            Service::start(Program::Admin, self.cluster(), &arguments),
+            Service::start(Program::User, self.cluster(), &arguments),
+        )?;
+        let library = Library::open_in(self.cluster(), &admin, &user).await?;
+        Ok((admin, user, library))
+    }
+
+    /// Leaves the lab in order.
+    fn leave(self) {
+        self.lab.is_in_order.store(true, Ordering::Relaxed);
+    }
+}

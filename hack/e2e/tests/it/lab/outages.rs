@@ -1,0 +1,241 @@
+//! The API server goes away, and comes back: reads go on, writes say what happened, nothing stays that is not there.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use control_plane::Component;
+use e2e::{Answer, Library, Request, book, eventually};
+use kube::api::{DeleteParams, PostParams};
+use serde_json::json;
+
+use super::Turn;
+
+/// The services' own deadline for a request to the API server, and what they and a busy machine may add to it.
+const KUBE_TIMEOUT: &str = "--kube-timeout=2";
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Every write, on a book that is there, is ours and is lent to nobody.
+fn writes(library: &Library) -> Vec<Request> {
+    let path = library.path("book");
+    vec![
+        library.admin.post(library.list_path()).json(&library.body("new")),
+        library.admin.put(&path).json(&library.body("book")),
+        library
+            .admin
+            .patch(format!("{path}/category"))
+            .json(&json!({"category_id": "math"})),
+        library.admin.delete(&path),
+        library.user.post(format!("{path}/borrow")).tenant("bob"),
+        library.user.post(format!("{path}/return")).tenant("bob"),
+    ]
+}
+
+async fn in_time(request: Request) -> Result<Answer> {
+    let start = Instant::now();
+    let answer = request.await?;
+    assert!(
+        start.elapsed() < ANSWERED_WITHIN,
+        "{}: {:?}",
+        answer.what,
+        start.elapsed()
+    );
+    Ok(answer)
+}
+
+/// Asserts that both APIs show the library as it was: one book, and that they are ready.
+async fn assert_readable(library: &Library) -> Result<()> {
+    for api in library.apis() {
+        api.get(library.path("book")).await?.json(200);
+        assert_eq!(library.ids(api, "").await?, ["book"]);
+        api.get(library.path("missing")).await?.problem(404, "not_found");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_written() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
+    library.add("book").await?;
+    turn.control_plane().kill(Component::Apiserver)?;
+
+    assert_readable(&library).await?;
+    for round in 0..3 {
+        for write in writes(&library) {
+            let answer = in_time(write).await?;
+            // A request that has just been put on a connection as it breaks may be lost, and only such a one.
+            if round == 0 && answer.status == 504 {
+                answer.problem(504, "outcome_unknown");
+                continue;
+            }
+            let problem = answer.problem(503, "unavailable");
+            assert!(
+                problem.retry_after.is_some_and(|seconds| seconds > 0),
+                "{problem:?}"
+            );
+            assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+        }
+    }
+    assert_readable(&library).await?;
+    for service in [&admin, &user] {
+        for probe in ["/livez", "/readyz", "/healthz"] {
+            assert_eq!(service.ops()?.get(probe).await?.status, 200, "{probe}");
+        }
+    }
+
+    turn.control_plane().restart(Component::Apiserver).await?;
+    let library = Library {
+        client: turn.cluster().client().await?,
+        ..library
+    };
+    assert!(library.books().get_opt("new").await?.is_none());
+    eventually("a write is done again", async || {
+        let put = library
+            .admin
+            .put(library.path("book"))
+            .json(&library.body("book"));
+        Ok((put.await?.status == 200).then_some(()))
+    })
+    .await?;
+    library
+        .user
+        .post(library.path("book/borrow"))
+        .tenant("bob")
+        .await?
+        .json(201);
+    // The watches are back, too.
+    library.plant(&book("after")).await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_knows() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
+    library.add("book").await?;
+    // Both have a connection, so that what is sent is sent.
+    library
+        .user
+        .post(library.path("book/return"))
+        .tenant("bob")
+        .await?
+        .empty(204);
+    turn.control_plane().pause(Component::Apiserver)?;
+
+    assert_readable(&library).await?;
+    for write in writes(&library) {
+        let answer = in_time(write).await?;
+        match answer.status {
+            504 => _ = answer.problem(504, "outcome_unknown"),
+            // A return begins with a read, which does nothing, and a connection that is not there yet carries nothing.
+            503 => _ = answer.problem(503, "unavailable"),
+            _ => bail!("{}: {} {}", answer.what, answer.status, answer.text()),
+        }
+    }
+    let put = library
+        .admin
+        .put(library.path("book"))
+        .json(&library.body("book"));
+    in_time(put).await?.problem(504, "outcome_unknown");
+    assert_readable(&library).await?;
+    for service in [&admin, &user] {
+        assert_eq!(service.ops()?.get("/readyz").await?.status, 200);
+    }
+
+    turn.control_plane().resume(Component::Apiserver)?;
+    eventually("what the API server has is what is shown", async || {
+        let stored = library.books().get_opt("book").await?.is_some();
+        let mut is_shown = true;
+        for api in library.apis() {
+            is_shown &= (api.get(library.path("book")).await?.status == 200) == stored;
+        }
+        Ok(is_shown.then_some(()))
+    })
+    .await?;
+    eventually("a write is done again", async || {
+        let post = library
+            .admin
+            .post(library.list_path())
+            .json(&library.body("after"));
+        Ok((post.await?.status == 201).then_some(()))
+    })
+    .await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_vanished_unseen_is_gone_after_the_list_that_an_expired_watch_leads_to() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (mut admin, mut user, library) = turn.services(&[]).await?;
+    for id in ["kept", "vanishing"] {
+        library.add(id).await?;
+    }
+    library
+        .user
+        .post(library.path("vanishing/borrow"))
+        .tenant("bob")
+        .await?
+        .json(201);
+    let logs = [admin.log().end()?, user.log().end()?];
+    for service in [&mut admin, &mut user] {
+        service.pause()?;
+    }
+    // Ends their watches, or what is deleted now would be told on them before anything else is asked for.
+    turn.control_plane().restart(Component::Apiserver).await?;
+    let library = Library {
+        client: turn.cluster().client().await?,
+        ..library
+    };
+    library
+        .books()
+        .delete("vanishing", &DeleteParams::default())
+        .await?;
+    library
+        .loans()
+        .delete("vanishing", &DeleteParams::default())
+        .await?;
+    library
+        .books()
+        .create(&PostParams::default(), &book("new"))
+        .await?;
+    // No version is left that the watches could go on from, neither in etcd nor in the API server's memory.
+    turn.control_plane().compact().await?;
+    turn.control_plane().restart(Component::Apiserver).await?;
+    for service in [&mut admin, &mut user] {
+        service.resume()?;
+    }
+    // New connections: the services have nothing better to do now than to close those that were idle for so long.
+    let library = Library {
+        admin: admin.api()?,
+        user: user.api()?,
+        ..library
+    };
+
+    library.vanished("vanishing").await?;
+    library.shown("new").await?;
+    for api in library.apis() {
+        assert_eq!(library.ids(api, "").await?, ["kept", "new"]);
+    }
+    for log in &logs {
+        for (resource, kind) in [("books", "book"), ("bookloans", "loan")] {
+            // It did come by a list, not by an event that was still on its way.
+            let name = format!("{resource}.bookshelf.lostinsoba.com");
+            let mut rest = log.clone();
+            rest.line("it listed again", |line| {
+                line["message"] == "listed" && line["resource"] == name
+            })
+            .await?;
+            // Handlers are told of it all the same.
+            let key = format!("{}/vanishing", library.namespace);
+            let mut rest = log.clone();
+            rest.line("it was deleted", |line| {
+                line["kind"] == kind && line["change"] == "deleted" && line["key"] == key
+            })
+            .await?;
+        }
+    }
+    turn.leave();
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What each `ServiceAccount` may do, and nothing else: tried with its own token on the real API server.
+
+use anyhow::{Context as _, Result};
+use control_plane::client;
+use e2e::{Library, Program};
+use http::Request;
+use http_body_util::BodyExt as _;
+use kube::{Client, client::Body};
+use serde_json::{Value, json};
+
+const VERBS: [&str; 8] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+];
+
+/// Beside our own: what an attacker would want, and what controllers often have.
+const OTHERS: [(&str, &str, bool); 18] = [
+    ("/api/v1", "secrets", true),
+    ("/api/v1", "configmaps", true),
+    ("/api/v1", "pods", true),
+    ("/api/v1", "pods/exec", true),
+    ("/api/v1", "services", true),
+    ("/api/v1", "serviceaccounts", true),
+    ("/api/v1", "serviceaccounts/token", true),
+    ("/api/v1", "events", true),
+    ("/api/v1", "namespaces", false),
+    ("/api/v1", "nodes", false),
+    ("/apis/apps/v1", "deployments", true),
+    ("/apis/coordination.k8s.io/v1", "leases", true),
+    ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", true),
+    ("/apis/rbac.authorization.k8s.io/v1", "clusterroles", false),
+    ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", false),
+    (
+        "/apis/apiextensions.k8s.io/v1",
+        "customresourcedefinitions",
+        false,
+    ),
+    (OURS, "books/status", true),
+    (OURS, "books/finalizers", true),
+];
+
+const OURS: &str = "/apis/bookshelf.lostinsoba.com/v1alpha1";
+
+/// The whole of what each may do.
+fn allowed(program: Program, resource: &str) -> &'static [&'static str] {
+    match (program, resource) {
+        (Program::Admin, "books") => &["get", "list", "watch", "create", "update", "patch", "delete"],
+        (Program::Admin, "bookloans") => &["get", "list", "watch", "delete"],
+        (Program::User, "books") => &["get", "list", "watch"],
+        (Program::User, "bookloans") => &["get", "list", "watch", "create", "delete"],
+        _ => &[],
+    }
+}
+
+/// One attempt: a verb on a resource, in a namespace, in all of them or in none.
+struct Attempt<'a> {
+    verb: &'a str,
+    prefix: &'a str,
+    resource: &'a str,
+    namespace: Option<&'a str>,
+    /// The object that is there, where there is one.
+    object: &'a Value,
+}
+
+impl Attempt<'_> {
+    /// The request, which is a dry run where it would change something.
+    fn request(&self) -> Result<Request<Body>> {
+        // "pods/exec" is found under the name of a pod.
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let name = if subresource.is_empty() {
+            "book".to_owned()
+        } else {
+            format!("book/{subresource}")
+        };
+        let namespace = self
+            .namespace
+            .map(|namespace| format!("/namespaces/{namespace}"))
+            .unwrap_or_default();
+        let collection = format!("{}{namespace}/{resource}", self.prefix);
+        let object = format!("{collection}/{name}");
+        let of_subresource = |collection: String| {
+            if subresource.is_empty() {
+                collection
+            } else {
+                object.clone()
+            }
+        };
+        let (method, path) = match self.verb {
+            "get" => ("GET", object),
+            "list" => ("GET", of_subresource(collection)),
+            "watch" => (
+                "GET",
+                format!("{}?watch=true&timeoutSeconds=1", of_subresource(collection)),
+            ),
+            "create" => ("POST", format!("{}?dryRun=All", of_subresource(collection))),
+            "update" => ("PUT", format!("{object}?dryRun=All")),
+            "patch" => ("PATCH", format!("{object}?dryRun=All")),
+            "delete" => ("DELETE", format!("{object}?dryRun=All")),
+            _ => ("DELETE", format!("{collection}?dryRun=All")),
+        };
+        let (kind, body) = match self.verb {
+            "create" => ("application/json", self.anew()),
+            "update" => ("application/json", self.object.clone()),
+            "patch" => (
+                "application/merge-patch+json",
+                json!({"metadata": {"labels": {"dry": "run"}}}),
+            ),
+            // Without a body: one would be the options, in place of those in the query.
+            _ => ("application/json", Value::Null),
+        };
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", kind);
+        Ok(request.body(Body::from(body))?)
+    }
+
+    /// Another object of the same kind.
+    fn anew(&self) -> Value {
+        json!({"apiVersion": self.object["apiVersion"], "kind": self.object["kind"],
+               "metadata": {"name": "another"}, "spec": self.object["spec"]})
+    }
+
+    /// Makes the attempt, and asserts how it ends.
+    async fn assert(&self, client: &Client, is_allowed: bool) -> Result<()> {
+        let about = format!("{} {} in {:?}", self.verb, self.resource, self.namespace);
+        let response = client.send(self.request()?).await?;
+        let status = response.status().as_u16();
+        if is_allowed {
+            assert!((200..300).contains(&status), "{about} is allowed: {status}");
+            return Ok(());
+        }
+        assert_eq!(status, 403, "{about} is denied");
+        let body = response.into_body().collect().await?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body)?;
+        // The authorizer's words: others refuse with 403, too.
+        let message = answer["message"].as_str().unwrap_or_default();
+        let verb = match (self.verb, self.resource.contains('/')) {
+            // A subresource is not listed, watched or deleted as a collection: the API server asks for the verb of
+            // the method.
+            ("list" | "watch", true) => "",
+            ("deletecollection", true) => "deletecollection",
+            (verb, _) => verb,
+        };
+        assert!(message.contains(&format!("cannot {verb}")), "{about}: {message}");
+        Ok(())
+    }
+}
+
+async fn raw(client: &Client, path: &str) -> Result<Value> {
+    Ok(client.request(Request::get(path).body(Vec::new())?).await?)
+}
+
+#[tokio::test]
+async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    library
+        .user
+        .post(library.path("book/borrow"))
+        .tenant("bob")
+        .await?
+        .json(201);
+    let namespace = library.namespace.as_str();
+    let ours = [(OURS, "books", true), (OURS, "bookloans", true)];
+    for program in Program::ALL {
+        let account = client(library.cluster.kubeconfig_of(program.name()).await?).await?;
+        for (prefix, resource, is_namespaced) in ours.into_iter().chain(OTHERS) {
+            let object = match resource {
+                "books" | "bookloans" => {
+                    let path = format!("{prefix}/namespaces/{namespace}/{resource}/book");
+                    raw(&library.client, &path).await?
+                }
+                _ => json!({"metadata": {"name": "book"}}),
+            };
+            for verb in VERBS {
+                let namespaces = match (is_namespaced, verb) {
+                    (false, _) => vec![None],
+                    // All namespaces at once, and one.
+                    (true, "list" | "watch") => vec![None, Some(namespace)],
+                    (true, _) => vec![Some(namespace)],
+                };
+                for namespace in namespaces {
+                    let attempt = Attempt {
+                        verb,
+                        prefix,
+                        resource,
+                        namespace,
+                        object: &object,
+                    };
+                    let is_allowed = allowed(program, resource).contains(&verb);
+                    let outcome = attempt.assert(&account, is_allowed).await;
+                    outcome.with_context(|| format!("{program:?}: {verb} {resource}"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_account_may_become_another_or_give_itself_rights() -> Result<()> {
+    let library = Library::open().await?;
+    for program in Program::ALL {
+        let account = client(library.cluster.kubeconfig_of(program.name()).await?).await?;
+        for (group, resource, verb) in [
+            ("", "users", "impersonate"),
+            ("", "serviceaccounts", "impersonate"),
+            ("rbac.authorization.k8s.io", "clusterroles", "bind"),
+            ("rbac.authorization.k8s.io", "clusterroles", "escalate"),
+            ("*", "*", "*"),
+        ] {
+            let review = json!({
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": {"group": group, "resource": resource, "verb": verb}},
+            });
+            let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+                .header("content-type", "application/json")
+                .body(review.to_string().into_bytes())?;
+            let answer: Value = account.request(request).await?;
+            assert_eq!(
+                answer["status"]["allowed"], false,
+                "{program:?}: {verb} {resource}: {answer}"
+            );
+        }
+    }
+    Ok(())
+}
