@@ -5,10 +5,9 @@ mod books;
 use actix_web::web::ServiceConfig;
 use bookshelf_http::route;
 
-/// Adds every route.
+/// Adds every route. The first that matches is taken, so those asked most stand first.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(route::at(route::HEALTH).get(route::health).build())
         .service(
             route::at("/book/{namespace}")
                 .get(books::list)
@@ -27,5 +26,6 @@ pub fn configure(config: &mut ServiceConfig) {
                 .patch(books::set_category)
                 .post(books::set_category)
                 .build(),
-        );
+        )
+        .service(route::at(route::HEALTH).get(route::health).build());
 }

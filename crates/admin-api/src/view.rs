@@ -2,7 +2,7 @@
 
 use actix_web::web::Bytes;
 use bookshelf_http::problem::Problem;
-use bookshelf_store::repository::{Book, BookContent};
+use bookshelf_store::repository::{Book, BookContent, BookKey};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -63,9 +63,9 @@ impl BookBody {
     }
 
     /// The content, once id and namespace are found to be those of the path.
-    pub fn content_of(self, namespace: &str, id: &str) -> Result<BookContent, Problem> {
-        must_equal("namespace_id", self.namespace_id.as_deref(), namespace)?;
-        must_equal("id", self.id.as_deref(), id)?;
+    pub fn content_of(self, key: BookKey<'_>) -> Result<BookContent, Problem> {
+        must_equal("namespace_id", self.namespace_id.as_deref(), key.namespace())?;
+        must_equal("id", self.id.as_deref(), key.id())?;
         Ok(BookContent::new(
             self.author.ok_or_else(|| required("author"))?,
             self.title.ok_or_else(|| required("title"))?,

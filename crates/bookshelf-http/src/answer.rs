@@ -1,13 +1,15 @@
 //! What answers are made of.
 
 use actix_web::body::MessageBody;
-use actix_web::http::header::{ETAG, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bookshelf_store::repository::Version;
 
 /// An answer with a JSON body that is ready as it is.
 pub fn json(response: &mut HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
-    response.content_type("application/json").body(body)
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(body)
 }
 
 /// A list of objects whose JSON is ready, put together.

@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use bookshelf_store::repository::Tenant;
+use bookshelf_store::repository::{BookKey, Tenant};
 use futures::StreamExt as _;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,20 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         .end()
         .map_err(|error| Problem::new(Code::InvalidRequest, format!("the body is not valid: {error}")))?;
     Ok(value)
+}
+
+/// A segment of the request's path, by the name that the route gives it; decoded, and not copied.
+#[must_use]
+pub fn segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
+    request.match_info().get(name).unwrap_or_default()
+}
+
+/// The book that a path `/book/{namespace}/{id}` names.
+pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
+    Ok(BookKey::parse(
+        segment(request, "namespace"),
+        segment(request, "id"),
+    )?)
 }
 
 /// A query string. What does not fit the type is an error.

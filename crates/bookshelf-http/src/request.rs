@@ -7,25 +7,33 @@ use std::time::Instant;
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
+use actix_web::web::Data;
+use futures::future::Either;
 use tracing::{Instrument as _, Span};
 
 use crate::problem::{Code, Problem};
+use crate::route;
+use crate::serve::Readiness;
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives a request its id, taken over or made; logs it; turns every error into a problem document.
+/// Gives a request its id, taken over or made; logs it; turns every error into a problem document. For
+/// [`App::wrap_fn`](actix_web::App::wrap_fn).
 ///
 /// The id is on every log line that the request causes, in the response, and in every error. Failures and
 /// everything that is not a successful read are logged at info, successful reads at debug.
-pub async fn observe(
+pub fn observe<S, B>(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
     let started = Instant::now();
     let method = request.method().clone();
     let id = request_id(&request);
@@ -35,30 +43,40 @@ pub async fn observe(
     } else {
         span_of(&id)
     };
-    let response = next
-        .call(request)
-        .instrument(span.clone())
-        .await?
-        .map_into_boxed_body();
-    let is_quiet = method.is_safe() && response.status().is_success();
-    let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
-        response
+    let is_synced = request
+        .app_data::<Data<Readiness>>()
+        .is_none_or(|readiness| readiness.is_synced());
+    // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
+    let answer = if is_synced || request.path() == route::HEALTH {
+        Either::Left(service.call(request).instrument(span.clone()))
     } else {
-        let span = if span.is_none() { span_of(&id) } else { span };
-        span.in_scope(|| {
-            let response = as_problem(response, &id);
-            log(
-                &method,
-                response.request().path(),
-                response.status(),
-                is_quiet,
-                started,
-            );
-            response
-        })
+        Either::Right(request.error_response(Problem::unavailable("the books are not loaded yet")))
     };
-    response.headers_mut().insert(REQUEST_ID, id);
-    Ok(response)
+    async move {
+        let response = match answer {
+            Either::Left(answer) => answer.await?.map_into_boxed_body(),
+            Either::Right(refusal) => refusal,
+        };
+        let is_quiet = method.is_safe() && response.status().is_success();
+        let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+            response
+        } else {
+            let span = if span.is_none() { span_of(&id) } else { span };
+            span.in_scope(|| {
+                let response = as_problem(response, &id);
+                log(
+                    &method,
+                    response.request().path(),
+                    response.status(),
+                    is_quiet,
+                    started,
+                );
+                response
+            })
+        };
+        response.headers_mut().insert(REQUEST_ID, id);
+        Ok(response)
+    }
 }
 
 fn span_of(id: &HeaderValue) -> Span {

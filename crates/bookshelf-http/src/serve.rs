@@ -5,11 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Next, from_fn};
+use actix_web::dev::ServerHandle;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, Error, HttpServer};
+use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +15,6 @@ use tokio::time::sleep;
 
 use crate::args::ServeArgs;
 use crate::extract::MaxBody;
-use crate::problem::Problem;
 use crate::{probes, request, route};
 
 /// Whether requests should come here.
@@ -64,8 +61,7 @@ pub async fn run(
         App::new()
             .app_data(max_body.clone())
             .app_data(api_readiness.clone())
-            .wrap(from_fn(refuse_until_synced))
-            .wrap(from_fn(request::observe))
+            .wrap_fn(request::observe)
             .configure(routes.clone())
             .default_service(web::to(route::not_found))
     })
@@ -134,17 +130,4 @@ fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, SocketA
         .local_addr()
         .with_context(|| format!("cannot tell the address of {flag}"))?;
     Ok((listener, bound))
-}
-
-/// Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
-async fn refuse_until_synced(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let readiness = request.app_data::<web::Data<Readiness>>();
-    let is_about_us = request.path() == route::HEALTH;
-    if is_about_us || readiness.is_none_or(|readiness| readiness.is_synced()) {
-        return Ok(next.call(request).await?.map_into_boxed_body());
-    }
-    Ok(request.error_response(Problem::unavailable("the books are not loaded yet")))
 }

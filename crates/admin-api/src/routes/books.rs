@@ -1,10 +1,10 @@
 //! Books: all there is to do with them.
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bookshelf_http::answer;
-use bookshelf_http::extract::{Json, Query};
+use bookshelf_http::extract::{Json, Query, book_key, segment};
 use bookshelf_http::problem::Problem;
 use bookshelf_store::repository::{Book, BookKey, Category, Namespace};
 use serde::Deserialize;
@@ -21,19 +21,16 @@ pub(super) struct ListQuery {
 
 pub(super) async fn list(
     books: Data<Repository>,
-    namespace: Path<String>,
+    request: HttpRequest,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let namespace = Namespace::parse(&namespace)?;
+    let namespace = Namespace::parse(segment(&request, "namespace"))?;
     let list = books.books(namespace, Category::parse(&query.0.category_id)?);
     Ok(answer::list(list.iter().map(|entry| &entry.value.view)))
 }
 
-pub(super) async fn get(
-    books: Data<Repository>,
-    path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    let book = books.book(BookKey::parse(&path.0, &path.1)?)?;
+pub(super) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let book = books.book(book_key(&request)?)?;
     Ok(HttpResponse::Ok()
         .content_type("application/json")
         .body(book.value.view.clone()))
@@ -41,12 +38,12 @@ pub(super) async fn get(
 
 pub(super) async fn create(
     books: Data<Repository>,
-    namespace: Path<String>,
+    request: HttpRequest,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
     let id = body.0.id()?.to_owned();
-    let key = BookKey::parse(&namespace, &id)?;
-    let content = body.0.content_of(&namespace, &id)?;
+    let key = BookKey::parse(segment(&request, "namespace"), &id)?;
+    let content = body.0.content_of(key)?;
     let book = books.create_book(key, content).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/book/{}/{}", book.namespace_id, book.id)));
@@ -55,32 +52,28 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     books: Data<Repository>,
-    path: Path<(String, String)>,
+    request: HttpRequest,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (namespace, id) = &*path;
-    let key = BookKey::parse(namespace, id)?;
-    let content = body.0.content_of(namespace, id)?;
+    let key = book_key(&request)?;
+    let content = body.0.content_of(key)?;
     let book = books.update_book(key, content).await?;
     Ok(written(HttpResponse::Ok(), &book))
 }
 
 pub(super) async fn set_category(
     books: Data<Repository>,
-    path: Path<(String, String)>,
+    request: HttpRequest,
     body: Json<CategoryBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = BookKey::parse(&path.0, &path.1)?;
+    let key = book_key(&request)?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category).await?;
     Ok(written(HttpResponse::Ok(), &book))
 }
 
-pub(super) async fn delete(
-    books: Data<Repository>,
-    path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    books.delete_book(BookKey::parse(&path.0, &path.1)?).await?;
+pub(super) async fn delete(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    books.delete_book(book_key(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

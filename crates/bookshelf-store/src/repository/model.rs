@@ -43,6 +43,18 @@ impl<'a> BookKey<'a> {
         Ok(Self { namespace, id })
     }
 
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(self) -> &'a str {
+        self.namespace
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(self) -> &'a str {
+        self.id
+    }
+
     pub(super) fn to_object_key(self) -> ObjectKey {
         ObjectKey::new(self.namespace, self.id)
     }

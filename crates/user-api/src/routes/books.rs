@@ -1,11 +1,11 @@
 //! Books, to look at.
 
-use actix_web::HttpResponse;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::answer;
-use bookshelf_http::extract::Query;
+use bookshelf_http::extract::{Query, book_key, segment};
 use bookshelf_http::problem::Problem;
-use bookshelf_store::repository::{BookKey, Category, Namespace};
+use bookshelf_store::repository::{Category, Namespace};
 use serde::Deserialize;
 
 use crate::Repository;
@@ -19,19 +19,16 @@ pub(super) struct ListQuery {
 
 pub(super) async fn list(
     books: Data<Repository>,
-    namespace: Path<String>,
+    request: HttpRequest,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let namespace = Namespace::parse(&namespace)?;
+    let namespace = Namespace::parse(segment(&request, "namespace"))?;
     let list = books.books(namespace, Category::parse(&query.0.category_id)?);
     Ok(answer::list(list.iter().map(|entry| &entry.value.view)))
 }
 
-pub(super) async fn get(
-    books: Data<Repository>,
-    path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    let book = books.book(BookKey::parse(&path.0, &path.1)?)?;
+pub(super) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let book = books.book(book_key(&request)?)?;
     Ok(HttpResponse::Ok()
         .content_type("application/json")
         .body(book.value.view.clone()))
