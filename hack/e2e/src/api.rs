@@ -13,6 +13,11 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::Answer;
 
@@ -58,6 +63,19 @@ impl Api {
             builder: self.client.request(method, format!("{}{path}", self.base)),
         }
     }
+}
+
+/// Sends `request` to the server at `address` as it stands, and returns all that comes back until the connection is
+/// closed: for what no HTTP client would send.
+pub async fn raw(address: SocketAddr, request: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    let all = stream.read_to_string(&mut answer);
+    timeout(TIMEOUT, all)
+        .await
+        .context("the connection is not closed")??;
+    Ok(answer)
 }
 
 /// A request to be sent: await it.

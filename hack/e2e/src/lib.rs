@@ -21,7 +21,7 @@ mod shared;
 mod wait;
 
 pub use answer::{Answer, Problem};
-pub use api::{Api, Request};
+pub use api::{Api, Request, raw};
 pub use apis::SharedApis;
 pub use cluster::Cluster;
 pub use library::{Library, book, loan};

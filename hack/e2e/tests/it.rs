@@ -12,6 +12,7 @@ mod it {
     mod command_line;
     mod creating;
     mod deleting;
+    mod flags;
     mod kubectl;
     mod lab;
     mod logs;

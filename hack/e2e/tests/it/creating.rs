@@ -111,6 +111,27 @@ async fn what_either_api_shows_can_be_posted_elsewhere() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_either_api_showed_can_be_posted_again_as_it_is() -> Result<()> {
+    let library = Library::open().await?;
+    let full = json!({"id": "book", "author": "A", "title": "T", "category_id": "math", "description": "D"});
+    library
+        .admin
+        .post(library.list_path())
+        .json(&full)
+        .await?
+        .json(201);
+    library.shown("book").await?;
+    for api in library.apis() {
+        let shown = api.get(library.path("book")).await?.json(200);
+        library.admin.delete(library.path("book")).await?.empty(204);
+        let again = library.admin.post(library.list_path()).json(&shown).await?;
+        assert_eq!(again.json(201), shown);
+        library.shown("book").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_id_that_is_taken_is_a_conflict_whoever_has_it() -> Result<()> {
     let library = Library::open().await?;
     library.add("ours").await?;

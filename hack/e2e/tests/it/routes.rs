@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
-use e2e::{Answer, Api, Library};
+use anyhow::{Context as _, Result};
+use e2e::{Answer, Api, Library, raw};
 use reqwest::Method;
 use serde_json::json;
 
@@ -245,6 +245,31 @@ async fn a_path_that_is_no_text_is_refused() -> Result<()> {
         for method in methods.iter().filter(|method| **method != Method::HEAD) {
             let path = path.replace("NS", "a%FFb").replace("ID", "book");
             send(api, method, &path).await?.problem(400, "invalid_request");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn dots_in_a_path_lead_nowhere() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let shared = library.shared.as_ref().context("the shared APIs")?;
+    let namespace = &library.namespace;
+    for (path, code) in [
+        (format!("/book/{namespace}/.."), "invalid_request"),
+        (format!("/book/{namespace}/."), "invalid_request"),
+        (format!("/book/{namespace}/%2e%2e"), "invalid_request"),
+        (format!("/book/../{namespace}"), "invalid_request"),
+        (format!("/book/{namespace}/book/../../{namespace}"), "not_found"),
+    ] {
+        for service in [shared.admin(), shared.user()] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\n\r\n");
+            let answer = raw(service.address(), &request).await?;
+            assert!(
+                answer.contains(&format!("urn:bookshelf:problem:{code}")),
+                "{path}: {answer}"
+            );
         }
     }
     Ok(())

@@ -1,0 +1,131 @@
+//! Flags do what their help says.
+
+use anyhow::{Context as _, Result};
+use e2e::{Cluster, Library, Program, Service, eventually};
+use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt as _;
+
+#[tokio::test]
+async fn max_body_says_how_large_a_body_may_be() -> Result<()> {
+    let service = Service::start(Program::Admin, &Cluster::shared()?, &["--max-body=20"]).await?;
+    let request = || service.api().map(|api| api.post("/book/library"));
+    let fits = request()?
+        .body("application/json", "{}                  ")
+        .await?;
+    fits.invalid("id");
+    let too_large = request()?
+        .body("application/json", "{}                   ")
+        .await?;
+    assert!(too_large.problem(413, "too_large").message.contains("20 bytes"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn kube_qps_and_kube_burst_limit_what_is_asked_of_the_api_server() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let arguments = ["--kube-qps=0.01", "--kube-burst=12", "--kube-timeout=1"];
+    let service = Service::start(Program::Admin, &library.cluster, &arguments).await?;
+    let api = service.api()?;
+    eventually("it knows the book", async || {
+        Ok((api.get(library.path("book")).await?.status == 200).then_some(()))
+    })
+    .await?;
+    let (mut done, mut refused) = (0, 0);
+    for number in 0..14 {
+        let body = json!({"author": format!("Author {number}"), "title": "T"});
+        let answer = api.put(library.path("book")).json(&body).await?;
+        if answer.status == 200 {
+            assert_eq!(refused, 0, "no turn comes back within a hundred seconds");
+            done += 1;
+        } else {
+            let problem = answer.problem(503, "unavailable");
+            assert!(
+                problem.retry_after.is_some_and(|seconds| seconds > 0),
+                "{problem:?}"
+            );
+            refused += 1;
+        }
+    }
+    // Its lists and watches had some of the twelve turns.
+    assert!(
+        (1..=12).contains(&done) && refused >= 2,
+        "{done} done, {refused} refused"
+    );
+    let last = format!("Author {}", done - 1);
+    assert_eq!(library.books().get("book").await?.spec.author, last);
+    Ok(())
+}
+
+#[tokio::test]
+async fn resync_period_has_everything_told_again() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let arguments = ["--resync-period=0.2", "--log=bookshelf_store=debug,info"];
+    let service = Service::start(Program::User, &library.cluster, &arguments).await?;
+    let key = format!("{}/book", library.namespace);
+    let mut log = service.log();
+    for _ in 0..2 {
+        log.line("the book is told again", |line| {
+            line["change"] == "resync" && line["key"] == key
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_flag_can_be_given_as_an_environment_variable() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let cluster = Cluster::shared()?;
+    let kubeconfig = directory.path().join("kubeconfig");
+    let account = cluster.kubeconfig_of(Program::Admin.name()).await?;
+    control_plane::save_kubeconfig(&account, &kubeconfig)?;
+    let mut command = tokio::process::Command::from(Program::Admin.command()?);
+    command
+        .env("BOOKSHELF_LISTEN", "127.0.0.1:0")
+        .env("BOOKSHELF_OPS_LISTEN", "127.0.0.1:0")
+        .env("BOOKSHELF_KUBECONFIG", &kubeconfig)
+        .env("BOOKSHELF_MAX_BODY", "20")
+        .env("BOOKSHELF_LOG_FORMAT", "json")
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let mut lines = tokio::io::BufReader::new(child.stderr.take().context("its log")?).lines();
+    let address = loop {
+        let line = lines.next_line().await?.context("it says where it listens")?;
+        let line: Value = serde_json::from_str(&line)?;
+        if line["message"] == "serving" {
+            break line["listen"].as_str().context("an address")?.parse()?;
+        }
+    };
+    let api = e2e::Api::new(address)?;
+    eventually("it is ready", async || {
+        Ok((api.get("/book/library").await?.status == 200).then_some(()))
+    })
+    .await?;
+    let too_large = api.post("/book/library").body("application/json", [b' '; 21]);
+    too_large.await?.problem(413, "too_large");
+    Ok(())
+}
+
+#[tokio::test]
+async fn log_format_text_is_for_people() -> Result<()> {
+    let mut command = tokio::process::Command::from(Program::User.command()?);
+    let mut child = command
+        .args([
+            "--log-format=text",
+            "--listen=127.0.0.1:0",
+            "--ops-listen=127.0.0.1:0",
+        ])
+        .arg("--kubeconfig")
+        .arg(Cluster::shared()?.kubeconfig())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut lines = tokio::io::BufReader::new(child.stderr.take().context("its log")?).lines();
+    let line = lines.next_line().await?.context("a line")?;
+    assert!(serde_json::from_str::<Value>(&line).is_err(), "{line}");
+    assert!(line.contains("INFO"), "{line}");
+    Ok(())
+}
