@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use control_plane::{Component, ControlPlane, DataDir, client};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{
     Api,
     api::{ListParams, PostParams, VersionMatch},
@@ -47,8 +47,14 @@ async fn objects_tokens_and_addresses_survive_a_restart_on_the_same_directory() 
     let first = start_in(directory.path()).await?;
     write(&config_maps(&first).await?, "kept").await?;
     let admin = Kubeconfig::read_from(first.kubeconfig())?;
+    // Its own: the controller manager makes the default one in its own time.
+    let mut account = ServiceAccount::default();
+    account.metadata.name = Some("reader".to_owned());
+    Api::default_namespaced(first.client().await?)
+        .create(&PostParams::default(), &account)
+        .await?;
     let account = first
-        .service_account_kubeconfig("default", "default", Duration::from_mins(10))
+        .service_account_kubeconfig("default", "reader", Duration::from_mins(10))
         .await?;
     first.stop().await?;
 
