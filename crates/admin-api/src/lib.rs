@@ -8,6 +8,7 @@ pub mod routes;
 pub mod view;
 
 use actix_web::web;
+use bookshelf_http::list::Lists;
 use bookshelf_http::serve::{self, Readiness};
 use bookshelf_http::telemetry;
 use bookshelf_store::connector::Connector;
@@ -23,10 +24,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let connector = Connector::infer(args.kube.options("bookshelf-admin-api")).await?;
     let (repository, feed) = Repository::new(&connector, view::book_json, args.kube.resync());
     let repository = web::Data::new(repository);
+    let lists = web::Data::new(Lists::default());
     let cache = repository.clone();
     let readiness = Readiness::new(move || cache.is_ready());
     serve::run(&args.serve, readiness, feed, move |config| {
-        config.app_data(repository.clone()).configure(routes::configure);
+        config
+            .app_data(repository.clone())
+            .app_data(lists.clone())
+            .configure(routes::configure);
     })
     .await
 }

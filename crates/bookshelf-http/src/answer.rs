@@ -12,19 +12,6 @@ pub fn json(response: &mut HttpResponseBuilder, body: impl MessageBody + 'static
         .body(body)
 }
 
-/// A list of objects whose JSON is ready, put together.
-pub fn list<T: AsRef<[u8]>>(objects: impl Iterator<Item = T>) -> HttpResponse {
-    let mut body = br#"{"list":["#.to_vec();
-    for (place, object) in objects.enumerate() {
-        if place > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(object.as_ref());
-    }
-    body.extend_from_slice(b"]}");
-    json(&mut HttpResponse::Ok(), body)
-}
-
 /// The strong entity tag of one version of an object: it tells the object from a later one of its name, too.
 #[must_use]
 pub fn entity_tag(version: &Version) -> (HeaderName, String) {

@@ -5,6 +5,7 @@
 //! - [`problem`] — every error an API answers, as `application/problem+json`;
 //! - [`extract`] — bodies, query strings and the tenant's header, with errors that name the field;
 //! - [`answer`] — JSON bodies and entity tags;
+//! - [`list`] — lists, kept until a member changes;
 //! - [`route`] — a resource's methods, `HEAD` and 405 included;
 //! - [`request`] — request ids and the access log;
 //! - [`serve`] — the server, its probes, and how it ends.
@@ -12,6 +13,7 @@
 pub mod answer;
 pub mod args;
 pub mod extract;
+pub mod list;
 mod probes;
 pub mod problem;
 pub mod request;

@@ -54,7 +54,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-pub use contents::{Entry, Index};
+pub use contents::{Entry, Index, NamespaceState};
 pub use handler::HandlerRegistration;
 pub use list_watch::{Failure, ListWatch};
 pub use snapshot::Snapshot;

@@ -42,6 +42,11 @@ impl ObjectKey {
         &self.name
     }
 
+    /// The namespace, not copied.
+    pub(crate) fn shared_namespace(&self) -> Arc<str> {
+        Arc::clone(&self.namespace)
+    }
+
     /// Takes the other's copy of the namespace where it is the same: one for all objects in it.
     pub(crate) fn share_namespace(&mut self, with: &Self) {
         if self.namespace == with.namespace {

@@ -3,9 +3,10 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as MemoryOrdering};
 
 use equivalent::{Comparable, Equivalent};
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
@@ -53,8 +54,26 @@ pub(super) struct IndexProbe<'a> {
     pub(super) name: &'a str,
 }
 
+/// What a cache knows of a namespace as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// How many objects it has.
+    pub objects: usize,
+    /// Another number than any before whenever one of its objects has changed, come or gone: two snapshots of
+    /// a process with the same generation have the same objects in it.
+    pub generation: u64,
+}
+
+/// Numbers that are never given twice, whatever becomes of the contents they were given to.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, MemoryOrdering::Relaxed) + 1
+}
+
 pub(super) struct Contents<V> {
     pub(super) objects: OrdSet<ByKey<V>>,
+    /// Those that have objects.
+    pub(super) namespaces: OrdMap<Arc<str>, NamespaceState>,
     pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
     index_keys: Arc<[IndexKeys<V>]>,
 }
@@ -64,6 +83,7 @@ impl<V> Contents<V> {
         let indexes = index_keys.iter().map(|_| OrdSet::new()).collect();
         Self {
             objects: OrdSet::new(),
+            namespaces: OrdMap::new(),
             indexes,
             index_keys,
         }
@@ -104,6 +124,7 @@ impl<V> Contents<V> {
                 });
             }
         }
+        self.count(&entry, |objects| objects + 1);
         self.objects.insert(ByKey(entry));
     }
 
@@ -118,7 +139,26 @@ impl<V> Contents<V> {
                 });
             }
         }
+        self.count(&entry, |objects| objects - 1);
         Some(entry)
+    }
+
+    /// Notes that an object of this entry's namespace has come or gone.
+    fn count(&mut self, entry: &Entry<V>, count: impl FnOnce(usize) -> usize) {
+        let before = self
+            .namespaces
+            .get(entry.key.namespace())
+            .map_or(0, |state| state.objects);
+        match count(before) {
+            0 => drop(self.namespaces.remove(entry.key.namespace())),
+            objects => {
+                let state = NamespaceState {
+                    objects,
+                    generation: next_generation(),
+                };
+                self.namespaces.insert(entry.key.shared_namespace(), state);
+            }
+        }
     }
 }
 
@@ -128,6 +168,7 @@ impl<V> Clone for Contents<V> {
     fn clone(&self) -> Self {
         Self {
             objects: self.objects.clone(),
+            namespaces: self.namespaces.clone(),
             indexes: self.indexes.clone(),
             index_keys: Arc::clone(&self.index_keys),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::contents::{Contents, Entry, Index, IndexProbe, KeyProbe};
+use super::contents::{Contents, Entry, Index, IndexProbe, KeyProbe, NamespaceState};
 use crate::object::ResourceVersion;
 
 /// An immutable picture of a cache: objects and indexes at one version.
@@ -58,6 +58,20 @@ impl<V> Snapshot<V> {
     ) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.index_range(index, value, namespace)
             .take_while(move |entry| entry.key.namespace() == namespace)
+    }
+
+    /// The namespaces that have objects, and what is known of each as a whole.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&str, NamespaceState)> {
+        self.contents
+            .namespaces
+            .iter()
+            .map(|(namespace, state)| (&**namespace, *state))
+    }
+
+    /// What is known of a namespace as a whole; `None` where it has no objects.
+    #[must_use]
+    pub fn namespace(&self, namespace: &str) -> Option<NamespaceState> {
+        self.contents.namespaces.get(namespace).copied()
     }
 
     /// How many objects there are.

@@ -42,6 +42,15 @@ pub struct BookList<'a, V> {
 }
 
 impl<V> BookList<'_, V> {
+    /// Another number than any before whenever a book of the namespace has changed, come or gone: what was
+    /// made of a list of the same generation, namespace and category is still what would be made of this one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.snapshot
+            .namespace(self.namespace.as_str())
+            .map_or(0, |state| state.generation)
+    }
+
     /// The books, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<CachedBook<V>>>> {
         let namespace = self.namespace.as_str();

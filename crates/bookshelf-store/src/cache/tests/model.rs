@@ -157,6 +157,7 @@ proptest! {
     fn a_read_shows_what_was_told_and_what_we_wrote(steps in prop::collection::vec(step(), 0..40)) {
         let mut server = Server::new();
         let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, ours: BTreeMap::new() };
+        let mut generations = BTreeMap::new();
         for step in &steps {
             match *step {
                 Step::Write { name, value } => drop(server.write(name, value)),
@@ -178,7 +179,15 @@ proptest! {
                 Step::Deliver { events } => client.deliver(&server, events),
                 Step::Relist { behind } => client.relist(&server, behind),
             }
-            prop_assert_eq!(client.cache.contents(), client.expected(&server), "after {:?} of {:?}", step, steps);
+            let contents = client.cache.contents();
+            let namespace = client.cache.reader.load().namespace("ns");
+            prop_assert_eq!(namespace.map_or(0, |state| state.objects), contents.len());
+            if let Some(state) = namespace {
+                let versions = client.cache.reader.load().iter().map(|entry| entry.resource_version).collect::<Vec<_>>();
+                let of_generation = generations.entry(state.generation).or_insert_with(|| versions.clone());
+                prop_assert_eq!(&*of_generation, &versions, "one generation, other objects");
+            }
+            prop_assert_eq!(contents, client.expected(&server), "after {:?} of {:?}", step, steps);
         }
         client.deliver(&server, usize::MAX / 2);
         let all = server.objects.values().map(|object| {
