@@ -33,8 +33,8 @@ pub fn book_json(book: &Book) -> BookJson {
         description: book.description.as_deref(),
         managed_by: book.managed_by.as_deref(),
     };
-    // A struct of strings always serializes.
-    serde_json::to_vec(&view).unwrap_or_default().into()
+    // A struct of strings always serializes. Boxed, so that the cache keeps what is there and no room to grow.
+    serde_json::to_vec(&view).unwrap_or_default().into_boxed_slice().into()
 }
 
 #[derive(Serialize)]
