@@ -36,7 +36,10 @@ pub fn book_json(book: &Book) -> BookJson {
         managed_by: book.managed_by.as_deref(),
     };
     // A struct of strings always serializes. Boxed, so that the cache keeps what is there and no room to grow.
-    serde_json::to_vec(&view).unwrap_or_default().into_boxed_slice().into()
+    serde_json::to_vec(&view)
+        .unwrap_or_default()
+        .into_boxed_slice()
+        .into()
 }
 
 /// What a client says of a book. What it got with a GET is fine as it is: `managed_by` and `available` are

@@ -1,6 +1,6 @@
 //! Reads an object without its `metadata.managedFields`.
 //!
-//! Server-side apply's bookkeeping is often larger than the rest of an object, and typed as a tree of JSON
+//! What server-side apply notes of who owns which field is often larger than the rest of an object, and typed as a tree of JSON
 //! values it costs more than everything else about reading one. No cache keeps it, so it is skipped where it
 //! stands, for any type that can be deserialized.
 

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_told_from_a_refused_object() {
-        let rbac = r#"books is forbidden: User "u" cannot create resource "books" in API group "g""#;
+        let rbac = r#"shelves is forbidden: User "u" cannot create resource "shelves" in API group "g""#;
         assert!(matches!(reason(403, "Forbidden", rbac), Reason::NotAllowed(_)));
         assert!(matches!(
             reason(403, "Forbidden", "exceeded quota: q"),

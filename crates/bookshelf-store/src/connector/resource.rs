@@ -51,7 +51,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         }
     }
 
-    /// The resource's plural and group, as in `books.bookshelf.lostinsoba.com`.
+    /// The resource's plural and group, as in `deployments.apps`.
     #[must_use]
     pub fn name(&self) -> String {
         let (plural, group) = (K::plural(&self.dynamic_type), K::group(&self.dynamic_type));
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_place_in_the_path() {
-        for good in ["", "book", "a.b", "system:node", "ns-1"] {
+        for good in ["", "name", "a.b", "system:node", "ns-1"] {
             assert!(is_path_segment(good), "{good}");
         }
         for bad in ["..", ".", "a/b", "a%2fb", "a?b", "a#b", "a b", "ä", "a\n"] {

@@ -1,0 +1,94 @@
+//! The absences that ARCHITECTURE.md lists, as far as the manifests and the sources show them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The names of what a crate depends on to be built, tests left out.
+fn dependencies(package: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut packages = metadata["packages"].as_array().unwrap().iter();
+    let package = packages.find(|candidate| candidate["name"] == package).unwrap();
+    let dependencies = package["dependencies"].as_array().unwrap().iter();
+    let needed = dependencies.filter(|dependency| dependency["kind"].is_null());
+    needed
+        .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn assert_without(package: &str, unwanted: &[&str]) {
+    let dependencies = dependencies(package);
+    assert!(!dependencies.is_empty(), "{package} depends on something");
+    for unwanted in unwanted {
+        assert!(
+            !dependencies.iter().any(|name| name == unwanted),
+            "{package} depends on {unwanted}"
+        );
+    }
+}
+
+#[test]
+fn the_custom_resources_bring_no_client_runtime_or_flags() {
+    assert_without(
+        "bookshelf-crd",
+        &["kube-client", "tokio", "clap", "actix-web", "bookshelf-store"],
+    );
+}
+
+#[test]
+fn the_store_knows_nothing_of_http_servers_or_flags() {
+    assert_without(
+        "bookshelf-store",
+        &["actix-web", "clap", "anyhow", "bookshelf-http"],
+    );
+}
+
+#[test]
+fn an_api_knows_neither_the_kubernetes_client_nor_the_other_api() {
+    assert_without("admin-api", &["kube", "k8s-openapi", "bookshelf-crd", "user-api"]);
+    assert_without("user-api", &["kube", "k8s-openapi", "bookshelf-crd", "admin-api"]);
+    assert_without(
+        "bookshelf-http",
+        &["kube", "k8s-openapi", "bookshelf-crd", "admin-api", "user-api"],
+    );
+}
+
+#[test]
+fn connector_and_cache_name_no_book() {
+    let source = workspace().join("crates/bookshelf-store/src");
+    let mut files = Vec::new();
+    for part in ["connector.rs", "connector", "cache.rs", "cache", "object.rs"] {
+        collect(&source.join(part), &mut files);
+    }
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        for line in std::fs::read_to_string(&file).unwrap().lines() {
+            let names_book = line
+                .to_lowercase()
+                .replace("bookshelf", "")
+                .replace("bookmark", "")
+                .contains("book");
+            assert!(!names_book, "{}: {line}", file.display());
+        }
+    }
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            collect(&entry.unwrap().path(), files);
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+}
