@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn keys_show_as_kubectl_shows_them() {
-        assert_eq!(ObjectKey::new("library", "book").to_string(), "library/book");
+        assert_eq!(ObjectKey::new("east", "lamp").to_string(), "east/lamp");
         assert_eq!(ObjectKey::cluster_scoped("shelf").to_string(), "shelf");
     }
 }
