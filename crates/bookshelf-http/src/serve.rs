@@ -93,6 +93,10 @@ pub async fn run(
         stopped = shut_down(args, &readiness, &handle) => stopped,
     };
     ops_handle.stop(false).await;
+    // Here, because at the end of a drain either of two branches above may be the first to see it.
+    if ended.is_ok() {
+        tracing::info!("stopped");
+    }
     ended
 }
 
@@ -114,7 +118,7 @@ async fn shut_down(args: &ServeArgs, readiness: &Readiness, server: &ServerHandl
         server.stop(true).await;
     };
     tokio::select! {
-        () = drain => tracing::info!("stopped"),
+        () = drain => {}
         name = next_signal() => {
             tracing::warn!(signal = name, "a second signal: stopping at once");
             server.stop(false).await;
