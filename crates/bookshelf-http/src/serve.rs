@@ -119,10 +119,8 @@ async fn shut_down(args: &ServeArgs, readiness: &Readiness, server: &ServerHandl
     };
     tokio::select! {
         () = drain => {}
-        name = next_signal() => {
-            tracing::warn!(signal = name, "a second signal: stopping at once");
-            server.stop(false).await;
-        }
+        // The server takes no second order while it carries out the first: it ends with the process.
+        name = next_signal() => tracing::warn!(signal = name, "a second signal: stopping at once"),
     }
     Ok(())
 }

@@ -134,9 +134,14 @@ async fn a_second_signal_ends_it_at_once() -> Result<()> {
     let mut service = service(Program::Admin, &["--shutdown-timeout=300"]).await?;
     let _request = UnderWay::begin(&service, &library).await?;
     service.signal(Signal::TERM)?;
-    announced(&service).await?;
+    eventually("it takes no more connections", async || {
+        Ok(TcpStream::connect(service.address()).await.is_err().then_some(()))
+    })
+    .await?;
+    let start = Instant::now();
     service.signal(Signal::TERM)?;
-    service.ended().await?;
+    assert!(service.ended().await?.success());
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     Ok(())
 }
 
