@@ -8,9 +8,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use control_plane::{ControlPlane, Installation, Kubectl, NAMESPACE, client, service_account_kubeconfig};
-use kube::{Client, config::Kubeconfig};
+use kube::{Api, Client, api::PostParams, config::Kubeconfig};
 
-use crate::programs::{chart, program};
+use crate::{
+    library::{book, loan},
+    programs::{chart, program},
+};
 
 /// Names the administrator's kubeconfig of the control plane that all tests of a run share.
 const SHARED: &str = "BOOKSHELF_TEST_KUBECONFIG";
@@ -45,7 +48,29 @@ impl Cluster {
             chart: &chart(),
         };
         control_plane.install(installation).await?;
-        Ok(Self::at(control_plane))
+        let cluster = Self::at(control_plane);
+        cluster.wait_for_creates().await?;
+        Ok(cluster)
+    }
+
+    /// The API server holds up the first creates of a new kind for some seconds, which tests with short deadlines do
+    /// not have.
+    async fn wait_for_creates(&self) -> Result<()> {
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let client = self.client().await?;
+        let (books, loans) = (
+            Api::default_namespaced(client.clone()),
+            Api::default_namespaced(client),
+        );
+        let (first_book, first_loan) = (book("first"), loan("first", "nobody"));
+        tokio::try_join!(
+            books.create(&dry_run, &first_book),
+            loans.create(&dry_run, &first_loan)
+        )?;
+        Ok(())
     }
 
     /// A control plane of the test's own, as it is.
