@@ -129,10 +129,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// A year: longer than anybody waits, and short enough to add to any point in time.
+const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse::<f64>()
         .map_err(|_| "not a number of seconds".to_owned())?;
+    if !(0.0..=LONGEST).contains(&seconds) {
+        return Err("must be between 0 and a year".to_owned());
+    }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
@@ -147,8 +153,10 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn qps(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|qps: &f64| qps.is_finite())
-        .ok_or_else(|| "not a number".to_owned())
+    let qps = text.parse::<f64>().map_err(|_| "not a number".to_owned())?;
+    // Below that, a turn comes after more than a quarter of an hour: a slip of the finger.
+    let is_usable = qps == 0.0 || (0.001..=1_000_000.0).contains(&qps);
+    is_usable
+        .then_some(qps)
+        .ok_or_else(|| "must be 0, or between 0.001 and 1000000".to_owned())
 }

@@ -8,6 +8,8 @@ use crate::answer;
 
 /// How much memory all kept lists take, in bytes. One that does not fit is made each time.
 const CAPACITY: u64 = 16 << 20;
+/// About what keeping a list takes beside its bytes, so that many small ones count as well.
+const ENTRY: usize = 512;
 
 /// Lists that were asked for, each with the generation of what it was made of.
 #[derive(Clone)]
@@ -20,7 +22,7 @@ impl Default for Lists {
         let kept = Cache::builder()
             .max_capacity(CAPACITY)
             .weigher(|key: &String, (_, list): &(u64, Bytes)| {
-                u32::try_from(key.len() + list.len()).unwrap_or(u32::MAX)
+                u32::try_from(ENTRY + key.len() + list.len()).unwrap_or(u32::MAX)
             })
             .build();
         Self { kept }
@@ -40,7 +42,10 @@ impl Lists {
         let list = kept.map_or_else(
             || {
                 let list = put_together(members());
-                self.kept.insert(name, (generation, list.clone()));
+                // Generation 0 is that of nothing, of which there is no end.
+                if generation > 0 {
+                    self.kept.insert(name, (generation, list.clone()));
+                }
                 list
             },
             |(_, list)| list,

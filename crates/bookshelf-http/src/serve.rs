@@ -4,18 +4,23 @@ use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use futures::future::BoxFuture;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::args::ServeArgs;
 use crate::extract::MaxBody;
 use crate::{probes, request, route};
+
+/// How long an idle connection is kept: longer than load balancers keep theirs, so that it is not closed under
+/// a request on its way.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Whether requests should come here.
 pub struct Readiness {
@@ -51,6 +56,7 @@ pub async fn run(
     feed: BoxFuture<'static, Infallible>,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     let readiness = Arc::new(readiness);
     let (api, listening) = bind(args.listen, "--listen")?;
     let (ops, ops_listening) = bind(args.ops_listen, "--ops-listen")?;
@@ -66,6 +72,7 @@ pub async fn run(
             .default_service(web::to(route::not_found))
     })
     .disable_signals()
+    .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(args.shutdown_timeout.as_secs());
     if args.workers > 0 {
         server = server.workers(args.workers);
@@ -90,7 +97,7 @@ pub async fn run(
     let ended = tokio::select! {
         ended = &mut server => ended.context("the server panicked")?.context("the server failed"),
         dead = feed => Err(anyhow::anyhow!("what feeds the cache ended: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
-        stopped = shut_down(args, &readiness, &handle) => stopped,
+        () = shut_down(args, &mut signals, &readiness, &handle) => Ok(()),
     };
     ops_handle.stop(false).await;
     // Here, because at the end of a drain either of two branches above may be the first to see it.
@@ -100,17 +107,31 @@ pub async fn run(
     ended
 }
 
-/// Waits for a signal, then lets load balancers notice and requests finish. A second signal ends at once.
-async fn shut_down(args: &ServeArgs, readiness: &Readiness, server: &ServerHandle) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut next_signal = async || {
+/// The signals that end a process, listened to from here on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
-    };
-    let name = next_signal().await;
+    }
+}
+
+/// Waits for a signal, then lets load balancers notice and requests finish. A second signal ends at once.
+async fn shut_down(args: &ServeArgs, signals: &mut Signals, readiness: &Readiness, server: &ServerHandle) {
+    let name = signals.next().await;
     tracing::info!(signal = name, "shutting down");
     readiness.is_draining.store(true, Ordering::Relaxed);
     let drain = async {
@@ -120,9 +141,8 @@ async fn shut_down(args: &ServeArgs, readiness: &Readiness, server: &ServerHandl
     tokio::select! {
         () = drain => {}
         // The server takes no second order while it carries out the first: it ends with the process.
-        name = next_signal() => tracing::warn!(signal = name, "a second signal: stopping at once"),
+        name = signals.next() => tracing::warn!(signal = name, "a second signal: stopping at once"),
     }
-    Ok(())
 }
 
 fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {

@@ -133,15 +133,14 @@ impl Connector {
         Self::new(config, &options)
     }
 
-    /// Connects with a given configuration; its timeouts and its retry setting are replaced by ours. Sends
+    /// Connects with a given configuration; its connect timeout and its retry setting are replaced by ours. Sends
     /// nothing yet.
     pub fn new(mut config: kube::Config, options: &Options) -> Result<Self, ConnectError> {
         let user_agent = HeaderValue::from_str(&options.client_name)
             .map_err(|_| ConnectError::ClientName(options.client_name.clone()))?;
         config.headers.push((USER_AGENT, user_agent));
         config.default_retry = false;
-        // Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.
-        config.connect_timeout = Some(options.deadline / 2);
+        config.connect_timeout = Some(transport::connect_timeout(options));
         let client = kube::Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
         Ok(Self {
             transport: Arc::new(transport::Transport::new(client, options)),

@@ -134,6 +134,51 @@ async fn a_create_that_may_have_happened_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_503_that_is_not_the_api_servers_own_may_have_written() {
+    let (client, requests) = server(&[Answer::With(
+        "503 Service Unavailable",
+        "",
+        "upstream connect error",
+    )])
+    .await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::OutcomeUnknown(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_read_that_fails_at_the_server_has_written_nothing() {
+    let (client, requests) = server(&[BROKEN, CREATED]).await;
+    client.get(&key()).await.unwrap();
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+    let (client, _) = server(&[BROKEN]).await;
+    let error = client.get(&key()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_wait_for_ever_is_not_waited_for() {
+    let (client, requests) = server(&[Answer::With(
+        "429 Too Many Requests",
+        "Retry-After: 18446744073709551615\r\n",
+        "{}",
+    )])
+    .await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(
+        matches!(
+            error.reason,
+            Reason::Unavailable {
+                retry_after: Some(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_read_whose_answer_is_lost_is_repeated() {
     let (client, requests) = server(&[Answer::HangUp, CREATED]).await;
     client.get(&key()).await.unwrap();

@@ -30,6 +30,8 @@ const PAGE_DEADLINE: Duration = Duration::from_secs(30);
 /// nothing has come for this time and [`WATCH_GRACE`].
 const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 const WATCH_GRACE: Duration = Duration::from_secs(5);
+/// How long a streaming list takes at most; it is no watch yet, and many objects take their time.
+const STREAMING_LIST_TIMEOUT: Duration = Duration::from_mins(10);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
 /// The pauses after failures, as client-go's reflector has them.
@@ -55,12 +57,6 @@ pub struct ListWatch<K: kube::Resource> {
     label_selector: Option<String>,
     field_selector: Option<String>,
     on_failure: Arc<dyn Fn(&Failure) + Send + Sync>,
-}
-
-/// Where a watch goes on from: a version, and the stream that has reached it where one is open.
-struct Position {
-    version: String,
-    lines: Option<Lines>,
 }
 
 impl<K> ListWatch<K>
@@ -115,9 +111,9 @@ where
         let mut can_stream = true;
         loop {
             let failure = match self.list(&writer, &mut can_stream).await {
-                Ok(position) => {
-                    tracing::info!(resource, version = position.version, "listed");
-                    self.watch(position, &writer, &mut pause).await
+                Ok(version) => {
+                    tracing::info!(resource, version, "listed");
+                    self.watch(version, &writer, &mut pause).await
                 }
                 Err(failure) => failure,
             };
@@ -126,20 +122,22 @@ where
         }
     }
 
-    async fn list<V>(&self, writer: &Writer<K, V>, can_stream: &mut bool) -> Result<Position, Failure> {
-        if *can_stream {
-            match self.streaming_list(writer).await {
-                Err(failure) if failure.is_refusal() => {
-                    tracing::info!(resource = self.resource.name(), %failure, "no streaming list, listing in pages");
-                    *can_stream = false;
-                }
-                listed => return listed,
-            }
+    async fn list<V>(&self, writer: &Writer<K, V>, can_stream: &mut bool) -> Result<String, Failure> {
+        if !*can_stream {
+            return self.paged_list(writer).await;
         }
-        self.paged_list(writer).await
+        match self.streaming_list(writer).await {
+            Err(failure) if !failure.is_outage() => {
+                // One that only took too long, or whose end was not marked, may do next time.
+                *can_stream = !failure.is_refusal();
+                tracing::info!(resource = self.resource.name(), %failure, "no streaming list, listing in pages");
+                self.paged_list(writer).await
+            }
+            listed => listed,
+        }
     }
 
-    async fn paged_list<V>(&self, writer: &Writer<K, V>) -> Result<Position, Failure> {
+    async fn paged_list<V>(&self, writer: &Writer<K, V>) -> Result<String, Failure> {
         let mut parameters = ListParams {
             label_selector: self.label_selector.clone(),
             field_selector: self.field_selector.clone(),
@@ -163,48 +161,44 @@ where
             } = page.metadata;
             if continue_token.is_empty() {
                 writer.apply([SourceEvent::ListDone(parse(&version)?)]);
-                return Ok(Position { version, lines: None });
+                return Ok(version);
             }
             parameters.continue_token = Some(continue_token);
         }
     }
 
-    async fn streaming_list<V>(&self, writer: &Writer<K, V>) -> Result<Position, Failure> {
+    async fn streaming_list<V>(&self, writer: &Writer<K, V>) -> Result<String, Failure> {
+        let timeout = u32::try_from(STREAMING_LIST_TIMEOUT.as_secs()).ok();
         let parameters = WatchParams {
             send_initial_events: true,
+            timeout,
             ..self.watch_parameters()
         };
         let mut lines = self.open(&parameters, "").await?;
         writer.apply([SourceEvent::ListStarted]);
         while let Some(batch) = next(&mut lines).await? {
             let mut events = Vec::with_capacity(batch.len());
-            let mut rest = batch.into_iter();
             let mut end = None;
-            for line in &mut rest {
+            for line in batch {
                 match wire::read_line(&line.map_err(Failure::unreadable)?)? {
                     Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
+                    // Some API servers tell what happens meanwhile before they mark the end.
+                    Line::Deleted(object, _) => events.push(SourceEvent::Deleted(object)),
                     Line::Unreadable(unreadable) => events.extend(left_out(unreadable)),
                     Line::Bookmark {
                         version,
                         ends_initial_events: true,
                     } => {
+                        events.push(SourceEvent::ListDone(parse(&version)?));
                         end = Some(version);
                         break;
                     }
-                    // Initial events are of a list: they have no deletions.
-                    Line::Deleted(..) | Line::Bookmark { .. } => {}
+                    Line::Bookmark { .. } => {}
                 }
             }
             writer.apply(events);
             if let Some(version) = end {
-                writer.apply([SourceEvent::ListDone(parse(&version)?)]);
-                let rest = rest.collect::<Vec<_>>();
-                let lines: Lines =
-                    Box::pin(futures::stream::iter((!rest.is_empty()).then_some(rest)).chain(lines));
-                return Ok(Position {
-                    version,
-                    lines: Some(lines),
-                });
+                return Ok(version);
             }
         }
         Err(Failure::Unreadable(
@@ -213,18 +207,11 @@ where
     }
 
     /// Watches, again and again, until only a new list helps.
-    async fn watch<V>(&self, position: Position, writer: &Writer<K, V>, pause: &mut Duration) -> Failure {
-        let Position {
-            mut version,
-            mut lines,
-        } = position;
+    async fn watch<V>(&self, mut version: String, writer: &Writer<K, V>, pause: &mut Duration) -> Failure {
         let parameters = self.watch_parameters();
         loop {
             let started = Instant::now();
-            let opened = match lines.take() {
-                Some(lines) => Ok(lines),
-                None => self.open(&parameters, &version).await,
-            };
+            let opened = self.open(&parameters, &version).await;
             let ended = match opened {
                 Ok(lines) => follow(lines, &mut version, writer).await,
                 Err(failure) => Err(failure),
@@ -294,11 +281,11 @@ where
         let mut events = Vec::with_capacity(batch.len());
         let mut ended = Ok(());
         for line in batch {
-            match line
+            let line = line
                 .map_err(Failure::unreadable)
-                .and_then(|line: String| wire::read_line(&line))
-            {
-                Ok(line) => events.extend(event(line, version)?),
+                .and_then(|line: String| wire::read_line(&line));
+            match line.and_then(|line| event(line, version)) {
+                Ok(event) => events.extend(event),
                 Err(failure) => {
                     ended = Err(failure);
                     break;

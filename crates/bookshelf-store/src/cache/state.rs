@@ -87,7 +87,9 @@ impl<V> State<V> {
 
     /// An object was deleted, at this version.
     pub(super) fn deleted(&mut self, key: &ObjectKey, uid: &Uid, version: ResourceVersion) {
-        self.take_out(key, uid);
+        self.take_out(key, |current| {
+            current.uid == *uid && current.resource_version <= version
+        });
         if self
             .tombstones
             .get(key)
@@ -95,15 +97,13 @@ impl<V> State<V> {
         {
             self.tombstones.remove(key);
         }
-        self.advance(version);
+        self.told(version);
     }
 
     /// Nothing can be made of an object any more: it is left out.
     pub(super) fn unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.listing.is_none() {
-            self.contents.remove(key.namespace(), key.name());
-            self.advance(version);
-        }
+        self.take_out(key, |current| current.resource_version <= version);
+        self.told(version);
     }
 
     /// Everything up to this version has been told.
@@ -126,10 +126,9 @@ impl<V> State<V> {
 
     /// We deleted an object, which had this version.
     pub(super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
-        let current = self.contents.get(key.namespace(), key.name());
-        if current.is_some_and(|current| current.uid == uid || current.resource_version <= version) {
-            self.contents.remove(key.namespace(), key.name());
-        }
+        self.take_out(key, |current| {
+            current.uid == uid || current.resource_version <= version
+        });
         self.tombstones.insert(
             key.clone(),
             Tombstone {
@@ -153,10 +152,23 @@ impl<V> State<V> {
         tombstone.is_some_and(|buried| entry.uid == buried.uid || entry.resource_version <= buried.version)
     }
 
-    fn take_out(&mut self, key: &ObjectKey, uid: &Uid) {
-        let current = self.contents.get(key.namespace(), key.name());
-        if current.is_some_and(|current| current.uid == *uid) {
-            self.contents.remove(key.namespace(), key.name());
+    /// Takes an object out if it is the one meant, out of the list under way too.
+    fn take_out(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
+        for contents in [Some(&mut self.contents), self.listing.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            let current = contents.get(key.namespace(), key.name());
+            if current.is_some_and(|current| is_meant(current)) {
+                contents.remove(key.namespace(), key.name());
+            }
+        }
+    }
+
+    /// The watch has told everything up to this version; a list under way has not.
+    fn told(&mut self, version: ResourceVersion) {
+        if self.listing.is_none() {
+            self.advance(version);
         }
     }
 

@@ -206,6 +206,50 @@ fn a_predecessor_of_an_object_we_deleted_is_not_brought_back() {
 }
 
 #[test]
+fn an_object_we_deleted_is_not_brought_back_by_a_list_under_way() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("a", "1", 3, "x")),
+    ]);
+    cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
+    cache.writer.apply([SourceEvent::ListDone(rv(5))]);
+    assert!(cache.contents().is_empty());
+}
+
+#[test]
+fn what_a_streaming_list_tells_before_its_end_counts() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("a", "1", 3, "x")),
+        SourceEvent::Listed(object("b", "2", 4, "x")),
+        SourceEvent::Listed(object("b", "2", 6, "y")),
+        SourceEvent::Deleted(object("a", "1", 7, "x")),
+    ]);
+    assert_eq!(
+        cache.reader.load().resource_version(),
+        Some(rv(5)),
+        "a list that is not complete counts"
+    );
+    cache.writer.apply([SourceEvent::ListDone(rv(7))]);
+    assert_eq!(cache.contents(), ["b=y"]);
+}
+
+#[test]
+fn an_older_event_of_an_unreadable_object_does_not_undo_our_own_write() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    let error = "unreadable".to_owned();
+    cache.writer.apply([SourceEvent::Unreadable {
+        key: key("a"),
+        version: rv(7),
+        error,
+    }]);
+    assert_eq!(cache.contents(), ["a=ours"]);
+}
+
+#[test]
 fn deleting_an_object_leaves_its_successor() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "2", 9, "successor"));

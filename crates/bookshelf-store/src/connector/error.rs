@@ -80,7 +80,8 @@ impl Reason {
             ("Expired" | "Gone", _) | (_, 410) => Self::Expired(status),
             ("Unauthorized", _) | (_, 401) => Self::NotAllowed(status),
             ("Forbidden", _) | (_, 403) => Self::from_forbidden(status),
-            ("TooManyRequests" | "ServiceUnavailable", _) | (_, 429 | 503) => Self::Unavailable {
+            // A 503 is the API server's own only where it says so: a proxy's may follow a request that arrived.
+            ("TooManyRequests" | "ServiceUnavailable", _) | (_, 429) => Self::Unavailable {
                 retry_after,
                 cause: status.message,
             },
@@ -153,6 +154,14 @@ mod tests {
         assert!(matches!(
             reason(500, "InternalError", full),
             Reason::Unavailable { .. }
+        ));
+        assert!(matches!(
+            reason(429, "", "Too many requests"),
+            Reason::Unavailable { .. }
+        ));
+        assert!(matches!(
+            reason(503, "", "upstream connect error"),
+            Reason::OutcomeUnknown(_)
         ));
         assert!(matches!(
             reason(500, "InternalError", "etcdserver: request timed out"),

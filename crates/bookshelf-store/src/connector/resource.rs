@@ -73,7 +73,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).list(parameters);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .call(request, deadline)
+            .call_apart(request, deadline)
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -89,7 +89,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).watch(parameters, version);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .open(request)
+            .open_apart(request)
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -226,7 +226,7 @@ impl<K: kube::Resource> Call<'_, K> {
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
         transport
-            .call(request, transport.deadline)
+            .call(request)
             .await
             .map_err(|reason| self.failed(reason))
     }

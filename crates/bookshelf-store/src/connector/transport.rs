@@ -24,29 +24,39 @@ pub(super) struct Transport {
     client: kube::Client,
     limiter: Option<DefaultDirectRateLimiter>,
     pub(super) deadline: Duration,
+    connect_timeout: Duration,
     pub(super) field_manager: String,
 }
 
 impl Transport {
     pub(super) fn new(client: kube::Client, options: &Options) -> Self {
-        let limiter = (options.qps > 0.0).then(|| {
-            let quota = Quota::with_period(Duration::from_secs_f64(options.qps.recip()))
-                .unwrap_or(Quota::per_second(NonZeroU32::MIN));
-            DefaultDirectRateLimiter::direct(
-                quota.allow_burst(NonZeroU32::new(options.burst).unwrap_or(NonZeroU32::MIN)),
-            )
-        });
         Self {
             client,
-            limiter,
+            limiter: limiter(options),
             deadline: options.deadline,
+            connect_timeout: connect_timeout(options),
             field_manager: options.client_name.clone(),
         }
     }
 
-    /// Sends a request and reads the whole answer, all before the deadline.
-    pub(super) async fn call(&self, request: Request<Vec<u8>>, deadline: Duration) -> Result<Bytes, Reason> {
-        let deadline = Instant::now() + deadline;
+    /// Sends a request when it is its turn, and reads the whole answer, all before the deadline.
+    pub(super) async fn call(&self, request: Request<Vec<u8>>) -> Result<Bytes, Reason> {
+        let deadline = Instant::now() + self.deadline;
+        self.wait_for_turn(deadline).await?;
+        self.call_until(request, deadline).await
+    }
+
+    /// Sends a request that takes no turn, as those of a list-watch: they are few, back off by themselves, and
+    /// must not starve behind the others. Reads the whole answer within this time.
+    pub(super) async fn call_apart(
+        &self,
+        request: Request<Vec<u8>>,
+        within: Duration,
+    ) -> Result<Bytes, Reason> {
+        self.call_until(request, Instant::now() + within).await
+    }
+
+    async fn call_until(&self, request: Request<Vec<u8>>, deadline: Instant) -> Result<Bytes, Reason> {
         let is_read = request.method() == Method::GET;
         let response = self.open_until(request, deadline).await?;
         match timeout_at(deadline, response.into_body().collect()).await {
@@ -59,8 +69,8 @@ impl Transport {
         }
     }
 
-    /// Sends a request; the answer's head is there before the deadline, its body has none.
-    pub(super) async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
+    /// Sends a request that takes no turn; the answer's head is there before the deadline, its body has none.
+    pub(super) async fn open_apart(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
         self.open_until(request, Instant::now() + self.deadline).await
     }
 
@@ -71,7 +81,6 @@ impl Transport {
     ) -> Result<Response<Body>, Reason> {
         let mut attempt = 1;
         loop {
-            self.wait_for_turn(deadline).await?;
             let reason = match timeout_at(deadline, self.attempt(request.clone())).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(reason)) => reason,
@@ -85,7 +94,8 @@ impl Transport {
             };
             let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
             let resume = Instant::now() + pause;
-            if attempt == ATTEMPTS || resume >= deadline {
+            // What starts too late to know that it did not connect would end as an unknown outcome.
+            if attempt == ATTEMPTS || resume + self.connect_timeout >= deadline {
                 return Err(reason);
             }
             tracing::debug!(attempt, ?pause, %cause, uri = %request.uri(), "repeating a request to the API server");
@@ -98,7 +108,7 @@ impl Transport {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        timeout_at(deadline, limiter.until_ready())
+        timeout_at(deadline - self.connect_timeout, limiter.until_ready())
             .await
             .map_err(|_| Reason::Unavailable {
                 retry_after: None,
@@ -136,11 +146,29 @@ impl Transport {
         let mut status = serde_json::from_slice::<Status>(&body)
             .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
         status.code = code;
-        Err(Reason::from_status(
-            status.boxed(),
-            retry_after.map(Duration::from_secs),
-        ))
+        // However long it says, an hour is for ever to whoever waits.
+        let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
+        match Reason::from_status(status.boxed(), retry_after) {
+            Reason::OutcomeUnknown(cause) => Err(lost(is_read, cause)),
+            reason => Err(reason),
+        }
     }
+}
+
+/// The limiter that the options ask for; none where they ask for none, or for more than it can count.
+fn limiter(options: &Options) -> Option<DefaultDirectRateLimiter> {
+    let period = Duration::try_from_secs_f64(options.qps.recip())
+        .ok()
+        .filter(|_| options.qps > 0.0)?;
+    let burst = NonZeroU32::new(options.burst).unwrap_or(NonZeroU32::MIN);
+    Some(DefaultDirectRateLimiter::direct(
+        Quota::with_period(period)?.allow_burst(burst),
+    ))
+}
+
+/// Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.
+pub(super) fn connect_timeout(options: &Options) -> Duration {
+    options.deadline / 2
 }
 
 /// A request whose answer did not arrive: a read can be said not to have happened, a write cannot.

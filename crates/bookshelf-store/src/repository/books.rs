@@ -165,7 +165,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         .await
     }
 
-    /// Deletes a book that nobody has borrowed.
+    /// Deletes a book that nobody has borrowed, as far as the cache knows: of a loan made at the same moment on
+    /// another process, the garbage collector disposes with its book.
     pub async fn delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
         let object_key = key.to_object_key();
         let mut found = self.cached(key)?;
@@ -193,7 +194,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if matches!(error.reason, Reason::NotFound(_)) {
+                        self.books
+                            .writer
+                            .observe_deleted(&object_key, uid, resource_version);
+                    }
+                    return Err(error.into());
+                }
             }
         }
         Err(Error::UpdateConflict)

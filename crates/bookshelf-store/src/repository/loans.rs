@@ -24,10 +24,16 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         let mut book = book.uid.clone();
         if let Some(loan) = self.loan(key) {
-            if !loan.value.is_left_over(&book) {
-                return Err(Error::AlreadyBorrowed);
-            }
-            book = self.clear_left_over(key, &loan.value).await?;
+            book = self.clear_left_over(key, &loan.value, &book).await?;
+        }
+        match self.loans.client.create(&new_loan(key, tenant, &book)).await {
+            Ok(object) => return self.take_loan_in(object),
+            Err(error) if matches!(error.reason, Reason::AlreadyExists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // A loan that our cache does not have: somebody else's, or one left over.
+        if let Some(loan) = self.live_loan(key).await? {
+            book = self.clear_left_over(key, &loan, &book).await?;
         }
         match self.loans.client.create(&new_loan(key, tenant, &book)).await {
             Ok(object) => self.take_loan_in(object),
@@ -38,17 +44,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Takes a book back from a tenant. Where there is no loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
-        let mut found = self.loan(key).map(|entry| entry.value.clone());
+        let is_theirs = |loan: &Loan| loan.borrowed_by == tenant.as_str();
+        let cached = self.loan(key).map(|entry| entry.value.clone());
+        // Only a loan of theirs is deleted on the cache's word, with its uid as the precondition. That there
+        // is none, or that it is another's, may have changed: the tenant may have borrowed it elsewhere.
+        let mut found = cached.filter(is_theirs);
         for _ in 0..=CONFLICT_RETRIES {
-            // That there is no loan is a success, which the cache alone cannot promise.
-            let loan = match found {
-                Some(loan) => loan,
-                None => match self.live_loan(key).await? {
-                    Some(loan) => loan,
-                    None => return Ok(()),
-                },
+            let Some(loan) = (match found {
+                Some(loan) => Some(loan),
+                None => self.live_loan(key).await?,
+            }) else {
+                return Ok(());
             };
-            if loan.borrowed_by != tenant.as_str() {
+            if !is_theirs(&loan) {
                 return if self.is_left_over(key, &loan) {
                     Ok(())
                 } else {
@@ -77,10 +85,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.book(key).is_ok_and(|book| loan.is_left_over(&book.uid))
     }
 
-    /// Deletes the loan of an earlier book of this name, which garbage collection has not come to yet, and
-    /// answers the uid of the book that is there now. Asks the API server for the book first: it may be our
-    /// cache that has the earlier one.
-    async fn clear_left_over(&self, key: BookKey<'_>, loan: &Loan) -> Result<Uid, Error> {
+    /// Deletes a loan that an earlier book of this name left, which garbage collection has not come to yet,
+    /// and answers the uid of the book that is there now; where the loan counts, the book is borrowed. Asks
+    /// the API server for the book before it deletes: it may be our cache that has the earlier one.
+    async fn clear_left_over(&self, key: BookKey<'_>, loan: &Loan, book: &Uid) -> Result<Uid, Error> {
+        if !loan.is_left_over(book) {
+            return Err(Error::AlreadyBorrowed);
+        }
         let book = self.live_book(key).await?;
         if book.is_being_deleted {
             return Err(Error::BeingDeleted);

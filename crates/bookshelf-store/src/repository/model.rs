@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use bookshelf_crd::{BookSpec, book, labels, rules};
+use bookshelf_crd::{self as crd, BookSpec, book, labels, rules};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
+use kube::{Resource as _, ResourceExt as _};
 
 use crate::error::Invalid;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
@@ -202,10 +203,10 @@ pub enum Unconvertible {
     Invalid(#[from] Invalid),
 }
 
-impl TryFrom<&bookshelf_crd::Book> for Book {
+impl TryFrom<&crd::Book> for Book {
     type Error = Unconvertible;
 
-    fn try_from(object: &bookshelf_crd::Book) -> Result<Self, Unconvertible> {
+    fn try_from(object: &crd::Book) -> Result<Self, Unconvertible> {
         let BookSpec {
             author,
             title,
@@ -227,12 +228,12 @@ impl TryFrom<&bookshelf_crd::Book> for Book {
     }
 }
 
-impl TryFrom<&bookshelf_crd::BookLoan> for Loan {
+impl TryFrom<&crd::BookLoan> for Loan {
     type Error = Unconvertible;
 
-    fn try_from(object: &bookshelf_crd::BookLoan) -> Result<Self, Unconvertible> {
+    fn try_from(object: &crd::BookLoan) -> Result<Self, Unconvertible> {
         let mut owners = object.owner_references().iter();
-        let book = owners.rfind(|owner| owner.kind == "Book" && owner.name == object.name_any());
+        let book = owners.rfind(|owner| is_book(owner) && owner.name == object.name_any());
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),
@@ -245,6 +246,12 @@ impl TryFrom<&bookshelf_crd::BookLoan> for Loan {
             version: version(object)?,
         })
     }
+}
+
+/// Whether an ownerReference is to a book, of any version of the API.
+fn is_book(owner: &OwnerReference) -> bool {
+    let group = owner.api_version.split_once('/').map(|(group, _)| group);
+    owner.kind == crd::Book::kind(&()) && group == Some(crd::GROUP)
 }
 
 fn version(object: &impl kube::Resource) -> Result<Version, Unconvertible> {

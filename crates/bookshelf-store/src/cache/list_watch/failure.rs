@@ -48,6 +48,11 @@ impl Failure {
         is_missing || self.is_expiry()
     }
 
+    /// Whether the API server is away: what it can do is another question.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Request(error) if matches!(error.reason, Reason::Unavailable { .. }))
+    }
+
     /// Whether the API server does not do what was asked, here or at all.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::Rejected(_)))

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use proptest::prelude::*;
 
 use super::super::{Event, SourceEvent};
-use super::{Fixture, fixture, key, object};
+use super::{Fixture, fixture, key, object, rv};
 
 /// Names are few, so that objects meet their predecessors.
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -25,8 +25,10 @@ enum Step {
     DeleteOurselves { name: usize },
     /// The watch delivers up to so many events.
     Deliver { events: usize },
-    /// The watch breaks and a list is made, as of so many events ago, then the watch goes on from there.
+    /// The watch breaks and a list is made, as of so many events ago, and arrives but for its last word.
     Relist { behind: usize },
+    /// The list under way is done, and the watch goes on from there.
+    FinishList,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -38,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => name.prop_map(|name| Step::DeleteOurselves { name }),
         3 => (1..4_usize).prop_map(|events| Step::Deliver { events }),
         1 => (0..4_usize).prop_map(|behind| Step::Relist { behind }),
+        2 => Just(Step::FinishList),
     ]
 }
 
@@ -97,6 +100,8 @@ impl Server {
 struct Client {
     cache: Fixture,
     told: usize,
+    /// The list under way: how far it goes. Nothing is delivered meanwhile.
+    listing: Option<usize>,
     /// For each name, the last write of ours that nothing newer has replaced: a value, or gone.
     ours: BTreeMap<&'static str, (u32, Option<String>)>,
 }
@@ -108,6 +113,9 @@ impl Client {
     }
 
     fn deliver(&mut self, server: &Server, events: usize) {
+        if self.listing.is_some() {
+            return;
+        }
         let until = (self.told + events).min(server.events.len());
         self.cache.writer.apply(
             server.events[self.told..until]
@@ -119,15 +127,25 @@ impl Client {
 
     fn relist(&mut self, server: &Server, behind: usize) {
         // A list is never older than what the watch has told: it is read from a quorum.
-        self.told = server.events.len().saturating_sub(behind).max(self.told);
-        let objects = self
-            .told
+        let told = server.events.len().saturating_sub(behind).max(self.told);
+        let objects = told
             .checked_sub(1)
             .map(|last| server.events[last].1.clone())
             .unwrap_or_default();
-        let version = u32::try_from(self.told).unwrap();
+        self.cache.writer.apply([SourceEvent::ListStarted]);
         self.cache
-            .list(version.max(1), &objects.into_values().collect::<Vec<_>>());
+            .writer
+            .apply(objects.into_values().map(SourceEvent::Listed));
+        self.listing = Some(told);
+    }
+
+    fn finish_list(&mut self) {
+        if let Some(told) = self.listing.take() {
+            self.told = told;
+            self.cache
+                .writer
+                .apply([SourceEvent::ListDone(rv(self.version()))]);
+        }
     }
 
     /// What a read has to show: what the watch has told, and over it our own writes that are newer.
@@ -156,7 +174,7 @@ proptest! {
     #[test]
     fn a_read_shows_what_was_told_and_what_we_wrote(steps in prop::collection::vec(step(), 0..40)) {
         let mut server = Server::new();
-        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, ours: BTreeMap::new() };
+        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, listing: None, ours: BTreeMap::new() };
         let mut generations = BTreeMap::new();
         for step in &steps {
             match *step {
@@ -178,6 +196,7 @@ proptest! {
                 }
                 Step::Deliver { events } => client.deliver(&server, events),
                 Step::Relist { behind } => client.relist(&server, behind),
+                Step::FinishList => client.finish_list(),
             }
             let contents = client.cache.contents();
             let namespace = client.cache.reader.load().namespace("ns");
@@ -189,6 +208,7 @@ proptest! {
             }
             prop_assert_eq!(contents, client.expected(&server), "after {:?} of {:?}", step, steps);
         }
+        client.finish_list();
         client.deliver(&server, usize::MAX / 2);
         let all = server.objects.values().map(|object| {
             format!("{}={}", object.metadata.name.as_ref().unwrap(), object.data.as_ref().unwrap()["value"])
@@ -202,7 +222,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut server = Server::new();
-        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, ours: BTreeMap::new() };
+        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, listing: None, ours: BTreeMap::new() };
         let mut subscription = client.cache.reader.subscribe();
         let mut seen = BTreeMap::new();
         for steps in &rounds {
@@ -212,8 +232,10 @@ proptest! {
                     Step::Delete { name } | Step::DeleteOurselves { name } => drop(server.delete(name)),
                     Step::Deliver { events } => client.deliver(&server, events),
                     Step::Relist { behind } => client.relist(&server, behind),
+                    Step::FinishList => client.finish_list(),
                 }
             }
+            client.finish_list();
             client.deliver(&server, 1);
             runtime.block_on(subscription.look()).unwrap();
             while let Some(event) = subscription.try_next() {
