@@ -52,12 +52,13 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         () = shutdown.requested() => None,
     };
     eprintln!("stopping; once more Ctrl-C ends it at once");
-    tokio::select! {
-        stopped = running.stop() => stopped?,
+    let stopped = tokio::select! {
+        stopped = running.stop() => stopped,
         // What still runs is killed when it is dropped.
-        () = shutdown.requested() => {}
-    }
-    failure.map_or(Ok(()), Err)
+        () = shutdown.requested() => Ok(()),
+    };
+    // What ended first is what the user needs to know; what follows may follow from it.
+    failure.map_or(stopped, Err)
 }
 
 /// Everything that `up` runs.

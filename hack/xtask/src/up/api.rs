@@ -92,8 +92,11 @@ impl Api {
         }
     }
 
-    /// Ends it, with the requests it is serving finished.
+    /// Ends it, if it runs, with the requests it is serving finished.
     pub(super) async fn stop(&mut self) -> Result<()> {
+        if self.process.exited()?.is_some() {
+            return Ok(());
+        }
         let in_time = self.process.terminate(DRAIN_WITHIN).await?;
         let status = self.process.exited()?;
         if status.is_some_and(|status| status.success()) {
