@@ -8,7 +8,7 @@
 //!
 //! A *refusal* may come from the cache (a book that does not exist cannot be changed, one that is on loan not
 //! be borrowed) and then costs no request. A *success* is the API server's: a return where the cache knows no
-//! loan of the tenant's is looked up first. What spans two objects is judged by the cache: that the book of a
+//! loan is looked up first. What spans two objects is judged by the cache: that the book of a
 //! new loan still exists, and that a book to delete has no loan. Where that was no longer so, the garbage
 //! collector deletes the loan with its book, by the uid in its ownerReference.
 //!

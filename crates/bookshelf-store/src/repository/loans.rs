@@ -23,40 +23,34 @@ impl<V: Send + Sync + 'static> Repository<V> {
             return Err(Error::BeingDeleted);
         }
         let mut book = book.uid.clone();
-        if let Some(loan) = self.loan(key) {
-            book = self.clear_left_over(key, &loan.value, &book).await?;
+        let mut in_the_way = self.loan(key).map(|entry| entry.value.clone());
+        for is_last_try in [false, true] {
+            if let Some(loan) = &in_the_way {
+                book = self.clear_left_over(key, loan, &book).await?;
+            }
+            match self.loans.client.create(&new_loan(key, tenant, &book)).await {
+                Ok(object) => return self.take_loan_in(object),
+                Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
+                Err(_) if is_last_try => {}
+                // A loan that our cache does not have: somebody else's, or one left over.
+                Err(_) => in_the_way = self.live_loan(key).await?,
+            }
         }
-        match self.loans.client.create(&new_loan(key, tenant, &book)).await {
-            Ok(object) => return self.take_loan_in(object),
-            Err(error) if matches!(error.reason, Reason::AlreadyExists(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        // A loan that our cache does not have: somebody else's, or one left over.
-        if let Some(loan) = self.live_loan(key).await? {
-            book = self.clear_left_over(key, &loan, &book).await?;
-        }
-        match self.loans.client.create(&new_loan(key, tenant, &book)).await {
-            Ok(object) => self.take_loan_in(object),
-            Err(error) if matches!(error.reason, Reason::AlreadyExists(_)) => Err(Error::AlreadyBorrowed),
-            Err(error) => Err(error.into()),
-        }
+        Err(Error::AlreadyBorrowed)
     }
 
     /// Takes a book back from a tenant. Where there is no loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
-        let is_theirs = |loan: &Loan| loan.borrowed_by == tenant.as_str();
-        let cached = self.loan(key).map(|entry| entry.value.clone());
-        // Only a loan of theirs is deleted on the cache's word, with its uid as the precondition. That there
-        // is none, or that it is another's, may have changed: the tenant may have borrowed it elsewhere.
-        let mut found = cached.filter(is_theirs);
+        let mut found = self.loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
+            // That there is no loan is a success, which the cache alone cannot promise.
             let Some(loan) = (match found {
                 Some(loan) => Some(loan),
                 None => self.live_loan(key).await?,
             }) else {
                 return Ok(());
             };
-            if !is_theirs(&loan) {
+            if loan.borrowed_by != tenant.as_str() {
                 return if self.is_left_over(key, &loan) {
                     Ok(())
                 } else {
