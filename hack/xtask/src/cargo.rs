@@ -26,6 +26,16 @@ pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> C
         .current_dir(workspace())
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    // What the cargo that runs us tells us of ourselves: build scripts would take it for a change, and build again.
+    for (variable, _) in env::vars_os() {
+        let name = variable.to_string_lossy();
+        if ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|ours| name.starts_with(ours))
+        {
+            command.env_remove(&variable);
+        }
+    }
     command
 }
 

@@ -24,7 +24,7 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Run bookshelf here: a Kubernetes control plane on loopback, and both APIs against it, each with its own rights.
 ///
-/// Builds what is missing (the first time, that takes about ten minutes on 2 cores), prints how to reach it, and stays
+/// Builds what is missing (the first time, that takes about a quarter of an hour on 2 cores), prints how to reach it, and stays
 /// until Ctrl-C or SIGTERM. Books and loans are there again the next time.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     data_dir: PathBuf,
 
     /// Forget the books and loans of earlier runs, and start with the two examples again.
-    #[arg(long, env = "BOOKSHELF_FRESH")]
+    #[arg(long, env = "BOOKSHELF_FRESH", value_parser = clap::builder::FalseyValueParser::new())]
     fresh: bool,
 }
 

@@ -1,6 +1,7 @@
 //! One of the two APIs, as `up` runs it.
 
 use std::{
+    env,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -45,7 +46,15 @@ impl Api {
         command
             .args(["--listen", &listen.requests.to_string()])
             .args(["--ops-listen", &listen.operations.to_string()])
-            .env("KUBECONFIG", &path);
+            .arg("--kubeconfig")
+            .arg(&path);
+        // What the caller's environment sets for an API of theirs, another cluster above all, is not for this one.
+        for (variable, _) in env::vars_os() {
+            let name = variable.to_string_lossy();
+            if name.starts_with("BOOKSHELF_") && !name.starts_with("BOOKSHELF_LOG") {
+                command.env_remove(&variable);
+            }
+        }
         let process = Process::spawn(name, &mut command, control_plane.data_dir())?;
         Ok(Self {
             process,

@@ -9,7 +9,7 @@ const OPERATIONS: u16 = 1000;
 
 #[derive(clap::Args)]
 pub(crate) struct Addresses {
-    /// Where the librarians' API listens; its operations port (probes, metrics) is 1000 further on.
+    /// Where the librarians' API listens; its operations port (probes) is 1000 further on.
     #[arg(
         long,
         env = "BOOKSHELF_ADMIN_LISTEN",
