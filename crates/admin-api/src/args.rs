@@ -1,6 +1,6 @@
 //! The flags of admin-api.
 
-use bookshelf_http::args::{KubeArgs, LogArgs, ServeArgs};
+use bookshelf_http::api::ApiArgs;
 use clap::Parser;
 
 /// The HTTP API of bookshelf for librarians
@@ -13,11 +13,7 @@ use clap::Parser;
 #[command(name = "admin-api", version)]
 pub struct Args {
     #[command(flatten)]
-    pub(crate) serve: ServeArgs,
-    #[command(flatten)]
-    pub(crate) kube: KubeArgs,
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
+    pub(crate) api: ApiArgs,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What both HTTP APIs of bookshelf share, and no business route:
 //!
+//! - [`api`] — an API from its flags to its end;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs;
 //! - [`problem`] — every error an API answers, as `application/problem+json`;
@@ -11,6 +12,7 @@
 //! - [`serve`] — the server, its probes, and how it ends.
 
 pub mod answer;
+pub mod api;
 pub mod args;
 pub mod extract;
 pub mod list;
