@@ -1,0 +1,76 @@
+//! Another team's resource, cluster-scoped, on the same connector and cache: shelves, found by their room.
+//! `cargo run -p bookshelf-store --example shelves`, with a kubeconfig that may create definitions.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bookshelf_store::cache::{Builder, Event, ListWatch};
+use bookshelf_store::connector::{Connector, Options, Reason};
+use bookshelf_store::object::ObjectKey;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Preconditions;
+use kube::{CustomResource, CustomResourceExt as _};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(CustomResource, Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Shelf", plural = "shelves")]
+struct ShelfSpec {
+    room: String,
+    places: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A new definition's first creates are held up for two seconds and more.
+    let options = Options {
+        deadline: Duration::from_secs(15),
+        ..Options::default()
+    };
+    let connector = Connector::infer(options).await?;
+    let definitions = connector.resource::<CustomResourceDefinition>();
+    match definitions.create(&Shelf::crd()).await {
+        Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
+        _ => {}
+    }
+
+    // Of each shelf its spec is kept, and everything else dropped as soon as it arrives.
+    let mut builder = Builder::new(|shelf: Shelf| Ok::<_, Infallible>(shelf.spec));
+    let by_room = builder.index("room", |spec: &ShelfSpec| vec![spec.room.as_str().into()]);
+    let (reader, writer) = builder.build();
+    let shelves = connector.resource::<Shelf>();
+    tokio::spawn(ListWatch::new(shelves.clone()).run(writer.clone()));
+    reader.wait_synced(Duration::from_secs(30)).await?;
+    let _handler = reader.handle(
+        |event| match event {
+            Event::Created(shelf) => println!("{} came: {} places", shelf.key, shelf.value.places),
+            Event::Updated { new, .. } => println!("{} changed: {} places", new.key, new.value.places),
+            Event::Deleted(shelf) => println!("{} is gone", shelf.key),
+        },
+        None,
+    );
+
+    // The next read shows our own write, whether or not the watch has told it.
+    let spec = ShelfSpec {
+        room: "reading".to_owned(),
+        places: 40,
+    };
+    writer.observe(shelves.create(&Shelf::new("east", spec)).await?);
+    let snapshot = reader.snapshot();
+    println!(
+        "the reading room has {} shelf",
+        snapshot.indexed(by_room, "reading").count()
+    );
+
+    let east = snapshot.get("", "east").ok_or("the shelf is not in the cache")?;
+    let its_uid = Preconditions {
+        uid: Some(east.uid.to_string()),
+        resource_version: None,
+    };
+    shelves
+        .delete(&ObjectKey::cluster_scoped("east"), its_uid)
+        .await?;
+    writer.observe_deleted(&east.key, east.uid.clone(), east.resource_version);
+    println!("and now {}", reader.load().indexed(by_room, "reading").count());
+    Ok(())
+}
