@@ -28,10 +28,12 @@ use std::time::Duration;
 
 use bookshelf_crd as crd;
 use futures::future::BoxFuture;
+use kube::api::Preconditions;
 
 use crate::cache::{Builder, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
-use crate::connector::{Connector, ResourceClient};
+use crate::connector::{self, Connector, Deleted, Reason, ResourceClient};
 use crate::error::Error;
+use crate::object::ObjectKey;
 
 pub use books::{BookList, CachedBook};
 use interner::Interner;
@@ -104,6 +106,30 @@ impl<V: Send + Sync + 'static> Repository<V> {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.books.reader.is_synced() && self.loans.reader.is_synced()
+    }
+}
+
+impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
+    /// Deletes the object that fits these preconditions and was last known at `version`, and makes the next
+    /// read show what became of it.
+    async fn delete(
+        &self,
+        key: &ObjectKey,
+        version: Version,
+        preconditions: Preconditions,
+    ) -> Result<(), connector::Error> {
+        let deleted = self.client.delete(key, preconditions).await;
+        match deleted {
+            Ok(Deleted::Terminating(object)) => {
+                self.writer.observe(*object);
+                return Ok(());
+            }
+            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return Err(error),
+            _ => self
+                .writer
+                .observe_deleted(key, version.uid, version.resource_version),
+        }
+        deleted.map(|_| ())
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::model::{Book, BookContent, BookKey, Category, Namespace, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::{Entry, Snapshot};
-use crate::connector::{Deleted, Reason};
+use crate::connector::Reason;
 use crate::error::Error;
 
 /// What the cache keeps of a book.
@@ -171,37 +171,17 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let object_key = key.to_object_key();
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
-            let Version {
-                uid,
-                resource_version,
-            } = found.version_to_delete()?;
-            if self.loan_of(key, &uid).is_some() {
+            let version = found.version_to_delete()?;
+            if self.loan_of(key, &version.uid).is_some() {
                 return Err(Error::OnLoan);
             }
             let preconditions = Preconditions {
-                uid: Some(uid.to_string()),
-                resource_version: Some(resource_version.to_string()),
+                uid: Some(version.uid.to_string()),
+                resource_version: Some(version.resource_version.to_string()),
             };
-            match self.books.client.delete(&object_key, preconditions).await {
-                Ok(Deleted::Gone) => {
-                    self.books
-                        .writer
-                        .observe_deleted(&object_key, uid, resource_version);
-                    return Ok(());
-                }
-                Ok(Deleted::Terminating(object)) => {
-                    self.books.writer.observe(*object);
-                    return Ok(());
-                }
+            match self.books.delete(&object_key, version, preconditions).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
-                Err(error) => {
-                    if matches!(error.reason, Reason::NotFound(_)) {
-                        self.books
-                            .writer
-                            .observe_deleted(&object_key, uid, resource_version);
-                    }
-                    return Err(error.into());
-                }
+                deleted => return Ok(deleted?),
             }
         }
         Err(Error::UpdateConflict)

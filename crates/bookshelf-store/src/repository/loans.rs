@@ -10,7 +10,7 @@ use kube::api::Preconditions;
 use super::model::{BookKey, Loan, Tenant, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::Entry;
-use crate::connector::{Deleted, Reason};
+use crate::connector::Reason;
 use crate::error::Error;
 use crate::object::Uid;
 
@@ -102,31 +102,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Deletes the loan with this uid, not a later one of its name.
     async fn delete_loan(&self, key: BookKey<'_>, loan: Version) -> Result<(), crate::connector::Error> {
-        let Version {
-            uid,
-            resource_version,
-        } = loan;
-        let object_key = key.to_object_key();
         let preconditions = Preconditions {
-            uid: Some(uid.to_string()),
+            uid: Some(loan.uid.to_string()),
             resource_version: None,
         };
-        match self.loans.client.delete(&object_key, preconditions).await {
-            Ok(Deleted::Gone) => self
-                .loans
-                .writer
-                .observe_deleted(&object_key, uid, resource_version),
-            Ok(Deleted::Terminating(object)) => self.loans.writer.observe(*object),
-            Err(error) => {
-                if matches!(error.reason, Reason::NotFound(_)) {
-                    self.loans
-                        .writer
-                        .observe_deleted(&object_key, uid, resource_version);
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
+        self.loans.delete(&key.to_object_key(), loan, preconditions).await
     }
 
     async fn live_loan(&self, key: BookKey<'_>) -> Result<Option<Loan>, Error> {
