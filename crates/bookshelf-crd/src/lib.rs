@@ -1,7 +1,7 @@
-//! The custom resources of bookshelf: [`Book`] and [`BookLoan`], the labels they carry and the rules their
+//! The custom resources of bookshelf: [`Book`] and [`BookLoan`], the labels and annotations they carry and the rules their
 //! values obey.
 //!
-//! This is the one place where the group, the label keys, the managed-by rule and the rules for names live.
+//! This is the one place where the group, the keys of labels and annotations, the managed-by rule and the rules for names live.
 //! The crate has no client, no runtime and no flags, so that [`crdgen`](../crdgen/index.html) stays a small
 //! binary and others can depend on the types alone.
 //!
@@ -18,6 +18,7 @@
 //! assert!(labels::is_manageable(labels::value(&book, labels::MANAGED_BY)));
 //! ```
 
+pub mod annotations;
 pub mod book;
 pub mod book_loan;
 pub mod labels;

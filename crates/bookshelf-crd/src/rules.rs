@@ -17,6 +17,8 @@ pub enum Rule {
     LabelValue,
     /// 1–253 printable ASCII characters without blanks.
     Tenant,
+    /// 1–128 visible ASCII characters: what names a request.
+    RequestKey,
     /// At least one character that is not Unicode white space.
     NotBlank,
     /// At most so many characters.
@@ -39,6 +41,7 @@ impl fmt::Display for Rule {
                  starting and ending with a letter or digit",
             ),
             Self::Tenant => f.write_str("must be 1 to 253 printable ASCII characters without blanks"),
+            Self::RequestKey => f.write_str("must be 1 to 128 visible ASCII characters"),
             Self::NotBlank => f.write_str("must not be blank"),
             Self::MaxLength(max) => write!(f, "must have at most {max} characters"),
         }
@@ -47,7 +50,8 @@ impl fmt::Display for Rule {
 
 /// An object's name: a DNS-1123 subdomain.
 pub fn name(value: &str) -> Result<(), Rule> {
-    let fits = value.len() <= 253 && value.split('.').all(is_dns1123_part);
+    // Most names have no dots, and to look for one takes as long as to look at it all.
+    let fits = value.len() <= 253 && (is_dns1123_part(value) || value.split('.').all(is_dns1123_part));
     fits.then_some(()).ok_or(Rule::Dns1123Subdomain)
 }
 
@@ -77,6 +81,12 @@ pub fn tenant(value: &str) -> Result<(), Rule> {
     fits.then_some(()).ok_or(Rule::Tenant)
 }
 
+/// A key that names a request.
+pub fn request_key(value: &str) -> Result<(), Rule> {
+    let fits = (1..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(()).ok_or(Rule::RequestKey)
+}
+
 /// Text that is not blank and has at most `max` characters (Unicode scalar values, as the API server counts).
 pub fn text(value: &str, max: u32) -> Result<(), Rule> {
     if value.trim().is_empty() {
@@ -99,7 +109,10 @@ pub fn length(value: &str, max: u32) -> Result<(), Rule> {
 fn is_dns1123_part(part: &str) -> bool {
     let bytes = part.as_bytes();
     let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
+    // Without a way out at the first that does not fit, it is looked at many at a time.
+    bytes
+        .iter()
+        .fold(true, |fits, byte| fits & (is_edge(byte) || *byte == b'-'))
         && bytes.first().is_some_and(is_edge)
         && bytes.last().is_some_and(is_edge)
 }

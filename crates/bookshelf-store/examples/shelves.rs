@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bookshelf_store::cache::{Builder, Event, ListWatch};
-use bookshelf_store::connector::{Connector, Options, Reason};
+use bookshelf_store::connector::{Connector, Deleted, Options, Reason};
 use bookshelf_store::object::ObjectKey;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Preconditions;
@@ -67,10 +67,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         uid: Some(east.uid.to_string()),
         resource_version: None,
     };
-    shelves
+    match shelves
         .delete(&ObjectKey::cluster_scoped("east"), its_uid)
-        .await?;
-    writer.observe_deleted(&east.key, east.uid.clone(), east.resource_version);
+        .await?
+    {
+        Deleted::Gone => writer.observe_deleted(&east.key, east.uid.clone(), east.resource_version),
+        // Its finalizers run first.
+        Deleted::Terminating(shelf) => writer.observe(*shelf),
+    }
     println!("and now {}", reader.load().indexed(by_room, "reading").count());
     Ok(())
 }

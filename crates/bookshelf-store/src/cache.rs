@@ -8,11 +8,23 @@
 //!   dropped. An object that it refuses is logged and left out.
 //! - **Reads** take no lock and do no I/O. A snapshot stays as it is for as long as someone holds it, so any
 //!   number of look-ups in one snapshot see one version of everything, indexes included.
+//! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`],
+//!   [`Builder::label`]); a look-up costs what its answer is long. Label selectors are answered from them where one
+//!   fits ([`Snapshot::select`]).
+//! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
+//!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
+//!   long ago the API server was heard ([`Reader::age`]).
 //! - **Our own writes** show at once: [`Writer::observe`] and [`Writer::observe_deleted`] put the answer of a
 //!   write into the cache before the watch does, and no older event still on its way undoes it.
 //! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
+//! - **What the watch has told** ([`Snapshot::told`]) is kept apart from our own writes, with the latest changes and
+//!   their versions: any number of followers go on from where they have been, on any replica, and none has a queue.
+//! - **Checks** ([`ListWatch::check_every`]) compare everything with a list beside the watch, repair what differs and
+//!   count it.
+//!
+//! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
 //!
 //! ```
 //! use bookshelf_store::cache::{Builder, SourceEvent};
@@ -22,11 +34,13 @@
 //! // Keeps of each ConfigMap the number of its keys, and finds them by that number.
 //! let mut builder = Builder::new(|map: ConfigMap| Ok::<_, Infallible>(map.data.unwrap_or_default().len()));
 //! let by_size = builder.index("size", |size: &usize| vec![size.to_string().into()]);
+//! builder.label("team");
 //! let (reader, writer) = builder.build();
 //!
 //! // In a service a `ListWatch` feeds the writer; in a test, the test does.
 //! let map: ConfigMap = serde_json::from_value(serde_json::json!({
-//!     "metadata": {"name": "a", "namespace": "ns", "uid": "1", "resourceVersion": "7"},
+//!     "metadata": {"name": "a", "namespace": "ns", "uid": "1", "resourceVersion": "7",
+//!                  "labels": {"team": "green"}},
 //!     "data": {"key": "value"},
 //! }))?;
 //! writer.apply([SourceEvent::ListStarted, SourceEvent::Listed(map), SourceEvent::ListDone("7".parse()?)]);
@@ -34,18 +48,25 @@
 //! let snapshot = reader.snapshot();
 //! assert_eq!(snapshot.get("ns", "a").unwrap().value, 1);
 //! assert_eq!(snapshot.indexed(by_size, "1").count(), 1);
+//! let green = kube::core::Expression::Equal("team".to_owned(), "green".to_owned());
+//! assert_eq!(snapshot.select(&green.into(), Some("ns"))?.len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod builder;
 mod contents;
-mod decode;
 mod handler;
+mod heard;
+mod journal;
+mod labels;
 mod list_watch;
 mod snapshot;
 mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod told;
+mod untold;
 mod writer;
 
 use std::sync::Arc;
@@ -54,19 +75,25 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-pub use contents::{Entry, Index, NamespaceState};
+pub use builder::Builder;
+pub use contents::{Entry, Index, NamespaceState, Part};
 pub use handler::HandlerRegistration;
+pub use journal::Change;
+pub use labels::Labels;
 pub use list_watch::{Failure, ListWatch};
-pub use snapshot::Snapshot;
+pub use snapshot::{LabelNotKept, Snapshot};
 pub use subscription::{Event, Subscription};
-pub use writer::{Builder, SourceEvent, Writer};
+pub use told::{News, Position, Step, Told, TooOld};
+pub use writer::{Deletion, SourceEvent, Writer};
 
 use crate::object::ResourceVersion;
+use heard::Heard;
 
 /// What readers and the writer share: the current snapshot, and the signal that there is a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
-    published: watch::Sender<()>,
+    published: watch::Receiver<()>,
+    heard: Heard,
 }
 
 /// Reads a cache. Clones are cheap and read the same cache; none can change it.
@@ -107,6 +134,27 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
+    /// How long ago the API server was last heard, by what has not heard it for longest; `None` before it was
+    /// heard at all. While a [`ListWatch`] watches, bookmarks keep this under
+    /// [`ListWatch::silence`].
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.shared.heard.age()
+    }
+
+    /// How old what the cache has may be: nothing while what feeds it listens, and was heard within `silence`;
+    /// otherwise the [`age`](Self::age). `None` before the API server was heard at all.
+    #[must_use]
+    pub fn staleness(&self, silence: Duration) -> Option<Duration> {
+        let is_lost = self.shared.heard.is_lost();
+        let age = self.age()?;
+        Some(if is_lost || age >= silence {
+            age
+        } else {
+            Duration::ZERO
+        })
+    }
+
     /// Waits until the first list is complete.
     pub async fn wait_synced(&self, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version().is_some())
@@ -114,6 +162,9 @@ impl<V> Reader<V> {
     }
 
     /// Waits until the cache has seen everything up to this version of its resource.
+    ///
+    /// A version at which the resource changed is told at once. Any other, as that of a list, of another resource or of
+    /// another API server's bookmark, may be told by the next bookmark only, which takes up to half a minute.
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await
@@ -124,7 +175,7 @@ impl<V> Reader<V> {
         deadline: Duration,
         is_there: impl Fn(&Snapshot<V>) -> bool,
     ) -> Result<(), NotYet> {
-        let mut published = self.shared.published.subscribe();
+        let mut published = self.shared.published.clone();
         let wait = async {
             while !is_there(&self.load()) {
                 published.changed().await.map_err(|_| NotYet)?;

@@ -24,7 +24,9 @@
 //! # }
 //! ```
 
+mod clients;
 mod error;
+mod events;
 mod resource;
 mod transport;
 
@@ -36,7 +38,10 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use crate::metrics::Metrics;
+use clients::Clients;
 pub use error::{Error, Reason};
+pub use events::{Event, EventType, Events};
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 
@@ -56,6 +61,8 @@ pub struct Options {
     pub burst: u32,
     /// Who we are: the `User-Agent`, and the manager of the fields we write.
     pub client_name: String,
+    /// Where to count requests and what the caches are told.
+    pub metrics: Metrics,
 }
 
 impl Default for Options {
@@ -67,6 +74,7 @@ impl Default for Options {
             qps: 50.0,
             burst: 100,
             client_name: "bookshelf".to_owned(),
+            metrics: Metrics::default(),
         }
     }
 }
@@ -95,7 +103,8 @@ pub enum ConnectError {
     ClientName(String),
 }
 
-/// A connection to one API server. Clones share it, its limits included.
+/// A connection to one API server. Clones share it, its limits included; each tokio runtime that uses it has its own
+/// sockets.
 #[derive(Clone)]
 pub struct Connector {
     transport: Arc<transport::Transport>,
@@ -135,15 +144,17 @@ impl Connector {
 
     /// Connects with a given configuration; its connect timeout and its retry setting are replaced by ours. Sends
     /// nothing yet.
+    ///
+    /// Has to be called within a tokio runtime.
     pub fn new(mut config: kube::Config, options: &Options) -> Result<Self, ConnectError> {
         let user_agent = HeaderValue::from_str(&options.client_name)
             .map_err(|_| ConnectError::ClientName(options.client_name.clone()))?;
         config.headers.push((USER_AGENT, user_agent));
         config.default_retry = false;
         config.connect_timeout = Some(transport::connect_timeout(options));
-        let client = kube::Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+        let clients = Clients::new(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
         Ok(Self {
-            transport: Arc::new(transport::Transport::new(client, options)),
+            transport: Arc::new(transport::Transport::new(clients, options)),
         })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bookshelf_crd::rules::Rule;
 
 use crate::connector::{self, Reason};
+use crate::repository::Version;
 
 /// Why an operation on books or loans did not happen.
 ///
@@ -14,18 +15,24 @@ pub enum Error {
     /// A value breaks a rule. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The book, or the namespace to make it in, does not exist.
+    /// The book or loan, or the namespace to make it in, does not exist.
     #[error("not found")]
     NotFound,
     /// A book of this id exists in the namespace.
     #[error("already exists")]
     AlreadyExists,
+    /// The idempotency key is that of another request: one with another body.
+    #[error("the Idempotency-Key was used with another body")]
+    KeyReused,
     /// The book's managed-by label names another owner.
     #[error("not manageable")]
     NotManageable,
     /// The book changed again and again while we tried to.
     #[error("update conflict")]
     UpdateConflict,
+    /// The write was meant for another version than this, which is the current one.
+    #[error("update conflict")]
+    Stale(Version),
     /// Somebody has the book.
     #[error("already borrowed")]
     AlreadyBorrowed,

@@ -47,11 +47,10 @@ impl ObjectKey {
         Arc::clone(&self.namespace)
     }
 
-    /// Takes the other's copy of the namespace where it is the same: one for all objects in it.
-    pub(crate) fn share_namespace(&mut self, with: &Self) {
-        if self.namespace == with.namespace {
-            self.namespace = Arc::clone(&with.namespace);
-        }
+    /// The same key, with this copy of the namespace, which has to be equal.
+    pub(crate) fn with_shared_namespace(self, namespace: Arc<str>) -> Self {
+        debug_assert_eq!(self.namespace, namespace);
+        Self { namespace, ..self }
     }
 }
 
@@ -123,6 +122,14 @@ pub struct ResourceVersion(u128);
     "resource version {0:?} is not a decimal number without leading zeros, so it cannot be compared (KEP-5504)"
 )]
 pub struct InvalidResourceVersion(String);
+
+impl ResourceVersion {
+    /// The number, as near as a metric can tell it.
+    #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
+    pub(crate) fn to_f64(self) -> f64 {
+        self.0 as f64
+    }
+}
 
 impl FromStr for ResourceVersion {
     type Err = InvalidResourceVersion;

@@ -12,32 +12,64 @@
 //! new loan still exists, and that a book to delete has no loan. Where that was no longer so, the garbage
 //! collector deletes the loan with its book, by the uid in its ownerReference.
 //!
+//! # Which version a write is meant for
+//!
+//! A client may say which version of a book it has seen ([`Expected`]), and its write happens at that version or
+//! not at all ([`Error::Stale`]). The API server has the last word: the version goes along with the write as its
+//! precondition, and that it is another one is what the API server has answered, to the write or to a read.
+//! Whether the book may be changed is judged of the very version that is written on. To
+//! write whatever the version is ([`Repository::force_update_book`], [`Repository::force_delete_book`]) is not to
+//! write whatever the owner is: what another tool manages stays as it is.
+//!
+//! # Which requests may be repeated
+//!
+//! A create or borrow with an [`IdempotencyKey`] answers again what it has made, as long as that exists: the object
+//! says which request made it (`idempotency.rs`). Only what the API server says counts for that, so that a
+//! refusal costs such a request a read.
+//!
 //! # What the next read shows
 //!
 //! A write's result is in the cache before the operation returns, so that whoever wrote reads it next, from
-//! the same repository; other replicas see it when their watch tells them.
+//! the same repository; other replicas see it when their watch tells them. [`Repository::versions`] says how new
+//! what is shown is, and [`Repository::catch_up`] waits on any replica until that has come to it.
+//!
+//! Streams ([`Stream`]) are of what the watch has told, the same on every replica, so that any of them can go on with one.
 
 mod books;
-mod interner;
+mod changes;
+mod force;
+mod freshness;
+mod history;
+mod idempotency;
+mod lists;
 mod loans;
 mod model;
+mod streams;
+mod version;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd as crd;
+use bookshelf_crd::{self as crd, labels};
 use futures::future::BoxFuture;
 use kube::api::Preconditions;
+use tokio::time::Instant;
 
 use crate::cache::{Builder, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
-use crate::connector::{self, Connector, Deleted, Reason, ResourceClient};
+use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
 use crate::error::Error;
-use crate::object::ObjectKey;
+use crate::interner::Interner;
+use crate::object::{ObjectKey, ResourceVersion};
 
-pub use books::{BookList, CachedBook};
-use interner::Interner;
-pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible, Version};
+pub use books::CachedBook;
+pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
+pub use freshness::{Scope, Versions};
+pub use idempotency::{IdempotencyKey, Made};
+pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
+pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible};
+pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
+pub use version::{Expected, NotAVersion, Version};
 
 /// How often a write is tried again after the book changed under it.
 const CONFLICT_RETRIES: usize = 5;
@@ -48,7 +80,30 @@ pub struct Repository<V> {
     books: Collection<crd::Book, CachedBook<V>>,
     loans: Collection<crd::BookLoan, Loan>,
     by_category: Index,
+    by_tenant: Index,
+    by_request: Index,
+    events: Option<Events>,
+    options: Options,
     _handlers: [HandlerRegistration; 2],
+}
+
+/// What a repository keeps at hand, and how it tells of it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The namespaces there are, as far as the repository is concerned; empty: all. Rights in these are enough.
+    pub namespaces: Vec<String>,
+    /// Whether what happens to books is told as Kubernetes Events.
+    pub events: bool,
+    /// How often every cached object is logged (at debug level) again; `None`: never.
+    pub resync: Option<Duration>,
+    /// How often everything is listed and compared with the caches, and what differs is repaired; `None`: never.
+    pub check: Option<Duration>,
+    /// How long the API server keeps one watch open. What follows a watch that has not ended by itself some seconds
+    /// later is dead.
+    pub watch_timeout: Duration,
+    /// Whether the cache keeps the descriptions of books. Without them it is smaller, lists have none, and to
+    /// read a book whole asks the API server: [`Repository::live_book`].
+    pub cache_descriptions: bool,
 }
 
 /// A resource with its cache.
@@ -56,50 +111,91 @@ struct Collection<K: kube::Resource, T> {
     client: ResourceClient<K>,
     reader: Reader<T>,
     writer: Writer<K, T>,
+    /// When somebody last began to ask the API server how far its versions have come, and how far that was, if it answered.
+    asked: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// A repository, and the work that feeds it: spawn that, and end the process if it ends.
     ///
-    /// `view` makes of each book what the caller wants at hand. With `resync`, every cached object is logged
-    /// (at debug level) again so often.
+    /// `view` makes of each book what the caller wants at hand.
     ///
     /// Has to be called within a tokio runtime.
     pub fn new(
         connector: &Connector,
         view: impl Fn(&Book) -> V + Send + Sync + 'static,
-        resync: Option<Duration>,
+        options: Options,
     ) -> (Self, BoxFuture<'static, Infallible>) {
-        let categories = Interner::default();
-        let mut builder = Builder::new(move |object: crd::Book| {
+        let cache_descriptions = options.cache_descriptions;
+        let mut builder = Builder::new(move |mut object: crd::Book| {
+            if !cache_descriptions {
+                object.spec.description = None;
+            }
             let book = Book::try_from(&object)?;
-            let category = book
-                .category_id
-                .as_deref()
-                .map(|category| categories.intern(category));
-            Ok::<_, Unconvertible>(CachedBook::new(&book, category, view(&book)))
+            Ok::<_, Unconvertible>(CachedBook::new(&book, view(&book)))
         });
-        let by_category = builder.index("category", |book: &CachedBook<V>| {
-            book.category.iter().cloned().collect()
+        let by_category = builder.label(labels::CATEGORY);
+        let by_request = builder.index("made by request", |book: &CachedBook<V>| {
+            book.made_by_request.iter().cloned().collect()
         });
-        let (books, feed_books) = collection(connector.resource(), builder);
-        let builder = Builder::new(|object: crd::BookLoan| Loan::try_from(&object));
-        let (loans, feed_loans) = collection(connector.resource(), builder);
+        let (books, feed_books) =
+            collection(connector.resource().without_managed_fields(), builder, &options);
+        let tenants = Interner::<str>::default();
+        let mut builder = Builder::new(move |object: crd::BookLoan| {
+            let loan = Loan::try_from(&object)?;
+            Ok::<_, Unconvertible>(Loan {
+                borrowed_by: tenants.intern(&*loan.borrowed_by),
+                imprint: None,
+                ..loan
+            })
+        });
+        let by_tenant = builder.index("tenant", |loan: &Loan| vec![Arc::clone(&loan.borrowed_by)]);
+        let (loans, feed_loans) =
+            collection(connector.resource().without_managed_fields(), builder, &options);
 
         let handlers = [
-            books.reader.handle(|event| log("book", &event), resync),
-            loans.reader.handle(|event| log("loan", &event), resync),
+            books.reader.handle(|event| log("book", &event), options.resync),
+            loans.reader.handle(|event| log("loan", &event), options.resync),
         ];
-        let feed = Box::pin(async { futures::future::join(feed_books, feed_loans).await.0 });
+        let (events, send_events) = connector.events();
+        let feed = Box::pin(async {
+            futures::future::join3(feed_books, feed_loans, send_events)
+                .await
+                .0
+        });
         (
             Self {
                 books,
                 loans,
                 by_category,
+                by_tenant,
+                by_request,
+                events: options.events.then_some(events),
+                options,
                 _handlers: handlers,
             },
             feed,
         )
+    }
+
+    /// Waits until Kubernetes has been told what has happened so far, or this time has passed.
+    pub async fn flush_events(&self, within: Duration) {
+        if let Some(events) = &self.events {
+            events.flush(within).await;
+        }
+    }
+
+    /// Whether the cache has of each book its description, too.
+    #[must_use]
+    pub fn caches_descriptions(&self) -> bool {
+        self.options.cache_descriptions
+    }
+
+    /// Whether there is this namespace, as far as the repository is concerned.
+    fn check_namespace(&self, namespace: &str) -> Result<(), Error> {
+        let namespaces = &self.options.namespaces;
+        let is_seen = namespaces.is_empty() || namespaces.iter().any(|seen| seen == namespace);
+        is_seen.then_some(()).ok_or(Error::NotFound)
     }
 
     /// Whether both caches have their first list: before that, nothing can be answered.
@@ -118,7 +214,18 @@ impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
         version: Version,
         preconditions: Preconditions,
     ) -> Result<(), connector::Error> {
+        let cached = self
+            .reader
+            .load()
+            .get(key.namespace(), key.name())
+            .map(|entry| entry.uid.clone());
+        let deletion = self.writer.deletion_of(version.uid.clone());
         let deleted = self.client.delete(key, preconditions).await;
+        let is_told = match &deleted {
+            Ok(_) => true,
+            // Somebody was faster: what the watch has told already it does not tell again.
+            Err(_) => cached.as_ref() == Some(&version.uid),
+        };
         match deleted {
             Ok(Deleted::Terminating(object)) => {
                 self.writer.observe(*object);
@@ -129,6 +236,9 @@ impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
                 .writer
                 .observe_deleted(key, version.uid, version.resource_version),
         }
+        if is_told {
+            self.await_version_of(deletion, key).await;
+        }
         deleted.map(|_| ())
     }
 }
@@ -136,6 +246,7 @@ impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
 fn collection<K, T>(
     client: ResourceClient<K>,
     builder: Builder<K, T>,
+    options: &Options,
 ) -> (
     Collection<K, T>,
     impl Future<Output = Infallible> + Send + use<K, T>,
@@ -144,13 +255,19 @@ where
     K: kube::Resource<DynamicType: Clone + Send + Sync> + serde::de::DeserializeOwned + Send + Sync,
     T: Send + Sync + 'static,
 {
-    let (reader, writer) = builder.build();
-    let feed = Box::pin(ListWatch::new(client.clone()).run(writer.clone()));
+    let namespaces = options.namespaces.iter().map(String::as_str);
+    let (reader, writer) = builder.namespaces(namespaces).build();
+    let mut list_watch = ListWatch::new(client.clone()).watch_timeout(options.watch_timeout);
+    if let Some(period) = options.check {
+        list_watch = list_watch.check_every(period);
+    }
+    let feed = Box::pin(list_watch.run(writer.clone()));
     (
         Collection {
             client,
             reader,
             writer,
+            asked: tokio::sync::Mutex::default(),
         },
         feed,
     )

@@ -8,20 +8,27 @@ use std::time::Duration;
 
 use bookshelf_store::cache::{Builder, ListWatch, Reader};
 use bookshelf_store::connector::{Connector, Deleted, Options, Reason};
+use bookshelf_store::metrics::Metrics;
 use bookshelf_store::object::ObjectKey;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, Preconditions};
-use kube::core::GroupVersionKind;
+use kube::core::{GroupVersionKind, ObjectMeta};
+use prometheus_client::registry::Registry;
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
 
 async fn connector() -> Connector {
+    connector_with(Metrics::default()).await
+}
+
+async fn connector_with(metrics: Metrics) -> Connector {
     let kubeconfig = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG")
         .expect("BOOKSHELF_TEST_KUBECONFIG names no API server: run the tests with `cargo xtask test`");
     let options = Options {
         kubeconfig: Some(kubeconfig.into()),
         qps: 0.0,
+        metrics,
         ..Options::default()
     };
     Connector::infer(options).await.unwrap()
@@ -152,6 +159,22 @@ async fn a_cluster_scoped_object_needs_no_namespace() {
 }
 
 #[tokio::test]
+async fn answers_come_with_or_without_managed_fields() {
+    let connector = connector().await;
+    let namespace = namespace(&connector, "managed-fields").await;
+    let maps = connector.resource::<ConfigMap>();
+    let created = maps.create(&config_map(&namespace, "a", "1")).await.unwrap();
+    assert!(created.metadata.managed_fields.is_some());
+    let maps = maps.without_managed_fields();
+    let got = maps.get(&ObjectKey::new(namespace, "a")).await.unwrap();
+    let expected = ObjectMeta {
+        managed_fields: None,
+        ..created.metadata
+    };
+    assert_eq!((got.metadata, got.data), (expected, created.data));
+}
+
+#[tokio::test]
 async fn a_resource_known_at_run_time_only_is_reached_too() {
     let connector = connector().await;
     let namespace = namespace(&connector, "dynamic").await;
@@ -174,15 +197,22 @@ fn values(
     connector: &Connector,
     namespace: &str,
 ) -> (Reader<String>, tokio::task::JoinHandle<std::convert::Infallible>) {
+    values_in(connector, &[namespace])
+}
+
+fn values_in(
+    connector: &Connector,
+    namespaces: &[&str],
+) -> (Reader<String>, tokio::task::JoinHandle<std::convert::Infallible>) {
     let builder = Builder::new(|map: ConfigMap| {
         map.data
             .and_then(|mut data| data.remove("value"))
             .ok_or("the object has no value")
     });
-    let (reader, writer) = builder.build();
+    let (reader, writer) = builder.namespaces(namespaces.iter().copied()).build();
     let feed = ListWatch::new(connector.resource())
-        .namespace(namespace)
-        .fields("metadata.name!=kube-root-ca.crt");
+        .fields("metadata.name!=kube-root-ca.crt")
+        .check_every(Duration::from_millis(500));
     (reader, tokio::spawn(feed.run(writer)))
 }
 
@@ -254,5 +284,111 @@ async fn a_list_longer_than_a_page_is_complete() {
     let (reader, feed) = values(&connector, &namespace);
     reader.wait_synced(SOON).await.unwrap();
     assert_eq!(reader.load().len(), 1_201);
+    feed.abort();
+}
+
+#[tokio::test]
+async fn one_cache_follows_several_namespaces_and_no_other() {
+    let connector = connector().await;
+    let [first, second, other] = [
+        namespace(&connector, "several-first").await,
+        namespace(&connector, "several-second").await,
+        namespace(&connector, "several-other").await,
+    ];
+    let maps = connector.resource::<ConfigMap>();
+    maps.create(&config_map(&first, "a", "1")).await.unwrap();
+    maps.create(&config_map(&other, "x", "0")).await.unwrap();
+    let (reader, feed) = values_in(&connector, &[&first, &second]);
+    reader.wait_synced(SOON).await.unwrap();
+    assert_eq!(reader.load().len(), 1);
+    for (namespace, name) in [(&second, "b"), (&other, "y"), (&first, "c")] {
+        maps.create(&config_map(namespace, name, "2")).await.unwrap();
+    }
+    let wait = async {
+        while reader.load().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.unwrap();
+    let snapshot = reader.snapshot();
+    assert!(snapshot.get(&first, "a").is_some() && snapshot.get(&first, "c").is_some());
+    assert!(snapshot.get(&second, "b").is_some());
+    assert_eq!(snapshot.namespaced(&other).count(), 0);
+    feed.abort();
+}
+
+/// The value of a metric's line that begins so.
+fn metric(registry: &Registry, line: &str) -> f64 {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let found = text.lines().find_map(|candidate| candidate.strip_prefix(line));
+    found.map_or(0.0, |value| value.trim().parse().unwrap())
+}
+
+#[tokio::test]
+async fn requests_lists_events_and_checks_are_counted() {
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let connector = connector_with(metrics).await;
+    let namespace = namespace(&connector, "metrics").await;
+    let maps = connector.resource::<ConfigMap>();
+    maps.create(&config_map(&namespace, "a", "1")).await.unwrap();
+    maps.create(&config_map(&namespace, "a", "1")).await.unwrap_err();
+    let (reader, feed) = values(&connector, &namespace);
+    reader.wait_synced(SOON).await.unwrap();
+    let b = maps.create(&config_map(&namespace, "b", "2")).await.unwrap();
+    let version = b.metadata.resource_version.as_deref().unwrap().parse().unwrap();
+    reader.wait_for(version, SOON).await.unwrap();
+    let wait = async {
+        while metric(&registry, "cache_checks_total{resource=\"configmaps\"}") < 1.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.unwrap();
+    for (line, expected) in [
+        (
+            "rest_client_requests_total{verb=\"create\",resource=\"configmaps\",code=\"201\"}",
+            2.0,
+        ),
+        (
+            "rest_client_requests_total{verb=\"create\",resource=\"configmaps\",code=\"409\"}",
+            1.0,
+        ),
+        (
+            "rest_client_requests_total{verb=\"create\",resource=\"namespaces\",code=\"201\"}",
+            1.0,
+        ),
+        (
+            "rest_client_rate_limiter_duration_seconds_count{verb=\"create\",resource=\"configmaps\"}",
+            3.0,
+        ),
+        (
+            "reflector_list_duration_seconds_count{resource=\"configmaps\"}",
+            1.0,
+        ),
+        ("reflector_watches_total{resource=\"configmaps\"}", 1.0),
+        ("cache_objects{resource=\"configmaps\"}", 2.0),
+        (
+            "cache_events_total{resource=\"configmaps\",type=\"applied\"}",
+            1.0,
+        ),
+        ("cache_repaired_objects_total{resource=\"configmaps\"}", 0.0),
+    ] {
+        assert!(
+            (metric(&registry, line) - expected).abs() < f64::EPSILON,
+            "{line}: {}",
+            metric(&registry, line)
+        );
+    }
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let heard = metric(
+        &registry,
+        "cache_last_heard_timestamp_seconds{resource=\"configmaps\"}",
+    );
+    assert!((now - heard).abs() < 60.0, "{heard}, and it is {now}");
+    let silence = ListWatch::<ConfigMap>::silence(ListWatch::<ConfigMap>::WATCH_TIMEOUT);
+    assert!(reader.age().unwrap() < silence);
+    assert_eq!(reader.staleness(silence), Some(Duration::ZERO));
     feed.abort();
 }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bookshelf_store::connector::{Connector, Options, Reason, ResourceClient};
+use bookshelf_store::connector::{Connector, Event, EventType, Options, Reason, ResourceClient};
+use bookshelf_store::metrics::Metrics;
 use bookshelf_store::object::ObjectKey;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -74,12 +76,16 @@ async fn serve(mut stream: TcpStream, answers: &[Answer], count: Arc<AtomicUsize
 }
 
 fn client(url: &str, options: Options) -> ResourceClient<ConfigMap> {
+    connector(url, options).resource()
+}
+
+fn connector(url: &str, options: Options) -> Connector {
     let config = kube::Config::new(url.parse().unwrap());
     let options = Options {
         deadline: DEADLINE,
         ..options
     };
-    Connector::new(config, &options).unwrap().resource()
+    Connector::new(config, &options).unwrap()
 }
 
 fn object() -> ConfigMap {
@@ -246,4 +252,44 @@ async fn a_name_that_would_leave_its_path_is_not_sent() {
         .unwrap_err();
     assert!(matches!(error.reason, Reason::Malformed(_)), "{error}");
     assert_eq!(requests.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let options = Options {
+        metrics,
+        ..Options::default()
+    };
+    let (events, send) = connector(&url, options).events();
+    let sending = tokio::spawn(send);
+    // It takes the first one off the queue, and is never answered.
+    let tell = |number: usize| {
+        let event = Event {
+            type_: EventType::Normal,
+            reason: format!("Reason{number}"),
+            action: "Test".to_owned(),
+            note: None,
+            secondary: None,
+        };
+        events.tell(event, ObjectReference::default());
+    };
+    tell(0);
+    let _taken = listener.accept().await.unwrap();
+    let started = Instant::now();
+    for number in 0..1500 {
+        tell(number);
+    }
+    assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(
+        text.contains("kubernetes_events_total{outcome=\"dropped\"} 500\n"),
+        "{text}"
+    );
+    sending.abort();
 }

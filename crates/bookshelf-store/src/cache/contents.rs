@@ -1,14 +1,18 @@
 //! The objects of a cache and its indexes: persistent sets, so that a copy costs nothing and a change copies
 //! only the path to it.
 
-use std::cmp::Ordering;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering as MemoryOrdering};
+mod order;
 
-use equivalent::{Comparable, Equivalent};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use imbl::ordset::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
+use super::labels::{Kept, Labels};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
+pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
 
 /// A cached object: what every object has, and the value the transform made of it.
 #[derive(Debug)]
@@ -19,39 +23,67 @@ pub struct Entry<V> {
     pub uid: Uid,
     /// The version of the object this is.
     pub resource_version: ResourceVersion,
-    /// What the cache keeps of the object.
+    /// Those of the object's labels that the cache keeps.
+    pub labels: Labels,
+    /// What the cache keeps of the object beside that.
     pub value: V,
 }
 
-/// One of a cache's indexes, as [`Builder::index`](super::Builder::index) declared it. Its own cache's only:
-/// another cache panics or answers from another index.
+/// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
+/// [`Builder::label`](super::Builder::label) declared it. Its own cache's only: another cache panics or answers
+/// from another index.
 #[derive(Clone, Copy, Debug)]
 pub struct Index(pub(super) usize);
 
-/// The keys under which an index files a value.
-pub(super) type IndexKeys<V> = Arc<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
-
-/// Objects ordered by key. The version takes part in the order, so that the difference of two sets shows a
-/// changed object as a removal beside an addition.
-pub(super) struct ByKey<V>(pub(super) Arc<Entry<V>>);
-
-/// Objects ordered by an index's value, then by key.
-pub(super) struct ByIndex<V> {
-    pub(super) value: Arc<str>,
-    pub(super) entry: Arc<Entry<V>>,
+/// A part of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All of it.
+    All,
+    /// What is in a namespace.
+    Namespace(&'a str),
+    /// One object, if it is there.
+    Object {
+        /// Its namespace; empty for a cluster-scoped object.
+        namespace: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
 }
 
-/// A place among [`ByKey`].
-pub(super) struct KeyProbe<'a> {
-    pub(super) namespace: &'a str,
-    pub(super) name: &'a str,
+impl<'a> Part<'a> {
+    /// The namespace that the part is in, if it is in one.
+    pub(super) fn namespace(self) -> Option<&'a str> {
+        match self {
+            Part::All => None,
+            Part::Namespace(namespace) | Part::Object { namespace, .. } => Some(namespace),
+        }
+    }
 }
 
-/// A place among [`ByIndex`].
-pub(super) struct IndexProbe<'a> {
-    pub(super) value: &'a str,
-    pub(super) namespace: &'a str,
-    pub(super) name: &'a str,
+/// An index as it was declared.
+pub(super) struct Declaration<V> {
+    pub(super) name: Arc<str>,
+    pub(super) keys: IndexKeys<V>,
+}
+
+pub(super) type KeysOfValue<V> = Box<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
+
+/// By what an index files entries.
+pub(super) enum IndexKeys<V> {
+    /// The keys that this function gives for a value.
+    OfValue(KeysOfValue<V>),
+    /// The value of the label that the index is named after.
+    OfLabel,
+}
+
+impl<V> Declaration<V> {
+    fn keys(&self, entry: &Entry<V>) -> Vec<Arc<str>> {
+        match &self.keys {
+            IndexKeys::OfValue(keys) => keys(&entry.value),
+            IndexKeys::OfLabel => entry.labels.find(&self.name).into_iter().cloned().collect(),
+        }
+    }
 }
 
 /// What a cache knows of a namespace as a whole.
@@ -67,7 +99,7 @@ pub struct NamespaceState {
 /// Numbers that are never given twice, whatever becomes of the contents they were given to.
 fn next_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
-    LAST.fetch_add(1, MemoryOrdering::Relaxed) + 1
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 pub(super) struct Contents<V> {
@@ -75,23 +107,26 @@ pub(super) struct Contents<V> {
     /// Those that have objects.
     pub(super) namespaces: OrdMap<Arc<str>, NamespaceState>,
     pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
-    index_keys: Arc<[IndexKeys<V>]>,
+    declarations: Arc<[Declaration<V>]>,
+    /// Which labels entries have.
+    pub(super) kept: Kept,
 }
 
 impl<V> Contents<V> {
-    pub(super) fn new(index_keys: Arc<[IndexKeys<V>]>) -> Self {
-        let indexes = index_keys.iter().map(|_| OrdSet::new()).collect();
+    pub(super) fn new(declarations: Arc<[Declaration<V>]>, kept: Kept) -> Self {
+        let indexes = declarations.iter().map(|_| OrdSet::new()).collect();
         Self {
             objects: OrdSet::new(),
             namespaces: OrdMap::new(),
             indexes,
-            index_keys,
+            declarations,
+            kept,
         }
     }
 
     /// Nothing, with the same indexes.
     pub(super) fn emptied(&self) -> Self {
-        Self::new(Arc::clone(&self.index_keys))
+        Self::new(Arc::clone(&self.declarations), self.kept.clone())
     }
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Entry<V>>> {
@@ -100,24 +135,40 @@ impl<V> Contents<V> {
             .map(|slot| &slot.0)
     }
 
-    /// Puts an object in place of the one of its key.
-    pub(super) fn put(&mut self, mut entry: Entry<V>) {
-        let place = KeyProbe {
-            namespace: entry.key.namespace(),
-            name: entry.key.name(),
-        };
-        // The neighbour before, as lists come ordered.
-        if let Some(neighbour) = self.objects.get_prev(&place) {
-            entry.key.share_namespace(&neighbour.0.key);
-        }
-        self.insert(Arc::new(entry));
+    /// The objects whose key comes after this place. No object has an empty name: the place before all objects of
+    /// a namespace has one.
+    pub(super) fn after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let place = KeyProbe { namespace, name };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        self.objects.range::<_, KeyProbe<'_>>(range).map(|slot| &slot.0)
     }
 
-    /// Puts an object in place of the one of its key, as it is.
+    /// The objects of a part.
+    pub(super) fn part(&self, part: Part<'_>) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let one = match part {
+            Part::Object { namespace, name } => Some(self.get(namespace, name)),
+            Part::All | Part::Namespace(_) => None,
+        };
+        let is_many = one.is_none();
+        let namespace = part.namespace();
+        let many = self
+            .after(namespace.unwrap_or_default(), "")
+            .take_while(move |entry| {
+                is_many && namespace.is_none_or(|namespace| entry.key.namespace() == namespace)
+            });
+        one.flatten().into_iter().chain(many)
+    }
+
+    /// The copy of this namespace's name that its objects share.
+    pub(super) fn shared_namespace(&self, namespace: &str) -> Option<&Arc<str>> {
+        self.namespaces.get_key_value(namespace).map(|(shared, _)| shared)
+    }
+
+    /// Puts an object in place of the one of its key.
     pub(super) fn insert(&mut self, entry: Arc<Entry<V>>) {
         self.remove(entry.key.namespace(), entry.key.name());
-        for (index, keys) in self.indexes.iter_mut().zip(self.index_keys.iter()) {
-            for value in keys(&entry.value) {
+        for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
+            for value in declaration.keys(&entry) {
                 index.insert(ByIndex {
                     value,
                     entry: Arc::clone(&entry),
@@ -130,8 +181,8 @@ impl<V> Contents<V> {
 
     pub(super) fn remove(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
         let ByKey(entry) = self.objects.remove(&KeyProbe { namespace, name })?;
-        for (index, keys) in self.indexes.iter_mut().zip(self.index_keys.iter()) {
-            for value in keys(&entry.value) {
+        for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
+            for value in declaration.keys(&entry) {
                 index.remove(&IndexProbe {
                     value: &value,
                     namespace,
@@ -141,6 +192,67 @@ impl<V> Contents<V> {
         }
         self.count(&entry, |objects| objects - 1);
         Some(entry)
+    }
+
+    pub(super) fn index(&self, name: &str) -> Option<Index> {
+        let mut declarations = self.declarations.iter();
+        declarations
+            .position(|declaration| *declaration.name == *name)
+            .map(Index)
+    }
+
+    /// The objects of a namespace, or of all, that an index files under a value.
+    pub(super) fn indexed(
+        &self,
+        index: Index,
+        value: &str,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let place = IndexProbe {
+            value,
+            namespace: namespace.unwrap_or_default(),
+            name: "",
+        };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        let is_meant = move |slot: &&ByIndex<V>| {
+            *slot.value == *value && namespace.is_none_or(|namespace| slot.entry.key.namespace() == namespace)
+        };
+        self.indexes[index.0]
+            .range::<_, IndexProbe<'_>>(range)
+            .take_while(is_meant)
+            .map(|slot| &slot.entry)
+    }
+
+    /// Whether an index files this under a value.
+    pub(super) fn files(&self, index: Index, value: &str, entry: &Entry<V>) -> bool {
+        let keys = self.declarations[index.0].keys(entry);
+        keys.iter().any(|key| **key == *value)
+    }
+
+    pub(super) fn label_index(&self, label: &str) -> Option<Index> {
+        let mut declarations = self.declarations.iter();
+        let is_it = |declaration: &Declaration<V>| {
+            matches!(declaration.keys, IndexKeys::OfLabel) && *declaration.name == *label
+        };
+        declarations.position(is_it).map(Index)
+    }
+
+    /// Makes a namespace what it is in `with`.
+    pub(super) fn replace_namespace(&mut self, namespace: &str, with: &Self) {
+        let gone: Vec<_> = self
+            .part(Part::Namespace(namespace))
+            .filter(|entry| with.get(namespace, entry.key.name()).is_none())
+            .map(|entry| entry.key.clone())
+            .collect();
+        for key in gone {
+            self.remove(namespace, key.name());
+        }
+        for ByKey(entry) in &with.objects {
+            let current = self.get(namespace, entry.key.name());
+            if current.is_none_or(|current| !Arc::ptr_eq(current, entry)) {
+                self.insert(Arc::clone(entry));
+            }
+        }
     }
 
     /// Notes that an object of this entry's namespace has come or gone.
@@ -162,7 +274,16 @@ impl<V> Contents<V> {
     }
 }
 
-// === Clone and order ===
+/// How many objects are there in only one of the two, or in another version.
+pub(super) fn count_differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> usize {
+    let mut last: Option<&ObjectKey> = None;
+    let changed = old.diff(new).filter(|item| {
+        let (DiffItem::Add(slot) | DiffItem::Remove(slot)) = item;
+        // A changed object is a removal and an addition, side by side.
+        last.replace(&slot.0.key) != Some(&slot.0.key)
+    });
+    changed.count()
+}
 
 impl<V> Clone for Contents<V> {
     fn clone(&self) -> Self {
@@ -170,91 +291,8 @@ impl<V> Clone for Contents<V> {
             objects: self.objects.clone(),
             namespaces: self.namespaces.clone(),
             indexes: self.indexes.clone(),
-            index_keys: Arc::clone(&self.index_keys),
+            declarations: Arc::clone(&self.declarations),
+            kept: self.kept.clone(),
         }
-    }
-}
-
-impl<V> Clone for ByKey<V> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<V> Clone for ByIndex<V> {
-    fn clone(&self) -> Self {
-        Self {
-            value: Arc::clone(&self.value),
-            entry: Arc::clone(&self.entry),
-        }
-    }
-}
-
-impl<V> Ord for ByKey<V> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.0, &other.0);
-        a.key
-            .cmp(&b.key)
-            .then_with(|| a.resource_version.cmp(&b.resource_version))
-    }
-}
-
-impl<V> Ord for ByIndex<V> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.value
-            .cmp(&other.value)
-            .then_with(|| self.entry.key.cmp(&other.entry.key))
-    }
-}
-
-impl<V> PartialOrd for ByKey<V> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<V> PartialOrd for ByIndex<V> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<V> PartialEq for ByKey<V> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<V> PartialEq for ByIndex<V> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<V> Eq for ByKey<V> {}
-impl<V> Eq for ByIndex<V> {}
-
-impl<V> Equivalent<ByKey<V>> for KeyProbe<'_> {
-    fn equivalent(&self, slot: &ByKey<V>) -> bool {
-        self.compare(slot).is_eq()
-    }
-}
-
-impl<V> Comparable<ByKey<V>> for KeyProbe<'_> {
-    fn compare(&self, slot: &ByKey<V>) -> Ordering {
-        (self.namespace, self.name).cmp(&(slot.0.key.namespace(), slot.0.key.name()))
-    }
-}
-
-impl<V> Equivalent<ByIndex<V>> for IndexProbe<'_> {
-    fn equivalent(&self, slot: &ByIndex<V>) -> bool {
-        self.compare(slot).is_eq()
-    }
-}
-
-impl<V> Comparable<ByIndex<V>> for IndexProbe<'_> {
-    fn compare(&self, slot: &ByIndex<V>) -> Ordering {
-        let key = &slot.entry.key;
-        (self.value, self.namespace, self.name).cmp(&(&slot.value, key.namespace(), key.name()))
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::subscription::Event;
 use super::{NotYet, Reader};
 
-/// A handler at work. Dropping it removes the handler.
+/// A handler at work. Dropping it removes the handler, which may be called a few dozen times more.
 #[must_use = "dropping the registration removes the handler"]
 pub struct HandlerRegistration {
     task: AbortHandle,
@@ -53,7 +53,12 @@ impl<V: Send + Sync + 'static> Reader<V> {
         let reader = self.clone();
         let task = tokio::spawn(async move {
             let mut subscription = reader.subscribe();
-            let mut resync = resync.map(|period| interval_at(Instant::now() + period, period));
+            let mut resync = resync.filter(|period| !period.is_zero()).map(|period| {
+                let mut interval = interval_at(Instant::now() + period, period);
+                // A handler that takes longer than the period would be told without end.
+                interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                interval
+            });
             loop {
                 let tick = async {
                     match &mut resync {
@@ -68,14 +73,19 @@ impl<V: Send + Sync + 'static> Reader<V> {
                         if looked.is_err() {
                             return;
                         }
+                        let mut told = 0;
                         while let Some(event) = subscription.try_next() {
                             call(&handler, event);
+                            pause_now_and_then(&mut told).await;
                         }
                         synced_sender.send_replace(subscription.seen().is_some());
                     }
                     () = tick => {
-                        for entry in subscription.seen().iter().flat_map(|seen| seen.iter()) {
+                        let Some(seen) = subscription.seen().cloned() else { continue };
+                        let mut told = 0;
+                        for entry in seen.iter() {
                             call(&handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
+                            pause_now_and_then(&mut told).await;
                         }
                     }
                 }
@@ -85,6 +95,15 @@ impl<V: Send + Sync + 'static> Reader<V> {
             task: task.abort_handle(),
             synced,
         }
+    }
+}
+
+/// Lets others have the thread after so many calls; there, a handler that was removed ends.
+async fn pause_now_and_then(told: &mut usize) {
+    const CALLS: usize = 64;
+    *told += 1;
+    if told.is_multiple_of(CALLS) {
+        tokio::task::yield_now().await;
     }
 }
 

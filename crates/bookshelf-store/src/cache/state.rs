@@ -1,12 +1,20 @@
 //! The cache as a state machine: fed events and our own writes, one at a time, it does no I/O.
 
-use std::collections::HashMap;
+mod awaited;
+mod own;
+mod source;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::contents::{Contents, Entry};
+use imbl::OrdMap;
+
+use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
+use awaited::Awaited;
+pub(super) use source::Source;
+use source::{Listing, Purpose, take_out_of};
 
 /// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
 /// and the first bookmark after this time has long passed it.
@@ -14,82 +22,190 @@ const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
 pub(super) struct State<V> {
     contents: Contents<V>,
-    /// The list under way: swapped in whole when it is complete.
-    listing: Option<Contents<V>>,
-    /// The version up to which the watch has told everything.
-    version: Option<ResourceVersion>,
+    /// What feeds it: one for all namespaces, or one for each of several.
+    sources: Vec<Source<V>>,
     /// Our own writes that the watch has not told yet: a list older than them does not undo them.
-    ahead: HashMap<ObjectKey, ResourceVersion>,
+    ahead: OrdMap<ObjectKey, ResourceVersion>,
     /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
     /// their predecessors.
-    tombstones: HashMap<ObjectKey, Tombstone>,
+    tombstones: OrdMap<ObjectKey, Tombstone>,
+    awaited: Awaited,
+    /// The newest version that a reader has been shown something of.
+    newest: Option<ResourceVersion>,
 }
 
 /// An object we deleted.
-struct Tombstone {
+#[derive(Clone)]
+pub(super) struct Tombstone {
     uid: Uid,
     /// A version the object had. Whatever else of its name is not newer came before it.
     version: ResourceVersion,
     since: Instant,
 }
 
+impl Tombstone {
+    /// Whether this is the object, or one of its name that came before it.
+    pub(super) fn buries<V>(&self, entry: &Entry<V>) -> bool {
+        entry.uid == self.uid || entry.resource_version <= self.version
+    }
+}
+
 impl<V> State<V> {
-    pub(super) fn new(contents: Contents<V>) -> Self {
+    /// The empty state; without namespaces, one source feeds all. Of each source so many changes are kept.
+    pub(super) fn new(contents: Contents<V>, namespaces: &[Arc<str>], history: usize) -> Self {
+        let sources = if namespaces.is_empty() {
+            vec![Source::new(None, history)]
+        } else {
+            let namespaces = namespaces.iter().cloned();
+            namespaces
+                .map(|namespace| Source::new(Some(namespace), history))
+                .collect()
+        };
         Self {
             contents,
-            listing: None,
-            version: None,
-            ahead: HashMap::new(),
-            tombstones: HashMap::new(),
+            sources,
+            ahead: OrdMap::new(),
+            tombstones: OrdMap::new(),
+            awaited: Awaited::default(),
+            newest: None,
         }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<V> {
+        let versions = self.sources.iter().map(Source::version);
         Snapshot {
             contents: self.contents.clone(),
-            resource_version: self.version,
+            // None is less than any version: what one source has not told, the cache does not have.
+            resource_version: versions.min().flatten(),
+            newest: self.newest,
+            journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
+            ahead: self.ahead.clone(),
+            tombstones: self.tombstones.clone(),
         }
     }
 
-    pub(super) fn list_started(&mut self) {
-        self.listing = Some(self.contents.emptied());
+    /// What the sources feed; nothing for all namespaces.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = Option<&Arc<str>>> {
+        self.sources
+            .iter()
+            .map(|source| source.journal.namespace.as_ref())
     }
 
-    pub(super) fn listed(&mut self, entry: Entry<V>) {
-        if !self.is_buried(&entry) {
-            self.listing
-                .get_or_insert_with(|| self.contents.emptied())
-                .put(entry);
+    /// The copy of this namespace's name that objects share, those of a list under way too.
+    pub(super) fn shared_namespace(&self, source: usize, namespace: &str) -> Option<&Arc<str>> {
+        let listing = self.sources[source].listing.as_ref();
+        let listed = listing.and_then(|listing| listing.contents.shared_namespace(namespace));
+        listed.or_else(|| self.contents.shared_namespace(namespace))
+    }
+
+    /// The entry of this object at this version, if it is in the cache already.
+    pub(super) fn unchanged(
+        &self,
+        key: &ObjectKey,
+        uid: &Uid,
+        version: ResourceVersion,
+    ) -> Option<Arc<Entry<V>>> {
+        let current = self.contents.get(key.namespace(), key.name())?;
+        (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
+    }
+
+    /// A list begins: to replace what is there, or to check it.
+    pub(super) fn list_started(&mut self, source: usize, is_check: bool) {
+        let purpose = if is_check {
+            Purpose::Check {
+                since: self.sources[source].version(),
+                done: None,
+            }
+        } else {
+            Purpose::Replace
+        };
+        self.sources[source].listing = Some(Listing::new(self.contents.emptied(), purpose));
+    }
+
+    pub(super) fn listed(&mut self, source: usize, entry: Arc<Entry<V>>) {
+        let is_buried = self.is_buried(&entry);
+        if let Some(listing) = &mut self.sources[source].listing {
+            listing.put(entry, is_buried);
         }
     }
 
-    /// Swaps the list in: what it does not have is gone, but for what we wrote after it was made.
-    pub(super) fn list_done(&mut self, version: ResourceVersion) {
-        let listed = self.listing.take().unwrap_or_else(|| self.contents.emptied());
-        let previous = std::mem::replace(&mut self.contents, listed);
-        self.version = Some(version);
-        self.ahead.retain(|_, ours| *ours > version);
-        for key in self.ahead.keys() {
-            let ours = previous.get(key.namespace(), key.name());
-            if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
-                self.contents.insert(Arc::clone(ours));
+    /// The check under way will not be completed.
+    pub(super) fn check_abandoned(&mut self, source: usize) {
+        let is_check = |listing: &mut Listing<V>| listing.purpose != Purpose::Replace;
+        self.sources[source].listing.take_if(is_check);
+    }
+
+    /// Nothing can be made of an object of the list.
+    pub(super) fn listed_unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) {
+        if let Some(listing) = &mut self.sources[source].listing {
+            listing.take_out(key, |current| current.resource_version <= version);
+        }
+    }
+
+    /// The list is complete. One that replaces is swapped in at once: what it does not have is gone, but for
+    /// what we wrote after it was made. One that checks waits until the watch has come as far; answers how
+    /// many objects it had to repair, where it had come.
+    pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
+        let listing = self.sources[source].listing.take();
+        let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
+        match listing.purpose {
+            Purpose::Replace => {
+                // What we deleted may be what the list does not have.
+                let has_deleted = !self.tombstones.is_empty();
+                let told = self.sources[source].version();
+                if told > Some(version) {
+                    // An API server restored from a backup: what we know of later versions is of another history.
+                    self.ahead.clear();
+                    self.tombstones.clear();
+                    self.newest = Some(version);
+                }
+                self.sources[source].journal.replaced(listing.told(), version);
+                let changes = self.swap(source, listing, version);
+                if told.is_none() || changes > 0 || has_deleted {
+                    self.shown(version);
+                }
+                self.forget_tombstones();
+                0
+            }
+            // Older than what was told before it was asked for, it says nothing of what is.
+            Purpose::Check { since, .. } if since > Some(version) => 0,
+            Purpose::Check { since, .. } => {
+                let done = Some(version);
+                listing.purpose = Purpose::Check { since, done };
+                self.sources[source].listing = Some(listing);
+                self.finish_check(source)
             }
         }
-        self.forget_tombstones();
     }
 
-    /// An object was added or modified.
-    pub(super) fn applied(&mut self, entry: Entry<V>) {
+    /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
+    pub(super) fn applied(&mut self, source: usize, entry: Arc<Entry<V>>) -> usize {
         let version = entry.resource_version;
-        self.put(entry);
-        self.advance(version);
+        self.confirm(&entry.key, version);
+        let is_buried = self.is_buried(&entry);
+        let told = &mut self.sources[source];
+        if !told.is_replacing() {
+            told.journal.applied(&entry);
+        }
+        if let Some(listing) = &mut told.listing {
+            listing.put(Arc::clone(&entry), is_buried);
+        }
+        if !is_buried {
+            self.put(entry);
+        }
+        self.tell(source, version)
     }
 
     /// An object was deleted, at this version.
-    pub(super) fn deleted(&mut self, key: &ObjectKey, uid: &Uid, version: ResourceVersion) {
-        self.take_out(key, |current| {
-            current.uid == *uid && current.resource_version <= version
-        });
+    pub(super) fn deleted(
+        &mut self,
+        source: usize,
+        key: &ObjectKey,
+        uid: &Uid,
+        version: ResourceVersion,
+    ) -> usize {
+        self.confirm(key, version);
+        self.take_out_told(source, key, Some(uid), version);
         if self
             .tombstones
             .get(key)
@@ -97,90 +213,167 @@ impl<V> State<V> {
         {
             self.tombstones.remove(key);
         }
-        self.told(version);
+        let repaired = self.tell(source, version);
+        if self.sources[source].version() >= Some(version) {
+            self.awaited.told(uid);
+        }
+        repaired
     }
 
     /// Nothing can be made of an object any more: it is left out.
-    pub(super) fn unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        self.take_out(key, |current| current.resource_version <= version);
-        self.told(version);
+    pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
+        self.confirm(key, version);
+        self.take_out_told(source, key, None, version);
+        self.tell(source, version)
     }
 
     /// Everything up to this version has been told.
-    pub(super) fn bookmark(&mut self, version: ResourceVersion) {
-        self.advance(version);
+    pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.forget_tombstones();
+        self.advance(source, version)
     }
 
-    /// An object as the API server answered it to ourselves: the watch will tell it, or has.
-    pub(super) fn observed(&mut self, entry: Entry<V>) {
-        // The watch may have told of its deletion too: then putting it in would bring it back for good.
-        let is_told = self
-            .version
-            .is_some_and(|version| entry.resource_version <= version);
-        if !is_told {
-            self.ahead.insert(entry.key.clone(), entry.resource_version);
-            self.put(entry);
+    /// The watch has told of an object as of this version: what we wrote before is told.
+    fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
+        if self.ahead.get(key).is_some_and(|ours| *ours <= version) {
+            self.ahead.remove(key);
         }
     }
 
-    /// We deleted an object, which had this version.
-    pub(super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
-        self.take_out(key, |current| {
-            current.uid == uid || current.resource_version <= version
-        });
-        self.tombstones.insert(
-            key.clone(),
-            Tombstone {
-                uid,
-                version,
-                since: Instant::now(),
-            },
-        );
+    /// What readers are shown was so at this version, and not before.
+    pub(super) fn shown(&mut self, version: ResourceVersion) {
+        self.newest = self.newest.max(Some(version));
     }
 
-    fn put(&mut self, entry: Entry<V>) {
+    /// Who waits to be told that the object with this uid was deleted.
+    pub(super) fn awaited(&mut self) -> &mut Awaited {
+        &mut self.awaited
+    }
+
+    fn source_of(&self, key: &ObjectKey) -> Option<usize> {
+        self.sources.iter().position(|source| source.has(key))
+    }
+
+    fn put(&mut self, entry: Arc<Entry<V>>) {
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
-        if is_newer && !self.is_buried(&entry) {
-            self.contents.put(entry);
+        let ahead = self.ahead.get(&entry.key);
+        if is_newer && ahead.is_none_or(|ours| *ours <= entry.resource_version) {
+            self.contents.insert(entry);
         }
     }
 
     fn is_buried(&self, entry: &Entry<V>) -> bool {
         let tombstone = self.tombstones.get(&entry.key);
-        tombstone.is_some_and(|buried| entry.uid == buried.uid || entry.resource_version <= buried.version)
+        tombstone.is_some_and(|tombstone| tombstone.buries(entry))
     }
 
-    /// Takes an object out if it is the one meant, out of the list under way too.
-    fn take_out(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
-        for contents in [Some(&mut self.contents), self.listing.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            let current = contents.get(key.namespace(), key.name());
-            if current.is_some_and(|current| is_meant(current)) {
-                contents.remove(key.namespace(), key.name());
+    /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
+    /// what is there, only of that list.
+    fn take_out_told(&mut self, source: usize, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
+        let is_meant = |current: &Entry<V>| {
+            uid.is_none_or(|uid| current.uid == *uid) && current.resource_version <= version
+        };
+        let told = &mut self.sources[source];
+        if !told.is_replacing() {
+            told.journal.deleted(key, uid, version);
+            take_out_of(&mut self.contents, key, is_meant);
+        }
+        if let Some(listing) = &mut told.listing {
+            listing.take_out(key, is_meant);
+            listing.deleted.insert(key.clone(), version);
+        }
+    }
+
+    /// An event of this version was told. In a list that replaces, what comes before its end is part of it.
+    fn tell(&mut self, source: usize, version: ResourceVersion) -> usize {
+        if self.sources[source].is_replacing() {
+            return 0;
+        }
+        self.shown(version);
+        self.advance(source, version)
+    }
+
+    fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
+        self.sources[source].journal.advance(version);
+        if !self.ahead.is_empty() {
+            let told = &self.sources[source];
+            let passed = self
+                .ahead
+                .iter()
+                .filter(|(key, ours)| **ours <= version && told.has(key));
+            // The watch has come as far, and has not told of these: its selectors do not select them.
+            for (key, ours) in passed.map(|(key, ours)| (key.clone(), *ours)).collect::<Vec<_>>() {
+                self.ahead.remove(&key);
+                take_out_of(&mut self.contents, &key, |current| {
+                    current.resource_version == ours
+                });
             }
         }
+        self.finish_check(source)
     }
 
-    /// The watch has told everything up to this version; a list under way has not.
-    fn told(&mut self, version: ResourceVersion) {
-        if self.listing.is_none() {
-            self.advance(version);
+    /// Swaps in a list that checks, if it is complete and the watch has come as far: then what was there and
+    /// what was listed have been told the same, and every difference was an error. Answers their number.
+    fn finish_check(&mut self, source: usize) -> usize {
+        let told = self.sources[source].version();
+        let is_due = |listing: &mut Listing<V>| match listing.purpose {
+            Purpose::Check { done, .. } => done.is_some() && done <= told,
+            Purpose::Replace => false,
+        };
+        match (self.sources[source].listing.take_if(is_due), told) {
+            (Some(listing), Some(told)) => {
+                let listed = listing.told();
+                let journal = &mut self.sources[source].journal;
+                let untold = count_differences(&journal.objects, &listed);
+                if untold > 0 {
+                    journal.restart(listed, told);
+                }
+                let repaired = self.swap(source, listing, told).max(untold);
+                if repaired > 0 {
+                    self.shown(told);
+                }
+                repaired
+            }
+            _ => 0,
         }
     }
 
-    fn advance(&mut self, version: ResourceVersion) {
-        self.version = self.version.max(Some(version));
-        if !self.ahead.is_empty() {
-            self.ahead.retain(|_, ours| *ours > version);
+    /// Makes what a source feeds what a list has, as of this version, but for what we wrote since. Answers
+    /// how many objects that changed.
+    fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
+        let previous = self.contents.clone();
+        let told = &self.sources[source];
+        match &told.journal.namespace {
+            None => self.contents = listing.contents,
+            Some(namespace) => self.contents.replace_namespace(namespace, &listing.contents),
         }
+        let told_now = self
+            .ahead
+            .iter()
+            .filter(|(key, ours)| **ours <= version && told.has(key));
+        for key in told_now.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.ahead.remove(&key);
+        }
+        for key in self.ahead.keys().filter(|key| told.has(key)) {
+            let ours = previous.get(key.namespace(), key.name());
+            if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
+                self.contents.insert(Arc::clone(ours));
+            }
+        }
+        let changes = count_differences(&previous.objects, &self.contents.objects);
+        if changes == 0 {
+            // The same, with the generations that others know.
+            self.contents = previous;
+        }
+        changes
     }
 
     fn forget_tombstones(&mut self) {
-        self.tombstones
-            .retain(|_, tombstone| tombstone.since.elapsed() < TOMBSTONE_LIFE);
+        let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
+        let over = self.tombstones.iter().filter(|(_, tombstone)| is_over(tombstone));
+        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.tombstones.remove(&key);
+        }
     }
 }

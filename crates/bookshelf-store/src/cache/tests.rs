@@ -1,8 +1,15 @@
 //! The cache fed by hand: what readers see after lists, events and our own writes, in every order they can
 //! come in.
 
+mod checks;
+mod deletions;
 mod events;
+mod following;
 mod model;
+mod ranges;
+mod refreshes;
+mod selectors;
+mod sources;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -24,11 +31,15 @@ struct Fixture {
 
 /// A cache that keeps of each object its `data.value`, and refuses objects without one.
 fn fixture() -> Fixture {
-    let mut builder = Builder::new(|map: ConfigMap| {
+    fixture_with(|builder| builder)
+}
+
+fn fixture_with(options: impl FnOnce(Builder<ConfigMap, String>) -> Builder<ConfigMap, String>) -> Fixture {
+    let mut builder = options(Builder::new(|map: ConfigMap| {
         map.data
             .and_then(|mut data| data.remove("value"))
             .ok_or("the object has no value")
-    });
+    }));
     let by_value = builder.index("value", |value: &String| vec![value.as_str().into()]);
     let (reader, writer) = builder.build();
     Fixture {
@@ -333,4 +344,113 @@ fn a_cluster_scoped_object_has_the_empty_namespace() {
         SourceEvent::ListDone(rv(1)),
     ]);
     assert!(reader.load().get("", "shelf").is_some());
+}
+
+#[test]
+fn what_a_streaming_list_says_to_be_deleted_is_there_until_it_is_done() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("a", "1", 3, "x")),
+        SourceEvent::Deleted(object("a", "1", 7, "x")),
+    ]);
+    assert_eq!(cache.contents(), ["a=x"]);
+    cache.writer.apply([SourceEvent::ListDone(rv(8))]);
+    assert!(cache.contents().is_empty());
+}
+
+#[test]
+fn our_own_write_that_the_watch_passes_without_a_word_is_not_selected() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("b", "2", 8, "ours"));
+    cache.writer.observe(object("c", "3", 9, "ours"));
+    cache.applied(object("c", "3", 9, "ours"));
+    assert_eq!(cache.contents(), ["a=x", "c=ours"]);
+}
+
+#[test]
+fn answers_to_our_own_writes_may_come_in_in_any_order() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 9, "second"));
+    cache.writer.observe(object("a", "1", 8, "first"));
+    cache.list(8, &[object("a", "1", 8, "first")]);
+    assert_eq!(cache.contents(), ["a=second"]);
+    cache.applied(object("a", "1", 9, "second"));
+
+    cache.writer.observe_deleted(&key("b"), "2".into(), rv(12));
+    cache.writer.observe_deleted(&key("b"), "1".into(), rv(10));
+    cache.applied(object("b", "2", 12, "deleted"));
+    assert_eq!(cache.contents(), ["a=second"]);
+}
+
+#[test]
+fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
+    let without_value = ConfigMap {
+        data: None,
+        ..object("a", "1", 8, "")
+    };
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(without_value);
+    cache.applied(object("a", "1", 6, "older"));
+    assert!(cache.contents().is_empty());
+    cache.applied(object("a", "1", 9, "newer"));
+    assert_eq!(cache.contents(), ["a=newer"]);
+}
+
+#[test]
+fn an_object_on_which_the_transform_panics_is_left_out() {
+    let transform = |map: ConfigMap| match map.metadata.name.as_deref() {
+        Some("bad") => panic!("a bad object"),
+        _ => Ok::<_, Infallible>(()),
+    };
+    let (reader, writer) = Builder::new(transform).build();
+    writer.apply([
+        SourceEvent::ListStarted,
+        SourceEvent::Listed(object("bad", "1", 1, "")),
+        SourceEvent::Listed(object("good", "2", 2, "")),
+        SourceEvent::ListDone(rv(3)),
+    ]);
+    assert!(reader.load().get("ns", "good").is_some());
+    assert_eq!(reader.load().len(), 1);
+}
+
+#[test]
+fn a_restored_api_server_s_list_counts_although_it_is_older() {
+    let cache = fixture().listed(900, &[object("a", "1", 800, "x")]);
+    cache.writer.observe(object("b", "2", 901, "lost"));
+    cache.list(100, &[object("a", "1", 50, "restored")]);
+    assert_eq!(cache.contents(), ["a=restored"]);
+    let snapshot = cache.reader.snapshot();
+    assert_eq!(
+        (snapshot.resource_version(), snapshot.newest_version()),
+        (Some(rv(100)), Some(rv(100)))
+    );
+    cache.applied(object("a", "1", 101, "y"));
+    assert_eq!(cache.contents(), ["a=y"]);
+}
+
+#[test]
+fn the_newest_version_stays_while_nothing_changes() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    let newest = || cache.reader.load().newest_version();
+    assert_eq!(newest(), Some(rv(5)));
+    cache.writer.apply([SourceEvent::Bookmark(rv(9))]);
+    cache.list(10, &[object("a", "1", 3, "x")]);
+    assert_eq!(newest(), Some(rv(5)));
+    cache.writer.observe(object("a", "1", 12, "ours"));
+    assert_eq!(newest(), Some(rv(12)));
+    cache.deleted(object("a", "1", 13, "ours"));
+    assert_eq!(newest(), Some(rv(13)));
+    cache.writer.apply([SourceEvent::Bookmark(rv(20))]);
+    cache.list(30, &[object("b", "2", 25, "x")]);
+    assert_eq!(newest(), Some(rv(30)));
+}
+
+#[tokio::test]
+async fn who_waits_learns_that_nothing_feeds_the_cache_any_more() {
+    let Fixture { reader, writer, .. } = fixture();
+    let mut subscription = reader.subscribe();
+    drop(writer);
+    assert!(reader.wait_synced(SOON).await.is_err());
+    assert!(subscription.next().await.is_err());
 }

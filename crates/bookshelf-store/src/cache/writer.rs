@@ -1,71 +1,29 @@
-//! The writing side of a cache, and how a cache is made.
+//! The writing side of a cache.
 
-use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use kube::ResourceExt as _;
+use tokio::sync::{oneshot, watch};
 
-use super::contents::{Contents, Entry, Index, IndexKeys};
+use super::builder::Transform;
+use super::contents::Entry;
+use super::labels::Keeper;
 use super::state::State;
-use super::{Reader, Shared};
+use super::{NotYet, Reader, Shared};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
-
-type BoxError = Box<dyn StdError + Send + Sync>;
-type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + Sync>;
-
-/// Makes a cache: says what it keeps of each object and which indexes it has.
-pub struct Builder<K, V> {
-    transform: Transform<K, V>,
-    indexes: Vec<(&'static str, IndexKeys<V>)>,
-}
-
-impl<K: kube::Resource, V> Builder<K, V> {
-    /// A cache of resource `K` that keeps of each object what `transform` makes of it. An object for which
-    /// that fails is logged and left out.
-    pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
-        Self {
-            transform: Arc::new(move |object| transform(object).map_err(Into::into)),
-            indexes: Vec::new(),
-        }
-    }
-
-    /// Adds an index, which files each value under the keys that `keys` gives: none, one or several. It has
-    /// to give the same keys for the same value every time.
-    pub fn index(
-        &mut self,
-        name: &'static str,
-        keys: impl Fn(&V) -> Vec<Arc<str>> + Send + Sync + 'static,
-    ) -> Index {
-        self.indexes.push((name, Arc::new(keys)));
-        Index(self.indexes.len() - 1)
-    }
-
-    /// The empty cache: its reading and its writing side.
-    #[must_use]
-    pub fn build(self) -> (Reader<V>, Writer<K, V>) {
-        let index_keys = self.indexes.into_iter().map(|(_, keys)| keys).collect();
-        let state = State::new(Contents::new(index_keys));
-        let (published, _) = watch::channel(());
-        let shared = Arc::new(Shared {
-            current: ArcSwap::from_pointee(state.snapshot()),
-            published,
-        });
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            state: Arc::new(Mutex::new(state)),
-            transform: self.transform,
-        };
-        (Reader { shared }, writer)
-    }
-}
 
 /// What a source tells a cache: a list, then the changes since.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SourceEvent<K> {
-    /// A list begins. Until it is done, readers see what was there before.
+    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
+    /// before.
     ListStarted,
+    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
+    /// as far as the list, whatever differs is repaired and counted.
+    CheckStarted,
     /// An object of the list.
     Listed(K),
     /// The list is complete, at this version. What it did not have is gone.
@@ -76,7 +34,16 @@ pub enum SourceEvent<K> {
     Deleted(K),
     /// Everything up to this version has been told.
     Bookmark(ResourceVersion),
-    /// An object that cannot be read as a `K`.
+    /// An object of the list that cannot be read as a `K`.
+    ListedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its version.
+        version: ResourceVersion,
+        /// Why it cannot be read.
+        error: String,
+    },
+    /// An object was added or modified that cannot be read as a `K`.
     Unreadable {
         /// Its key.
         key: ObjectKey,
@@ -93,6 +60,11 @@ pub struct Writer<K, V> {
     shared: Arc<Shared<V>>,
     state: Arc<Mutex<State<V>>>,
     transform: Transform<K, V>,
+    labels: Arc<Keeper>,
+    /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
+    published: Arc<watch::Sender<()>>,
+    /// Which of the cache's sources [`apply`](Self::apply) is.
+    source: usize,
 }
 
 impl<K, V> Clone for Writer<K, V> {
@@ -101,7 +73,24 @@ impl<K, V> Clone for Writer<K, V> {
             shared: Arc::clone(&self.shared),
             state: Arc::clone(&self.state),
             transform: Arc::clone(&self.transform),
+            labels: Arc::clone(&self.labels),
+            published: Arc::clone(&self.published),
+            source: self.source,
         }
+    }
+}
+
+/// The deletion of an object, awaited.
+#[derive(Debug)]
+#[must_use = "who does not wait need not ask"]
+pub struct Deletion(oneshot::Receiver<()>);
+
+impl Deletion {
+    /// Waits until the watch has told the deletion: from then on,
+    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than its version.
+    pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
+        let told = tokio::time::timeout(deadline, self.0).await;
+        told.map_err(|_| NotYet)?.map_err(|_| NotYet)
     }
 }
 
@@ -110,24 +99,89 @@ impl<K, V> Clone for Writer<K, V> {
 #[error("the object has no usable metadata.{0}")]
 struct MissingMetadata(&'static str);
 
+/// Which object, and which version of it.
+struct Identity {
+    key: ObjectKey,
+    uid: Uid,
+    version: ResourceVersion,
+}
+
 impl<K: kube::Resource, V> Writer<K, V> {
+    pub(super) fn new(
+        shared: Arc<Shared<V>>,
+        state: State<V>,
+        transform: Transform<K, V>,
+        labels: Keeper,
+        published: watch::Sender<()>,
+    ) -> Self {
+        Self {
+            shared,
+            state: Arc::new(Mutex::new(state)),
+            transform,
+            labels: Arc::new(labels),
+            published: Arc::new(published),
+            source: 0,
+        }
+    }
+
+    /// A writer for each namespace that the cache is of ([`Builder::namespaces`](super::Builder::namespaces)),
+    /// and that namespace; or the one for all. What feeds a cache tells each its own list and events.
+    pub fn sources(&self) -> Vec<(Option<Arc<str>>, Self)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let namespaces = state.namespaces().enumerate();
+        let of = |(source, namespace): (usize, Option<&Arc<str>>)| {
+            let writer = Self {
+                source,
+                ..self.clone()
+            };
+            (namespace.cloned(), writer)
+        };
+        namespaces.map(of).collect()
+    }
+
     /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
-    pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
-        self.write(|state| {
-            for event in events {
-                self.apply_one(state, event);
-            }
+    /// Answers how many objects a check that came to its end had to repair.
+    pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
+        let repaired = self.write(|state| {
+            let repaired = events.into_iter().map(|event| self.apply_one(state, event));
+            repaired.sum()
         });
+        if repaired > 0 {
+            tracing::warn!(
+                repaired,
+                "a check found that the cache differed from the API server"
+            );
+        }
+        repaired
+    }
+
+    /// A reader of the same cache.
+    #[must_use]
+    pub fn reader(&self) -> Reader<V> {
+        Reader {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
+    pub fn abandon_check(&self) {
+        self.write(|state| state.check_abandoned(self.source));
+    }
+
+    /// Notes that the API server has been heard, although it told nothing.
+    pub fn heard(&self) {
+        self.shared.heard.now(self.source);
+    }
+
+    /// Notes that nothing listens to the API server, until it is heard again.
+    pub fn lost(&self) {
+        self.shared.heard.lost(self.source);
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
     /// read shows it, and no older event or list undoes it.
     pub fn observe(&self, object: K) {
-        self.write(|state| {
-            if let Some(entry) = self.entry(object) {
-                state.observed(entry);
-            }
-        });
+        self.write(|state| drop(self.observe_one(state, object)));
     }
 
     /// Takes in that we deleted the object with this uid, which had this version. The next read does not show
@@ -136,62 +190,117 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state| state.observed_deleted(key, uid, version));
     }
 
-    fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>) {
+    /// Awaits the deletion of the object with this uid from here on: ask for it before asking the API server to
+    /// delete, whose watch may be faster than its answer.
+    pub fn deletion_of(&self, uid: Uid) -> Deletion {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Deletion(state.awaited().wait(uid))
+    }
+
+    /// Takes in that what the cache shows was so at this version, and not before, where it was not the watch that
+    /// told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
+    pub fn observe_version(&self, version: ResourceVersion) {
+        self.write(|state| state.shown(version));
+    }
+
+    /// Answers the object's key, if its metadata can be used.
+    pub(super) fn observe_one(&self, state: &mut State<V>, object: K) -> Option<ObjectKey> {
+        let identity = identity(&object);
+        let entry = self.entry(state, object);
+        let Identity { key, version, .. } = identity.ok()?;
+        match entry {
+            Some(entry) => state.observed(entry),
+            None => state.observed_unreadable(&key, version),
+        }
+        Some(key)
+    }
+
+    /// Answers how many objects had to be repaired.
+    fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>) -> usize {
+        let source = self.source;
+        if !matches!(event, SourceEvent::ListStarted | SourceEvent::CheckStarted) {
+            self.heard();
+        }
         match event {
-            SourceEvent::ListStarted => state.list_started(),
+            SourceEvent::ListStarted => state.list_started(source, false),
+            SourceEvent::CheckStarted => state.list_started(source, true),
             SourceEvent::Listed(object) => {
-                if let Some(entry) = self.entry(object) {
-                    state.listed(entry);
+                if let Some(entry) = self.entry(state, object) {
+                    state.listed(source, entry);
                 }
             }
-            SourceEvent::ListDone(version) => state.list_done(version),
+            SourceEvent::ListDone(version) => return state.list_done(source, version),
             SourceEvent::Applied(object) => {
                 let identity = identity(&object);
-                match (self.entry(object), identity) {
-                    (Some(entry), _) => state.applied(entry),
-                    (None, Ok((key, _, version))) => state.unreadable(&key, version),
+                match (self.entry(state, object), identity) {
+                    (Some(entry), _) => return state.applied(source, entry),
+                    (None, Ok(Identity { key, version, .. })) => {
+                        return state.unreadable(source, &key, version);
+                    }
                     (None, Err(_)) => {}
                 }
             }
             SourceEvent::Deleted(object) => match identity(&object) {
-                Ok((key, uid, version)) => state.deleted(&key, &uid, version),
+                Ok(Identity { key, uid, version }) => return state.deleted(source, &key, &uid, version),
                 Err(error) => tracing::warn!(%error, "leaving a deletion out of the cache"),
             },
-            SourceEvent::Bookmark(version) => state.bookmark(version),
+            SourceEvent::Bookmark(version) => return state.bookmark(source, version),
+            SourceEvent::ListedUnreadable { key, version, error } => {
+                tracing::warn!(%key, %version, error, "leaving an object out of the cache: it cannot be read");
+                state.listed_unreadable(source, &key, version);
+            }
             SourceEvent::Unreadable { key, version, error } => {
                 tracing::warn!(%key, %version, error, "leaving an object out of the cache: it cannot be read");
-                state.unreadable(&key, version);
+                return state.unreadable(source, &key, version);
             }
         }
+        0
     }
 
-    /// The cache's entry for an object; without one, the log says why.
-    fn entry(&self, object: K) -> Option<Entry<V>> {
-        let (key, uid, resource_version) = identity(&object)
+    /// The cache's entry for an object: the one it has, if that is of the same version. Without one, the log
+    /// says why.
+    fn entry(&self, state: &State<V>, object: K) -> Option<Arc<Entry<V>>> {
+        let Identity { key, uid, version } = identity(&object)
             .inspect_err(|error| tracing::warn!(%error, "leaving an object out of the cache"))
             .ok()?;
-        let value = (self.transform)(object)
-            .inspect_err(|error| tracing::warn!(%key, %resource_version, %error, "leaving an object out of the cache: it cannot be converted"))
+        if let Some(unchanged) = state.unchanged(&key, &uid, version) {
+            return Some(unchanged);
+        }
+        let key = match state.shared_namespace(self.source, key.namespace()) {
+            Some(namespace) => key.with_shared_namespace(Arc::clone(namespace)),
+            None => key,
+        };
+        let labels = self.labels.keep(object.labels());
+        // A panic is as good as a refusal: the list would bring the object again and again.
+        let value = catch_unwind(AssertUnwindSafe(|| (self.transform)(object)))
+            .unwrap_or_else(|_| Err("the transform panicked".into()))
+            .inspect_err(|error| tracing::warn!(%key, %version, %error, "leaving an object out of the cache: it cannot be converted"))
             .ok()?;
-        Some(Entry {
+        Some(Arc::new(Entry {
             key,
             uid,
-            resource_version,
+            resource_version: version,
+            labels,
             value,
-        })
+        }))
     }
 
-    fn write(&self, change: impl FnOnce(&mut State<V>)) {
-        // A transform that panicked in the middle of a change leaves a state that the next list repairs.
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State<V>) -> T) -> T {
+        // What panics in the middle of a change, an index's function, leaves a state that the next list repairs.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut state);
-        self.shared.current.store(Arc::new(state.snapshot()));
+        let result = change(&mut state);
+        let previous = self.shared.current.swap(Arc::new(state.snapshot()));
         // Under the lock, so that snapshots are announced in their order.
-        self.shared.published.send_replace(());
+        self.published.send_replace(());
+        state.awaited().shown();
+        drop(state);
+        // Not under it: after a list, this is all there was.
+        drop(previous);
+        result
     }
 }
 
-fn identity(object: &impl kube::Resource) -> Result<(ObjectKey, Uid, ResourceVersion), MissingMetadata> {
+fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {
     let meta = object.meta();
     let name = meta.name.as_deref().ok_or(MissingMetadata("name"))?;
     let uid = meta.uid.as_deref().ok_or(MissingMetadata("uid"))?;
@@ -199,10 +308,9 @@ fn identity(object: &impl kube::Resource) -> Result<(ObjectKey, Uid, ResourceVer
         .resource_version
         .as_deref()
         .and_then(|version| version.parse().ok());
-    let version = version.ok_or(MissingMetadata("resourceVersion"))?;
-    Ok((
-        ObjectKey::new(meta.namespace.as_deref().unwrap_or_default(), name),
-        uid.into(),
-        version,
-    ))
+    Ok(Identity {
+        key: ObjectKey::new(meta.namespace.as_deref().unwrap_or_default(), name),
+        uid: uid.into(),
+        version: version.ok_or(MissingMetadata("resourceVersion"))?,
+    })
 }

@@ -67,6 +67,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// How long the API server has asked to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The reason behind an answer that is not a success.
     ///
     /// Kubernetes' [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#response-status-kind)

@@ -13,9 +13,12 @@ use kube::api::{
 use kube::client::Body;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use super::transport::Transport;
 use super::{Error, Reason};
+use crate::decode;
+use crate::metrics::{CallMetrics, Metrics};
 use crate::object::ObjectKey;
 
 /// Get, list, create, update, patch and delete of one resource. Made by
@@ -26,11 +29,16 @@ use crate::object::ObjectKey;
 pub struct ResourceClient<K: kube::Resource> {
     transport: Arc<Transport>,
     dynamic_type: K::DynamicType,
+    skips_managed_fields: bool,
 }
 
 impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.transport), self.dynamic_type.clone())
+        Self {
+            transport: Arc::clone(&self.transport),
+            dynamic_type: self.dynamic_type.clone(),
+            skips_managed_fields: self.skips_managed_fields,
+        }
     }
 }
 
@@ -48,7 +56,16 @@ impl<K: kube::Resource> ResourceClient<K> {
         Self {
             transport,
             dynamic_type,
+            skips_managed_fields: false,
         }
+    }
+
+    /// The same calls, whose answers come without `metadata.managedFields`: to read these takes longer than all the
+    /// rest of a small object, and few want them.
+    #[must_use]
+    pub fn without_managed_fields(mut self) -> Self {
+        self.skips_managed_fields = true;
+        self
     }
 
     /// The resource's plural and group, as in `deployments.apps`.
@@ -62,6 +79,11 @@ impl<K: kube::Resource> ResourceClient<K> {
         }
     }
 
+    /// Where this connector counts.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.transport.metrics
+    }
+
     /// One page of a list, unparsed, under a deadline of its own: a page takes longer than an object.
     pub(crate) async fn list_page(
         &self,
@@ -73,9 +95,19 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).list(parameters);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .call_apart(request, deadline)
+            .call_apart(request, deadline, &call.metrics())
             .await
             .map_err(|reason| call.failed(reason))
+    }
+
+    /// One page of a list, unparsed, for somebody who waits for it.
+    pub(crate) async fn list_unparsed(
+        &self,
+        namespace: Option<&str>,
+        parameters: &ListParams,
+    ) -> Result<Bytes, Error> {
+        let call = self.call("list", namespace.unwrap_or_default(), "");
+        call.send_raw(|request| request.list(parameters)).await
     }
 
     /// A watch's answer, unparsed: its head is there before the deadline.
@@ -89,7 +121,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).watch(parameters, version);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .open_apart(request)
+            .open_apart(request, &call.metrics())
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -113,7 +145,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     /// The object of this key, read from etcd's quorum.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let call = self.call("get", key.namespace(), key.name());
-        call.send(|request| request.get(key.name(), &GetParams::default()))
+        call.send_for_object(|request| request.get(key.name(), &GetParams::default()))
             .await
     }
 
@@ -138,7 +170,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             meta.name.as_deref().unwrap_or_default(),
         );
         let body = serde_json::to_vec(object).map_err(|error| call.malformed(&error))?;
-        call.send(|request| request.create(&self.post_parameters(), body))
+        call.send_for_object(|request| request.create(&self.post_parameters(), body))
             .await
     }
 
@@ -152,7 +184,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         let name = meta.name.as_deref().unwrap_or_default();
         let call = self.call("update", meta.namespace.as_deref().unwrap_or_default(), name);
         let body = serde_json::to_vec(object).map_err(|error| call.malformed(&error))?;
-        call.send(|request| request.replace(name, &self.post_parameters(), body))
+        call.send_for_object(|request| request.replace(name, &self.post_parameters(), body))
             .await
     }
 
@@ -164,7 +196,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             ..Default::default()
         };
         let call = self.call("patch", key.namespace(), key.name());
-        call.send(|request| request.patch(key.name(), &parameters, patch))
+        call.send_for_object(|request| request.patch(key.name(), &parameters, patch))
             .await
     }
 
@@ -184,7 +216,11 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         if answer.kind == "Status" {
             return Ok(Deleted::Gone);
         }
-        let object = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        let object: K = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        // Of some built-in resources the API server answers the object that is gone.
+        if object.meta().deletion_timestamp.is_none() {
+            return Ok(Deleted::Gone);
+        }
         Ok(Deleted::Terminating(Box::new(object)))
     }
 
@@ -213,6 +249,22 @@ impl<K: kube::Resource> Call<'_, K> {
         serde_json::from_slice(&body).map_err(|error| self.malformed(&error))
     }
 
+    async fn send_for_object(
+        &self,
+        build: impl FnOnce(kube::core::Request) -> Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<K, Error>
+    where
+        K: DeserializeOwned,
+    {
+        let body = self.send_raw(build).await?;
+        let object = if self.resource.skips_managed_fields {
+            decode::object_from_slice(&body)
+        } else {
+            serde_json::from_slice(&body)
+        };
+        object.map_err(|error| self.malformed(&error))
+    }
+
     async fn send_raw(
         &self,
         build: impl FnOnce(kube::core::Request) -> Result<Request<Vec<u8>>, kube::core::request::Error>,
@@ -225,10 +277,27 @@ impl<K: kube::Resource> Call<'_, K> {
         let request =
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
+        let resource = self.resource.name();
+        let span = tracing::debug_span!(
+            "kubernetes",
+            // For traces, in which the one who is asked has a span of its own.
+            otel.name = format!("{} {resource}", self.verb),
+            otel.kind = "client",
+            verb = self.verb,
+            resource,
+            self.namespace,
+            self.name
+        );
         transport
-            .call(request)
+            .call(request, &self.metrics())
+            .instrument(span)
             .await
             .map_err(|reason| self.failed(reason))
+    }
+
+    fn metrics(&self) -> CallMetrics {
+        let metrics = &self.resource.transport.metrics;
+        metrics.calls(self.verb, self.resource.name())
     }
 
     fn failed(&self, reason: Reason) -> Error {

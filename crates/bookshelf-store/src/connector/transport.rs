@@ -13,7 +13,9 @@ use kube::client::Body;
 use kube::core::Status;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::clients::Clients;
 use super::{Options, Reason};
+use crate::metrics::{CallMetrics, Metrics};
 
 /// How often a request is sent at most.
 const ATTEMPTS: u32 = 4;
@@ -21,29 +23,38 @@ const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Transport {
-    client: kube::Client,
+    pub(super) clients: Clients,
     limiter: Option<DefaultDirectRateLimiter>,
     pub(super) deadline: Duration,
     connect_timeout: Duration,
     pub(super) field_manager: String,
+    pub(super) metrics: Metrics,
 }
 
 impl Transport {
-    pub(super) fn new(client: kube::Client, options: &Options) -> Self {
+    pub(super) fn new(clients: Clients, options: &Options) -> Self {
         Self {
-            client,
+            clients,
             limiter: limiter(options),
             deadline: options.deadline,
             connect_timeout: connect_timeout(options),
             field_manager: options.client_name.clone(),
+            metrics: options.metrics.clone(),
         }
     }
 
     /// Sends a request when it is its turn, and reads the whole answer, all before the deadline.
-    pub(super) async fn call(&self, request: Request<Vec<u8>>) -> Result<Bytes, Reason> {
-        let deadline = Instant::now() + self.deadline;
-        self.wait_for_turn(deadline).await?;
-        self.call_until(request, deadline).await
+    pub(super) async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        metrics: &CallMetrics,
+    ) -> Result<Bytes, Reason> {
+        let started = Instant::now();
+        let deadline = started + self.deadline;
+        let turn = self.wait_for_turn(deadline).await;
+        metrics.waited(started.elapsed());
+        turn?;
+        self.call_until(request, deadline, metrics).await
     }
 
     /// Sends a request that takes no turn, as those of a list-watch: they are few, back off by themselves, and
@@ -52,13 +63,19 @@ impl Transport {
         &self,
         request: Request<Vec<u8>>,
         within: Duration,
+        metrics: &CallMetrics,
     ) -> Result<Bytes, Reason> {
-        self.call_until(request, Instant::now() + within).await
+        self.call_until(request, Instant::now() + within, metrics).await
     }
 
-    async fn call_until(&self, request: Request<Vec<u8>>, deadline: Instant) -> Result<Bytes, Reason> {
+    async fn call_until(
+        &self,
+        request: Request<Vec<u8>>,
+        deadline: Instant,
+        metrics: &CallMetrics,
+    ) -> Result<Bytes, Reason> {
         let is_read = request.method() == Method::GET;
-        let response = self.open_until(request, deadline).await?;
+        let response = self.open_until(request, deadline, metrics).await?;
         match timeout_at(deadline, response.into_body().collect()).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) => Err(lost(is_read, chain(&error))),
@@ -70,20 +87,34 @@ impl Transport {
     }
 
     /// Sends a request that takes no turn; the answer's head is there before the deadline, its body has none.
-    pub(super) async fn open_apart(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
-        self.open_until(request, Instant::now() + self.deadline).await
+    pub(super) async fn open_apart(
+        &self,
+        request: Request<Vec<u8>>,
+        metrics: &CallMetrics,
+    ) -> Result<Response<Body>, Reason> {
+        self.open_until(request, Instant::now() + self.deadline, metrics)
+            .await
     }
 
     async fn open_until(
         &self,
         request: Request<Vec<u8>>,
         deadline: Instant,
+        metrics: &CallMetrics,
     ) -> Result<Response<Body>, Reason> {
         let mut attempt = 1;
         loop {
-            let reason = match timeout_at(deadline, self.attempt(request.clone())).await {
+            let started = Instant::now();
+            let attempted = timeout_at(deadline, self.attempt(request.clone())).await;
+            let code = match &attempted {
+                Ok(Ok(response)) => Some(response.status().as_u16()),
+                Ok(Err(Failed { code, .. })) => *code,
+                Err(_) => None,
+            };
+            metrics.sent(code, started.elapsed());
+            let reason = match attempted {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(reason)) => reason,
+                Ok(Err(Failed { reason, .. })) => reason,
                 Err(_) => {
                     let is_read = request.method() == Method::GET;
                     return Err(lost(is_read, "the deadline passed without an answer".to_owned()));
@@ -100,6 +131,7 @@ impl Transport {
             }
             tracing::debug!(attempt, ?pause, %cause, uri = %request.uri(), "repeating a request to the API server");
             sleep_until(resume).await;
+            metrics.repeated(code);
             attempt += 1;
         }
     }
@@ -116,17 +148,18 @@ impl Transport {
             })
     }
 
-    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Reason> {
+    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Failed> {
         let is_read = request.method() == Method::GET;
-        let response = match self.client.send(request.map(Body::from)).await {
+        let unanswered = |reason| Failed { code: None, reason };
+        let response = match self.clients.current().send(request.map(Body::from)).await {
             Ok(response) => response,
             Err(error) if was_not_sent(&error) => {
-                return Err(Reason::Unavailable {
+                return Err(unanswered(Reason::Unavailable {
                     retry_after: None,
                     cause: chain(&error),
-                });
+                }));
             }
-            Err(error) => return Err(lost(is_read, chain(&error))),
+            Err(error) => return Err(unanswered(lost(is_read, chain(&error)))),
         };
         if response.status().is_success() {
             return Ok(response);
@@ -148,11 +181,22 @@ impl Transport {
         status.code = code;
         // However long it says, an hour is for ever to whoever waits.
         let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
-        match Reason::from_status(status.boxed(), retry_after) {
-            Reason::OutcomeUnknown(cause) => Err(lost(is_read, cause)),
-            reason => Err(reason),
-        }
+        let reason = match Reason::from_status(status.boxed(), retry_after) {
+            Reason::OutcomeUnknown(cause) => lost(is_read, cause),
+            reason => reason,
+        };
+        Err(Failed {
+            code: Some(code),
+            reason,
+        })
     }
+}
+
+/// A request that did not succeed.
+struct Failed {
+    /// The status code of the answer, if there was one.
+    code: Option<u16>,
+    reason: Reason,
 }
 
 /// The limiter that the options ask for; none where they ask for none, or for more than it can count.

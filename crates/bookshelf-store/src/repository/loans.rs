@@ -7,7 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 use kube::api::Preconditions;
 
-use super::model::{BookKey, Loan, Tenant, Version};
+use super::history::Happening;
+use super::idempotency::{IdempotencyKey, Imprint};
+use super::model::{BookKey, Loan, Tenant};
+use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::Entry;
 use crate::connector::Reason;
@@ -16,20 +19,51 @@ use crate::object::Uid;
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Lends a book to a tenant. Of any number who try at once, one gets it: creating the loan, which has the
-    /// book's name, is the lock.
-    pub async fn borrow(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<Loan, Error> {
-        let book = self.book(key)?;
-        if book.value.is_being_deleted {
-            return Err(Error::BeingDeleted);
+    /// book's name, is the lock. With an idempotency key, the same request again answers the loan that the first one
+    /// made.
+    pub async fn borrow(
+        &self,
+        key: BookKey<'_>,
+        tenant: Tenant<'_>,
+        idempotency: Option<IdempotencyKey<'_>>,
+    ) -> Result<Loan, Error> {
+        let imprint = idempotency.map(|idempotency| Imprint::of_borrow(idempotency, key, tenant));
+        let (mut book, is_being_deleted) = match self.book(key) {
+            Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
+            // The first of such requests may have been another replica's, which knew the book sooner.
+            Err(Error::NotFound) if imprint.is_some() => {
+                let book = self.live_book(key).await?;
+                (book.version.uid, book.is_being_deleted)
+            }
+            Err(error) => return Err(error),
+        };
+        let mut in_the_way = self.cached_loan(key).map(|entry| entry.value.clone());
+        let is_refused = in_the_way.is_some() || is_being_deleted;
+        if imprint.is_some() && is_refused {
+            in_the_way = self.live_loan(key).await?;
         }
-        let mut book = book.uid.clone();
-        let mut in_the_way = self.loan(key).map(|entry| entry.value.clone());
         for is_last_try in [false, true] {
+            if let Some(loan) = &in_the_way
+                && self.has_made(imprint.as_ref(), key, loan, &book).await?
+            {
+                return Ok(loan.clone());
+            }
+            if is_being_deleted {
+                return Err(Error::BeingDeleted);
+            }
             if let Some(loan) = &in_the_way {
                 book = self.clear_left_over(key, loan, &book).await?;
             }
-            match self.loans.client.create(&new_loan(key, tenant, &book)).await {
-                Ok(object) => return self.take_loan_in(object),
+            let mut object = new_loan(key, tenant, &book);
+            if let Some(imprint) = &imprint {
+                imprint.leave_on(&mut object);
+            }
+            match self.loans.client.create(&object).await {
+                Ok(object) => {
+                    let loan = self.take_loan_in(object)?;
+                    self.tell(key, &book, &Happening::Borrowed(&loan));
+                    return Ok(loan);
+                }
                 Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
                 Err(_) if is_last_try => {}
                 // A loan that our cache does not have: somebody else's, or one left over.
@@ -39,9 +73,27 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::AlreadyBorrowed)
     }
 
+    /// Whether the loan that is there is what a request has made, and counts.
+    async fn has_made(
+        &self,
+        imprint: Option<&Imprint>,
+        key: BookKey<'_>,
+        loan: &Loan,
+        book: &Uid,
+    ) -> Result<bool, Error> {
+        let Some(imprint) = imprint else {
+            return Ok(false);
+        };
+        if !imprint.has_made(loan.imprint.as_deref())? {
+            return Ok(false);
+        }
+        // It may be our cache that has the earlier book.
+        Ok(!loan.is_left_over(book) || !loan.is_left_over(&self.live_book(key).await?.version.uid))
+    }
+
     /// Takes a book back from a tenant. Where there is no loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
-        let mut found = self.loan(key).map(|entry| entry.value.clone());
+        let mut found = self.cached_loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
             // That there is no loan is a success, which the cache alone cannot promise.
             let Some(loan) = (match found {
@@ -50,32 +102,85 @@ impl<V: Send + Sync + 'static> Repository<V> {
             }) else {
                 return Ok(());
             };
-            if loan.borrowed_by != tenant.as_str() {
+            if &*loan.borrowed_by != tenant.as_str() {
                 return if self.is_left_over(key, &loan) {
                     Ok(())
                 } else {
                     Err(Error::Forbidden)
                 };
             }
-            match self.delete_loan(key, loan.version).await {
+            match self.delete_version(key, loan.version.clone()).await {
+                Ok(()) => {
+                    self.tell_of_loan(key, &loan, &Happening::Returned(&loan));
+                    return Ok(());
+                }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
                 Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
-                deleted => return Ok(deleted?),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::UpdateConflict)
     }
 
-    /// The loan that counts for the book with this uid, from the cache.
-    pub(super) fn loan_of(&self, key: BookKey<'_>, book: &Uid) -> Option<Arc<Entry<Loan>>> {
-        self.loan(key).filter(|loan| !loan.value.is_left_over(book))
+    /// Takes a book back, whoever has it. A loan that an earlier book has left over goes likewise.
+    pub async fn delete_loan(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
+        let cached = self.cached_loan(key).map(|entry| entry.value.clone());
+        // That there is none, or another one, is for the API server to say: most loans are made by other processes.
+        let mut found = cached.filter(|loan| expected.accepts(&loan.version));
+        for _ in 0..=CONFLICT_RETRIES {
+            let loan = match found {
+                Some(loan) => loan,
+                None => self.live_loan(key).await?.ok_or(Error::NotFound)?,
+            };
+            if !expected.accepts(&loan.version) {
+                return Err(Error::Stale(loan.version));
+            }
+            let preconditions = Preconditions {
+                uid: Some(loan.version.uid.to_string()),
+                resource_version: match expected {
+                    Expected::Any => None,
+                    Expected::OneOf(_) => Some(loan.version.resource_version.to_string()),
+                },
+            };
+            let deleted = self
+                .loans
+                .delete(&key.to_object_key(), loan.version.clone(), preconditions)
+                .await;
+            match deleted {
+                Ok(()) => {
+                    self.tell_of_loan(key, &loan, &Happening::TakenBack(&loan));
+                    return Ok(());
+                }
+                Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::UpdateConflict)
     }
 
-    fn loan(&self, key: BookKey<'_>) -> Option<Arc<Entry<Loan>>> {
+    /// Deletes the loan of a book that is gone, or going, with this uid.
+    pub(super) async fn delete_loan_of(&self, key: BookKey<'_>, book: &Uid) -> Result<(), Error> {
+        let Some(loan) = self
+            .cached_loan(key)
+            .filter(|loan| !loan.value.is_left_over(book))
+        else {
+            return Ok(());
+        };
+        match self.delete_version(key, loan.value.version.clone()).await {
+            // Returned meanwhile, or collected with its book.
+            Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::Conflict(_)) => Ok(()),
+            // A half has happened, so that no other error would be true.
+            Err(error) => Err(Error::OutcomeUnknown(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    pub(super) fn cached_loan(&self, key: BookKey<'_>) -> Option<Arc<Entry<Loan>>> {
         self.loans.reader.load().get(key.namespace, key.id).cloned()
     }
 
-    fn is_left_over(&self, key: BookKey<'_>, loan: &Loan) -> bool {
+    /// Whether there is a later book than that of the loan, as far as the cache knows.
+    pub(super) fn is_left_over(&self, key: BookKey<'_>, loan: &Loan) -> bool {
         self.book(key).is_ok_and(|book| loan.is_left_over(&book.uid))
     }
 
@@ -93,7 +198,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !loan.is_left_over(&book.version.uid) {
             return Err(Error::AlreadyBorrowed);
         }
-        match self.delete_loan(key, loan.version.clone()).await {
+        match self.delete_version(key, loan.version.clone()).await {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if !matches!(error.reason, Reason::NotFound(_)) => Err(error.into()),
             _ => Ok(book.version.uid),
@@ -101,7 +206,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     /// Deletes the loan with this uid, not a later one of its name.
-    async fn delete_loan(&self, key: BookKey<'_>, loan: Version) -> Result<(), crate::connector::Error> {
+    async fn delete_version(&self, key: BookKey<'_>, loan: Version) -> Result<(), crate::connector::Error> {
         let preconditions = Preconditions {
             uid: Some(loan.uid.to_string()),
             resource_version: None,
@@ -110,6 +215,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     async fn live_loan(&self, key: BookKey<'_>) -> Result<Option<Loan>, Error> {
+        self.check_namespace(key.namespace)?;
         match self.loans.client.get(&key.to_object_key()).await {
             Ok(object) => self.take_loan_in(object).map(Some),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),

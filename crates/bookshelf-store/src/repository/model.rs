@@ -1,15 +1,17 @@
 //! Books and loans as the domain knows them: values that obey the rules, made of requests and of custom
 //! resources.
 
-use std::fmt;
+use std::sync::Arc;
 
 use bookshelf_crd::{self as crd, BookSpec, book, labels, rules};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
+use super::idempotency::Imprint;
+use super::version::Version;
 use crate::error::Invalid;
-use crate::object::{ObjectKey, ResourceVersion, Uid};
+use crate::object::{ObjectKey, Uid};
 
 /// A namespace that can exist: a DNS-1123 label.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,15 @@ impl<'a> Tenant<'a> {
         Ok(Self(tenant))
     }
 
+    /// Checks the rule for a tenant whose loans are asked for. The empty string is every tenant.
+    pub fn parse_borrowed_by(tenant: &'a str) -> Result<Option<Self>, Invalid> {
+        if tenant.is_empty() {
+            return Ok(None);
+        }
+        Invalid::check("borrowed_by", rules::tenant(tenant))?;
+        Ok(Some(Self(tenant)))
+    }
+
     /// The tenant's name.
     #[must_use]
     pub fn as_str(self) -> &'a str {
@@ -129,18 +140,36 @@ impl BookContent {
     }
 }
 
-/// Which object, and which version of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Tells the object from earlier and later ones of its name.
-    pub uid: Uid,
-    /// Changes with every write.
-    pub resource_version: ResourceVersion,
+/// What a book's managed-by label says, as precisely as a test of it has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ManagedBy {
+    /// The book has no labels at all.
+    NoLabels,
+    /// It has others.
+    NoLabel,
+    /// It is there, and empty.
+    Nobody,
+    /// It names us.
+    Bookshelf,
+    /// It names somebody else.
+    Another,
 }
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.uid, self.resource_version)
+impl ManagedBy {
+    fn of(object: &crd::Book) -> Self {
+        let labels = object.labels();
+        match labels.get(labels::MANAGED_BY).map(String::as_str) {
+            // The API server keeps no empty map.
+            None if labels.is_empty() => Self::NoLabels,
+            None => Self::NoLabel,
+            Some("") => Self::Nobody,
+            value if labels::is_manageable(value) => Self::Bookshelf,
+            Some(_) => Self::Another,
+        }
+    }
+
+    pub(super) fn is_manageable(self) -> bool {
+        self != Self::Another
     }
 }
 
@@ -161,6 +190,8 @@ pub struct Book {
     pub category_id: Option<String>,
     /// Who manages the object; never empty.
     pub managed_by: Option<String>,
+    pub(super) label: ManagedBy,
+    pub(super) imprint: Option<Imprint>,
     /// Whether somebody has deleted it and it waits for its finalizers.
     pub is_being_deleted: bool,
     /// Which version this is.
@@ -175,9 +206,11 @@ pub struct Loan {
     /// The book's namespace.
     pub namespace_id: String,
     /// The tenant who has the book.
-    pub borrowed_by: String,
+    pub borrowed_by: Arc<str>,
     /// Since when.
     pub borrowed_at: Timestamp,
+    /// Not kept by the cache.
+    pub(super) imprint: Option<Box<Imprint>>,
     /// The book that the loan is of, as its ownerReference says; none on loans made by hand.
     pub book_uid: Option<Uid>,
     /// Which version this is.
@@ -222,6 +255,8 @@ impl TryFrom<&crd::Book> for Book {
             description: description.clone().filter(|text| !text.is_empty()),
             category_id: labels::value(object, labels::CATEGORY).map(str::to_owned),
             managed_by: labels::value(object, labels::MANAGED_BY).map(str::to_owned),
+            label: ManagedBy::of(object),
+            imprint: Imprint::on(object),
             is_being_deleted: object.metadata.deletion_timestamp.is_some(),
             version: version(object)?,
         })
@@ -237,11 +272,12 @@ impl TryFrom<&crd::BookLoan> for Loan {
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),
-            borrowed_by: object.spec.borrowed_by.clone(),
+            borrowed_by: object.spec.borrowed_by.as_str().into(),
             borrowed_at: object
                 .creation_timestamp()
                 .ok_or(Unconvertible::Metadata("creationTimestamp"))?
                 .0,
+            imprint: Imprint::on(object).map(Box::new),
             book_uid: book.map(|owner| owner.uid.as_str().into()),
             version: version(object)?,
         })

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use kube::core::Status;
+use tokio_util::codec::LinesCodecError;
 
 use crate::connector::{Error, Reason};
+use crate::object::ResourceVersion;
 
 /// Why a list or a watch ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,17 @@ pub enum Failure {
     /// Nothing was heard for so long: the connection is dead.
     #[error("nothing was heard for {} s", .0.as_secs())]
     Silent(Duration),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The API server's versions are older than those it told before: it was restored from a backup.
+    #[error("a list is of version {listed}, and {told} was told before: the API server's versions went back")]
+    WentBack {
+        /// The version of the list.
+        listed: ResourceVersion,
+        /// The version that the watch had told before the list was asked for.
+        told: ResourceVersion,
+    },
     /// The API server's answer cannot be read.
     #[error("the API server's answer cannot be read: {0}")]
     Unreadable(String),
@@ -29,8 +42,29 @@ impl Failure {
         Self::Unreadable(error.to_string())
     }
 
+    /// Why a line of a watch did not come.
+    pub(super) fn of_line(error: LinesCodecError) -> Self {
+        match error {
+            LinesCodecError::Io(error) => Self::Broken(error.to_string()),
+            LinesCodecError::MaxLineLengthExceeded => Self::unreadable(error),
+        }
+    }
+
     pub(super) fn ended(status: Status) -> Self {
         Self::Ended(status.boxed())
+    }
+
+    /// How long the API server has asked to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Request(error) => error.reason.retry_after(),
+            Self::Ended(status) => {
+                let seconds = status.details.as_ref()?.retry_after_seconds;
+                // However long it says, an hour is for ever.
+                Some(Duration::from_secs(u64::from(seconds).min(3600)))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the API server no longer has the version asked for: nothing is wrong, a list helps.
@@ -46,6 +80,11 @@ impl Failure {
     pub(super) fn needs_list(&self) -> bool {
         let is_missing = matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)));
         is_missing || self.is_expiry()
+    }
+
+    /// Whether what was sent is the reason, and not that it was not sent.
+    pub(super) fn is_about_content(&self) -> bool {
+        matches!(self, Self::Unreadable(_))
     }
 
     /// Whether the API server is away: what it can do is another question.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::super::decode;
 use super::super::writer::SourceEvent;
 use super::Failure;
+use crate::decode::{self, Unmanaged};
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// Marks the bookmark that ends the initial events of a streaming list
@@ -55,10 +55,29 @@ pub(super) struct Unreadable {
 }
 
 impl Unreadable {
-    pub(super) fn into_event<K>(self) -> SourceEvent<K> {
-        let Self { key, version, error } = self;
-        SourceEvent::Unreadable { key, version, error }
+    fn known<K>(
+        unreadable: Option<Self>,
+        event: impl FnOnce(Self) -> SourceEvent<K>,
+    ) -> Option<SourceEvent<K>> {
+        if unreadable.is_none() {
+            tracing::warn!("leaving an object out of the cache: not even its metadata can be read");
+        }
+        unreadable.map(event)
     }
+}
+
+/// What a cache is told of an object of a list that cannot be read.
+pub(super) fn not_listed<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
+    Unreadable::known(unreadable, |Unreadable { key, version, error }| {
+        SourceEvent::ListedUnreadable { key, version, error }
+    })
+}
+
+/// What a cache is told of a change of an object that cannot be read.
+pub(super) fn not_applied<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
+    Unreadable::known(unreadable, |Unreadable { key, version, error }| {
+        SourceEvent::Unreadable { key, version, error }
+    })
 }
 
 /// What every object has, however wrong the rest of it is.
@@ -96,6 +115,34 @@ pub(super) fn read_object<K: DeserializeOwned>(object: &RawValue) -> Result<K, O
 /// Reads a line of a watch; the API server's own word that the watch has failed is a failure.
 pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Result<Line<K>, Failure> {
     #[derive(Deserialize)]
+    struct Change<'a, K: DeserializeOwned> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        #[serde(bound(deserialize = "K: DeserializeOwned"))]
+        object: Unmanaged<K>,
+    }
+
+    // Nearly all lines are such, and read at one go. What is not is looked at again, in two steps.
+    if let Ok(Change { kind, object }) = serde_json::from_str(line)
+        && let Some(line) = change(kind, object.0)
+    {
+        return Ok(line);
+    }
+    read_in_steps(line)
+}
+
+/// What is told of an object by a line of this kind, if it is one that tells of objects.
+fn change<K: kube::Resource>(kind: &str, object: K) -> Option<Line<K>> {
+    let version = object.meta().resource_version.clone();
+    match kind {
+        "ADDED" | "MODIFIED" => Some(Line::Applied(object, version)),
+        "DELETED" => Some(Line::Deleted(object, version)),
+        _ => None,
+    }
+}
+
+fn read_in_steps<K: kube::Resource + DeserializeOwned>(line: &str) -> Result<Line<K>, Failure> {
+    #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(rename = "type")]
         kind: &'a str,
@@ -121,14 +168,8 @@ pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Res
             })
         }
         _ => Ok(match read_object::<K>(object) {
-            Ok(object) => {
-                let version = object.meta().resource_version.clone();
-                if kind == "DELETED" {
-                    Line::Deleted(object, version)
-                } else {
-                    Line::Applied(object, version)
-                }
-            }
+            Ok(object) => change(kind, object)
+                .ok_or_else(|| Failure::unreadable(format_args!("an event of the unknown type {kind:?}")))?,
             Err(unreadable) => Line::Unreadable(unreadable),
         }),
     }

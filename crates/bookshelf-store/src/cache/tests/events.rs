@@ -32,6 +32,18 @@ async fn a_subscription_tells_what_changed_also_over_a_list() {
 }
 
 #[tokio::test]
+async fn a_change_to_an_older_version_is_an_update_too() {
+    let cache = fixture().listed(900, &[object("a", "1", 800, "x")]);
+    let mut subscription = cache.reader.subscribe();
+    subscription.next().await.unwrap();
+    cache.list(100, &[object("a", "1", 50, "restored")]);
+    assert!(matches!(
+        subscription.next().await.unwrap(),
+        Event::Updated { old, new } if old.value == "x" && new.value == "restored"
+    ));
+}
+
+#[tokio::test]
 async fn a_handler_is_told_of_everything_and_survives_its_own_panic() {
     let cache = fixture();
     let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();

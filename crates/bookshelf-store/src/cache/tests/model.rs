@@ -1,6 +1,8 @@
 //! The cache and its indexes against plain maps, on any history an API server can have and any way it can be
 //! told: late, in part, by a list in between, with our own writes ahead of it.
 
+mod followers;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -29,6 +31,10 @@ enum Step {
     Relist { behind: usize },
     /// The list under way is done, and the watch goes on from there.
     FinishList,
+    /// A list to check is made, as of so many events ago, and half of it arrives.
+    Check { behind: usize },
+    /// The rest of it arrives.
+    FinishCheck,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -41,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..4_usize).prop_map(|events| Step::Deliver { events }),
         1 => (0..4_usize).prop_map(|behind| Step::Relist { behind }),
         2 => Just(Step::FinishList),
+        1 => (0..4_usize).prop_map(|behind| Step::Check { behind }),
+        2 => Just(Step::FinishCheck),
     ]
 }
 
@@ -102,11 +110,23 @@ struct Client {
     told: usize,
     /// The list under way: how far it goes. Nothing is delivered meanwhile.
     listing: Option<usize>,
+    /// The check under way: how far its list goes, and what has yet to arrive of it.
+    checking: Option<(usize, Vec<ConfigMap>)>,
     /// For each name, the last write of ours that nothing newer has replaced: a value, or gone.
     ours: BTreeMap<&'static str, (u32, Option<String>)>,
 }
 
 impl Client {
+    fn new(cache: Fixture) -> Self {
+        Self {
+            cache: cache.listed(BEGINNING, &[]),
+            told: 0,
+            listing: None,
+            checking: None,
+            ours: BTreeMap::new(),
+        }
+    }
+
     /// The version up to which the watch has told everything.
     fn version(&self) -> u32 {
         BEGINNING + u32::try_from(self.told).unwrap()
@@ -117,12 +137,39 @@ impl Client {
             return;
         }
         let until = (self.told + events).min(server.events.len());
-        self.cache.writer.apply(
+        let repaired = self.cache.writer.apply(
             server.events[self.told..until]
                 .iter()
                 .map(|(event, _)| event.clone()),
         );
+        assert_eq!(repaired, 0, "a check repaired what was right");
         self.told = until;
+    }
+
+    fn check(&mut self, server: &Server, behind: usize) {
+        if self.listing.is_some() {
+            return;
+        }
+        let told = server.events.len().saturating_sub(behind).max(self.told);
+        let mut objects: Vec<_> = told
+            .checked_sub(1)
+            .map(|last| server.events[last].1.values().cloned().collect())
+            .unwrap_or_default();
+        let rest = objects.split_off(objects.len() / 2);
+        self.cache.writer.apply([SourceEvent::CheckStarted]);
+        self.cache
+            .writer
+            .apply(objects.into_iter().map(SourceEvent::Listed));
+        self.checking = Some((told, rest));
+    }
+
+    fn finish_check(&mut self) {
+        if let Some((told, rest)) = self.checking.take() {
+            self.cache.writer.apply(rest.into_iter().map(SourceEvent::Listed));
+            let version = rv(BEGINNING + u32::try_from(told).unwrap());
+            let repaired = self.cache.writer.apply([SourceEvent::ListDone(version)]);
+            assert_eq!(repaired, 0, "a check repaired what was right");
+        }
     }
 
     fn relist(&mut self, server: &Server, behind: usize) {
@@ -132,6 +179,7 @@ impl Client {
             .checked_sub(1)
             .map(|last| server.events[last].1.clone())
             .unwrap_or_default();
+        self.checking = None;
         self.cache.writer.apply([SourceEvent::ListStarted]);
         self.cache
             .writer
@@ -145,6 +193,36 @@ impl Client {
             self.cache
                 .writer
                 .apply([SourceEvent::ListDone(rv(self.version()))]);
+        }
+    }
+
+    /// What we do ourselves, and what we are told.
+    fn take(&mut self, step: &Step, server: &mut Server) {
+        match *step {
+            Step::Write { .. } | Step::Delete { .. } => {}
+            Step::WriteOurselves { name, value } => {
+                let written = server.write(name, value);
+                self.ours
+                    .insert(NAMES[name], (server.version, Some(value.to_string())));
+                self.cache.writer.observe(written);
+            }
+            Step::DeleteOurselves { name } => {
+                let known = server.objects.get(NAMES[name]);
+                let known = known.and_then(|object| object.metadata.resource_version.clone());
+                if let Some(deleted) = server.delete(name) {
+                    let known = known.unwrap().parse().unwrap();
+                    self.ours.insert(NAMES[name], (server.version, None));
+                    let uid = deleted.metadata.uid.as_deref().unwrap();
+                    self.cache
+                        .writer
+                        .observe_deleted(&key(NAMES[name]), uid.into(), known);
+                }
+            }
+            Step::Deliver { events } => self.deliver(server, events),
+            Step::Relist { behind } => self.relist(server, behind),
+            Step::FinishList => self.finish_list(),
+            Step::Check { behind } => self.check(server, behind),
+            Step::FinishCheck => self.finish_check(),
         }
     }
 
@@ -174,29 +252,13 @@ proptest! {
     #[test]
     fn a_read_shows_what_was_told_and_what_we_wrote(steps in prop::collection::vec(step(), 0..40)) {
         let mut server = Server::new();
-        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, listing: None, ours: BTreeMap::new() };
+        let mut client = Client::new(fixture());
         let mut generations = BTreeMap::new();
         for step in &steps {
             match *step {
                 Step::Write { name, value } => drop(server.write(name, value)),
                 Step::Delete { name } => drop(server.delete(name)),
-                Step::WriteOurselves { name, value } => {
-                    let written = server.write(name, value);
-                    client.ours.insert(NAMES[name], (server.version, Some(value.to_string())));
-                    client.cache.writer.observe(written);
-                }
-                Step::DeleteOurselves { name } => {
-                    let known = server.objects.get(NAMES[name]).and_then(|object| object.metadata.resource_version.clone());
-                    if let Some(deleted) = server.delete(name) {
-                        let known = known.unwrap().parse().unwrap();
-                        client.ours.insert(NAMES[name], (server.version, None));
-                        let uid = deleted.metadata.uid.as_deref().unwrap();
-                        client.cache.writer.observe_deleted(&key(NAMES[name]), uid.into(), known);
-                    }
-                }
-                Step::Deliver { events } => client.deliver(&server, events),
-                Step::Relist { behind } => client.relist(&server, behind),
-                Step::FinishList => client.finish_list(),
+                _ => client.take(step, &mut server),
             }
             let contents = client.cache.contents();
             let namespace = client.cache.reader.load().namespace("ns");
@@ -217,12 +279,43 @@ proptest! {
     }
 
     #[test]
+    fn a_check_repairs_whatever_events_were_lost(
+        steps in prop::collection::vec((step(), any::<bool>()), 0..30),
+    ) {
+        let mut server = Server::new();
+        let cache = fixture().listed(BEGINNING, &[]);
+        for (step, is_lost) in steps {
+            let before = server.events.len();
+            match step {
+                Step::Write { name, value } | Step::WriteOurselves { name, value } => drop(server.write(name, value)),
+                Step::Delete { name } | Step::DeleteOurselves { name } => drop(server.delete(name)),
+                _ => {}
+            }
+            if is_lost {
+                cache.writer.apply([SourceEvent::Bookmark(rv(server.version))]);
+            } else {
+                cache.writer.apply(server.events[before..].iter().map(|(event, _)| event.clone()));
+            }
+        }
+        let all = server.objects.values().map(|object| {
+            format!("{}={}", object.metadata.name.as_ref().unwrap(), object.data.as_ref().unwrap()["value"])
+        });
+        let all = all.collect::<Vec<_>>();
+        let was_right = cache.contents() == all;
+        cache.writer.apply([SourceEvent::CheckStarted]);
+        cache.writer.apply(server.objects.values().cloned().map(SourceEvent::Listed));
+        let repaired = cache.writer.apply([SourceEvent::ListDone(rv(server.version))]);
+        prop_assert_eq!(cache.contents(), all);
+        prop_assert!(was_right || repaired > 0, "{} repairs were counted", repaired);
+    }
+
+    #[test]
     fn a_subscriber_that_looks_now_and_then_ends_with_what_is_there(
         rounds in prop::collection::vec(prop::collection::vec(step(), 0..12), 0..6),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut server = Server::new();
-        let mut client = Client { cache: fixture().listed(BEGINNING, &[]), told: 0, listing: None, ours: BTreeMap::new() };
+        let mut client = Client::new(fixture());
         let mut subscription = client.cache.reader.subscribe();
         let mut seen = BTreeMap::new();
         for steps in &rounds {
@@ -233,6 +326,7 @@ proptest! {
                     Step::Deliver { events } => client.deliver(&server, events),
                     Step::Relist { behind } => client.relist(&server, behind),
                     Step::FinishList => client.finish_list(),
+                    Step::Check { .. } | Step::FinishCheck => {}
                 }
             }
             client.finish_list();

@@ -1,27 +1,49 @@
 //! Reads an object without its `metadata.managedFields`.
 //!
 //! What server-side apply notes of who owns which field is often larger than the rest of an object, and typed as a tree of JSON
-//! values it costs more than everything else about reading one. No cache keeps it, so it is skipped where it
-//! stands, for any type that can be deserialized.
+//! values it costs more than everything else about reading one. Here it is skipped where it stands, for any type
+//! that can be deserialized.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::CowStrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer as _,
+    MapAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+use serde_json::de::Read;
 
 /// Reads an object from its JSON.
-pub(super) fn object<K: DeserializeOwned>(json: &str) -> Result<K, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let object = K::deserialize(Skip {
-        inner: &mut deserializer,
-        level: Level::Object,
-    })?;
+pub(crate) fn object<K: DeserializeOwned>(json: &str) -> Result<K, serde_json::Error> {
+    read(serde_json::Deserializer::from_str(json))
+}
+
+/// Reads an object from bytes of which nobody knows yet that they are text.
+pub(crate) fn object_from_slice<K: DeserializeOwned>(json: &[u8]) -> Result<K, serde_json::Error> {
+    read(serde_json::Deserializer::from_slice(json))
+}
+
+fn read<'de, K: DeserializeOwned>(
+    mut deserializer: serde_json::Deserializer<impl Read<'de>>,
+) -> Result<K, serde_json::Error> {
+    let Unmanaged(object) = Unmanaged::deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(object)
+}
+
+/// An object, read without its managed fields.
+pub(crate) struct Unmanaged<K>(pub(crate) K);
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Unmanaged<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Skip {
+            inner: deserializer,
+            level: Level::Object,
+        };
+        K::deserialize(object).map(Self)
+    }
 }
 
 /// Where in an object a map is.
@@ -54,9 +76,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Skip<D> {
         })
     }
 
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = Skip {
+            inner: visitor,
+            level: self.level,
+        };
+        self.inner.deserialize_newtype_struct(name, visitor)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -77,6 +111,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Skip<V> {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         self.inner.visit_some(Skip {
+            inner: deserializer,
+            level: self.level,
+        })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_newtype_struct(Skip {
             inner: deserializer,
             level: self.level,
         })
@@ -171,6 +212,15 @@ mod tests {
     #[test]
     fn a_typed_object_is_whole_but_for_its_managed_fields() {
         assert_eq!(object::<ConfigMap>(OBJECT).unwrap(), expected::<ConfigMap>());
+    }
+
+    #[test]
+    fn a_type_that_wraps_another_is_read_as_that() {
+        #[derive(serde::Deserialize)]
+        struct Wrapper(ConfigMap);
+
+        let Wrapper(inner) = object(OBJECT).unwrap();
+        assert_eq!(inner, expected::<ConfigMap>());
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! Who waits until the watch has told a deletion.
+
+use tokio::sync::oneshot;
+
+use crate::object::Uid;
+
+/// Those who wait. They are told once readers are shown what the watch has told.
+#[derive(Default)]
+pub(crate) struct Awaited {
+    waiting: Vec<(Uid, oneshot::Sender<()>)>,
+    told: Vec<oneshot::Sender<()>>,
+}
+
+impl Awaited {
+    /// Waits for the deletion of the object with this uid.
+    pub(crate) fn wait(&mut self, uid: Uid) -> oneshot::Receiver<()> {
+        // Some have given up, or have waited for what did not happen.
+        self.waiting.retain(|(_, waiting)| !waiting.is_closed());
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.push((uid, sender));
+        receiver
+    }
+
+    /// The watch has told the deletion of the object with this uid.
+    pub(super) fn told(&mut self, uid: &Uid) {
+        let told = self.waiting.extract_if(.., |(waits_for, _)| waits_for == uid);
+        self.told.extend(told.map(|(_, sender)| sender));
+    }
+
+    /// Readers are shown all that was told so far.
+    pub(crate) fn shown(&mut self) {
+        for waiting in self.told.drain(..) {
+            // Who has given up needs no word.
+            let _ = waiting.send(());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What feeds a part of a cache: how far it has told, and the list it is about.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use imbl::OrdSet;
+
+use super::super::contents::{ByKey, Contents, Entry};
+use super::super::journal::Journal;
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// What feeds all namespaces of a cache, or one of several.
+pub(crate) struct Source<V> {
+    /// What the watch has told.
+    pub(super) journal: Journal<V>,
+    /// The list under way.
+    pub(super) listing: Option<Listing<V>>,
+}
+
+impl<V> Source<V> {
+    pub(super) fn new(namespace: Option<Arc<str>>, history: usize) -> Self {
+        Self {
+            journal: Journal::new(namespace, history),
+            listing: None,
+        }
+    }
+
+    /// Whether it tells of objects with such a key.
+    pub(super) fn has(&self, key: &ObjectKey) -> bool {
+        self.journal.has(key.namespace())
+    }
+
+    /// The version up to which the watch has told everything.
+    pub(super) fn version(&self) -> Option<ResourceVersion> {
+        self.journal.version
+    }
+
+    /// Whether a list comes in that takes the place of what is there: until it is done, all that is told is part of it.
+    pub(super) fn is_replacing(&self) -> bool {
+        let listing = self.listing.as_ref();
+        listing.is_some_and(|listing| listing.purpose == Purpose::Replace)
+    }
+}
+
+/// A list under way.
+pub(super) struct Listing<V> {
+    pub(super) contents: Contents<V>,
+    /// What the list has and readers are not to see: we have deleted it, and the watch has not told so.
+    pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
+    /// What the watch told to be deleted since the list began, and at which version: a page that was made
+    /// before may come after.
+    pub(super) deleted: HashMap<ObjectKey, ResourceVersion>,
+    pub(super) purpose: Purpose,
+}
+
+/// What a list is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Nothing is told meanwhile; the list takes the place of what is there.
+    Replace,
+    /// The watch goes on, and tells both what is there and the list, until it has come as far as the list.
+    Check {
+        /// How far the watch had come when the list was asked for.
+        since: Option<ResourceVersion>,
+        /// The list's version, once it is complete.
+        done: Option<ResourceVersion>,
+    },
+}
+
+impl<V> Listing<V> {
+    pub(super) fn new(contents: Contents<V>, purpose: Purpose) -> Self {
+        Self {
+            contents,
+            buried: HashMap::new(),
+            deleted: HashMap::new(),
+            purpose,
+        }
+    }
+
+    /// Puts an object in, unless something newer is known of it.
+    pub(super) fn put(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
+        let version = entry.resource_version;
+        let current = self.contents.get(entry.key.namespace(), entry.key.name());
+        let current = current.or_else(|| self.buried.get(&entry.key));
+        let is_newest = current.is_none_or(|current| current.resource_version < version);
+        let was_deleted = self
+            .deleted
+            .get(&entry.key)
+            .is_some_and(|deleted| *deleted > version);
+        if !is_newest || was_deleted {
+            return;
+        }
+        if is_buried {
+            self.buried.insert(entry.key.clone(), entry);
+        } else {
+            self.buried.remove(&entry.key);
+            self.contents.insert(entry);
+        }
+    }
+
+    /// Takes an object out that we have deleted, if it is the one meant.
+    pub(super) fn bury(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
+        if let Some(entry) = take_out_of(&mut self.contents, key, is_meant) {
+            self.buried.insert(key.clone(), entry);
+        }
+    }
+
+    /// Takes an object out that is there no longer, if it is the one meant.
+    pub(super) fn take_out(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
+        if self.buried.get(key).is_some_and(|entry| is_meant(entry)) {
+            self.buried.remove(key);
+        }
+        take_out_of(&mut self.contents, key, is_meant);
+    }
+
+    /// The objects as the API server has listed them, and as the watch has told since.
+    pub(super) fn told(&self) -> OrdSet<ByKey<V>> {
+        let mut told = self.contents.objects.clone();
+        told.extend(self.buried.values().cloned().map(ByKey));
+        told
+    }
+}
+
+/// Takes an object out if it is the one meant.
+pub(super) fn take_out_of<V>(
+    contents: &mut Contents<V>,
+    key: &ObjectKey,
+    is_meant: impl Fn(&Entry<V>) -> bool,
+) -> Option<Arc<Entry<V>>> {
+    let current = contents.get(key.namespace(), key.name())?;
+    if is_meant(current) {
+        contents.remove(key.namespace(), key.name())
+    } else {
+        None
+    }
+}

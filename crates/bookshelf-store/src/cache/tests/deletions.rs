@@ -1,0 +1,60 @@
+//! Waiting for the watch to tell a deletion, whose version nobody else tells.
+
+use std::time::Duration;
+
+use super::{NOW, SourceEvent, fixture, key, object, rv};
+
+#[tokio::test]
+async fn a_deletion_is_awaited_whether_the_watch_or_the_answer_is_faster() {
+    for is_watch_faster in [true, false] {
+        let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
+        let deletion = cache.writer.deletion_of("1".into());
+        let answer = || cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
+        if is_watch_faster {
+            cache.deleted(object("a", "1", 9, "x"));
+            answer();
+        } else {
+            answer();
+            assert_eq!(cache.reader.load().newest_version(), Some(rv(5)));
+            cache.deleted(object("a", "1", 9, "x"));
+        }
+        deletion.told(NOW).await.unwrap();
+        assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
+        assert_eq!(cache.contents(), ["b=x"]);
+    }
+}
+
+#[tokio::test]
+async fn the_deletion_of_another_object_is_not_the_one_awaited() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
+    let deletion = cache.writer.deletion_of("1".into());
+    cache.deleted(object("b", "2", 8, "x"));
+    cache.applied(object("a", "1", 9, "y"));
+    cache.writer.apply([SourceEvent::Bookmark(rv(20))]);
+    deletion.told(Duration::from_millis(1)).await.unwrap_err();
+    // One that is told in a list under way is not shown yet.
+    let deletion = cache.writer.deletion_of("1".into());
+    cache.writer.apply([SourceEvent::ListStarted]);
+    cache.deleted(object("a", "1", 30, "y"));
+    deletion.told(Duration::from_millis(1)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn who_reads_once_a_deletion_is_told_sees_its_version() {
+    let cache = fixture().listed(5, &[]);
+    for round in 10..200 {
+        let name = format!("object-{round}");
+        cache.applied(object(&name, &name, round * 10, "x"));
+        let deletion = cache.writer.deletion_of(name.as_str().into());
+        let reader = cache.reader.clone();
+        let waits = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build();
+            let told = runtime.unwrap().block_on(deletion.told(super::SOON));
+            (told.is_ok(), reader.load().newest_version())
+        });
+        cache.deleted(object(&name, &name, round * 10 + 1, "x"));
+        assert_eq!(waits.join().unwrap(), (true, Some(rv(round * 10 + 1))));
+    }
+}

@@ -1,0 +1,130 @@
+//! Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl events`.
+//!
+//! They are sent behind the back of whoever tells them: through a queue that is never waited for, at a rate of their
+//! own, and repeated ones as one with a count. What does not fit is dropped, and counted.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota};
+use k8s_openapi::api::core::v1::ObjectReference;
+pub use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Connector, Reason};
+use crate::metrics::EventMetrics;
+
+/// How many events wait to be sent.
+const QUEUE: usize = 1000;
+/// How many are sent at once, and each second in the long run: far less than what the requests of clients may take.
+const BURST: NonZeroU32 = NonZeroU32::new(25).expect("more than none");
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
+/// How long one may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Where events are told. Made by [`Connector::events`].
+#[derive(Clone)]
+pub struct Events {
+    queue: mpsc::Sender<Item>,
+    metrics: EventMetrics,
+}
+
+enum Item {
+    Event(Box<(Event, ObjectReference)>),
+    /// Somebody waits until all before this was sent.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Events {
+    /// Has an event sent about an object, if there is room in the queue. Does not wait.
+    pub fn tell(&self, event: Event, about: ObjectReference) {
+        if self
+            .queue
+            .try_send(Item::Event(Box::new((event, about))))
+            .is_err()
+        {
+            self.metrics.dropped();
+        }
+    }
+
+    /// Waits until what was told before has been sent, or this time has passed: what is not sent when the process
+    /// ends never is.
+    pub async fn flush(&self, within: Duration) {
+        let flushed = async {
+            let (sender, flushed) = oneshot::channel();
+            if self.queue.send(Item::Flush(sender)).await.is_ok() {
+                // Nobody answers where nobody sends any more.
+                let _ = flushed.await;
+            }
+        };
+        if tokio::time::timeout(within, flushed).await.is_err() {
+            tracing::warn!("some Kubernetes Events were not sent");
+        }
+    }
+}
+
+impl Connector {
+    /// Where events are told, as those of the connector's client name, and the work that sends them.
+    pub fn events(&self) -> (Events, impl Future<Output = Infallible> + Send + use<>) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let metrics = self.transport.metrics.events();
+        let reporter = Reporter::from(self.transport.field_manager.as_str());
+        let recorder = Recorder::new(self.transport.clients.first().clone(), reporter);
+        let events = Events {
+            queue: sender,
+            metrics: metrics.clone(),
+        };
+        (events, send(queue, recorder, metrics))
+    }
+}
+
+async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: EventMetrics) -> Infallible {
+    let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST));
+    let mut has_warned = false;
+    while let Some(item) = queue.recv().await {
+        let (event, about) = match item {
+            Item::Event(event) => *event,
+            Item::Flush(waiting) => {
+                // Who waits no longer need not be told.
+                let _ = waiting.send(());
+                continue;
+            }
+        };
+        limiter.until_ready().await;
+        let sent = tokio::time::timeout(DEADLINE, recorder.publish(&event, &about)).await;
+        let failure = match sent {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => {
+                metrics.failed();
+                tracing::debug!(reason = event.reason, "an event was not sent within its time");
+                continue;
+            }
+        };
+        let Some(error) = failure else {
+            metrics.sent();
+            continue;
+        };
+        metrics.failed();
+        if is_missing_right(&error) && !has_warned {
+            has_warned = true;
+            tracing::warn!(
+                %error,
+                "no Kubernetes Events are recorded: that takes the right to create and patch events.events.k8s.io"
+            );
+        } else {
+            tracing::debug!(%error, reason = event.reason, "an event was not sent");
+        }
+    }
+    // Nobody is left who could tell anything.
+    std::future::pending().await
+}
+
+fn is_missing_right(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else {
+        return false;
+    };
+    matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
+}

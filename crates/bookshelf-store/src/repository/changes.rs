@@ -1,0 +1,284 @@
+//! Books added, changed and deleted, each at the version at which it was judged.
+
+use bookshelf_crd::{self as crd, labels};
+use kube::api::{Patch, Preconditions};
+use serde_json::{Value, json};
+
+use super::history::Happening;
+use super::idempotency::{IdempotencyKey, Imprint, Made};
+use super::model::{Book, BookContent, BookKey, Category, ManagedBy};
+use super::version::{Expected, Version};
+use super::{CONFLICT_RETRIES, Repository};
+use crate::connector::{self, Reason};
+use crate::error::Error;
+
+/// A book as a write finds it, before it is judged.
+pub(super) struct Found {
+    pub(super) version: Version,
+    pub(super) label: ManagedBy,
+    is_being_deleted: bool,
+}
+
+impl Found {
+    /// The version to change, if the book may be changed.
+    pub(super) fn version_to_change(&self, expected: &Expected) -> Result<Version, Error> {
+        if self.is_being_deleted && self.label.is_manageable() {
+            return Err(Error::BeingDeleted);
+        }
+        self.check_manageable()?;
+        self.check_expected(expected)?;
+        Ok(self.version.clone())
+    }
+
+    /// Whether the book may be deleted: once more does no harm.
+    pub(super) fn check_manageable(&self) -> Result<(), Error> {
+        self.label
+            .is_manageable()
+            .then_some(())
+            .ok_or(Error::NotManageable)
+    }
+
+    /// Whether this is what the client has seen. Asked last: what would be refused anyhow is refused for that
+    /// reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
+    fn check_expected(&self, expected: &Expected) -> Result<(), Error> {
+        if expected.accepts(&self.version) {
+            Ok(())
+        } else {
+            Err(Error::Stale(self.version.clone()))
+        }
+    }
+}
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// Adds a book, managed by bookshelf. With a key, the same request again answers what the first one made.
+    ///
+    /// That a key was used to add a book of another id is known as far as the cache knows that book.
+    pub async fn create_book(
+        &self,
+        key: BookKey<'_>,
+        content: BookContent,
+        idempotency: Option<IdempotencyKey<'_>>,
+    ) -> Result<Made<Book>, Error> {
+        self.check_namespace(key.namespace)?;
+        let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, key, &content));
+        if let Some(imprint) = &imprint {
+            self.check_unused_elsewhere(key, imprint).await?;
+        }
+        if self.book(key).is_ok() {
+            let made = self.made_before(key, &content, imprint.as_ref()).await;
+            // Not there any more: our cache is behind.
+            if !matches!(made, Err(Error::NotFound)) {
+                return made;
+            }
+        }
+        match self
+            .books
+            .client
+            .create(&new_book(key, &content, imprint.as_ref()))
+            .await
+        {
+            Ok(created) => {
+                let value = self.take_in(created)?;
+                self.tell(key, &value.version.uid, &Happening::Created);
+                Ok(Made {
+                    value,
+                    is_unchanged: true,
+                })
+            }
+            Err(error) if matches!(error.reason, Reason::AlreadyExists(_)) => {
+                let made = self.made_before(key, &content, imprint.as_ref()).await;
+                made.map_err(|error| match error {
+                    // Deleted meanwhile; the next try may add it.
+                    Error::NotFound => Error::AlreadyExists,
+                    error => error,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The book that is in the way of one to add, if the same request has made it, as it has made it.
+    async fn made_before(
+        &self,
+        key: BookKey<'_>,
+        content: &BookContent,
+        imprint: Option<&Imprint>,
+    ) -> Result<Made<Book>, Error> {
+        let imprint = imprint.ok_or(Error::AlreadyExists)?;
+        let there = self.live_book(key).await?;
+        if !imprint.has_made(there.imprint.as_ref())? {
+            return Err(Error::AlreadyExists);
+        }
+        let BookContent { spec, category } = content;
+        let is_unchanged = there.author == spec.author
+            && there.title == spec.title
+            && there.description == spec.description
+            && there.category_id == *category
+            && there.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
+        let value = Book {
+            author: spec.author.clone(),
+            title: spec.title.clone(),
+            description: spec.description.clone(),
+            category_id: category.clone(),
+            managed_by: Some(labels::MANAGED_BY_BOOKSHELF.to_owned()),
+            ..there
+        };
+        Ok(Made { value, is_unchanged })
+    }
+
+    /// Whether the key of a request to add a book has not added another one.
+    async fn check_unused_elsewhere(&self, key: BookKey<'_>, imprint: &Imprint) -> Result<(), Error> {
+        let books = self.books.reader.snapshot();
+        let mut made = books.indexed_in(self.by_request, &imprint.request, key.namespace);
+        let Some(other) = made.find(|book| book.key.name() != key.id) else {
+            return Ok(());
+        };
+        let other = BookKey {
+            id: other.key.name(),
+            ..key
+        };
+        match self.live_book(other).await {
+            Ok(other) => imprint.has_made(other.imprint.as_ref()).map(drop),
+            Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces what a librarian says of a book, and makes it managed by bookshelf. What others put on the
+    /// object stays.
+    pub async fn update_book(
+        &self,
+        key: BookKey<'_>,
+        content: BookContent,
+        expected: &Expected,
+    ) -> Result<Book, Error> {
+        let BookContent { spec, category } = content;
+        let patch = json!({
+            "metadata": {"labels": {
+                (labels::CATEGORY): category,
+                (labels::MANAGED_BY): labels::MANAGED_BY_BOOKSHELF,
+            }},
+            // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
+            "spec": {"author": spec.author, "title": spec.title, "description": spec.description},
+        });
+        self.patch_book(key, patch, expected, &Happening::Updated).await
+    }
+
+    /// Puts a book into a category, or into none.
+    pub async fn set_category(
+        &self,
+        key: BookKey<'_>,
+        category: Option<Category<'_>>,
+        expected: &Expected,
+    ) -> Result<Book, Error> {
+        let category = category.map(Category::as_str);
+        let patch = json!({"metadata": {"labels": {(labels::CATEGORY): category}}});
+        self.patch_book(key, patch, expected, &Happening::Recategorised)
+            .await
+    }
+
+    /// Deletes a book that nobody has borrowed, as far as the cache knows: of a loan made at the same moment on
+    /// another process, the garbage collector disposes with its book.
+    pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
+        let mut found = self.find(key, expected).await?;
+        for _ in 0..=CONFLICT_RETRIES {
+            self.judged(key, &found, found.check_manageable())?;
+            let loan = self.cached_loan(key);
+            if loan.is_some_and(|loan| !loan.value.is_left_over(&found.version.uid)) {
+                return Err(Error::OnLoan);
+            }
+            found.check_expected(expected)?;
+            match self.delete_at(key, found.version).await {
+                Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
+                deleted => return Ok(deleted?),
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+
+    /// Deletes this version of a book.
+    pub(super) async fn delete_at(&self, key: BookKey<'_>, version: Version) -> Result<(), connector::Error> {
+        let preconditions = Preconditions {
+            uid: Some(version.uid.to_string()),
+            resource_version: Some(version.resource_version.to_string()),
+        };
+        self.books
+            .delete(&key.to_object_key(), version, preconditions)
+            .await
+    }
+
+    /// Applies a merge patch at the version at which the book was found manageable, so that check and write
+    /// are one; where the book has changed meanwhile, checks and writes again.
+    async fn patch_book(
+        &self,
+        key: BookKey<'_>,
+        mut patch: Value,
+        expected: &Expected,
+        happening: &Happening<'_>,
+    ) -> Result<Book, Error> {
+        let object_key = key.to_object_key();
+        let mut found = self.find(key, expected).await?;
+        for _ in 0..=CONFLICT_RETRIES {
+            let version = self.judged(key, &found, found.version_to_change(expected))?;
+            patch["metadata"]["uid"] = version.uid.to_string().into();
+            patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
+            match self.books.client.patch(&object_key, &Patch::Merge(&patch)).await {
+                Ok(object) => {
+                    self.tell(key, &version.uid, happening);
+                    return self.take_in(object);
+                }
+                Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+
+    /// A book to judge: from the cache if that has what the client has seen. If not, one of both is behind, and
+    /// only the API server knows which.
+    async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
+        match self.cached(key) {
+            Ok(found) if expected.accepts(&found.version) => Ok(found),
+            refused if *expected == Expected::Any => refused,
+            _ => self.live(key).await,
+        }
+    }
+
+    pub(super) fn cached(&self, key: BookKey<'_>) -> Result<Found, Error> {
+        let entry = self.book(key)?;
+        Ok(Found {
+            version: Version {
+                uid: entry.uid.clone(),
+                resource_version: entry.resource_version,
+            },
+            label: entry.value.label,
+            is_being_deleted: entry.value.is_being_deleted,
+        })
+    }
+
+    pub(super) async fn live(&self, key: BookKey<'_>) -> Result<Found, Error> {
+        let book = self.live_book(key).await?;
+        Ok(Found {
+            label: book.label,
+            is_being_deleted: book.is_being_deleted,
+            version: book.version,
+        })
+    }
+}
+
+fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) -> crd::Book {
+    let mut book = crd::Book::new(key.id, content.spec.clone());
+    book.metadata.namespace = Some(key.namespace.to_owned());
+    let labels = book.metadata.labels.get_or_insert_default();
+    labels.insert(
+        labels::MANAGED_BY.to_owned(),
+        labels::MANAGED_BY_BOOKSHELF.to_owned(),
+    );
+    if let Some(category) = &content.category {
+        labels.insert(labels::CATEGORY.to_owned(), category.clone());
+    }
+    if let Some(imprint) = imprint {
+        imprint.leave_on(&mut book);
+    }
+    book
+}

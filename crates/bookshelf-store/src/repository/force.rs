@@ -1,0 +1,177 @@
+//! Writes whatever the version is, and never whatever the owner is.
+
+use bookshelf_crd::labels;
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
+use kube::api::Patch;
+use serde_json::{Value, json};
+
+use super::history::Happening;
+use super::model::{Book, BookContent, BookKey, ManagedBy};
+use super::version::Expected;
+use super::{CONFLICT_RETRIES, Repository};
+use crate::connector::Reason;
+use crate::error::Error;
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// As [`update_book`](Self::update_book), on top of whatever version there is: no change that somebody makes
+    /// meanwhile is in the way.
+    ///
+    /// The patch names no version. It tests what makes a book ours to change, and the API server does so on the
+    /// state that it writes on.
+    pub async fn force_update_book(&self, key: BookKey<'_>, content: BookContent) -> Result<Book, Error> {
+        let object_key = key.to_object_key();
+        let mut found = self.cached(key)?;
+        for _ in 0..=CONFLICT_RETRIES {
+            let version = self.judged(key, &found, found.version_to_change(&Expected::Any))?;
+            let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, found.label)));
+            match self.books.client.patch(&object_key, &patch).await {
+                Ok(object) => {
+                    self.tell(key, &version.uid, &Happening::ForciblyUpdated);
+                    return self.take_in(object);
+                }
+                // A failed test is a 422 that says nothing, as is much else. What was refused of a book that is
+                // still the one we judged was not refused for our tests.
+                Err(error) if matches!(error.reason, Reason::Rejected(_) | Reason::Conflict(_)) => {
+                    found = self.live(key).await?;
+                    if found.version == version {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+
+    /// Deletes a book whatever its version is, and its loan, if somebody has it.
+    pub async fn force_delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
+        let mut found = self.cached(key)?;
+        for _ in 0..=CONFLICT_RETRIES {
+            self.judged(key, &found, found.check_manageable())?;
+            let uid = found.version.uid.clone();
+            match self.delete_at(key, found.version).await {
+                Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
+                Err(error) => return Err(error.into()),
+                // The book first: where it is refused, the loan stays.
+                Ok(()) => {
+                    self.tell(key, &uid, &Happening::ForciblyDeleted);
+                    return self.delete_loan_of(key, &uid).await;
+                }
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+}
+
+/// The JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces what a librarian says of a
+/// book, if its managed-by label is as it was found and nobody has deleted it.
+fn operations(content: &BookContent, label: ManagedBy) -> Vec<PatchOperation> {
+    let managed_by = || label_at(labels::MANAGED_BY);
+    let all_labels = || pointer(["metadata", "labels"]);
+    let ours = || Value::from(labels::MANAGED_BY_BOOKSHELF);
+    // To test for null is to test for absence, as the API server does it, if what it would be in is there.
+    let (test_label, set_label) = match label {
+        ManagedBy::NoLabels => (
+            test(all_labels(), Value::Null),
+            add(all_labels(), json!({(labels::MANAGED_BY): ours()})),
+        ),
+        ManagedBy::NoLabel => (test(managed_by(), Value::Null), add(managed_by(), ours())),
+        ManagedBy::Nobody => (test(managed_by(), "".into()), add(managed_by(), ours())),
+        // What is another's is not to be changed: this test fails there.
+        ManagedBy::Bookshelf | ManagedBy::Another => (test(managed_by(), ours()), add(managed_by(), ours())),
+    };
+    let deletion_timestamp = pointer(["metadata", "deletionTimestamp"]);
+    let spec = &content.spec;
+    let mut operations = vec![
+        test_label,
+        test(deletion_timestamp, Value::Null),
+        set_label,
+        add(pointer(["spec", "author"]), spec.author.as_str().into()),
+        add(pointer(["spec", "title"]), spec.title.as_str().into()),
+    ];
+    for (path, value) in [
+        (pointer(["spec", "description"]), &spec.description),
+        (label_at(labels::CATEGORY), &content.category),
+    ] {
+        // What may not be there can be removed once it has been added.
+        operations.push(add(path.clone(), value.as_deref().unwrap_or_default().into()));
+        if value.is_none() {
+            operations.push(PatchOperation::Remove(RemoveOperation { path }));
+        }
+    }
+    operations
+}
+
+fn test(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Test(TestOperation { path, value })
+}
+
+fn add(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path, value })
+}
+
+/// A place in an object. What a pointer cannot hold as it is, such as the slash in a label's key, is escaped.
+fn pointer<const N: usize>(tokens: [&str; N]) -> PointerBuf {
+    PointerBuf::from_tokens(tokens)
+}
+
+fn label_at(key: &str) -> PointerBuf {
+    pointer(["metadata", "labels", key])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(category: &str, description: &str) -> BookContent {
+        let text = |text: &str| text.to_owned();
+        BookContent::new(text("A"), text("T"), text(description), text(category)).unwrap()
+    }
+
+    #[test]
+    fn what_is_tested_is_the_label_as_it_was_found() {
+        let first = |label| serde_json::to_value(&operations(&content("", ""), label)[0]).unwrap();
+        let path = "/metadata/labels/app.kubernetes.io~1managed-by";
+        for (label, path, value) in [
+            (ManagedBy::NoLabels, "/metadata/labels", Value::Null),
+            (ManagedBy::NoLabel, path, Value::Null),
+            (ManagedBy::Nobody, path, "".into()),
+            (ManagedBy::Bookshelf, path, "bookshelf".into()),
+        ] {
+            assert_eq!(first(label), json!({"op": "test", "path": path, "value": value}));
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_object_stays() {
+        for (category, description) in [("", ""), ("math", "D")] {
+            for label in ["Helm", "bookshelf"] {
+                let mut object = json!({
+                    "metadata": {
+                        "labels": {(labels::MANAGED_BY): label, "team": "a"},
+                        "deletionTimestamp": null,
+                    },
+                    "spec": {"author": "B", "title": "U", "later": 1},
+                });
+                let before = object.clone();
+                let patch = operations(&content(category, description), ManagedBy::Bookshelf);
+                let is_applied = json_patch::patch(&mut object, &patch).is_ok();
+                assert_eq!(is_applied, label == "bookshelf");
+                if !is_applied {
+                    assert_eq!(object, before);
+                    continue;
+                }
+                assert_eq!(object["metadata"]["labels"]["team"], "a");
+                assert_eq!(object["spec"]["later"], 1);
+                assert_eq!(object["spec"]["author"], "A");
+                assert_eq!(
+                    object["spec"].get("description").is_some(),
+                    !description.is_empty()
+                );
+                let labels = &object["metadata"]["labels"];
+                assert_eq!(labels.get(labels::CATEGORY).is_some(), !category.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! How new what is shown is, and how it becomes as new as somebody needs it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::version::NotAVersion;
+use super::{BookKey, Collection, Namespace, Repository, internal};
+use crate::cache::{Deletion, Failure, ListWatch, NotYet, Part};
+use crate::connector::Reason;
+use crate::error::Error;
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// How long the watch has to bring what somebody waits for. It takes milliseconds, if there is anything to bring.
+const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
+
+/// How long a deletion waits for the watch to tell its version, which the API server does not answer.
+const DELETION_TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// A version of everything that is shown. Versions of different resources cannot be compared, so that it is one of
+/// each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// Of the books; `None` before there are any.
+    pub books: Option<ResourceVersion>,
+    /// Of the loans, likewise.
+    pub loans: Option<ResourceVersion>,
+}
+
+impl Versions {
+    /// What is no older than either.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            books: self.books.max(other.books),
+            loans: self.loans.max(other.loans),
+        }
+    }
+
+    /// Whether this is no older than the other, in every part.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        self.books >= other.books && self.loans >= other.loans
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.books, self.loans) {
+            (Some(books), Some(loans)) => write!(f, "{books}.{loans}"),
+            // Before everything is there, nothing is shown.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Versions {
+    type Err = NotAVersion;
+
+    /// Reads what [`Display`](fmt::Display) writes; one number, as kubectl shows them, is that version of both.
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let (books, loans) = text.split_once('.').unwrap_or((text, text));
+        let version = |text: &str| text.parse().map(Some).map_err(|_| NotAVersion);
+        Ok(Self {
+            books: version(books)?,
+            loans: version(loans)?,
+        })
+    }
+}
+
+/// What an operation is about, and so has to be new for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// All books and loans.
+    All,
+    /// Those of a namespace.
+    Namespace(Namespace<'a>),
+    /// A book and its loan.
+    Book(BookKey<'a>),
+}
+
+impl<'a> Scope<'a> {
+    fn part(self) -> Part<'a> {
+        match self {
+            Self::All => Part::All,
+            Self::Namespace(namespace) => Part::Namespace(namespace.as_str()),
+            Self::Book(BookKey { namespace, id }) => Part::Object { namespace, name: id },
+        }
+    }
+
+    fn namespace(self) -> Option<&'a str> {
+        match self {
+            Self::All => None,
+            Self::Namespace(namespace) => Some(namespace.as_str()),
+            Self::Book(BookKey { namespace, .. }) => Some(namespace),
+        }
+    }
+}
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// The newest versions of which anything is shown: whoever waits for them, on any replica, is shown nothing older
+    /// ([`catch_up`](Self::catch_up)).
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        Versions {
+            books: self.books.reader.load().newest_version(),
+            loans: self.loans.reader.load().newest_version(),
+        }
+    }
+
+    /// How old what is shown may be: nothing while the watches are live.
+    #[must_use]
+    pub fn staleness(&self) -> Duration {
+        let silence = ListWatch::<bookshelf_crd::Book>::silence(self.options.watch_timeout);
+        let books = self.books.reader.staleness(silence);
+        books
+            .max(self.loans.reader.staleness(silence))
+            .unwrap_or_default()
+    }
+
+    /// Returns when nothing of this scope is shown that is older than `versions`.
+    ///
+    /// The watches bring that within milliseconds, if anything happened up to there. If nothing did, they say so no
+    /// sooner than with their next bookmark, and if one is late, nobody knows when. So when they have not come that
+    /// far after a moment, the API server is asked, whose answer is no older than anything that it told anybody.
+    pub async fn catch_up(
+        &self,
+        scope: Scope<'_>,
+        versions: Versions,
+        within: Duration,
+    ) -> Result<(), NotYet> {
+        let deadline = Instant::now() + within;
+        let part = scope.part();
+        let (books, loans) = futures::future::join(
+            self.books.catch_up(part, versions.books, deadline),
+            self.loans.catch_up(part, versions.loans, deadline),
+        )
+        .await;
+        books.and(loans)
+    }
+
+    /// The same for streams of this scope, which do not begin with what is shown but with what the watches have told:
+    /// returns when these have told all that is shown, too.
+    pub async fn catch_up_streams(
+        &self,
+        scope: Scope<'_>,
+        versions: Versions,
+        within: Duration,
+    ) -> Result<(), NotYet> {
+        let deadline = Instant::now() + within;
+        self.catch_up(scope, versions, within).await?;
+        let namespace = scope.namespace();
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let (books, loans) = futures::future::join(
+            self.books.reader.wait_shown_told(namespace, remaining),
+            self.loans.reader.wait_shown_told(namespace, remaining),
+        )
+        .await;
+        books.and(loans)
+    }
+
+    /// Asks the API server for everything in this scope, and shows that from then on. Answers the version at which
+    /// it was so.
+    pub async fn refresh(&self, scope: Scope<'_>) -> Result<Versions, Error> {
+        let part = scope.part();
+        let (books, loans) =
+            futures::future::join(self.books.refresh(part, None), self.loans.refresh(part, None)).await;
+        Ok(Versions {
+            books: books?,
+            loans: loans?,
+        })
+    }
+}
+
+impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
+    async fn catch_up(
+        &self,
+        part: Part<'_>,
+        version: Option<ResourceVersion>,
+        deadline: Instant,
+    ) -> Result<(), NotYet> {
+        let Some(version) = version else { return Ok(()) };
+        let remaining = || deadline.saturating_duration_since(Instant::now());
+        let moment = WATCH_TELLS_WITHIN.min(remaining());
+        if self.reader.wait_for(version, moment).await.is_ok() {
+            return Ok(());
+        }
+        let told = self.reader.wait_for(version, remaining());
+        let asked = async {
+            match timeout_at(deadline, self.refresh(part, Some(version))).await {
+                Ok(Ok(reached)) if reached.is_none_or(|reached| reached >= version) => return,
+                // A version that is not there yet, and may never be.
+                Ok(Ok(reached)) => {
+                    tracing::debug!(%version, ?reached, "the API server has not come to the version");
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "the API server cannot be asked"),
+                Err(_) => {}
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            told = told => told,
+            () = asked => Ok(()),
+        }
+    }
+
+    /// Takes in what the API server has of a part, unless that is older than `at_least`.
+    async fn refresh(
+        &self,
+        part: Part<'_>,
+        at_least: Option<ResourceVersion>,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let is_enough = |version| Some(version) >= at_least;
+        let refreshed = self.writer.refresh(&self.client, part, is_enough).await;
+        refreshed.map_err(|failure| match failure {
+            // To a read it makes no difference whether it was carried out.
+            Failure::Request(error) if matches!(error.reason, Reason::OutcomeUnknown(_)) => {
+                Error::Unavailable {
+                    retry_after: None,
+                    source: error,
+                }
+            }
+            Failure::Request(error) => error.into(),
+            failure => internal(failure),
+        })
+    }
+
+    /// Returns when what is shown has the version of a deletion that the API server has confirmed, so that others
+    /// can wait for it.
+    ///
+    /// The watch tells it, which costs no request. Where it is late, the API server is asked how far it is, and that
+    /// is after the deletion. Where that cannot be told either, the deletion has happened all the same.
+    pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
+        if deletion.told(DELETION_TOLD_WITHIN).await.is_ok() {
+            return;
+        }
+        let part = Part::Object {
+            namespace: key.namespace(),
+            name: key.name(),
+        };
+        if let Ok(Ok(Some(version))) = timeout(DELETION_TOLD_WITHIN, self.refresh(part, None)).await {
+            self.writer.observe_version(version);
+        } else {
+            tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_written_or_as_one_number() {
+        let versions = |text: &str| text.parse::<Versions>();
+        assert_eq!(versions("1010.995").unwrap().to_string(), "1010.995");
+        assert_eq!(versions("7"), versions("7.7"));
+        for bad in [
+            "", ".", "1.", ".1", "1.2.3", "a", "1.a", "-1", "01", "0", " 1", "1e3",
+        ] {
+            assert_eq!(versions(bad), Err(NotAVersion), "{bad}");
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_part_by_part() {
+        let versions = |text: &str| text.parse::<Versions>().unwrap();
+        let (a, b) = (versions("1.9"), versions("2.8"));
+        assert!(!a.includes(b) && !b.includes(a));
+        assert_eq!(a.max(b), versions("2.9"));
+        assert!(a.max(b).includes(a) && a.max(b).includes(b));
+        assert!(a.includes(Versions::default()));
+    }
+}

@@ -1,0 +1,120 @@
+//! What is told of a book as Kubernetes Events: `kubectl describe book` shows its recent history.
+//!
+//! Events of one reason, action and loan are one with a count, and the first one's note: a note says nothing that may
+//! differ between them.
+
+use bookshelf_crd as crd;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+
+use super::Repository;
+use super::changes::Found;
+use super::model::{BookKey, Loan};
+use crate::connector::{Event, EventType};
+use crate::error::Error;
+use crate::object::Uid;
+
+/// What has happened to a book.
+pub(super) enum Happening<'a> {
+    Created,
+    Updated,
+    Recategorised,
+    Borrowed(&'a Loan),
+    Returned(&'a Loan),
+    TakenBack(&'a Loan),
+    ForciblyUpdated,
+    ForciblyDeleted,
+    Refused,
+}
+
+impl<V> Repository<V> {
+    /// Tells what has happened to the book with this uid. Does not wait, and does not fail.
+    pub(super) fn tell(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
+        if let Some(events) = &self.events {
+            events.tell(happening.event(key), reference::<crd::Book>(key, book));
+        }
+    }
+
+    /// Tells what has happened to the book of a loan.
+    pub(super) fn tell_of_loan(&self, key: BookKey<'_>, loan: &Loan, happening: &Happening<'_>) {
+        // A loan that was made by hand does not say which book it is of.
+        let book = loan.book_uid.clone().or_else(|| {
+            let books = self.books.reader.load();
+            books.get(key.namespace, key.id).map(|book| book.uid.clone())
+        });
+        if let Some(book) = book {
+            self.tell(key, &book, happening);
+        }
+    }
+
+    /// Tells that a write was refused, if it was for the book's owner.
+    pub(super) fn judged<T>(
+        &self,
+        key: BookKey<'_>,
+        found: &Found,
+        judged: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if matches!(judged, Err(Error::NotManageable)) {
+            self.tell(key, &found.version.uid, &Happening::Refused);
+        }
+        judged
+    }
+}
+
+impl Happening<'_> {
+    fn event(&self, key: BookKey<'_>) -> Event {
+        let (reason, action, note) = match self {
+            Self::Created => ("Created", "Create", "Added to the library".to_owned()),
+            Self::Updated => ("Updated", "Update", "Changed by a librarian".to_owned()),
+            Self::Recategorised => (
+                "Updated",
+                "Categorise",
+                "Category changed by a librarian".to_owned(),
+            ),
+            Self::Borrowed(loan) => ("Borrowed", "Borrow", format!("Borrowed by {}", loan.borrowed_by)),
+            Self::Returned(loan) => ("Returned", "Return", format!("Returned by {}", loan.borrowed_by)),
+            Self::TakenBack(loan) => {
+                let note = format!("Taken back from {} by a librarian", loan.borrowed_by);
+                ("TakenBack", "TakeBack", note)
+            }
+            Self::ForciblyUpdated => {
+                let note = "Changed by a librarian, whatever its version was";
+                ("Forced", "Update", note.to_owned())
+            }
+            Self::ForciblyDeleted => {
+                let note = "Taken out by a librarian with its loan, whatever its version was";
+                ("Forced", "Delete", note.to_owned())
+            }
+            Self::Refused => {
+                let note = format!("Not changed: {} names another owner", crd::labels::MANAGED_BY);
+                ("Refused", "Change", note)
+            }
+        };
+        let loan = match self {
+            Self::Borrowed(loan) | Self::Returned(loan) | Self::TakenBack(loan) => Some(loan),
+            _ => None,
+        };
+        Event {
+            type_: match self {
+                Self::Refused => EventType::Warning,
+                _ => EventType::Normal,
+            },
+            reason: reason.to_owned(),
+            action: action.to_owned(),
+            note: Some(note),
+            secondary: loan.map(|loan| reference::<crd::BookLoan>(key, &loan.version.uid)),
+        }
+    }
+}
+
+/// An object, of whichever version: events of two versions of it are of the same object.
+fn reference<K: Resource<DynamicType = ()>>(key: BookKey<'_>, uid: &Uid) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        namespace: Some(key.namespace.to_owned()),
+        name: Some(key.id.to_owned()),
+        uid: Some(uid.to_string()),
+        ..ObjectReference::default()
+    }
+}

@@ -1,0 +1,174 @@
+//! Requests that a client may repeat without knowing how they ended.
+//!
+//! There is no place to keep answers in but the objects that requests make. So what is made by a request with an
+//! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
+//! itself: whoever finds the object in the way of a request, on whichever replica, can tell whether it is what that
+//! very request has made. It lasts as long as the object, and an error leaves nothing.
+
+use std::fmt::Write as _;
+
+use bookshelf_crd::{annotations, rules};
+use kube::ResourceExt;
+use sha2::{Digest as _, Sha256};
+
+use super::model::{BookContent, BookKey, Tenant};
+use crate::error::{Error, Invalid};
+
+/// What a client calls a request, to be able to repeat it.
+#[derive(Clone, Copy, Debug)]
+pub struct IdempotencyKey<'a>(&'a str);
+
+impl<'a> IdempotencyKey<'a> {
+    /// Checks the rule.
+    pub fn parse(key: &'a str) -> Result<Self, Invalid> {
+        Invalid::check("Idempotency-Key", rules::request_key(key))?;
+        Ok(Self(key))
+    }
+}
+
+/// What a request has made, as it was then.
+#[derive(Clone, Debug)]
+pub struct Made<T> {
+    /// As it was made.
+    pub value: T,
+    /// Whether it still is as it was made. If not, the version in `value` is one that the client has not seen.
+    pub is_unchanged: bool,
+}
+
+/// Which request made an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Imprint {
+    /// Of key, caller and path.
+    pub(super) request: String,
+    /// Of the body: of what it says, not of how it says so.
+    content: String,
+}
+
+impl Imprint {
+    /// Of a request to add this book. Who sent it nobody knows.
+    pub(super) fn of_create(key: IdempotencyKey<'_>, book: BookKey<'_>, content: &BookContent) -> Self {
+        let BookContent { spec, category } = content;
+        let description = spec.description.as_deref().unwrap_or_default();
+        let category = category.as_deref().unwrap_or_default();
+        Self {
+            request: fingerprint(&["create", book.namespace, key.0]),
+            content: fingerprint(&[book.id, &spec.author, &spec.title, description, category]),
+        }
+    }
+
+    /// Of a tenant's request to borrow this book.
+    pub(super) fn of_borrow(key: IdempotencyKey<'_>, book: BookKey<'_>, tenant: Tenant<'_>) -> Self {
+        Self {
+            request: fingerprint(&["borrow", book.namespace, book.id, tenant.as_str(), key.0]),
+            content: fingerprint(&[]),
+        }
+    }
+
+    /// The imprint that an object carries; none where it has none, or one that nobody can read.
+    pub(super) fn on(object: &impl ResourceExt) -> Option<Self> {
+        let imprint = object.annotations().get(annotations::MADE_BY_REQUEST)?;
+        let (request, content) = imprint.split_once('.')?;
+        Some(Self {
+            request: request.to_owned(),
+            content: content.to_owned(),
+        })
+    }
+
+    /// Leaves the imprint on an object that is about to be made.
+    pub(super) fn leave_on(&self, object: &mut impl ResourceExt) {
+        let imprint = format!("{}.{}", self.request, self.content);
+        object
+            .annotations_mut()
+            .insert(annotations::MADE_BY_REQUEST.to_owned(), imprint);
+    }
+
+    /// Whether an object with that imprint is what this request has made.
+    pub(super) fn has_made(&self, there: Option<&Self>) -> Result<bool, Error> {
+        match there {
+            Some(there) if there.request != self.request => Ok(false),
+            Some(there) if there.content != self.content => Err(Error::KeyReused),
+            there => Ok(there.is_some()),
+        }
+    }
+}
+
+/// A hash of all parts, each with its length, so that no two lists of parts are the same text.
+fn fingerprint(parts: &[&str]) -> String {
+    // As many bytes as make it impossible that two are the same by chance.
+    const LENGTH: usize = 16;
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let mut text = String::with_capacity(2 * LENGTH);
+    for byte in &hash.finalize()[..LENGTH] {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use bookshelf_crd::Book;
+
+    use super::*;
+
+    fn create(
+        key: &str,
+        (namespace, id): (&str, &str),
+        [author, description, category]: [&str; 3],
+    ) -> Imprint {
+        let text = str::to_owned;
+        let content = BookContent::new(text(author), text("T"), text(description), text(category)).unwrap();
+        let book = BookKey::parse(namespace, id).unwrap();
+        Imprint::of_create(IdempotencyKey::parse(key).unwrap(), book, &content)
+    }
+
+    #[test]
+    fn a_request_is_the_same_if_key_path_and_body_are() {
+        let first = create("k", ("ns", "a"), ["A", "", ""]);
+        let has_made = |there: &Imprint| first.has_made(Some(there)).map_err(|error| error.to_string());
+        assert_eq!(has_made(&create("k", ("ns", "a"), ["A", "", ""])), Ok(true));
+        assert_eq!(has_made(&create("l", ("ns", "a"), ["A", "", ""])), Ok(false));
+        assert_eq!(has_made(&create("k", ("other", "a"), ["A", "", ""])), Ok(false));
+        for reused in [
+            create("k", ("ns", "b"), ["A", "", ""]),
+            create("k", ("ns", "a"), ["B", "", ""]),
+            create("k", ("ns", "a"), ["A", "x", ""]),
+            create("k", ("ns", "a"), ["A", "", "x"]),
+        ] {
+            assert_eq!(has_made(&reused), Err(Error::KeyReused.to_string()));
+        }
+        assert!(!first.has_made(None).unwrap());
+    }
+
+    #[test]
+    fn a_borrow_is_of_one_tenant_and_book() {
+        let borrow = |key, id, tenant| {
+            let book = BookKey::parse("ns", id).unwrap();
+            let key = IdempotencyKey::parse(key).unwrap();
+            Imprint::of_borrow(key, book, Tenant::parse(tenant).unwrap())
+        };
+        let first = borrow("k", "a", "bob");
+        assert!(first.has_made(Some(&borrow("k", "a", "bob"))).unwrap());
+        for other in [
+            borrow("k", "a", "alice"),
+            borrow("k", "b", "bob"),
+            borrow("bobk", "a", "bo"),
+        ] {
+            assert!(!first.has_made(Some(&other)).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_imprint_is_read_as_it_is_left() {
+        let imprint = create("k", ("ns", "a"), ["A", "", ""]);
+        let mut book = Book::new("a", bookshelf_crd::BookSpec::default());
+        assert_eq!(Imprint::on(&book), None);
+        imprint.leave_on(&mut book);
+        assert_eq!(Imprint::on(&book), Some(imprint));
+        assert!(book.annotations().values().all(|value| !value.contains("k.")));
+    }
+}

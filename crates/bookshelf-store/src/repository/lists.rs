@@ -1,0 +1,282 @@
+//! Lists of books and loans, each one consistent answer.
+
+use std::sync::Arc;
+
+use super::Repository;
+use super::books::CachedBook;
+use super::model::{BookKey, Category, Loan, Namespace, Tenant};
+use crate::cache::{Entry, Snapshot};
+use crate::error::Error;
+
+/// Which contents a list was made of. What was made of lists of the same generation, namespace and filter is the
+/// same, in one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generation {
+    /// Of the books, if the list depends on them.
+    pub books: Contents,
+    /// Of the loans, likewise.
+    pub loans: Contents,
+}
+
+/// What there is of a resource, in a namespace or in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The number of the latest change to what is there; 0 is that of nothing.
+    pub latest: u64,
+    /// How many objects there are.
+    pub objects: usize,
+}
+
+impl Contents {
+    fn of<V>(snapshot: &Snapshot<V>, namespace: Option<Namespace<'_>>) -> Self {
+        let state = |state: crate::cache::NamespaceState| Self {
+            latest: state.generation,
+            objects: state.objects,
+        };
+        match namespace {
+            Some(namespace) => snapshot.namespace(namespace.as_str()).map(state),
+            // A namespace that has lost its last object takes its number along. What is left then has the same
+            // latest number or an older one, and fewer objects.
+            None => snapshot
+                .namespaces()
+                .map(|(_, of_namespace)| state(of_namespace))
+                .reduce(|all, next| Self {
+                    latest: all.latest.max(next.latest),
+                    objects: all.objects + next.objects,
+                }),
+        }
+        .unwrap_or_default()
+    }
+}
+
+/// A place in the order of lists, which is by namespace, then id. The default is before everything.
+///
+/// A list from a place on is that of what comes after it, whether there is anything at the place itself or not: so
+/// who goes on from the last that was seen misses nothing that stays, and sees nothing twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The book's id. Empty: before all books of the namespace.
+    pub id: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Where this cached object is.
+    pub fn of<T>(entry: &'a Entry<T>) -> Self {
+        Self {
+            namespace: entry.key.namespace(),
+            id: entry.key.name(),
+        }
+    }
+}
+
+/// The books of a namespace or of all, of one category or of all.
+pub struct BookList<'a, V> {
+    repository: &'a Repository<V>,
+    books: Arc<Snapshot<CachedBook<V>>>,
+    namespace: Option<Namespace<'a>>,
+    category: Option<Category<'a>>,
+    after: Place<'a>,
+}
+
+impl<'a, V> BookList<'a, V> {
+    /// Those that come after this place, which is in the namespace of the list, if that has one.
+    #[must_use]
+    pub fn after(self, after: Place<'a>) -> Self {
+        Self { after, ..self }
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation {
+            books: Contents::of(&self.books, self.namespace),
+            loans: Contents::default(),
+        }
+    }
+
+    /// The books, ordered by namespace, then id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<CachedBook<V>>>> {
+        let by_category = self.repository.by_category;
+        let (books, after) = (&self.books, self.after);
+        let namespace = self.namespace.map(Namespace::as_str);
+        let iter: Box<dyn Iterator<Item = _> + '_> = match (namespace, self.category.map(Category::as_str)) {
+            (None, None) => Box::new(books.iter_after(after.namespace, after.id)),
+            (Some(namespace), None) => Box::new(books.namespaced_after(namespace, after.id)),
+            (None, Some(category)) => {
+                Box::new(books.indexed_after(by_category, category, after.namespace, after.id))
+            }
+            (Some(namespace), Some(category)) => {
+                Box::new(books.indexed_in_after(by_category, category, namespace, after.id))
+            }
+        };
+        iter
+    }
+
+    /// The same books with who has them.
+    #[must_use]
+    pub fn with_loans(self) -> LendingList<'a, V> {
+        LendingList {
+            loans: self.repository.loans.reader.snapshot(),
+            books: self,
+        }
+    }
+}
+
+/// A book, and its loan, if somebody has it.
+pub type Lending<'a, V> = (&'a Arc<Entry<CachedBook<V>>>, Option<&'a Entry<Loan>>);
+
+/// Books, and for each the loan that counts.
+pub struct LendingList<'a, V> {
+    books: BookList<'a, V>,
+    loans: Arc<Snapshot<Loan>>,
+}
+
+impl<V> LendingList<'_, V> {
+    /// What it is made of.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation {
+            loans: Contents::of(&self.loans, self.books.namespace),
+            ..self.books.generation()
+        }
+    }
+
+    /// The books, ordered by namespace, then id.
+    pub fn iter(&self) -> impl Iterator<Item = Lending<'_, V>> {
+        self.books.iter().map(|book| {
+            let loan = self.loans.get(book.key.namespace(), book.key.name());
+            let loan = loan.filter(|loan| !loan.value.is_left_over(&book.uid));
+            (book, loan.map(Arc::as_ref))
+        })
+    }
+}
+
+/// The namespaces that have books.
+pub struct NamespaceList<V>(Arc<Snapshot<CachedBook<V>>>);
+
+impl<V> NamespaceList<V> {
+    /// What it is made of.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation {
+            books: Contents::of(&self.0, None),
+            loans: Contents::default(),
+        }
+    }
+
+    /// Each namespace's id and how many books it has, ordered by id, of those that come after a place.
+    pub fn iter_after(&self, after: Place<'_>) -> impl Iterator<Item = (&str, usize)> {
+        let namespaces = self.0.namespaces_after(after.namespace);
+        namespaces.map(|(id, state)| (id, state.objects))
+    }
+}
+
+/// The loans of a namespace, of one tenant or of all, without those that earlier books have left over.
+pub struct LoanList<'a, V> {
+    repository: &'a Repository<V>,
+    loans: Arc<Snapshot<Loan>>,
+    books: Arc<Snapshot<CachedBook<V>>>,
+    namespace: Namespace<'a>,
+    tenant: Option<Tenant<'a>>,
+    after: Place<'a>,
+}
+
+impl<'a, V> LoanList<'a, V> {
+    /// Those that come after this place, which is in the list's namespace.
+    #[must_use]
+    pub fn after(self, after: Place<'a>) -> Self {
+        Self { after, ..self }
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation {
+            books: Contents::of(&self.books, Some(self.namespace)),
+            loans: Contents::of(&self.loans, Some(self.namespace)),
+        }
+    }
+
+    /// The loans, ordered by their books' ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<Loan>>> {
+        let namespace = self.namespace.as_str();
+        let loans: Box<dyn Iterator<Item = _> + '_> = match self.tenant {
+            None => Box::new(self.loans.namespaced_after(namespace, self.after.id)),
+            Some(tenant) => {
+                let (by_tenant, tenant) = (self.repository.by_tenant, tenant.as_str());
+                Box::new(
+                    self.loans
+                        .indexed_in_after(by_tenant, tenant, namespace, self.after.id),
+                )
+            }
+        };
+        loans.filter(|loan| {
+            let book = self.books.get(namespace, loan.key.name());
+            !book.is_some_and(|book| loan.value.is_left_over(&book.uid))
+        })
+    }
+}
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// The books of a namespace, or of all, from the cache; none where there is no such namespace. One that the
+    /// repository does not see is not found.
+    pub fn books<'a>(
+        &'a self,
+        namespace: Option<Namespace<'a>>,
+        category: Option<Category<'a>>,
+    ) -> Result<BookList<'a, V>, Error> {
+        if let Some(namespace) = namespace {
+            self.check_namespace(namespace.as_str())?;
+        }
+        Ok(BookList {
+            repository: self,
+            books: self.books.reader.snapshot(),
+            namespace,
+            category,
+            after: Place::default(),
+        })
+    }
+
+    /// The namespaces that have books, from the cache.
+    #[must_use]
+    pub fn namespaces(&self) -> NamespaceList<V> {
+        NamespaceList(self.books.reader.snapshot())
+    }
+
+    /// The loans of a namespace, from the cache; none where there is no such namespace. One that the repository
+    /// does not see is not found.
+    pub fn loans<'a>(
+        &'a self,
+        namespace: Namespace<'a>,
+        tenant: Option<Tenant<'a>>,
+    ) -> Result<LoanList<'a, V>, Error> {
+        self.check_namespace(namespace.as_str())?;
+        Ok(LoanList {
+            repository: self,
+            loans: self.loans.reader.snapshot(),
+            books: self.books.reader.snapshot(),
+            namespace,
+            tenant,
+            after: Place::default(),
+        })
+    }
+
+    /// The loan of a book, from the cache; none that an earlier book has left over.
+    pub fn loan(&self, key: BookKey<'_>) -> Result<Arc<Entry<Loan>>, Error> {
+        self.cached_loan(key)
+            .filter(|loan| !self.is_left_over(key, &loan.value))
+            .ok_or(Error::NotFound)
+    }
+
+    /// The loan of a book to this tenant. Another tenant's is nobody else's to know of.
+    pub fn loan_to(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<Arc<Entry<Loan>>, Error> {
+        let loan = self.loan(key)?;
+        if &*loan.value.borrowed_by == tenant.as_str() {
+            Ok(loan)
+        } else {
+            Err(Error::NotFound)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Streams of books.
+
+use std::sync::Arc;
+
+use bookshelf_crd::labels;
+
+use super::super::books::CachedBook;
+use super::super::model::{Category, Loan, Namespace};
+use super::{Changes, Kind, Now, Outcome, Subject, What};
+use crate::cache::Entry;
+use crate::object::ObjectKey;
+
+/// The books of a namespace, or of all, and of a category, or of all; with their loans, or without.
+pub struct Books {
+    namespace: Option<String>,
+    category: Option<String>,
+    with_loans: bool,
+}
+
+/// A book, and the loan that counts, if somebody has it and the stream is one with loans.
+pub struct Lent<V> {
+    /// The book.
+    pub book: Arc<Entry<CachedBook<V>>>,
+    /// The loan.
+    pub loan: Option<Arc<Entry<Loan>>>,
+}
+
+impl Books {
+    pub(super) fn new(
+        namespace: Option<Namespace<'_>>,
+        category: Option<Category<'_>>,
+        with_loans: bool,
+    ) -> Self {
+        Self {
+            namespace: namespace.map(|namespace| namespace.as_str().to_owned()),
+            category: category.map(|category| category.as_str().to_owned()),
+            with_loans,
+        }
+    }
+
+    fn has<T>(&self, book: &Entry<T>) -> bool {
+        let category = self.category.as_deref();
+        category.is_none() || book.labels.get(labels::CATEGORY) == category
+    }
+
+    fn lent<V>(&self, now: &Now<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+        let loan = now.loans.get(book.key.namespace(), book.key.name());
+        let loan = loan.filter(|loan| self.with_loans && !loan.value.is_left_over(&book.uid));
+        Lent {
+            book: Arc::clone(book),
+            loan: loan.cloned(),
+        }
+    }
+}
+
+impl<V> Subject<V> for Books {
+    type Object = CachedBook<V>;
+    type Item = Lent<V>;
+    const OF: Kind = Kind::Books;
+
+    fn needs_loans(&self) -> bool {
+        self.with_loans
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<CachedBook<V>>>> {
+        match &self.category {
+            Some(category) => now.books.indexed(now.by_category, category).collect(),
+            None => now.books.iter().collect(),
+        }
+    }
+
+    fn item(&self, now: &Now<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+        self.lent(now, book)
+    }
+
+    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Lent<V>>> {
+        let of_books = changes.books.iter().filter_map(|step| {
+            let event = &step.change.event;
+            let old = event.before().filter(|book| self.has(book));
+            let new = event.after().filter(|book| self.has(book));
+            let what = match (old, new) {
+                (None, None) => return None,
+                (None, Some(new)) => What::Created(self.lent(now, new)),
+                (Some(_), Some(new)) => What::Updated(self.lent(now, new)),
+                (Some(old), None) => What::Deleted(self.lent(now, old)),
+            };
+            Some(Outcome {
+                of: Kind::Books,
+                resume_at: step.resume_at,
+                what,
+            })
+        });
+        let of_loans = changes.loans.iter().filter_map(|step| {
+            let event = &step.change.event;
+            let book = book_of(now, event.key()).filter(|book| self.has(book))?;
+            let mut loans = [event.before(), event.after()].into_iter().flatten();
+            loans
+                .any(|loan| !loan.value.is_left_over(&book.uid))
+                .then(|| Outcome {
+                    of: Kind::Loans,
+                    resume_at: step.resume_at,
+                    what: What::Updated(self.lent(now, book)),
+                })
+        });
+        of_books.chain(of_loans).collect()
+    }
+}
+
+/// The book that a loan of this key is of.
+pub(super) fn book_of<'a, V>(now: &Now<'a, V>, key: &ObjectKey) -> Option<&'a Arc<Entry<CachedBook<V>>>> {
+    now.books.get(key.namespace(), key.name())
+}

@@ -1,0 +1,114 @@
+//! The ids of a stream's events.
+
+use std::fmt;
+
+use super::Kind;
+use crate::object::ResourceVersion;
+
+/// How far somebody has taken in what a stream tells: up to this version of the books, and of the loans where it depends
+/// on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamId {
+    books: Option<ResourceVersion>,
+    loans: Option<ResourceVersion>,
+}
+
+impl StreamId {
+    /// That of who has taken in nothing. Going on from it begins anew: it is read as no id.
+    pub(super) const NOTHING: Self = Self {
+        books: None,
+        loans: None,
+    };
+
+    pub(super) fn new(books: Option<ResourceVersion>, loans: Option<ResourceVersion>) -> Self {
+        Self { books, loans }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes of a stream that depends on the loans, or of one that does not.
+    pub(super) fn parse(text: &str, needs_loans: bool) -> Option<Self> {
+        let (books, loans) = match text.split_once('.') {
+            Some((books, loans)) if needs_loans => (books, Some(loans.parse().ok()?)),
+            None if !needs_loans => (text, None),
+            _ => return None,
+        };
+        Some(Self::new(Some(books.parse().ok()?), loans))
+    }
+
+    /// The version of one resource.
+    pub(super) fn of(self, kind: Kind) -> Option<ResourceVersion> {
+        match kind {
+            Kind::Books => self.books,
+            Kind::Loans => self.loans,
+        }
+    }
+
+    /// This version of one resource has been reached, if it was not before.
+    pub(super) fn advance(&mut self, kind: Kind, version: Option<ResourceVersion>) {
+        let reached = self.part(kind);
+        *reached = version.max(*reached);
+    }
+
+    /// The id of who has taken in no more than this of one resource.
+    pub(super) fn no_later_than(mut self, kind: Kind, version: ResourceVersion) -> Self {
+        let part = self.part(kind);
+        *part = part.map(|reached| reached.min(version));
+        self
+    }
+
+    /// What both have taken in.
+    pub(super) fn min(self, other: Self) -> Self {
+        Self {
+            books: self.books.min(other.books),
+            loans: self.loans.min(other.loans),
+        }
+    }
+
+    fn part(&mut self, kind: Kind) -> &mut Option<ResourceVersion> {
+        match kind {
+            Kind::Books => &mut self.books,
+            Kind::Loans => &mut self.loans,
+        }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NOTHING {
+            return f.write_str("0");
+        }
+        let parts = [self.books, self.loans].into_iter().flatten();
+        parts.enumerate().try_for_each(|(number, version)| {
+            let dot = if number > 0 { "." } else { "" };
+            write!(f, "{dot}{version}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_taken_in_nothing_has_no_id_to_go_on_from() {
+        let nothing = StreamId::NOTHING.to_string();
+        assert_eq!(nothing, "0");
+        for needs_loans in [false, true] {
+            assert_eq!(StreamId::parse(&nothing, needs_loans), None);
+        }
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_by_a_stream_of_its_kind_and_nothing_else_is() {
+        for (text, needs_loans) in [("7", false), ("1010.995", true)] {
+            assert_eq!(StreamId::parse(text, needs_loans).unwrap().to_string(), text);
+            assert_eq!(StreamId::parse(text, !needs_loans), None);
+        }
+        for bad in [
+            "", ".", "7.", ".7", "1.2.3", "a", "-1", "0", "07", " 7", "1e3", "7\n",
+        ] {
+            for needs_loans in [false, true] {
+                assert_eq!(StreamId::parse(bad, needs_loans), None, "{bad}");
+            }
+        }
+    }
+}

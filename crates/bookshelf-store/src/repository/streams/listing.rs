@@ -1,0 +1,62 @@
+//! What there is when a stream begins, in the order of versions, a part at a time.
+
+use std::sync::Arc;
+
+use super::{Now, StreamEvent, StreamId, Subject, What};
+use crate::cache::Entry;
+use crate::object::ResourceVersion;
+
+/// The smallest part of a list; as small as can be where what matters is that there are several.
+const PART: usize = if cfg!(test) { 1 } else { 1024 };
+/// In how many parts a large list comes.
+const PARTS: usize = 32;
+
+/// How far a list has been told.
+///
+/// It holds nothing: each part is looked for in what there is then. What has changed meanwhile has a later version, and
+/// is told after the list; so is what was deleted.
+pub(super) struct Listing {
+    told: Option<ResourceVersion>,
+    /// The latest version that there was at the beginning; `None`: there was nothing.
+    until: Option<ResourceVersion>,
+}
+
+impl Listing {
+    pub(super) fn of<T>(objects: &[&Arc<Entry<T>>]) -> Self {
+        Self {
+            told: None,
+            until: objects.iter().map(|object| object.resource_version).max(),
+        }
+    }
+
+    /// The next part; nothing at the end. `reached` is the id of who has been told everything.
+    pub(super) fn next<V, S: Subject<V>>(
+        &mut self,
+        now: &Now<'_, V>,
+        subject: &S,
+        reached: StreamId,
+    ) -> Vec<StreamEvent<S::Item>> {
+        if self.told >= self.until {
+            return Vec::new();
+        }
+        let mut objects = subject.objects(now);
+        let part = PART.max(objects.len() / PARTS);
+        objects.retain(|object| {
+            let version = Some(object.resource_version);
+            self.told < version && version <= self.until
+        });
+        if objects.len() > part {
+            objects.select_nth_unstable_by_key(part, |object| object.resource_version);
+            objects.truncate(part);
+        }
+        objects.sort_unstable_by_key(|object| object.resource_version);
+        self.told = objects
+            .last()
+            .map_or(self.until, |last| Some(last.resource_version));
+        let events = objects.into_iter().map(|object| StreamEvent {
+            what: What::Created(subject.item(now, object)),
+            id: Some(reached.no_later_than(S::OF, object.resource_version)),
+        });
+        events.collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Streams of loans.
+
+use std::sync::Arc;
+
+use super::super::books::CachedBook;
+use super::super::model::{Loan, Namespace, Tenant};
+use super::books::book_of;
+use super::{Changes, Kind, Now, Outcome, Subject, What};
+use crate::cache::Entry;
+
+/// The loans of a namespace, of one tenant or of all, without those that earlier books have left over.
+pub struct Loans {
+    namespace: String,
+    tenant: Option<String>,
+}
+
+impl Loans {
+    pub(super) fn new(namespace: Namespace<'_>, tenant: Option<Tenant<'_>>) -> Self {
+        Self {
+            namespace: namespace.as_str().to_owned(),
+            tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
+        }
+    }
+
+    fn has(&self, loan: &Entry<Loan>) -> bool {
+        let tenant = self.tenant.as_deref();
+        tenant.is_none_or(|tenant| *loan.value.borrowed_by == *tenant)
+    }
+}
+
+/// Whether a loan was left over by an earlier book than this one.
+fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>) -> bool {
+    book.is_some_and(|book| loan.value.is_left_over(&book.uid))
+}
+
+impl<V> Subject<V> for Loans {
+    type Object = Loan;
+    type Item = Arc<Entry<Loan>>;
+    const OF: Kind = Kind::Loans;
+
+    fn needs_loans(&self) -> bool {
+        true
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
+    }
+
+    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
+        let mut loans: Vec<_> = match &self.tenant {
+            Some(tenant) => now.loans.indexed(now.by_tenant, tenant).collect(),
+            None => now.loans.iter().collect(),
+        };
+        loans.retain(|loan| !is_left_over(loan, book_of(now, &loan.key)));
+        loans
+    }
+
+    fn item(&self, _: &Now<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
+        Arc::clone(loan)
+    }
+
+    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Arc<Entry<Loan>>>> {
+        let of_loans = changes.loans.iter().filter_map(|step| {
+            let event = &step.change.event;
+            let book = book_of(now, event.key());
+            let old = event.before().filter(|loan| self.has(loan));
+            let new = event
+                .after()
+                .filter(|loan| self.has(loan) && !is_left_over(loan, book));
+            let what = match (old, new) {
+                (None, None) => return None,
+                (None, Some(new)) => What::Created(Arc::clone(new)),
+                (Some(_), Some(new)) => What::Updated(Arc::clone(new)),
+                // It may have been left over before: to be told again that it is not there does no harm.
+                (Some(old), None) => What::Deleted(Arc::clone(old)),
+            };
+            Some(Outcome {
+                of: Kind::Loans,
+                resume_at: step.resume_at,
+                what,
+            })
+        });
+        // A loan may be left over because there is a book now, and count again because there is none.
+        let of_books = changes.books.iter().filter_map(|step| {
+            let event = &step.change.event;
+            let key = event.key();
+            let loan = now
+                .loans
+                .get(key.namespace(), key.name())
+                .filter(|loan| self.has(loan))?;
+            if is_left_over(loan, event.before()) == is_left_over(loan, event.after()) {
+                return None;
+            }
+            let loan = Arc::clone(loan);
+            let what = if is_left_over(&loan, book_of(now, key)) {
+                What::Deleted(loan)
+            } else {
+                What::Created(loan)
+            };
+            Some(Outcome {
+                of: Kind::Books,
+                resume_at: step.resume_at,
+                what,
+            })
+        });
+        of_loans.chain(of_books).collect()
+    }
+}

@@ -1,0 +1,83 @@
+//! Versions of objects, and which of them a write is meant for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::object::{ResourceVersion, Uid};
+
+/// Which object, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Tells the object from earlier and later ones of its name.
+    pub uid: Uid,
+    /// Changes with every write.
+    pub resource_version: ResourceVersion,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.uid, self.resource_version)
+    }
+}
+
+/// A text that is no [`Version`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a version")]
+pub struct NotAVersion;
+
+impl FromStr for Version {
+    type Err = NotAVersion;
+
+    /// Reads what [`Display`](fmt::Display) writes, to the letter.
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let (uid, resource_version) = text.rsplit_once('.').ok_or(NotAVersion)?;
+        Ok(Self {
+            uid: uid.into(),
+            resource_version: resource_version.parse().map_err(|_| NotAVersion)?,
+        })
+    }
+}
+
+/// Which versions of an object a write is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever is there.
+    Any,
+    /// One of these; of none, nothing.
+    OneOf(Vec<Version>),
+}
+
+impl Expected {
+    /// Whether a write is meant for this version.
+    #[must_use]
+    pub fn accepts(&self, version: &Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(versions) => versions.contains(version),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_it_is_written_and_nothing_else_is() {
+        for version in ["69828521-6a60-4e81-b4cc-96bdcc063afe.7", "a.b.9"] {
+            assert_eq!(version.parse::<Version>().unwrap().to_string(), version);
+        }
+        for bad in ["", ".", "a", "a.", "a.07", "a.0", "a.b", "a.1 ", "a.-1"] {
+            assert_eq!(bad.parse::<Version>(), Err(NotAVersion), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_write_is_meant_for_any_version_or_for_those_it_names() {
+        let [one, two]: [Version; 2] = ["a.1", "a.2"].map(|version| version.parse().unwrap());
+        assert!(Expected::Any.accepts(&one));
+        assert!(Expected::OneOf(vec![two.clone(), one.clone()]).accepts(&one));
+        assert!(!Expected::OneOf(vec![two]).accepts(&one));
+        assert!(!Expected::OneOf(Vec::new()).accepts(&one));
+    }
+}
