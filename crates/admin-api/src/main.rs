@@ -2,7 +2,8 @@
 
 use clap::Parser as _;
 
-#[tokio::main]
+// The server brings a thread for each worker; this one feeds the cache.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     admin_api::run(admin_api::Args::parse()).await
 }

@@ -1,31 +1,37 @@
 //! The URL table.
 
-mod books;
+pub(crate) mod books;
+pub(crate) mod loans;
+pub(crate) mod namespaces;
 
-use actix_web::web::ServiceConfig;
-use bookshelf_http::route;
+use bookshelf_http::route::{self, Routes};
 
-/// Adds every route. The first that matches is taken, so those asked most stand first.
-pub fn configure(config: &mut ServiceConfig) {
-    config
+/// Every route.
+#[must_use]
+pub fn routes() -> Routes {
+    route::own()
         .service(
             route::at("/book/{namespace}")
                 .get(books::list)
-                .post(books::create)
-                .build(),
+                .post(books::create),
         )
         .service(
             route::at("/book/{namespace}/{id}")
                 .get(books::get)
                 .put(books::update)
-                .delete(books::delete)
-                .build(),
+                .delete(books::delete),
         )
         .service(
             route::at("/book/{namespace}/{id}/category")
                 .patch(books::set_category)
-                .post(books::set_category)
-                .build(),
+                .post(books::set_category),
         )
-        .service(route::at(route::HEALTH).get(route::health).build());
+        .service(route::at("/book").get(books::list_all))
+        .service(route::at("/namespace").get(namespaces::list))
+        .service(route::at("/loan/{namespace}").get(loans::list))
+        .service(
+            route::at("/loan/{namespace}/{id}")
+                .get(loans::get)
+                .delete(loans::delete),
+        )
 }

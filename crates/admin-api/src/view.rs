@@ -1,31 +1,68 @@
 //! The wire types: what requests bring and answers carry.
 
-use actix_web::web::Bytes;
+use std::sync::Arc;
+
+use actix_web::web::BytesMut;
+use bookshelf_http::document::Document;
+use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_http::problem::Problem;
-use bookshelf_store::repository::{Book, BookContent, BookKey};
+use bookshelf_store::cache::Entry;
+use bookshelf_store::repository::{Book, BookContent, BookKey, Lent, Loan};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// A book's JSON, made once when the book changes and shared by every answer that carries it.
-pub type BookJson = Bytes;
-
-#[derive(Serialize)]
-struct BookView<'a> {
+/// A book.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Book, example = json!(a_book()))]
+pub(crate) struct BookView<'a> {
+    #[schema(schema_with = fields::id)]
     id: &'a str,
+    #[schema(schema_with = fields::author)]
     author: &'a str,
+    #[schema(schema_with = fields::title)]
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::category_id)]
     category_id: Option<&'a str>,
+    #[schema(schema_with = fields::namespace_id)]
     namespace_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::description)]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::managed_by)]
     managed_by: Option<&'a str>,
+}
+
+/// An example.
+fn a_book() -> Value {
+    json!({
+        "id": "modenov-analytic-geometry",
+        "author": "Modenov P.S.",
+        "title": "Analytic Geometry",
+        "category_id": "math",
+        "namespace_id": "science-library",
+    })
+}
+
+/// An example of a stream of books: one there was, which gets a description and goes.
+pub(crate) fn book_events() -> String {
+    let mut described = a_book();
+    described["description"] = json!("Lectures on vectors, lines and planes.");
+    event_stream(&[
+        ("created", "229", a_book()),
+        ("synced", "231", json!({})),
+        ("updated", "243", described.clone()),
+        ("deleted", "244", described),
+    ])
 }
 
 /// A book as clients see it.
 #[must_use]
-pub fn book_json(book: &Book) -> BookJson {
+pub fn book(book: &Book) -> Document {
     let view = BookView {
         id: &book.id,
         author: &book.author,
@@ -35,29 +72,177 @@ pub fn book_json(book: &Book) -> BookJson {
         description: book.description.as_deref(),
         managed_by: book.managed_by.as_deref(),
     };
-    // A struct of strings always serializes. Boxed, so that the cache keeps what is there and no room to grow.
-    serde_json::to_vec(&view)
-        .unwrap_or_default()
-        .into_boxed_slice()
-        .into()
+    Document::new(&view, &book.version)
 }
 
-/// What a client says of a book. What it got with a GET is fine as it is: `managed_by` and `available` are
+/// A book as a stream carries it.
+pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
+    to.extend_from_slice(lent.book.value.view.json());
+}
+
+/// A loan of a book.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Loan, example = json!(a_loan()))]
+pub(crate) struct LoanView<'a> {
+    #[schema(schema_with = fields::id)]
+    book_id: &'a str,
+    #[schema(schema_with = fields::namespace_id)]
+    namespace_id: &'a str,
+    #[schema(schema_with = fields::tenant)]
+    borrowed_by: &'a str,
+    #[schema(schema_with = fields::time)]
+    borrowed_at: String,
+}
+
+/// An example.
+fn a_loan() -> Value {
+    json!({
+        "book_id": "modenov-analytic-geometry",
+        "namespace_id": "science-library",
+        "borrowed_by": "bob",
+        "borrowed_at": "2026-11-22T11:11:09Z",
+    })
+}
+
+/// An example of a stream of loans: one there was, which ends, and a new one.
+pub(crate) fn loan_events() -> String {
+    let mut new = a_loan();
+    new["book_id"] = json!("taylor-biological-science");
+    event_stream(&[
+        ("created", "229", a_loan()),
+        ("synced", "231", json!({})),
+        ("created", "243", new),
+        ("deleted", "244", a_loan()),
+    ])
+}
+
+/// A loan as clients see it.
+#[must_use]
+pub fn loan(loan: &Loan) -> Document {
+    let view = LoanView {
+        book_id: &loan.book_id,
+        namespace_id: &loan.namespace_id,
+        borrowed_by: &loan.borrowed_by,
+        borrowed_at: loan.borrowed_at.to_string(),
+    };
+    Document::new(&view, &loan.version)
+}
+
+/// A loan as a stream carries it.
+pub fn streamed_loan(entry: &Arc<Entry<Loan>>, to: &mut BytesMut) {
+    to.extend_from_slice(loan(&entry.value).json());
+}
+
+/// A namespace that has books.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Namespace, example = json!(a_namespace()))]
+pub(crate) struct NamespaceView<'a> {
+    #[schema(schema_with = fields::namespace_id)]
+    id: &'a str,
+    /// How many books it has.
+    #[schema(minimum = 1)]
+    books: usize,
+}
+
+/// An example.
+fn a_namespace() -> Value {
+    json!({"id": "science-library", "books": 3})
+}
+
+/// A namespace as clients see it.
+#[must_use]
+pub fn namespace(id: &str, books: usize) -> Document {
+    Document::new(&NamespaceView { id, books }, "")
+}
+
+/// Books, or a page of them.
+#[derive(ToSchema)]
+#[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
+#[expect(dead_code, reason = "lists are put together of their members' JSON")]
+pub(crate) struct BookList<'a> {
+    list: Vec<BookView<'a>>,
+    /// What `?continue=` goes on with, where there is more.
+    #[schema(nullable = false, required = false)]
+    r#continue: Option<String>,
+}
+
+/// Loans, or a page of them.
+#[derive(ToSchema)]
+#[schema(example = json!({"list": [a_loan()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
+#[expect(dead_code, reason = "lists are put together of their members' JSON")]
+pub(crate) struct LoanList<'a> {
+    list: Vec<LoanView<'a>>,
+    /// What `?continue=` goes on with, where there is more.
+    #[schema(nullable = false, required = false)]
+    r#continue: Option<String>,
+}
+
+/// Namespaces, or a page of them.
+#[derive(ToSchema)]
+#[schema(example = json!({"list": [a_namespace()], "continue": "MTpzY2llbmNlLWxpYnJhcnkv"}))]
+#[expect(dead_code, reason = "lists are put together of their members' JSON")]
+pub(crate) struct NamespaceList<'a> {
+    list: Vec<NamespaceView<'a>>,
+    /// What `?continue=` goes on with, where there is more.
+    #[schema(nullable = false, required = false)]
+    r#continue: Option<String>,
+}
+
+/// What a client says of a book that is there. What it got with a GET is fine as it is: `managed_by` and `available` are
 /// ours to say, and ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "author": "Modenov P.S.",
+    "title": "Analytic Geometry",
+    "category_id": "math",
+}))]
 pub struct BookBody {
+    #[schema(schema_with = fields::same_id)]
     id: Option<String>,
+    #[schema(schema_with = fields::same_namespace_id)]
     namespace_id: Option<String>,
+    #[schema(required, schema_with = fields::author)]
     author: Option<String>,
+    #[schema(required, schema_with = fields::title)]
     title: Option<String>,
+    #[schema(schema_with = fields::new_description)]
     description: Option<String>,
+    #[schema(schema_with = fields::new_category_id)]
     category_id: Option<String>,
+    /// Ignored.
     #[serde(rename = "managed_by")]
+    #[schema(value_type = Option<Value>)]
     _managed_by: Option<IgnoredAny>,
+    /// Ignored.
     #[serde(rename = "available")]
+    #[schema(value_type = Option<Value>)]
     _available: Option<IgnoredAny>,
 }
+
+/// What a client says of a new book: the same, and its id.
+pub struct NewBook;
+
+impl PartialSchema for NewBook {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = BookBody::schema();
+        if let RefOr::T(Schema::Object(body)) = &mut schema {
+            body.properties.insert("id".to_owned(), fields::id().into());
+            body.required.push("id".to_owned());
+            let description = "What a client says of a new book. What it got with a GET is fine as it is.";
+            body.description = Some(description.to_owned());
+            body.example = Some(json!({
+                "id": "modenov-analytic-geometry",
+                "author": "Modenov P.S.",
+                "title": "Analytic Geometry",
+                "category_id": "math",
+            }));
+        }
+        schema
+    }
+}
+
+impl ToSchema for NewBook {}
 
 impl BookBody {
     /// The id, which a new book needs.
@@ -79,9 +264,11 @@ impl BookBody {
 }
 
 /// A book's new category; the empty one is none.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"category_id": "math"}))]
 pub struct CategoryBody {
+    #[schema(required, schema_with = fields::any_or_no_category_id)]
     category_id: Option<String>,
 }
 

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bookshelf_store::connector::Options;
-use clap::{Args, ValueEnum};
+use bookshelf_store::metrics::Metrics;
+use bookshelf_store::repository::{self, Namespace};
+use clap::{ArgAction, Args, ValueEnum};
+use http::Uri;
 
 /// Where the API is served, and how it ends.
 #[derive(Args, Clone, Debug)]
@@ -24,7 +27,7 @@ pub struct ServeArgs {
     )]
     pub listen: SocketAddr,
 
-    /// Address and port of the probes: /livez, /readyz, /healthz
+    /// Address and port of the probes and metrics: /livez, /readyz, /healthz, /metrics
     #[arg(
         long,
         env = "BOOKSHELF_OPS_LISTEN",
@@ -36,6 +39,10 @@ pub struct ServeArgs {
     /// Largest request body in bytes; a larger one is answered with 413
     #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
     pub max_body: usize,
+
+    /// Seconds that a client may take to read any of what it is sent before its connection is closed
+    #[arg(long, env = "BOOKSHELF_WRITE_TIMEOUT", default_value = "30", value_parser = positive_seconds, value_name = "SECONDS")]
+    pub write_timeout: Duration,
 
     /// Threads that serve requests; 0: one for each CPU
     #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_name = "NUMBER")]
@@ -73,16 +80,25 @@ pub struct KubeArgs {
     /// Seconds a request to the Kubernetes API takes at most, retries and the wait for its turn included
     #[arg(long, env = "BOOKSHELF_KUBE_TIMEOUT", default_value = "5", value_parser = positive_seconds, value_name = "SECONDS")]
     pub kube_timeout: Duration,
+}
 
-    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never
-    #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
-    pub resync_period: Duration,
+/// What of the cluster the API is about, and what it tells there.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Books")]
+pub struct ScopeArgs {
+    /// Namespaces to see, with commas between them: rights in these are enough, and any other is not found. Default: all
+    #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace, value_name = "NAMESPACES")]
+    pub watch_namespaces: Vec<String>,
+
+    /// Tell what happens to books as Kubernetes Events, which kubectl describe book shows
+    #[arg(long, env = "BOOKSHELF_EVENTS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub events: bool,
 }
 
 impl KubeArgs {
     /// The connector's options; `client_name` is who we say we are.
     #[must_use]
-    pub fn options(&self, client_name: &str) -> Options {
+    pub fn options(&self, client_name: &str, metrics: Metrics) -> Options {
         Options {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
@@ -90,19 +106,57 @@ impl KubeArgs {
             qps: self.kube_qps,
             burst: self.kube_burst,
             client_name: client_name.to_owned(),
+            metrics,
         }
-    }
-
-    /// How often the cache's handlers are told everything again.
-    #[must_use]
-    pub fn resync(&self) -> Option<Duration> {
-        (!self.resync_period.is_zero()).then_some(self.resync_period)
     }
 }
 
-/// What is logged, and how.
+/// What is kept in memory.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Logs")]
+#[command(next_help_heading = "Cache")]
+pub struct CacheArgs {
+    /// Keep the descriptions of books in memory. Without them lists have none, and each read of a single book asks
+    /// the Kubernetes API
+    #[arg(long, env = "BOOKSHELF_CACHE_DESCRIPTIONS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub cache_descriptions: bool,
+
+    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never
+    #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
+    pub resync_period: Duration,
+
+    /// Seconds after which the cache is compared with a new list and repaired where it differs; 0: never
+    #[arg(long, env = "BOOKSHELF_CHECK_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
+    pub check_period: Duration,
+
+    /// Seconds that the Kubernetes API keeps one watch open. It is taken for dead 5 seconds later; meanwhile what is
+    /// cached counts as live
+    #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
+    pub watch_timeout: u16,
+
+    /// Seconds without a word from the Kubernetes API after which reads are answered with 503. Default: no limit
+    #[arg(long, env = "BOOKSHELF_MAX_STALENESS", value_parser = seconds, value_name = "SECONDS")]
+    pub max_staleness: Option<Duration>,
+}
+
+impl CacheArgs {
+    /// The repository's options; `scope` says what it is about.
+    #[must_use]
+    pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
+        let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
+        repository::Options {
+            namespaces: scope.watch_namespaces.clone(),
+            events: scope.events,
+            resync: unless_zero(self.resync_period),
+            check: unless_zero(self.check_period),
+            watch_timeout: Duration::from_secs(self.watch_timeout.into()),
+            cache_descriptions: self.cache_descriptions,
+        }
+    }
+}
+
+/// What is logged and traced, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs and traces")]
 pub struct LogArgs {
     /// What to log, in the syntax of RUST_LOG: info, debug, or bookshelf_store=debug,info
     #[arg(
@@ -116,6 +170,10 @@ pub struct LogArgs {
     /// Form of the log lines
     #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
     pub log_format: LogFormat,
+
+    /// Collector to send traces to by OTLP over HTTP, such as http://localhost:4318. Default: none are made
+    #[arg(long, env = "BOOKSHELF_OTLP_ENDPOINT", value_parser = collector, value_name = "URL")]
+    pub otlp_endpoint: Option<Uri>,
 }
 
 /// The form of log lines.
@@ -150,6 +208,19 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
             Ok(time)
         }
     })
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let parsed = Namespace::parse(text).map_err(|invalid| invalid.rule.to_string())?;
+    Ok(parsed.as_str().to_owned())
+}
+
+fn collector(text: &str) -> Result<Uri, String> {
+    let uri = text.parse::<Uri>().map_err(|error| error.to_string())?;
+    let is_usable = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    is_usable
+        .then_some(uri)
+        .ok_or_else(|| "must be http://HOST:PORT or https://HOST:PORT".to_owned())
 }
 
 fn qps(text: &str) -> Result<f64, String> {

@@ -4,15 +4,16 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
 use actix_web::web::{self, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use bookshelf_store::repository::{BookKey, Tenant};
+use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant};
 use futures::StreamExt as _;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::entity_tag::{Condition, condition};
 use crate::problem::{Code, Problem};
 
 /// How long a request's body may take to arrive.
@@ -88,6 +89,13 @@ async fn read(mut payload: Payload, limit: usize) -> Result<BytesMut, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // An array would be taken for the values of the fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "the body is not valid: it has to be an object",
+        ));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut deserializer);
     let value = parsed.map_err(|error| {
@@ -108,18 +116,31 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// A segment of the request's path, by the name that the route gives it; decoded, and not copied.
-#[must_use]
-pub fn segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
-    request.match_info().get(name).unwrap_or_default()
+/// The namespace that a path `/{collection}/{namespace}` names, and those under it.
+pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
+    let (namespace, _) = split(below_collection(request));
+    Ok(Namespace::parse(namespace)?)
 }
 
-/// The book that a path `/book/{namespace}/{id}` names.
+/// The book that a path `/{collection}/{namespace}/{id}` names, and those under it.
 pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
-    Ok(BookKey::parse(
-        segment(request, "namespace"),
-        segment(request, "id"),
-    )?)
+    let (namespace, rest) = split(below_collection(request));
+    let (id, _) = split(rest);
+    Ok(BookKey::parse(namespace, id)?)
+}
+
+/// The request's path, decoded and not copied, without its first segment.
+fn below_collection(request: &HttpRequest) -> &str {
+    let path = request.match_info().as_str();
+    split(path.strip_prefix('/').unwrap_or(path)).1
+}
+
+/// The first segment of a path, and what follows it.
+fn split(path: &str) -> (&str, &str) {
+    match memchr::memchr(b'/', path.as_bytes()) {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (path, ""),
+    }
 }
 
 /// A query string. What does not fit the type is an error.
@@ -139,6 +160,32 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
             )
         };
         ready(parsed.map(|query| Self(query.into_inner())).map_err(invalid))
+    }
+}
+
+/// Which versions of an object the request is meant for, as `If-Match` says
+/// ([RFC 9110, section 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+#[derive(Debug)]
+pub struct IfMatch(pub Expected);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match condition(request.headers(), &IF_MATCH) {
+            None | Some(Ok(Condition::Any)) => Ok(Self(Expected::Any)),
+            // The comparison is strong, and a tag that we cannot have given is that of no version.
+            Some(Ok(Condition::OneOf(tags))) => {
+                let strong = tags.iter().filter(|tag| !tag.is_weak);
+                let versions = strong.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok());
+                Ok(Self(Expected::OneOf(versions.collect())))
+            }
+            Some(Err(_)) => Err(Problem::invalid(
+                "If-Match",
+                "must be * or entity tags as an ETag has them, in quotes",
+            )),
+        })
     }
 }
 
@@ -166,9 +213,38 @@ impl FromRequest for TenantId {
             (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
             (None, _) => Err(Problem::invalid(
                 TENANT_HEADER,
-                "is required: it says which tenant borrows or returns",
+                "is required: it says which tenant asks",
             )),
             (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
+        })
+    }
+}
+
+/// The header that lets a client repeat a request
+/// ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// What the client calls the request, from one `Idempotency-Key` at most.
+#[derive(Debug)]
+pub struct Idempotency(Option<String>);
+
+impl Idempotency {
+    /// The key, for the repository.
+    pub fn key(&self) -> Result<Option<IdempotencyKey<'_>>, Problem> {
+        Ok(self.0.as_deref().map(IdempotencyKey::parse).transpose()?)
+    }
+}
+
+impl FromRequest for Idempotency {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        ready(match (values.next(), values.next()) {
+            (first, None) => Ok(Self(first.map(text))),
+            (_, Some(_)) => Err(Problem::invalid(IDEMPOTENCY_KEY, "must be given once")),
         })
     }
 }
@@ -202,7 +278,7 @@ mod tests {
 
     #[test]
     fn malformed_and_trailing_json_are_refused() {
-        for body in ["", "{", "[]", r#"{"name": "a"} x"#, "null"] {
+        for body in ["", "{", "[]", r#"{"name": "a"} x"#, "null", r#" ["a"]"#] {
             assert!(message(body).contains("not valid"), "{body}");
         }
     }

@@ -2,23 +2,37 @@
 //!
 //! - [`api`] — an API from its flags to its end;
 //! - [`args`] — flags and environment variables, grouped by concern;
-//! - [`telemetry`] — logs;
+//! - [`telemetry`] — logs and traces;
 //! - [`problem`] — every error an API answers, as `application/problem+json`;
-//! - [`extract`] — bodies, query strings and the tenant's header, with errors that name the field;
-//! - [`answer`] — JSON bodies and entity tags;
+//! - [`extract`] — bodies, query strings, preconditions and the tenant's header, with errors that name the field;
+//! - [`answer`] — JSON bodies;
+//! - [`document`] — JSON with its entity tag, and whether a client has it already;
 //! - [`list`] — lists, kept until a member changes;
-//! - [`route`] — a resource's methods, `HEAD` and 405 included;
-//! - [`request`] — request ids and the access log;
+//! - [`page`] — pages of lists: `limit` and `continue`;
+//! - [`openapi`] — the document of an API, made from its handlers and types; [`docs`] — the page that shows it;
+//! - [`route`] — the URL table: paths, methods, `HEAD` and 405 included;
+//! - [`request`] — a request's way: its id, its route, its line in the access log;
+//! - [`stream`] — lists as event streams;
 //! - [`serve`] — the server, its probes, and how it ends.
 
 pub mod answer;
 pub mod api;
 pub mod args;
+mod connection;
+mod consistency;
+pub mod docs;
+pub mod document;
+mod entity_tag;
 pub mod extract;
 pub mod list;
+mod metrics;
+pub mod openapi;
+pub mod page;
 mod probes;
 pub mod problem;
 pub mod request;
 pub mod route;
 pub mod serve;
+pub mod stream;
 pub mod telemetry;
+mod trace;

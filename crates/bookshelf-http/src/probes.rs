@@ -1,16 +1,20 @@
-//! The operations port: `/livez`, `/readyz`, `/healthz`, in the form of the API server's own.
+//! The operations port: `/livez`, `/readyz`, `/healthz`, in the form of the API server's own, and `/metrics`.
 
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use prometheus_client::registry::Registry;
+
 use crate::serve::Readiness;
 
 /// The routes of the operations port.
-pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>) {
+pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, registry: &Arc<Registry>) {
     config
         .app_data(web::Data::from(Arc::clone(readiness)))
+        .app_data(web::Data::from(Arc::clone(registry)))
+        .route("/metrics", web::get().to(metrics))
         .route("/livez", web::get().to(livez))
         .route("/readyz", web::get().to(readyz))
         .route("/healthz", web::get().to(readyz));
@@ -55,4 +59,15 @@ async fn readyz(request: HttpRequest, readiness: web::Data<Readiness>) -> HttpRe
         HttpResponse::ServiceUnavailable()
     };
     response.content_type("text/plain; charset=utf-8").body(body)
+}
+
+/// Everything that is counted, in the text format of
+/// [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/).
+async fn metrics(registry: web::Data<Registry>) -> HttpResponse {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(text)
 }

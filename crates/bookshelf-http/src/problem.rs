@@ -7,14 +7,20 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use bookshelf_store::error::Error;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::openapi::fields;
 
 /// The codes of problems: the last part of their `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named as its code, which `title` explains")]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "each is named as its code or status, which `title` explains"
+)]
 pub enum Code {
     InvalidRequest,
     Forbidden,
@@ -23,11 +29,13 @@ pub enum Code {
     MethodNotAllowed,
     RequestTimeout,
     AlreadyExists,
+    KeyReused,
     AlreadyBorrowed,
     OnLoan,
     UpdateConflict,
     BeingDeleted,
     NamespaceTerminating,
+    PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
     Rejected,
@@ -62,6 +70,11 @@ impl Code {
                 "The request took too long to arrive",
             ),
             Self::AlreadyExists => (StatusCode::CONFLICT, "already_exists", "The book exists"),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key_reused",
+                "The Idempotency-Key is that of another request",
+            ),
             Self::AlreadyBorrowed => (StatusCode::CONFLICT, "already_borrowed", "The book is on loan"),
             Self::OnLoan => (StatusCode::CONFLICT, "on_loan", "The book is on loan"),
             Self::UpdateConflict => (
@@ -74,6 +87,12 @@ impl Code {
                 StatusCode::CONFLICT,
                 "namespace_terminating",
                 "The namespace is being deleted",
+            ),
+            // The same code as above: that the client said which version it meant shows in the status.
+            Self::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "update_conflict",
+                "It is not the version that If-Match names",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -109,19 +128,33 @@ impl Code {
     pub const fn status(self) -> StatusCode {
         self.parts().0
     }
+
+    /// The `type` of problems with this code.
+    #[must_use]
+    pub fn urn(self) -> String {
+        format!("urn:bookshelf:problem:{}", self.parts().1)
+    }
+
+    /// The `title` of problems with this code.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.parts().2
+    }
 }
 
 /// An error on its way to a client. It becomes a response where the request's id is known: in
-/// [`request::observe`](crate::request::observe).
+/// the server.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
+    /// The current one, in its quotes.
+    etag: Option<Box<str>>,
     retry_after: Option<Duration>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     /// For the log, never for the client.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl Problem {
@@ -132,6 +165,7 @@ impl Problem {
             code,
             message: message.into(),
             field: None,
+            etag: None,
             retry_after: None,
             allow: None,
             cause: None,
@@ -153,7 +187,7 @@ impl Problem {
     pub fn method_not_allowed(allow: String) -> Self {
         let message = format!("this resource allows {allow}");
         Self {
-            allow: Some(allow),
+            allow: Some(allow.into()),
             ..Self::new(Code::MethodNotAllowed, message)
         }
     }
@@ -176,18 +210,19 @@ impl Problem {
     /// The response, for the request with this id.
     #[must_use]
     pub fn to_response(&self, request_id: &str) -> HttpResponse {
-        let (status, code, title) = self.code.parts();
+        let status = self.code.status();
         // Whole seconds, rounded up: earlier would be too early.
         let retry_after = self
             .retry_after
             .map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
         let body = Body {
-            kind: format!("urn:bookshelf:problem:{code}"),
-            title,
+            kind: self.code.urn(),
+            title: self.code.title(),
             status: status.as_u16(),
             message: &self.message,
             request_id,
             field: self.field.as_deref(),
+            etag: self.etag.as_deref(),
             retry_after,
         };
         let mut response = HttpResponse::build(status);
@@ -195,25 +230,46 @@ impl Problem {
         if let Some(seconds) = retry_after {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
+        if let Some(etag) = &self.etag {
+            response.insert_header((ETAG, &**etag));
+        }
         if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.as_str()));
+            response.insert_header((ALLOW, &**allow));
         }
         // A struct of strings and numbers always serializes.
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request was not carried out ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Body<'a> {
+    /// Which kind of problem it is: what programs look at.
     #[serde(rename = "type")]
     kind: String,
+    /// What this kind of problem is.
     title: &'a str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What happened, for people.
+    #[schema(min_length = 1)]
     message: &'a str,
+    /// The request's id, as in `X-Request-Id` and in the service's log.
+    #[schema(schema_with = fields::request_id)]
     request_id: &'a str,
+    /// The field, header or parameter that breaks a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<&'a str>,
+    /// The entity tag of the current version.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    etag: Option<&'a str>,
+    /// Seconds to wait before another try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 
@@ -239,8 +295,10 @@ impl From<Error> for Problem {
             Error::Invalid(invalid) => return Self::invalid(invalid.field, invalid.rule),
             Error::NotFound => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
+            Error::KeyReused => Code::KeyReused,
             Error::NotManageable => Code::NotManageable,
             Error::UpdateConflict => Code::UpdateConflict,
+            Error::Stale(_) => Code::PreconditionFailed,
             Error::AlreadyBorrowed => Code::AlreadyBorrowed,
             Error::OnLoan => Code::OnLoan,
             Error::BeingDeleted => Code::BeingDeleted,
@@ -251,12 +309,17 @@ impl From<Error> for Problem {
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
         };
+        let etag = match &error {
+            Error::Stale(current) => Some(format!("\"{current}\"").into()),
+            _ => None,
+        };
         let retry_after = match &error {
             Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(Duration::from_secs(1))),
             _ => None,
         };
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());
         Self {
+            etag,
             retry_after,
             cause,
             ..Self::new(code, error.to_string())

@@ -1,117 +1,167 @@
 //! What every request gets: an id, a line in the log, and errors in one form.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use actix_web::Error;
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::Data;
-use futures::future::Either;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use tracing::{Instrument as _, Span};
 
+use crate::connection::Connection;
+use crate::consistency::{Consistency, Met};
+use crate::metrics::{HttpMetrics, RouteMetrics};
 use crate::problem::{Code, Problem};
-use crate::route;
+use crate::route::{Endpoint, Table};
 use crate::serve::Readiness;
+use crate::{stream, trace};
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives a request its id, taken over or made; logs it; turns every error into a problem document. For
-/// [`App::wrap_fn`](actix_web::App::wrap_fn).
+/// An API as each thread has it.
+pub(crate) struct Api {
+    pub(crate) table: Table,
+    pub(crate) metrics: HttpMetrics,
+    pub(crate) consistency: Consistency,
+    pub(crate) readiness: Arc<Readiness>,
+}
+
+/// Answers a request by the table: gives it its id, taken over or made; logs and counts it; turns every error
+/// into a problem document.
 ///
 /// The id is on every log line that the request causes, in the response, and in every error. Failures and
 /// everything that is not a successful read are logged at info, successful reads at debug.
-pub fn observe<S, B>(
-    request: ServiceRequest,
-    service: &S,
-) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + use<S, B>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody + 'static,
-{
+pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<ServiceResponse, Error> {
     let started = Instant::now();
+    let (request, payload) = request.into_parts();
     let method = request.method().clone();
     let id = request_id(&request);
+    let is_stream = stream::is_asked_for(&request);
+    if let Some(connection) = request.conn_data::<Connection>() {
+        // A stream says so when it begins.
+        connection.is_about(false);
+    }
+    if is_stream {
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
     // A read that goes well says nothing at info, so that it is not charged for a span either.
-    let span = if method.is_safe() {
+    let span = if method.is_safe() && !trace::is_on() && !is_stream {
         Span::none()
     } else {
         span_of(&id)
     };
-    let is_synced = request
-        .app_data::<Data<Readiness>>()
-        .is_none_or(|readiness| readiness.is_synced());
-    // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
-    let answer = if is_synced || request.path() == route::HEALTH {
-        Either::Left(service.call(request).instrument(span.clone()))
-    } else {
-        Either::Right(request.error_response(Problem::unavailable("the books are not loaded yet")))
+    let (endpoint, counted, is_own) = match api.table.find(&method, request.match_info().as_str()) {
+        Ok(route) => (Ok(&route.endpoint), Some(&route.metrics), route.is_own),
+        Err(problem) => (Err(problem), None, false),
     };
-    async move {
-        let response = match answer {
-            Either::Left(answer) => answer.await?.map_into_boxed_body(),
-            Either::Right(refusal) => refusal,
-        };
-        let is_quiet = method.is_safe() && response.status().is_success();
-        let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+    trace::begin(&span, &request, counted.map(RouteMetrics::template));
+    let is_synced = api.readiness.is_synced();
+    let mut met = Met::default();
+    let response = match endpoint {
+        Err(problem) => HttpResponse::from_error(problem),
+        // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
+        Ok(_) if !is_own && !is_synced => {
+            HttpResponse::from_error(Problem::unavailable("the books are not loaded yet"))
+        }
+        Ok(endpoint) if is_own => endpoint(request.clone(), payload).await,
+        Ok(endpoint) => {
+            let (response, as_asked) = if span.is_none() {
+                api.answer_by(endpoint, &request, payload, started).await
+            } else {
+                let answer = api.answer_by(endpoint, &request, payload, started);
+                // Boxed, as what has no span would carry the room for it, too.
+                Box::pin(answer.instrument(span.clone())).await
+            };
+            met = as_asked;
             response
-        } else {
-            let span = if span.is_none() { span_of(&id) } else { span };
-            span.in_scope(|| {
-                let response = as_problem(response, &id);
-                log(
-                    &method,
-                    response.request().path(),
-                    response.status(),
-                    is_quiet,
-                    started,
-                );
-                response
-            })
-        };
-        response.headers_mut().insert(REQUEST_ID, id);
-        Ok(response)
+        }
+    };
+    let status = response.status();
+    trace::end(&span, status);
+    let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
+    let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+        response
+    } else {
+        let span = if span.is_none() { span_of(&id) } else { span };
+        span.in_scope(|| {
+            let response = as_problem(response, &id);
+            log(&method, request.path(), response.status(), is_quiet, started);
+            response
+        })
+    };
+    let took = started.elapsed();
+    match counted {
+        Some(counted) => counted.answered(response.status(), took),
+        None => api.metrics.unrouted(&method, response.status(), took),
+    }
+    // What is the server's own shows nothing that could be old.
+    if is_synced && !is_own {
+        api.consistency.tell(response.headers_mut(), met, started + took);
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(ServiceResponse::new(request, response))
+}
+
+impl Api {
+    /// The answer of an endpoint, as new as the request asks for.
+    async fn answer_by(
+        &self,
+        endpoint: &Endpoint,
+        request: &HttpRequest,
+        payload: Payload,
+        started: Instant,
+    ) -> (HttpResponse, Met) {
+        match self.consistency.meet(request, started).await {
+            Ok(as_asked) => (endpoint(request.clone(), payload).await, as_asked),
+            Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+        }
     }
 }
 
+/// The id of a request whose answer goes on.
+struct RequestId(HeaderValue);
+
+/// What the rest of an answer is logged as, when the request's own span is over. That one is exported when nobody holds it
+/// any more, and a stream may last for days; this one is not exported.
+pub(crate) fn span_of_answer(request: &HttpRequest) -> Span {
+    let extensions = request.extensions();
+    let id = extensions.get::<RequestId>();
+    let request_id = id.and_then(|RequestId(id)| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!(target: "stream", "request", request_id)
+}
+
 fn span_of(id: &HeaderValue) -> Span {
-    tracing::info_span!("request", request_id = id.to_str().unwrap_or_default())
+    let request_id = id.to_str().unwrap_or_default();
+    if trace::is_on() {
+        return trace::span(request_id);
+    }
+    tracing::info_span!("request", request_id)
 }
 
 /// Takes an id over that is 1–128 visible ASCII characters; makes one otherwise.
-fn request_id(request: &ServiceRequest) -> HeaderValue {
+fn request_id(request: &HttpRequest) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let is_usable =
         |id: &&HeaderValue| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
     given.filter(is_usable).cloned().unwrap_or_else(new_id)
 }
 
-/// An id of this process's own: its random number, and which request this is.
+/// An id of this process's own: numbers that follow each other, from one that no other process begins with.
 fn new_id() -> HeaderValue {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
-    static REQUESTS: AtomicU64 = AtomicU64::new(0);
-    let mut id = String::with_capacity(32);
-    // Writing to a string does not fail.
-    let _ = write!(
-        id,
-        "{:016x}-{:x}",
-        *PROCESS,
-        REQUESTS.fetch_add(1, Ordering::Relaxed)
-    );
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random()));
+    HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn as_problem(response: ServiceResponse<BoxBody>, id: &HeaderValue) -> ServiceResponse<BoxBody> {
+fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
     let id = id.to_str().unwrap_or_default();
-    let Some(error) = response.response().error() else {
+    let Some(error) = response.error() else {
         return response;
     };
-    let rendered = match error.as_error::<Problem>() {
+    match error.as_error::<Problem>() {
         Some(problem) => {
             if let Some(cause) = problem.cause() {
                 tracing::warn!(cause, "{problem}");
@@ -126,8 +176,7 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &HeaderValue) -> ServiceRe
             tracing::error!(%error, "unexpected error");
             Problem::new(Code::Internal, "internal error").to_response(id)
         }
-    };
-    response.into_response(rendered)
+    }
 }
 
 fn log(method: &Method, path: &str, status: StatusCode, is_quiet: bool, started: Instant) {

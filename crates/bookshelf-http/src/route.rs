@@ -1,25 +1,35 @@
-//! A resource and its methods: `HEAD` works where `GET` does, and any other method is a 405 that lists those
-//! there are ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
+//! The URL table: templates of paths, the methods of each, and the handler of each method.
+//!
+//! `HEAD` works where `GET` does, and any other method is a 405 that lists those there are
+//! ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
 
-use actix_web::dev::HttpServiceFactory;
+use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder};
+use futures::future::LocalBoxFuture;
+use utoipa::ToSchema;
 
-use crate::answer;
+use crate::metrics::{HttpMetrics, RouteMetrics};
 use crate::problem::{Code, Problem};
+use crate::{answer, docs, openapi};
+
+/// What answers the requests of one method for one resource.
+pub(crate) type Endpoint = Box<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
 
 /// A resource under construction. Make one with [`at`].
-pub struct Methods {
-    resource: Resource,
-    allow: Vec<Method>,
+pub struct Resource {
+    template: &'static str,
+    is_own: bool,
+    methods: Vec<(Method, Endpoint)>,
 }
 
-/// The resource at a path.
+/// The resource at the paths that fit this template: `/book/{namespace}`.
 #[must_use]
-pub fn at(path: &str) -> Methods {
-    Methods {
-        resource: web::resource(path),
-        allow: Vec::new(),
+pub fn at(template: &'static str) -> Resource {
+    Resource {
+        template,
+        is_own: false,
+        methods: Vec::new(),
     }
 }
 
@@ -38,7 +48,7 @@ macro_rules! method {
     };
 }
 
-impl Methods {
+impl Resource {
     method!(post, POST);
     method!(put, PUT);
     method!(patch, PATCH);
@@ -46,16 +56,20 @@ impl Methods {
 
     /// Adds the methods `GET` and `HEAD`.
     #[must_use]
-    pub fn get<F, A>(mut self, handler: F) -> Self
+    pub fn get<F, A>(self, handler: F) -> Self
     where
         F: Handler<A>,
         A: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let is_get = guard::Any(guard::Get()).or(guard::Head());
-        self.resource = self.resource.route(web::route().guard(is_get).to(handler));
-        self.allow.extend([Method::GET, Method::HEAD]);
-        self
+        self.method(Method::GET, handler.clone())
+            .method(Method::HEAD, handler)
+    }
+
+    /// Makes it a resource of the service itself: it is there before the books are, and its answers have no version.
+    #[must_use]
+    fn own(self) -> Self {
+        Self { is_own: true, ..self }
     }
 
     fn method<F, A>(mut self, method: Method, handler: F) -> Self
@@ -64,37 +78,138 @@ impl Methods {
         A: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.resource = self.resource.route(web::method(method.clone()).to(handler));
-        self.allow.push(method);
+        self.methods.push((method, endpoint(handler)));
+        self
+    }
+}
+
+fn endpoint<F, A>(handler: F) -> Endpoint
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Box::new(move |request, mut payload| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            match A::from_request(&request, &mut payload).await {
+                Ok(arguments) => {
+                    let answer = handler.call(arguments).await;
+                    answer.respond_to(&request).map_into_boxed_body()
+                }
+                Err(error) => HttpResponse::from_error(error),
+            }
+        })
+    })
+}
+
+/// The resources of an API.
+#[derive(Default)]
+pub struct Routes {
+    resources: Vec<Resource>,
+}
+
+/// The resources that every API has: whether it answers, and its documentation.
+#[must_use]
+pub fn own() -> Routes {
+    Routes::default()
+        .service(at(HEALTH).get(health).own())
+        .service(at(openapi::PATH).get(openapi::get).own())
+        .service(at(docs::PATH).get(docs::page).own())
+        .service(at(docs::FILES).get(docs::file).own())
+}
+
+impl Routes {
+    /// Adds a resource.
+    #[must_use]
+    pub fn service(mut self, resource: Resource) -> Self {
+        self.resources.push(resource);
         self
     }
 
-    /// The finished resource.
-    pub fn build(self) -> impl HttpServiceFactory + 'static {
-        let allow = self
-            .allow
-            .iter()
-            .map(Method::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let refuse = move || {
-            let problem = Problem::method_not_allowed(allow.clone());
-            async move { Err::<&'static str, _>(problem) }
+    /// Every template of paths with each of its methods.
+    pub fn operations(&self) -> impl Iterator<Item = (&'static str, &Method)> {
+        self.resources.iter().flat_map(|resource| {
+            let methods = resource.methods.iter();
+            methods.map(|(method, _)| (resource.template, method))
+        })
+    }
+}
+
+/// The finished table.
+pub(crate) struct Table {
+    paths: matchit::Router<Vec<Route>>,
+}
+
+/// One method of a resource.
+pub(crate) struct Route {
+    method: Method,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) metrics: RouteMetrics,
+    /// Whether it is of the service itself: there before the books are, and without a version.
+    pub(crate) is_own: bool,
+}
+
+impl Table {
+    /// # Panics
+    ///
+    /// When two resources have the same paths: a mistake in the table.
+    pub(crate) fn new(routes: Routes, metrics: &HttpMetrics) -> Self {
+        let mut paths = matchit::Router::new();
+        for Resource {
+            template,
+            is_own,
+            methods,
+        } in routes.resources
+        {
+            let route = |(method, endpoint): (Method, Endpoint)| Route {
+                metrics: metrics.route(&method, template),
+                method,
+                endpoint,
+                is_own,
+            };
+            let added = paths.insert(template, methods.into_iter().map(route).collect());
+            assert!(added.is_ok(), "{template}: {added:?}");
+        }
+        Self { paths }
+    }
+
+    /// The route for a method and a path.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&Route, Problem> {
+        let Ok(found) = self.paths.at(path) else {
+            return Err(Problem::new(Code::NotFound, "no such route"));
         };
-        self.resource.default_service(web::to(refuse))
+        let routes = found.value;
+        let route = routes.iter().find(|route| route.method == *method);
+        route.ok_or_else(|| {
+            let allow = routes.iter().map(|route| route.method.as_str());
+            Problem::method_not_allowed(allow.collect::<Vec<_>>().join(", "))
+        })
     }
 }
 
 /// The path of [`health`].
 pub const HEALTH: &str = "/health";
 
-/// `GET /health`: the API answers. Whether it is ready is the operations port's business.
-#[expect(clippy::unused_async, reason = "handlers are")]
+/// The API answers
+///
+/// Whether it is ready, and how it is, the operations port tells: `/readyz`, `/metrics`.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = openapi::OWN,
+    responses((status = 200, description = "It does", body = Health))
+)]
 pub async fn health() -> HttpResponse {
     answer::json(&mut HttpResponse::Ok(), r#"{"status":"ok"}"#)
 }
 
-/// The answer where there is no route.
-pub async fn not_found() -> Result<&'static str, Problem> {
-    Err(Problem::new(Code::NotFound, "no such route"))
+/// That the API answers.
+#[derive(ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
+#[expect(dead_code, reason = "the answer is written out")]
+struct Health {
+    /// Always `ok`.
+    #[schema(pattern = "^ok$")]
+    status: &'static str,
 }

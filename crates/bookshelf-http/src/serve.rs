@@ -2,25 +2,35 @@
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{ServerHandle, fn_service};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use futures::future::BoxFuture;
+use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::args::ServeArgs;
+use crate::connection::Connections;
+use crate::consistency::Consistency;
 use crate::extract::MaxBody;
-use crate::{probes, request, route};
+use crate::metrics::{HttpMetrics, StreamMetrics};
+use crate::route::{Routes, Table};
+use crate::stream::Streams;
+use crate::{connection, probes, request};
 
 /// How long an idle connection is kept: longer than load balancers keep theirs, so that it is not closed under
 /// a request on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a client has to take in the end of a stream.
+const STREAM_ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether requests should come here.
 pub struct Readiness {
@@ -48,28 +58,56 @@ impl Readiness {
 
 /// Serves an API until SIGTERM or SIGINT, then finishes what is under way.
 ///
-/// `routes` adds the API's routes; `feed` is what keeps its cache up to date: if that ends, so does the
-/// server, with an error.
-pub async fn run(
+/// `consistency` says on each thread how new answers are; `routes` is the URL table, `data` adds what its handlers need; `registry` is what `/metrics` tells; `feed` is what keeps its cache up to date: if that ends, so does the
+/// server, with an error; `last` is what is to be done when all requests have been answered.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a server is made of, put together once"
+)]
+pub(crate) async fn run(
     args: &ServeArgs,
     readiness: Readiness,
+    mut registry: Registry,
     feed: BoxFuture<'static, Infallible>,
-    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    last: BoxFuture<'static, ()>,
+    data: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    routes: fn() -> Routes,
+    consistency: impl Fn() -> Consistency + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let readiness = Arc::new(readiness);
     let (api, listening) = bind(args.listen, "--listen")?;
-    let (ops, ops_listening) = bind(args.ops_listen, "--ops-listen")?;
+    let (ops_listener, ops_listening) = bind(args.ops_listen, "--ops-listen")?;
 
     let max_body = web::Data::new(MaxBody(args.max_body));
-    let api_readiness = web::Data::from(Arc::clone(&readiness));
+    let metrics = HttpMetrics::default();
+    metrics.register(&mut registry);
+    let api_readiness = Arc::clone(&readiness);
+    let stream_metrics = StreamMetrics::default();
+    stream_metrics.register(&mut registry);
+    let streams = Streams::new(stream_metrics);
+    let of_requests = web::Data::new(streams.clone());
+    let write_timeout = args.write_timeout;
+    let connections = Connections::default();
+    let of_server = connections.clone();
     let mut server = HttpServer::new(move || {
+        let api = Rc::new(request::Api {
+            table: Table::new(routes(), &metrics),
+            metrics: metrics.clone(),
+            consistency: consistency(),
+            readiness: Arc::clone(&api_readiness),
+        });
         App::new()
             .app_data(max_body.clone())
-            .app_data(api_readiness.clone())
-            .wrap_fn(request::observe)
-            .configure(routes.clone())
-            .default_service(web::to(route::not_found))
+            .app_data(of_requests.clone())
+            .configure(data.clone())
+            .default_service(fn_service(move |request| {
+                request::answer(request, Rc::clone(&api))
+            }))
+    })
+    .on_connect(move |connection, data| {
+        connection::limit_writes(connection, write_timeout);
+        data.insert(of_server.opened());
     })
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
@@ -80,13 +118,15 @@ pub async fn run(
     let server = server.listen(api).context("cannot serve the API")?.run();
 
     let ops_readiness = Arc::clone(&readiness);
-    let ops_server =
-        HttpServer::new(move || App::new().configure(|config| probes::configure(config, &ops_readiness)))
-            .workers(1)
-            .disable_signals()
-            .listen(ops)
-            .context("cannot serve the probes")?
-            .run();
+    let registry = Arc::new(registry);
+    let ops = move || App::new().configure(|config| probes::configure(config, &ops_readiness, &registry));
+    let ops_server = HttpServer::new(ops)
+        .on_connect(move |connection, _| connection::limit_writes(connection, write_timeout))
+        .workers(1)
+        .disable_signals()
+        .listen(ops_listener)
+        .context("cannot serve the probes")?
+        .run();
     tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
 
     let handle = server.handle();
@@ -94,11 +134,24 @@ pub async fn run(
     let mut server = tokio::spawn(server);
     let _ops_server = tokio::spawn(ops_server);
     let feed = tokio::spawn(feed);
+    let feeding = feed.abort_handle();
+    let mut is_in_haste = false;
     let ended = tokio::select! {
         ended = &mut server => ended.context("the server panicked")?.context("the server failed"),
         dead = feed => Err(anyhow::anyhow!("what feeds the cache ended: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
-        () = shut_down(args, &mut signals, &readiness, &handle) => Ok(()),
+        haste = shut_down(args, &mut signals, &readiness, (&streams, &connections), &handle) => {
+            is_in_haste = haste;
+            Ok(())
+        }
     };
+    if ended.is_ok() && !is_in_haste {
+        tokio::select! {
+            () = last => {}
+            name = signals.next() => tracing::warn!(signal = name, "another signal: stopping at once"),
+        }
+    }
+    // What it may still have to say would come after our last word.
+    feeding.abort();
     ops_handle.stop(false).await;
     // Here, because at the end of a drain either of two branches above may be the first to see it.
     if ended.is_ok() {
@@ -129,19 +182,49 @@ impl Signals {
     }
 }
 
-/// Waits for a signal, then lets load balancers notice and requests finish. A second signal ends at once.
-async fn shut_down(args: &ServeArgs, signals: &mut Signals, readiness: &Readiness, server: &ServerHandle) {
+/// Waits for a signal, then lets load balancers notice, ends streams and lets requests finish. A second signal ends at
+/// once; answers whether it did.
+async fn shut_down(
+    args: &ServeArgs,
+    signals: &mut Signals,
+    readiness: &Readiness,
+    (streams, connections): (&Streams, &Connections),
+    server: &ServerHandle,
+) -> bool {
     let name = signals.next().await;
     tracing::info!(signal = name, "shutting down");
     readiness.is_draining.store(true, Ordering::Relaxed);
     let drain = async {
         sleep(args.shutdown_delay).await;
-        server.stop(true).await;
+        // They have no end of their own, and their clients now find another replica.
+        streams.end();
+        tokio::select! {
+            () = server.stop(true) => {}
+            () = only_silent_streams_are_left(connections) => {
+                let streams = connections.streams();
+                tracing::info!(streams, "not waiting for clients that do not read what their streams tell");
+            }
+        }
     };
     tokio::select! {
-        () = drain => {}
+        () = drain => false,
         // The server takes no second order while it carries out the first: it ends with the process.
-        name = signals.next() => tracing::warn!(signal = name, "a second signal: stopping at once"),
+        name = signals.next() => {
+            tracing::warn!(signal = name, "a second signal: stopping at once");
+            true
+        }
+    }
+}
+
+/// Returns when there is no connection but of streams that have been told to end: their clients do not read what they were
+/// told last, and nothing short of the kernel would notice.
+async fn only_silent_streams_are_left(connections: &Connections) {
+    loop {
+        sleep(STREAM_ENDS_WITHIN).await;
+        let streams = connections.streams();
+        if streams > 0 && connections.all() <= streams {
+            return;
+        }
     }
 }
 

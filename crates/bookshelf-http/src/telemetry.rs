@@ -1,14 +1,30 @@
-//! Logs: to standard error, text on a terminal, JSON elsewhere.
+//! Logs, to standard error: text on a terminal, JSON elsewhere. And traces, where there is somewhere to send them.
 
 use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{LogArgs, LogFormat};
+use crate::trace::Exporter;
 
-/// Starts logging. Once per process.
-pub fn init(args: &LogArgs) -> anyhow::Result<()> {
+/// What ends with the process, once all that is to be told was told.
+#[must_use = "to be shut down at the end"]
+pub struct Telemetry(Option<Exporter>);
+
+impl Telemetry {
+    /// Exports the spans that are left; takes some seconds at most.
+    pub async fn shut_down(self) {
+        if let Some(exporter) = self.0 {
+            exporter.shut_down().await;
+        }
+    }
+}
+
+/// Starts logging, and traces of a service of this name. Once per process, within a tokio runtime.
+pub fn init(args: &LogArgs, service: &str) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&args.log).with_context(|| {
         format!(
             "--log {:?} is not a filter such as info or bookshelf_store=debug,info",
@@ -16,8 +32,7 @@ pub fn init(args: &LogArgs) -> anyhow::Result<()> {
         )
     })?;
     let is_terminal = io::stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(is_terminal);
     let is_json = match args.log_format {
@@ -25,15 +40,28 @@ pub fn init(args: &LogArgs) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let started = if is_json {
-        subscriber
+    let lines = if is_json {
+        lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .try_init()
+            .boxed()
     } else {
-        subscriber.try_init()
+        lines.boxed()
     };
-    started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))
+    let endpoint = args.otlp_endpoint.as_ref();
+    let exporter = endpoint
+        .map(|endpoint| Exporter::new(endpoint, service))
+        .transpose()?;
+    let started = match &exporter {
+        // What is exported is not what is logged.
+        Some(exporter) => {
+            let lines = tracing_subscriber::registry().with(lines.with_filter(filter));
+            lines.with(exporter.layer()).try_init()
+        }
+        None => tracing_subscriber::registry().with(lines).with(filter).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))?;
+    Ok(Telemetry(exporter))
 }

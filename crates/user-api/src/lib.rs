@@ -1,24 +1,22 @@
 //! The HTTP API of bookshelf for tenants: they find books, borrow them and bring them back.
 //!
 //! A request's way through the code: [`routes`] (the URL table), a handler in one of its modules, the
-//! repository, and back out through [`view`] (the wire types).
+//! repository, and back out through [`view`] (the wire types). [`openapi()`] describes all of it.
 
 mod args;
+mod openapi;
 pub mod routes;
 pub mod view;
 
 pub use args::Args;
+use bookshelf_http::document::Document;
+pub use openapi::openapi;
 
 /// The repository, which keeps each book's JSON at hand.
-type Repository = bookshelf_store::repository::Repository<view::BookJson>;
+type Repository = bookshelf_store::repository::Repository<Document>;
 
 /// Serves the API until it is told to end.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    bookshelf_http::api::run(
-        "bookshelf-user-api",
-        &args.api,
-        view::book_json,
-        routes::configure,
-    )
-    .await
+    let name = "bookshelf-user-api";
+    bookshelf_http::api::run(name, &args.api, view::book, routes::routes, openapi).await
 }

@@ -1,25 +1,21 @@
 //! The URL table.
 
-mod books;
-mod loans;
+pub(crate) mod books;
+pub(crate) mod loans;
+pub(crate) mod namespaces;
 
-use actix_web::web::ServiceConfig;
-use bookshelf_http::route;
+use bookshelf_http::route::{self, Routes};
 
-/// Adds every route. The first that matches is taken, so those asked most stand first.
-pub fn configure(config: &mut ServiceConfig) {
-    config
-        .service(route::at("/book/{namespace}").get(books::list).build())
-        .service(route::at("/book/{namespace}/{id}").get(books::get).build())
-        .service(
-            route::at("/book/{namespace}/{id}/borrow")
-                .post(loans::borrow)
-                .build(),
-        )
-        .service(
-            route::at("/book/{namespace}/{id}/return")
-                .post(loans::return_book)
-                .build(),
-        )
-        .service(route::at(route::HEALTH).get(route::health).build());
+/// Every route.
+#[must_use]
+pub fn routes() -> Routes {
+    route::own()
+        .service(route::at("/book/{namespace}").get(books::list))
+        .service(route::at("/book/{namespace}/{id}").get(books::get))
+        .service(route::at("/book/{namespace}/{id}/borrow").post(loans::borrow))
+        .service(route::at("/book/{namespace}/{id}/return").post(loans::return_book))
+        .service(route::at("/book").get(books::list_all))
+        .service(route::at("/namespace").get(namespaces::list))
+        .service(route::at("/loan/{namespace}").get(loans::list))
+        .service(route::at("/loan/{namespace}/{id}").get(loans::get))
 }

@@ -1,88 +1,289 @@
 //! Books: all there is to do with them.
 
-use actix_web::http::header::LOCATION;
+use std::sync::Arc;
+
+use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use bookshelf_http::answer;
-use bookshelf_http::extract::{Json, Query, book_key, segment};
+use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::extract::{Idempotency, IfMatch, Json, Query, book_key, namespace};
 use bookshelf_http::list::Lists;
-use bookshelf_http::problem::Problem;
-use bookshelf_store::repository::{Book, BookKey, Category, Namespace};
+use bookshelf_http::openapi::{EventStream, LastEventId, fields};
+use bookshelf_http::page::Page;
+use bookshelf_http::problem::{Code, Problem};
+use bookshelf_http::stream;
+use bookshelf_store::repository::{BookKey, Category, Made, Namespace, Place};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Repository;
-use crate::view::{BookBody, CategoryBody, book_json};
+use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
 
 /// The query string of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct ListQuery {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only the books of this category.
     #[serde(default)]
+    #[param(schema_with = fields::category_filter)]
     category_id: String,
 }
 
-pub(super) async fn list(
+/// The query string of a write that may be forced.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ForceQuery {
+    /// Whatever version there is, and whatever `If-Match` says; never a book that another tool manages.
+    #[serde(default)]
+    #[param(default = false, example = true)]
+    force: bool,
+}
+
+/// The books of a namespace
+///
+/// Sorted by id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+#[utoipa::path(
+    get,
+    path = "/book/{namespace}",
+    operation_id = "list_books",
+    tag = "books",
+    params(ListQuery, Page, LastEventId),
+    responses((
+        status = 200,
+        description = "The books; none where there is no such namespace",
+        content(
+            (BookList = "application/json"),
+            (EventStream = "text/event-stream", example = json!(view::book_events()))
+        )
+    )),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn list(
     books: Data<Repository>,
     lists: Data<Lists>,
     request: HttpRequest,
     query: Query<ListQuery>,
+    page: Page,
 ) -> Result<HttpResponse, Problem> {
-    let namespace = Namespace::parse(segment(&request, "namespace"))?;
-    let category = &query.0.category_id;
-    let list = books.books(namespace, Category::parse(category)?);
-    let name = format!("{}/{category}", namespace.as_str());
-    Ok(lists.answer(name, list.generation(), || {
-        list.iter().map(|entry| &entry.value.view)
+    let namespace = namespace(&request)?;
+    answer_list(&books, &lists, &request, Some(namespace), &query.0, &page).await
+}
+
+/// The books of all namespaces
+///
+/// Sorted by namespace, then id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+#[utoipa::path(
+    get,
+    path = "/book",
+    operation_id = "list_all_books",
+    tag = "books",
+    params(ListQuery, Page, LastEventId),
+    responses((
+        status = 200,
+        description = "The books",
+        content(
+            (BookList = "application/json"),
+            (EventStream = "text/event-stream", example = json!(view::book_events()))
+        )
+    ))
+)]
+pub(crate) async fn list_all(
+    books: Data<Repository>,
+    lists: Data<Lists>,
+    request: HttpRequest,
+    query: Query<ListQuery>,
+    page: Page,
+) -> Result<HttpResponse, Problem> {
+    answer_list(&books, &lists, &request, None, &query.0, &page).await
+}
+
+async fn answer_list(
+    books: &Arc<Repository>,
+    lists: &Lists,
+    request: &HttpRequest,
+    namespace: Option<Namespace<'_>>,
+    ListQuery { category_id }: &ListQuery,
+    page: &Page,
+) -> Result<HttpResponse, Problem> {
+    let category = Category::parse(category_id)?;
+    if stream::is_asked_for(request) {
+        let begin = books.book_stream(namespace, category, false, stream::last_event_id(request));
+        return stream::answer(request, page, begin, view::streamed_book).await;
+    }
+    let list = books.books(namespace, category)?.after(page.after(namespace)?);
+    let name = format!("{}/{category_id}", namespace.map_or("", Namespace::as_str));
+    Ok(lists.answer(request, page, name, list.generation(), || {
+        list.iter().map(|entry| (&entry.value.view, Place::of(entry)))
     }))
 }
 
-pub(super) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let book = books.book(book_key(&request)?)?;
-    Ok(answer::json(&mut HttpResponse::Ok(), book.value.view.clone()))
+/// A book
+#[utoipa::path(
+    get,
+    path = "/book/{namespace}/{id}",
+    operation_id = "get_book",
+    tag = "books",
+    responses((status = 200, description = "The book", body = BookView)),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let key = book_key(&request)?;
+    let book = books.book(key)?;
+    let cached = &book.value.view;
+    if books.caches_descriptions() || cached.is_known_to(&request) {
+        return Ok(cached.answer(&request));
+    }
+    // Boxed, as it would make every read carry the room that it needs.
+    let whole = Box::pin(books.live_book(key)).await?;
+    Ok(view::book(&whole).answer(&request))
 }
 
-pub(super) async fn create(
+/// Adds a book
+#[utoipa::path(
+    post,
+    path = "/book/{namespace}",
+    operation_id = "create_book",
+    tag = "books",
+    params(Idempotency),
+    request_body = NewBook,
+    responses((
+        status = 201,
+        description = "The book, as it was made; or as the same request made it before, then without an `ETag` where it \
+                       was changed since",
+        body = BookView,
+        headers(
+            ("Location" = String, description = "The path of the book"),
+            ("ETag" = Option<String>, description = "The entity tag of the book")
+        )
+    )),
+    extensions(("x-problems" = json!([
+        Code::NotFound,
+        Code::AlreadyExists,
+        Code::NamespaceTerminating,
+        Code::UpdateConflict,
+        Code::KeyReused,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn create(
     books: Data<Repository>,
     request: HttpRequest,
+    idempotency: Idempotency,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
+    let idempotency = idempotency.key()?;
     let id = body.0.id()?.to_owned();
-    let key = BookKey::parse(segment(&request, "namespace"), &id)?;
+    let key = BookKey::parse(namespace(&request)?.as_str(), &id)?;
     let content = body.0.content_of(key)?;
-    let book = books.create_book(key, content).await?;
+    let Made {
+        value: book,
+        is_unchanged,
+    } = books.create_book(key, content, idempotency).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/book/{}/{}", book.namespace_id, book.id)));
-    Ok(written(response, &book))
+    let mut answer = view::book(&book).answer_with(response);
+    // The version that it had is nobody's to know any more, and with the one that it has the client could undo what it
+    // has not seen.
+    if !is_unchanged {
+        answer.headers_mut().remove(ETAG);
+    }
+    Ok(answer)
 }
 
-pub(super) async fn update(
+/// Replaces author, title, description and category of a book
+#[utoipa::path(
+    put,
+    path = "/book/{namespace}/{id}",
+    operation_id = "update_book",
+    tag = "books",
+    params(ForceQuery, IfMatch),
+    request_body = BookBody,
+    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    extensions(("x-problems" = json!([
+        Code::NotManageable,
+        Code::NotFound,
+        Code::BeingDeleted,
+        Code::UpdateConflict,
+        Code::PreconditionFailed,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn update(
     books: Data<Repository>,
     request: HttpRequest,
+    query: Query<ForceQuery>,
+    expected: IfMatch,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
     let content = body.0.content_of(key)?;
-    let book = books.update_book(key, content).await?;
-    Ok(written(HttpResponse::Ok(), &book))
+    let book = if query.0.force {
+        books.force_update_book(key, content).await?
+    } else {
+        books.update_book(key, content, &expected.0).await?
+    };
+    Ok(view::book(&book).answer_with(HttpResponse::Ok()))
 }
 
-pub(super) async fn set_category(
+/// Puts a book into a category, or into none
+#[utoipa::path(
+    method(patch, post),
+    path = "/book/{namespace}/{id}/category",
+    operation_id = "set_category",
+    tag = "books",
+    params(IfMatch),
+    request_body = CategoryBody,
+    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    extensions(("x-problems" = json!([
+        Code::NotManageable,
+        Code::NotFound,
+        Code::BeingDeleted,
+        Code::UpdateConflict,
+        Code::PreconditionFailed,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn set_category(
     books: Data<Repository>,
     request: HttpRequest,
+    expected: IfMatch,
     body: Json<CategoryBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
     let category = Category::parse(body.0.category_id()?)?;
-    let book = books.set_category(key, category).await?;
-    Ok(written(HttpResponse::Ok(), &book))
+    let book = books.set_category(key, category, &expected.0).await?;
+    Ok(view::book(&book).answer_with(HttpResponse::Ok()))
 }
 
-pub(super) async fn delete(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    books.delete_book(book_key(&request)?).await?;
+/// Takes a book out
+///
+/// One that is on loan only with `force=true`, and its loan with it.
+#[utoipa::path(
+    delete,
+    path = "/book/{namespace}/{id}",
+    operation_id = "delete_book",
+    tag = "books",
+    params(ForceQuery, IfMatch),
+    responses((status = 204, description = "It is gone, or goes as soon as its finalizers are done")),
+    extensions(("x-problems" = json!([
+        Code::NotManageable,
+        Code::NotFound,
+        Code::OnLoan,
+        Code::UpdateConflict,
+        Code::PreconditionFailed,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn delete(
+    books: Data<Repository>,
+    request: HttpRequest,
+    query: Query<ForceQuery>,
+    expected: IfMatch,
+) -> Result<HttpResponse, Problem> {
+    let key = book_key(&request)?;
+    if query.0.force {
+        books.force_delete_book(key).await?;
+    } else {
+        books.delete_book(key, &expected.0).await?;
+    }
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// A book that was written.
-fn written(mut response: HttpResponseBuilder, book: &Book) -> HttpResponse {
-    response.insert_header(answer::entity_tag(&book.version));
-    answer::json(&mut response, book_json(book))
 }

@@ -1,39 +1,132 @@
 //! Books, to look at.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::answer;
-use bookshelf_http::extract::{Query, book_key, segment};
+use bookshelf_http::extract::{Query, book_key, namespace};
 use bookshelf_http::list::Lists;
-use bookshelf_http::problem::Problem;
-use bookshelf_store::repository::{Category, Namespace};
+use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
+use bookshelf_http::page::Page;
+use bookshelf_http::problem::{Code, Problem};
+use bookshelf_http::stream;
+use bookshelf_store::repository::{Category, Namespace, Place};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::Repository;
+use crate::view::{BookList, BookView};
+use crate::{Repository, view};
 
 /// The query string of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct ListQuery {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only the books of this category.
     #[serde(default)]
+    #[param(schema_with = fields::category_filter)]
     category_id: String,
 }
 
-pub(super) async fn list(
+/// The books of a namespace
+///
+/// Sorted by id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+#[utoipa::path(
+    get,
+    path = "/book/{namespace}",
+    operation_id = "list_books",
+    tag = "books",
+    params(ListQuery, Page, LastEventIdOfBoth),
+    responses((
+        status = 200,
+        description = "The books; none where there is no such namespace",
+        content(
+            (BookList = "application/json"),
+            (EventStream = "text/event-stream", example = json!(view::book_events()))
+        )
+    )),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn list(
     books: Data<Repository>,
     lists: Data<Lists>,
     request: HttpRequest,
     query: Query<ListQuery>,
+    page: Page,
 ) -> Result<HttpResponse, Problem> {
-    let namespace = Namespace::parse(segment(&request, "namespace"))?;
-    let category = &query.0.category_id;
-    let list = books.books(namespace, Category::parse(category)?);
-    let name = format!("{}/{category}", namespace.as_str());
-    Ok(lists.answer(name, list.generation(), || {
-        list.iter().map(|entry| &entry.value.view)
+    let namespace = namespace(&request)?;
+    answer_list(&books, &lists, &request, Some(namespace), &query.0, &page).await
+}
+
+/// The books of all namespaces
+///
+/// Sorted by namespace, then id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+#[utoipa::path(
+    get,
+    path = "/book",
+    operation_id = "list_all_books",
+    tag = "books",
+    params(ListQuery, Page, LastEventIdOfBoth),
+    responses((
+        status = 200,
+        description = "The books",
+        content(
+            (BookList = "application/json"),
+            (EventStream = "text/event-stream", example = json!(view::book_events()))
+        )
+    ))
+)]
+pub(crate) async fn list_all(
+    books: Data<Repository>,
+    lists: Data<Lists>,
+    request: HttpRequest,
+    query: Query<ListQuery>,
+    page: Page,
+) -> Result<HttpResponse, Problem> {
+    answer_list(&books, &lists, &request, None, &query.0, &page).await
+}
+
+async fn answer_list(
+    books: &Arc<Repository>,
+    lists: &Lists,
+    request: &HttpRequest,
+    namespace: Option<Namespace<'_>>,
+    ListQuery { category_id }: &ListQuery,
+    page: &Page,
+) -> Result<HttpResponse, Problem> {
+    let category = Category::parse(category_id)?;
+    if stream::is_asked_for(request) {
+        let begin = books.book_stream(namespace, category, true, stream::last_event_id(request));
+        return stream::answer(request, page, begin, view::streamed_book).await;
+    }
+    let list = books
+        .books(namespace, category)?
+        .after(page.after(namespace)?)
+        .with_loans();
+    let name = format!("{}/{category_id}", namespace.map_or("", Namespace::as_str));
+    Ok(lists.answer(request, page, name, list.generation(), || {
+        list.iter()
+            .map(|(book, loan)| (view::lent(&book.value.view, loan), Place::of(book)))
     }))
 }
 
-pub(super) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let book = books.book(book_key(&request)?)?;
-    Ok(answer::json(&mut HttpResponse::Ok(), book.value.view.clone()))
+/// A book
+#[utoipa::path(
+    get,
+    path = "/book/{namespace}/{id}",
+    operation_id = "get_book",
+    tag = "books",
+    responses((status = 200, description = "The book", body = BookView)),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let key = book_key(&request)?;
+    let book = books.book(key)?;
+    let loan = books.loan_of(&book);
+    let cached = view::lent(&book.value.view, loan.as_deref());
+    if books.caches_descriptions() || cached.is_known_to(&request) {
+        return Ok(cached.answer(&request));
+    }
+    // Boxed, as it would make every read carry the room that it needs.
+    let whole = view::book(&Box::pin(books.live_book(key)).await?);
+    Ok(view::lent(&whole, loan.as_deref()).answer(&request))
 }

@@ -1,27 +1,128 @@
-//! Borrowing a book and bringing it back.
+//! A tenant's loans: borrowing a book, looking at what one has, and bringing it back.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::answer;
-use bookshelf_http::extract::{TenantId, book_key};
-use bookshelf_http::problem::Problem;
+use bookshelf_http::extract::{Idempotency, TenantId, book_key, namespace};
+use bookshelf_http::list::Lists;
+use bookshelf_http::openapi::{EventStream, LastEventId};
+use bookshelf_http::page::Page;
+use bookshelf_http::problem::{Code, Problem};
+use bookshelf_http::stream;
+use bookshelf_store::repository::Place;
 
-use crate::Repository;
-use crate::view::loan_json;
+use crate::view::{LoanList, LoanView};
+use crate::{Repository, view};
 
-pub(super) async fn borrow(
+/// The loans of the tenant who asks
+///
+/// Sorted by the book's id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+#[utoipa::path(
+    get,
+    path = "/loan/{namespace}",
+    operation_id = "list_loans",
+    tag = "loans",
+    params(TenantId, Page, LastEventId),
+    responses((
+        status = 200,
+        description = "The loans; none where there is no such namespace",
+        content(
+            (LoanList = "application/json"),
+            (EventStream = "text/event-stream", example = json!(view::loan_events()))
+        )
+    )),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn list(
+    books: Data<Repository>,
+    lists: Data<Lists>,
+    request: HttpRequest,
+    tenant: TenantId,
+    page: Page,
+) -> Result<HttpResponse, Problem> {
+    let namespace = namespace(&request)?;
+    let tenant = tenant.tenant()?;
+    if stream::is_asked_for(&request) {
+        let begin = books.loan_stream(namespace, Some(tenant), stream::last_event_id(&request));
+        return stream::answer(&request, &page, begin, view::streamed_loan).await;
+    }
+    let list = books
+        .loans(namespace, Some(tenant))?
+        .after(page.after(Some(namespace))?);
+    let name = format!("loans {}/{}", namespace.as_str(), tenant.as_str());
+    Ok(lists.answer(&request, &page, name, list.generation(), || {
+        list.iter()
+            .map(|entry| (view::loan(&entry.value), Place::of(entry)))
+    }))
+}
+
+/// A loan of the tenant who asks
+#[utoipa::path(
+    get,
+    path = "/loan/{namespace}/{id}",
+    operation_id = "get_loan",
+    tag = "loans",
+    params(TenantId),
+    responses((status = 200, description = "The loan", body = LoanView)),
+    extensions(("x-problems" = json!([Code::NotFound])))
+)]
+pub(crate) async fn get(
     books: Data<Repository>,
     request: HttpRequest,
     tenant: TenantId,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
-    let loan = books.borrow(key, tenant.tenant()?).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header(answer::entity_tag(&loan.version));
-    Ok(answer::json(&mut response, loan_json(&loan)))
+    let loan = books.loan_to(book_key(&request)?, tenant.tenant()?)?;
+    Ok(view::loan(&loan.value).answer(&request))
 }
 
-pub(super) async fn return_book(
+/// Borrows a book
+///
+/// An `Idempotency-Key` is its tenant's own: from another tenant it is another request.
+#[utoipa::path(
+    post,
+    path = "/book/{namespace}/{id}/borrow",
+    operation_id = "borrow_book",
+    tag = "loans",
+    params(TenantId, Idempotency),
+    responses((status = 201, description = "The loan", body = LoanView)),
+    extensions(("x-problems" = json!([
+        Code::NotFound,
+        Code::AlreadyBorrowed,
+        Code::BeingDeleted,
+        Code::NamespaceTerminating,
+        Code::UpdateConflict,
+        Code::KeyReused,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn borrow(
+    books: Data<Repository>,
+    request: HttpRequest,
+    tenant: TenantId,
+    idempotency: Idempotency,
+) -> Result<HttpResponse, Problem> {
+    let key = book_key(&request)?;
+    let loan = books.borrow(key, tenant.tenant()?, idempotency.key()?).await?;
+    Ok(view::loan(&loan).answer_with(HttpResponse::Created()))
+}
+
+/// Brings a book back
+///
+/// Where there is no loan there is nothing to do.
+#[utoipa::path(
+    post,
+    path = "/book/{namespace}/{id}/return",
+    operation_id = "return_book",
+    tag = "loans",
+    params(TenantId),
+    responses((status = 204, description = "The tenant does not have the book")),
+    extensions(("x-problems" = json!([
+        Code::Forbidden,
+        Code::NotFound,
+        Code::UpdateConflict,
+        Code::Rejected,
+    ])))
+)]
+pub(crate) async fn return_book(
     books: Data<Repository>,
     request: HttpRequest,
     tenant: TenantId,

@@ -1,0 +1,7 @@
+//! Prints the OpenAPI document of admin-api, and nothing else.
+
+use std::io::{self, Write as _};
+
+fn main() -> io::Result<()> {
+    writeln!(io::stdout(), "{:#}", admin_api::openapi())
+}

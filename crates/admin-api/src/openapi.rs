@@ -1,0 +1,53 @@
+//! The OpenAPI document.
+
+use serde_json::Value;
+use utoipa::OpenApi as _;
+
+use crate::routes::{books, loans, namespaces};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "bookshelf for librarians",
+        description = "Adds books, changes them and takes them out. Every error is a problem document (RFC 9457), \
+                       every answer about books says at which version it was served, and `HEAD` works where `GET` does."
+    ),
+    tags(
+        (name = "books", description = "What the library has."),
+        (name = "loans", description = "Who has which book."),
+        (name = "service", description = "The service itself.")
+    ),
+    paths(
+        books::list,
+        books::list_all,
+        books::get,
+        books::create,
+        books::update,
+        books::set_category,
+        books::delete,
+        loans::list,
+        loans::get,
+        loans::delete,
+        namespaces::list,
+    ),
+)]
+struct Api;
+
+/// The document that `/openapi.json` serves.
+#[must_use]
+pub fn openapi() -> Value {
+    bookshelf_http::openapi::document(Api::openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use bookshelf_http::openapi::routes_and_operations;
+
+    use crate::routes::routes;
+
+    #[test]
+    fn the_document_has_the_routes_and_no_others() {
+        let (routes, operations) = routes_and_operations(&routes(), &super::openapi());
+        assert_eq!(routes, operations);
+    }
+}

@@ -1,0 +1,288 @@
+//! How new an answer is: what a client asks for, and what every answer says of it.
+//!
+//! Every answer carries `X-Resource-Version`, the version it was served at. A client that sends it along, to any
+//! replica, is shown nothing older. `Cache-Control: no-cache` asks for what the API server has
+//! ([RFC 9111, section 5.2.1.4](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1.4)), and `Age` says how long
+//! ago the API server was last heard ([section 5.1](https://www.rfc-editor.org/rfc/rfc9111#section-5.1)).
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
+use bookshelf_store::error::Error;
+use bookshelf_store::repository::{Repository, Scope, Versions};
+use futures::future::LocalBoxFuture;
+
+use crate::extract::{book_key, namespace};
+use crate::problem::Problem;
+use crate::stream;
+
+/// The header that carries the version of an answer, and the one that a request waits for.
+const RESOURCE_VERSION: HeaderName = HeaderName::from_static("x-resource-version");
+
+/// Answers are for one caller, and to be asked for each time: the tag then says whether anything has changed.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// What an answer depends on beside the URL.
+const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Accept, Authorization, X-TENANT-ID");
+
+/// How long a request waits for the version it asks for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an age is taken for true: it is told in whole seconds.
+const AGE_IS_TRUE_FOR: Duration = Duration::from_millis(100);
+
+/// What answers are made of, whatever it keeps of each book.
+pub(crate) trait Source: Send + Sync {
+    /// The newest versions of which anything is shown.
+    fn versions(&self) -> Versions;
+    /// How old what is shown may be.
+    fn staleness(&self) -> Duration;
+    /// Waits until nothing in this scope is shown that is older; answers whether that is so.
+    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool>;
+    /// The same, for a stream of this scope.
+    fn catch_up_streams<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool>;
+    /// Asks the API server for everything in this scope; answers at which version it is shown from then on.
+    fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>>;
+}
+
+impl<V: Send + Sync + 'static> Source for Repository<V> {
+    fn versions(&self) -> Versions {
+        self.versions()
+    }
+
+    fn staleness(&self) -> Duration {
+        self.staleness()
+    }
+
+    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool> {
+        Box::pin(async move { self.catch_up(scope, versions, PATIENCE).await.is_ok() })
+    }
+
+    fn catch_up_streams<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool> {
+        Box::pin(async move { self.catch_up_streams(scope, versions, PATIENCE).await.is_ok() })
+    }
+
+    fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>> {
+        Box::pin(self.refresh(scope))
+    }
+}
+
+/// What an answer was made of beside the cache as it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    /// What the client had been shown, or the API server said.
+    at_least: Versions,
+    /// Whether the API server was asked.
+    is_live: bool,
+}
+
+/// How new answers are, on one thread.
+pub(crate) struct Consistency {
+    source: Arc<dyn Source>,
+    max_staleness: Option<Duration>,
+    at_hand: RefCell<AtHand>,
+}
+
+/// Header values, kept for as long as they are true.
+struct AtHand {
+    of: Versions,
+    version: Option<HeaderValue>,
+    looked: Instant,
+    staleness: Duration,
+    age: HeaderValue,
+}
+
+impl Consistency {
+    /// Of what this source shows; past `max_staleness` reads are refused.
+    pub(crate) fn new(source: Arc<dyn Source>, max_staleness: Option<Duration>) -> Self {
+        let staleness = source.staleness();
+        Self {
+            source,
+            max_staleness,
+            at_hand: RefCell::new(AtHand {
+                of: Versions::default(),
+                version: None,
+                looked: Instant::now(),
+                staleness,
+                age: age(staleness),
+            }),
+        }
+    }
+
+    /// Returns when what is shown is as new as the request asks for.
+    pub(crate) async fn meet(&self, request: &HttpRequest, now: Instant) -> Result<Met, Problem> {
+        let at_least = asked_version(request.headers())?;
+        let is_read = request.method().is_safe();
+        // Browsers send it with every request for a stream, which begins with what the watch has told in any case.
+        let is_live = is_read && asks_for_live(request.headers()) && !stream::is_asked_for(request);
+        if !is_live {
+            self.check_staleness(is_read, now)?;
+        }
+        let met = Met {
+            at_least: at_least.unwrap_or_default(),
+            is_live,
+        };
+        if at_least.is_none() && !is_live {
+            return Ok(met);
+        }
+        // Boxed, as who asks for nothing would carry the room that it needs, too.
+        Box::pin(self.wait_for(request, met)).await
+    }
+
+    async fn wait_for(&self, request: &HttpRequest, mut met: Met) -> Result<Met, Problem> {
+        let scope = scope(request);
+        let mut reached = Versions::default();
+        if met.is_live {
+            reached = self.source.refresh(scope).await?;
+        }
+        let is_caught_up = if reached.includes(met.at_least) {
+            true
+        } else if stream::is_asked_for(request) {
+            self.source.catch_up_streams(scope, met.at_least).await
+        } else {
+            self.source.catch_up(scope, met.at_least).await
+        };
+        if !is_caught_up {
+            let message = "what X-Resource-Version asks for is not known here yet";
+            return Err(Problem::unavailable(message));
+        }
+        met.at_least = met.at_least.max(reached);
+        Ok(met)
+    }
+
+    /// Puts into an answer's headers how new it is.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap, met: Met, now: Instant) {
+        let current = self.source.versions();
+        let at_hand = &mut *self.at_hand.borrow_mut();
+        if at_hand.of != current || at_hand.version.is_none() {
+            at_hand.of = current;
+            at_hand.version = value(current);
+        }
+        let versions = current.max(met.at_least);
+        let version = if versions == current {
+            at_hand.version.clone()
+        } else {
+            value(versions)
+        };
+        if let Some(version) = version {
+            headers.insert(RESOURCE_VERSION, version);
+        }
+        at_hand.look(&*self.source, now);
+        let age = if met.is_live {
+            HeaderValue::from_static("0")
+        } else {
+            at_hand.age.clone()
+        };
+        headers.insert(AGE, age);
+        headers.insert(CACHE_CONTROL, PRIVATE);
+        headers.insert(VARY, DEPENDS_ON);
+    }
+
+    fn check_staleness(&self, is_read: bool, now: Instant) -> Result<(), Problem> {
+        let Some(max_staleness) = self.max_staleness.filter(|_| is_read) else {
+            return Ok(());
+        };
+        let mut at_hand = self.at_hand.borrow_mut();
+        at_hand.look(&*self.source, now);
+        if at_hand.staleness <= max_staleness {
+            return Ok(());
+        }
+        Err(Problem::unavailable(
+            "the Kubernetes API has not been heard for too long, what is known may be out of date",
+        ))
+    }
+}
+
+impl AtHand {
+    fn look(&mut self, source: &dyn Source, now: Instant) {
+        if now.saturating_duration_since(self.looked) < AGE_IS_TRUE_FOR {
+            return;
+        }
+        self.looked = now;
+        let staleness = source.staleness();
+        if self.staleness.as_secs() != staleness.as_secs() {
+            self.age = age(staleness);
+        }
+        self.staleness = staleness;
+    }
+}
+
+fn age(staleness: Duration) -> HeaderValue {
+    HeaderValue::from(staleness.as_secs())
+}
+
+fn value(versions: Versions) -> Option<HeaderValue> {
+    HeaderValue::try_from(versions.to_string())
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+/// What the request's path names.
+fn scope(request: &HttpRequest) -> Scope<'_> {
+    match (book_key(request), namespace(request)) {
+        (Ok(key), _) => Scope::Book(key),
+        (_, Ok(namespace)) => Scope::Namespace(namespace),
+        _ => Scope::All,
+    }
+}
+
+fn asked_version(headers: &HeaderMap) -> Result<Option<Versions>, Problem> {
+    let Some(first) = headers.get(RESOURCE_VERSION) else {
+        return Ok(None);
+    };
+    let is_once = headers.get_all(RESOURCE_VERSION).nth(1).is_none();
+    let versions = first.to_str().ok().and_then(|text| text.trim().parse().ok());
+    match versions.filter(|_| is_once) {
+        Some(versions) => Ok(Some(versions)),
+        None => Err(Problem::invalid(
+            "X-Resource-Version",
+            "must be, once, the version that an answer carried",
+        )),
+    }
+}
+
+fn asks_for_live(headers: &HeaderMap) -> bool {
+    if !headers.contains_key(CACHE_CONTROL) {
+        return false;
+    }
+    let values = headers.get_all(CACHE_CONTROL);
+    let mut directives = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-cache"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_no_cache_asks_the_api_server() {
+        let asks = |value: &'static str| {
+            let request = TestRequest::default().insert_header((CACHE_CONTROL, value));
+            asks_for_live(request.to_http_request().headers())
+        };
+        for live in ["no-cache", "No-Cache", "max-age=0, no-cache", "no-cache,no-store"] {
+            assert!(asks(live), "{live}");
+        }
+        for cached in ["", "max-age=0", "no-store", "no-cache=x", "only-if-cached"] {
+            assert!(!asks(cached), "{cached}");
+        }
+        assert!(!asks_for_live(TestRequest::default().to_http_request().headers()));
+    }
+
+    #[test]
+    fn a_scope_is_what_the_path_names() {
+        let scope_of = |path: &str| format!("{:?}", scope(&TestRequest::with_uri(path).to_http_request()));
+        for (path, expected) in [
+            ("/book", "All"),
+            ("/book/ns", "Namespace"),
+            ("/book/ns/id", "Book"),
+            ("/loan/ns/id", "Book"),
+            ("/book/ns/id/borrow", "Book"),
+        ] {
+            assert!(scope_of(path).starts_with(expected), "{path}: {}", scope_of(path));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What the server counts, for Prometheus: named as
+//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/) have it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds in seconds: from a read out of the cache to the longest deadline anybody sets.
+const SECONDS: [f64; 12] = [
+    0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[expect(clippy::struct_field_names, reason = "the names are the convention's")]
+struct Of {
+    http_request_method: &'static str,
+    http_route: &'static str,
+    http_response_status_code: u16,
+}
+
+/// How many requests were answered, and how fast. Clones count together.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpMetrics {
+    duration: Family<Of, Histogram>,
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        Self {
+            duration: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+        }
+    }
+}
+
+impl HttpMetrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "http_server_request_duration",
+            "Time from a request's head to its answer's, by the route's template",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
+    }
+
+    /// What one method of one route counts.
+    pub(crate) fn route(&self, method: &Method, template: &'static str) -> RouteMetrics {
+        RouteMetrics {
+            metrics: self.clone(),
+            method: name(method),
+            template,
+            by_status: RefCell::default(),
+        }
+    }
+
+    /// A request for which there is no route was answered.
+    pub(crate) fn unrouted(&self, method: &Method, status: StatusCode, took: Duration) {
+        self.route(method, "").answered(status, took);
+    }
+}
+
+/// What becomes of event streams. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamMetrics {
+    pub(crate) open: Gauge,
+    pub(crate) resets: Counter,
+    pub(crate) cut_off: Counter,
+}
+
+impl StreamMetrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "http_server_active_streams",
+            "Event streams that are open",
+            self.open.clone(),
+        );
+        registry.register(
+            "http_server_stream_resets",
+            "Event streams that could not go on from their client's last event, and began anew",
+            self.resets.clone(),
+        );
+        registry.register(
+            "http_server_streams_cut_off",
+            "Event streams that were ended because their client read too slowly",
+            self.cut_off.clone(),
+        );
+    }
+}
+
+/// The method as a label: those that clients make up are one.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// What one method of one route counts, on one thread: with the histograms at hand that it has used.
+pub(crate) struct RouteMetrics {
+    metrics: HttpMetrics,
+    method: &'static str,
+    template: &'static str,
+    by_status: RefCell<Vec<(StatusCode, Histogram)>>,
+}
+
+impl RouteMetrics {
+    /// The template of the route's path.
+    pub(crate) fn template(&self) -> &'static str {
+        self.template
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
+        let mut by_status = self.by_status.borrow_mut();
+        let known = by_status.iter().position(|(of, _)| *of == status);
+        let place = known.unwrap_or_else(|| {
+            let of = Of {
+                http_request_method: self.method,
+                http_route: self.template,
+                http_response_status_code: status.as_u16(),
+            };
+            by_status.push((status, self.metrics.duration.get_or_create_owned(&of)));
+            by_status.len() - 1
+        });
+        by_status[place].1.observe(took.as_secs_f64());
+    }
+}

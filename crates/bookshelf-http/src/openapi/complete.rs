@@ -1,0 +1,230 @@
+//! Adds to each operation what is true of all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+
+use super::components::{self, reference};
+use super::{OWN, Own, links, refusals};
+use crate::problem::Code;
+
+/// The extension in which an operation lists what it may refuse.
+const PROBLEMS: &str = "x-problems";
+/// The headers that say how new an answer is.
+const VERSIONED: [&str; 4] = ["Age", "Cache-Control", "Vary", "X-Resource-Version"];
+
+/// The document of an API whose operations and schemas are these.
+///
+/// # Panics
+///
+/// When an operation lists a problem that there is not: a mistake in the code, which a test of the document shows.
+#[must_use]
+pub fn document(mut openapi: OpenApi) -> Value {
+    openapi.merge(Own::openapi());
+    let mut document = json!(openapi);
+    let mut shared = Shared {
+        parameters: components::parameters(),
+        responses: Map::new(),
+        urns: BTreeSet::new(),
+    };
+    let mut ids = BTreeSet::new();
+    for (path, operations) in members(&mut document["paths"]) {
+        let mut heads = Vec::new();
+        for (method, operation) in members(operations) {
+            shared.complete(path, method, operation);
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            // One handler may have several methods.
+            let id = if ids.contains(id) {
+                format!("{id}_{method}")
+            } else {
+                id.to_owned()
+            };
+            operation["operationId"] = json!(id);
+            ids.insert(id);
+            if method == "get" {
+                heads.push(shared.head(operation));
+            }
+        }
+        for head in heads {
+            operations["head"] = head;
+        }
+    }
+    links::link(&mut document);
+    document["components"]["parameters"] = json!(shared.parameters);
+    document["components"]["responses"] = json!(shared.responses);
+    let used = document.to_string();
+    let mut headers = components::headers();
+    headers.retain(|name, _| used.contains(&reference("headers", name).to_string()));
+    document["components"]["headers"] = json!(headers);
+    document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"] = json!(shared.urns);
+    document
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flatten()
+}
+
+/// A stream has no entity tag, and a header that the list has not.
+fn add_stream_headers(headers: &mut Value) {
+    headers["ETag"] = components::headers()["ETag"].clone();
+    headers["ETag"]["required"] = json!(false);
+    headers["ETag"]["description"] = json!("The entity tag of the list; a stream has none.");
+    headers["X-Accel-Buffering"] = json!({
+        "description": "`no`, of a stream: proxies that know it hold no events back.",
+        "schema": {"type": "string", "const": "no"},
+    });
+}
+
+/// Headers are there or not: one that a handler declares as an `Option` need not be.
+fn require_unless_nullable(header: &mut Value) {
+    let kind = &mut header["schema"]["type"];
+    if *kind == json!(["string", "null"]) {
+        *kind = json!("string");
+    } else {
+        header["required"] = json!(true);
+    }
+}
+
+/// What operations refer to.
+struct Shared {
+    parameters: Map<String, Value>,
+    responses: Map<String, Value>,
+    /// The types of all problems.
+    urns: BTreeSet<String>,
+}
+
+impl Shared {
+    fn complete(&mut self, path: &str, method: &str, operation: &mut Value) {
+        let is_own = operation["tags"] == json!([OWN]);
+        let is_read = method == "get";
+        if is_read && !is_own {
+            let known = "The client has it: `If-None-Match` names its entity tag";
+            operation["responses"]["304"] = json!({"description": known});
+        }
+        let is_conditional = operation["responses"].get("304").is_some();
+        self.add_parameters(path, operation, is_own, is_conditional);
+        for (status, response) in members(&mut operation["responses"]) {
+            for (name, header) in members(&mut response["headers"]) {
+                if name == "Location" {
+                    *header = reference("headers", name);
+                } else {
+                    require_unless_nullable(header);
+                }
+            }
+            if response["content"].get("text/event-stream").is_some() {
+                add_stream_headers(&mut response["headers"]);
+            }
+            let is_tagged = match status.as_str() {
+                "200" => is_conditional || !is_read,
+                "201" | "304" => true,
+                _ => false,
+            };
+            let versioned = VERSIONED.into_iter().filter(|_| !is_own);
+            for name in versioned
+                .chain(["X-Request-Id"])
+                .chain(is_tagged.then_some("ETag"))
+            {
+                let headers = &mut response["headers"];
+                if headers.get(name).is_none() {
+                    headers[name] = reference("headers", name);
+                }
+            }
+        }
+        self.add_refusals(operation, is_own, is_read);
+    }
+
+    /// Puts references in place of what is shared.
+    fn add_parameters(&mut self, path: &str, operation: &mut Value, is_own: bool, is_conditional: bool) {
+        let of_path = ["namespace", "id"]
+            .into_iter()
+            .filter(|name| path.contains(&format!("{{{name}}}")));
+        let mut parameters = of_path
+            .map(|name| reference("parameters", name))
+            .collect::<Vec<_>>();
+        for mut parameter in operation["parameters"].as_array().cloned().unwrap_or_default() {
+            components::describe(&mut parameter);
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let shared = self.parameters.entry(name).or_insert_with(|| parameter.clone());
+            parameters.push(if *shared == parameter {
+                reference("parameters", name)
+            } else {
+                parameter
+            });
+        }
+        let of_all = [
+            ("If-None-Match", is_conditional),
+            ("Cache-Control", is_conditional && !is_own),
+            ("X-Resource-Version", !is_own),
+            ("X-Request-Id", true),
+        ];
+        let of_all = of_all.into_iter().filter(|(_, is_there)| *is_there);
+        parameters.extend(of_all.map(|(name, _)| reference("parameters", name)));
+        operation["parameters"] = json!(parameters);
+    }
+
+    fn add_refusals(&mut self, operation: &mut Value, is_own: bool, is_read: bool) {
+        let listed = operation
+            .as_object_mut()
+            .and_then(|fields| fields.remove(PROBLEMS));
+        let listed = listed.map(serde_json::from_value::<Vec<Code>>);
+        let mut codes = match listed.transpose() {
+            Ok(codes) => codes.unwrap_or_default(),
+            Err(error) => panic!("{PROBLEMS} of {operation}: {error}"),
+        };
+        codes.push(Code::MethodNotAllowed);
+        if !is_own {
+            codes.extend([Code::InvalidRequest, Code::Internal, Code::Unavailable]);
+            if !is_read {
+                codes.push(Code::OutcomeUnknown);
+            }
+        }
+        if operation.get("requestBody").is_some() {
+            codes.extend([Code::RequestTimeout, Code::TooLarge, Code::UnsupportedMediaType]);
+        }
+        let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+        for code in codes {
+            by_status.entry(code.status().as_u16()).or_default().push(code);
+        }
+        for (status, mut codes) in by_status {
+            codes.sort();
+            operation["responses"][status.to_string()] = self.refusal(&codes, is_own);
+        }
+    }
+
+    /// The response with these codes, or a reference to it.
+    fn refusal(&mut self, codes: &[Code], is_own: bool) -> Value {
+        self.urns.extend(codes.iter().map(|code| code.urn()));
+        let (headers, maybe) = match codes {
+            // These have a version once the books are loaded.
+            [Code::MethodNotAllowed] => (vec!["Allow"], &VERSIONED[..]),
+            [Code::Unavailable] => (vec!["Retry-After"], &VERSIONED[..]),
+            _ if is_own => return refusals::response(codes, &[], &[]),
+            [Code::PreconditionFailed] => ([&VERSIONED[..], &["ETag"]].concat(), &[][..]),
+            _ => (VERSIONED.to_vec(), &[][..]),
+        };
+        let name = refusals::name(codes);
+        self.responses
+            .entry(name.as_str())
+            .or_insert_with(|| refusals::response(codes, &headers, maybe));
+        reference("responses", &name)
+    }
+
+    /// The `HEAD` of a `GET`: the same, without bodies.
+    fn head(&self, get: &Value) -> Value {
+        let mut head = get.clone();
+        for (field, suffix) in [("operationId", "_head"), ("summary", ": its headers")] {
+            head[field] = json!(get[field].as_str().unwrap_or_default().to_owned() + suffix);
+        }
+        for (_, response) in members(&mut head["responses"]) {
+            if let Some(name) = response["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+                *response = self.responses[name].clone();
+            }
+            if let Some(response) = response.as_object_mut() {
+                response.remove("content");
+            }
+        }
+        head
+    }
+}

@@ -1,0 +1,142 @@
+//! What operations have in common: parameters and headers, each written once.
+
+use serde_json::{Map, Value, json};
+
+use super::fields;
+
+/// An example, the same for who has it and who asks with it.
+const ENTITY_TAG: &str = "\"37de470e-96ff-4a1d-9936-b658af32c629.229\"";
+
+/// Begins the names of headers that need not be there.
+const OPTIONAL: &str = "Optional-";
+
+/// The parameters of paths and those that every operation has, by the names they are referred to by.
+pub(super) fn parameters() -> Map<String, Value> {
+    let request_id = "Names the request in answers and logs. Taken over where it is 1 to 128 visible ASCII \
+                      characters; the service makes one otherwise.";
+    let if_none_match = "The entity tags that the client has: it is answered with 304 while one of them is current. \
+                         What is not a list of entity tags is not looked at (RFC 9110, section 13.1.2).";
+    let cache_control = "`no-cache` reads from the API server. Any other directive changes nothing.";
+    let resource_version = "The version that an answer carried, of either API and any replica: nothing older is \
+                            answered. Where it is not known within 2 seconds, the answer is 503.";
+    let parameters = [
+        path("namespace", fields::namespace_id()),
+        path("id", fields::id()),
+        header(
+            "X-Request-Id",
+            request_id,
+            &json!({"type": "string", "examples": ["3952323968000047412"]}),
+        ),
+        header(
+            "If-None-Match",
+            if_none_match,
+            &json!({"type": "string", "examples": [ENTITY_TAG]}),
+        ),
+        header(
+            "Cache-Control",
+            cache_control,
+            &json!({"type": "string", "examples": ["no-cache"]}),
+        ),
+        header(
+            "X-Resource-Version",
+            resource_version,
+            &json!({"type": "string", "pattern": fields::VERSION, "examples": ["642.229"]}),
+        ),
+    ];
+    parameters.into_iter().collect()
+}
+
+fn path(name: &str, schema: impl serde::Serialize) -> (String, Value) {
+    let mut parameter = json!({"name": name, "in": "path", "required": true, "schema": schema});
+    describe(&mut parameter);
+    (name.to_owned(), parameter)
+}
+
+fn header(name: &str, description: &str, schema: &Value) -> (String, Value) {
+    let parameter = json!({"name": name, "in": "header", "description": description, "schema": schema});
+    (name.to_owned(), parameter)
+}
+
+/// Makes its schema's description the parameter's where that has none, for it is the one that is shown. `utoipa` leaves
+/// that of a field out whose schema comes from a function.
+pub(super) fn describe(parameter: &mut Value) {
+    if parameter.get("description").is_none()
+        && let Some(schema) = parameter["schema"].as_object_mut()
+        && let Some(description) = schema.remove("description")
+    {
+        parameter["description"] = description;
+    }
+}
+
+/// The headers of responses, by their names, and once more with [`OPTIONAL`] before them.
+pub(super) fn headers() -> Map<String, Value> {
+    let headers = [
+        ("X-Request-Id", "The request's id.", json!(fields::request_id())),
+        (
+            "X-Resource-Version",
+            "The version that the answer was served at: a request that sends it along is answered from nothing older.",
+            json!({"type": "string", "pattern": fields::VERSION, "examples": ["642.229"]}),
+        ),
+        (
+            "Age",
+            "Seconds since the API server was last heard (RFC 9111); 0 while its watch is live.",
+            json!({"type": "integer", "minimum": 0, "examples": [0]}),
+        ),
+        (
+            "Cache-Control",
+            "Answers are for one caller, and to be asked for each time.",
+            json!({"type": "string", "const": "private, no-cache"}),
+        ),
+        (
+            "Vary",
+            "What the answer depends on beside the URL.",
+            json!({"type": "string", "const": "Accept, Authorization, X-TENANT-ID"}),
+        ),
+        (
+            "ETag",
+            "The entity tag of what is in the answer.",
+            json!({
+                "type": "string",
+                "pattern": "^\"[!#-~]*\"$",
+                "examples": [ENTITY_TAG],
+            }),
+        ),
+        (
+            "Location",
+            "The path of what was made.",
+            json!({
+                "type": "string",
+                "format": "uri-reference",
+                "examples": ["/book/science-library/modenov-analytic-geometry"],
+            }),
+        ),
+        (
+            "Retry-After",
+            "Seconds to wait before another try.",
+            json!({"type": "integer", "minimum": 0, "examples": [1]}),
+        ),
+        (
+            "Allow",
+            "The methods that the resource has.",
+            json!({"type": "string", "pattern": "^[A-Z]+(, [A-Z]+)*$", "examples": ["GET, HEAD"]}),
+        ),
+    ];
+    let named = headers.into_iter().flat_map(|(name, description, schema)| {
+        let header = |required| json!({"description": description, "required": required, "schema": schema});
+        [
+            (name.to_owned(), header(true)),
+            (format!("{OPTIONAL}{name}"), header(false)),
+        ]
+    });
+    named.collect()
+}
+
+/// A reference to one of them.
+pub(super) fn reference(kind: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{kind}/{name}")})
+}
+
+/// A reference to a header that an answer need not have.
+pub(super) fn optional(header: &str) -> Value {
+    reference("headers", &format!("{OPTIONAL}{header}"))
+}

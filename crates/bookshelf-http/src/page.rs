@@ -1,0 +1,160 @@
+//! Pages of lists: `limit` and `continue`.
+//!
+//! A page goes on after a place in the list's order, not after a number of members, so that what comes and goes
+//! meanwhile moves nobody else to another page.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bookshelf_store::repository::{Namespace, Place};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::problem::{Code, Problem};
+
+/// The most members of a page.
+const LONGEST: usize = 1000;
+/// Tells what `continue` is made of now from what it may be made of later.
+const VERSION: &str = "1:";
+
+/// Which page of a list the request is for.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// How many members; `None`: all that there are.
+    pub(crate) limit: Option<usize>,
+    after: Option<(String, String)>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// How many members the answer has at most; all, where it is left out. A stream of events has no pages.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false, example = 100)]
+    limit: Option<String>,
+    /// Where the list goes on: what the page before had as `continue`.
+    #[serde(rename = "continue")]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        pattern = "^[A-Za-z0-9_-]+$",
+        example = "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"
+    )]
+    after: Option<String>,
+}
+
+impl Page {
+    /// Whether it is all of the list.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.limit.is_none() && self.after.is_none()
+    }
+
+    /// The place after which it begins, in the list of this namespace or of all.
+    pub fn after(&self, namespace: Option<Namespace<'_>>) -> Result<Place<'_>, Problem> {
+        let Some((of, id)) = &self.after else {
+            return Ok(Place::default());
+        };
+        if namespace.is_some_and(|namespace| namespace.as_str() != of) {
+            return Err(invalid_continue());
+        }
+        Ok(Place { namespace: of, id })
+    }
+
+    fn parse(query: &str) -> Result<Self, Problem> {
+        if query.is_empty() {
+            return Ok(Self::default());
+        }
+        let query = web::Query::<PageQuery>::from_query(query).map_err(|error| {
+            Problem::new(
+                Code::InvalidRequest,
+                format!("the query string is not valid: {error}"),
+            )
+        })?;
+        let limit = query.limit.as_deref().map(|limit| {
+            let limit = limit.parse().ok().filter(|limit| (1..=LONGEST).contains(limit));
+            limit.ok_or_else(|| {
+                Problem::invalid("limit", format_args!("must be a number from 1 to {LONGEST}"))
+            })
+        });
+        let after = query.after.as_deref();
+        let after = after.map(|token| decode(token).ok_or_else(invalid_continue));
+        Ok(Self {
+            limit: limit.transpose()?,
+            after: after.transpose()?,
+        })
+    }
+}
+
+impl IntoParams for Page {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        PageQuery::into_params(parameter_in)
+    }
+}
+
+impl FromRequest for Page {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request.query_string()))
+    }
+}
+
+fn invalid_continue() -> Problem {
+    Problem::invalid("continue", "must be what the page before had, of the same list")
+}
+
+/// What the page after this place is asked for with.
+pub(crate) fn encode(Place { namespace, id }: Place<'_>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{VERSION}{namespace}/{id}"))
+}
+
+fn decode(token: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (namespace, id) = text.strip_prefix(VERSION)?.split_once('/')?;
+    (!namespace.is_empty()).then(|| (namespace.to_owned(), id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_goes_on_where_the_one_before_ended() {
+        let place = Place {
+            namespace: "ns",
+            id: "a.b",
+        };
+        let query = format!("limit=7&category_id=x&continue={}", encode(place));
+        let page = Page::parse(&query).unwrap();
+        assert_eq!(page.limit, Some(7));
+        let namespace = Namespace::parse("ns").unwrap();
+        assert_eq!(page.after(Some(namespace)).unwrap(), place);
+        assert_eq!(page.after(None).unwrap(), place);
+        let other = Namespace::parse("other").unwrap();
+        assert!(
+            page.after(Some(other))
+                .unwrap_err()
+                .to_string()
+                .starts_with("continue ")
+        );
+    }
+
+    #[test]
+    fn what_is_no_page_is_refused_by_name() {
+        for bad in ["0", "-1", "1001", "", "a", "1.5", "99999999999999999999999"] {
+            let error = Page::parse(&format!("limit={bad}")).unwrap_err().to_string();
+            assert!(error.starts_with("limit must be"), "{bad}: {error}");
+        }
+        for bad in ["", "!", "bnM", "Mjpucy9h", "MTo", "MTpucw", "MTovYQ", "MTpucy9h="] {
+            let error = Page::parse(&format!("continue={bad}")).unwrap_err().to_string();
+            assert!(error.starts_with("continue must be"), "{bad}: {error}");
+        }
+        for whole in ["", "category_id=math"] {
+            assert!(Page::parse(whole).unwrap().is_whole());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Event streams: what a list has and how that changes, for as long as somebody listens
+//! ([server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
+//!
+//! A stream keeps no more than what fits in a chunk, and makes the next one when the connection has room for it. Who
+//! reads too slowly falls behind until the changes in between are forgotten: then the stream ends. Who does not read at
+//! all is not asked for: the kernel ends such a connection (`--write-timeout`).
+
+mod accept;
+mod open;
+
+use std::fmt::Write as _;
+
+use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::web::{BytesMut, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_store::error::Error;
+use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
+
+use crate::connection::Connection;
+use crate::page::Page;
+use crate::problem::{Code, Problem};
+use crate::request;
+pub use accept::is_asked_for;
+pub(crate) use open::Streams;
+
+/// The id of the last event that the client has taken in.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Tells nginx, and who does as it does, not to hold events back.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The id of the last event that the client says to have taken in, if it says so. What is no text is no id that we gave.
+#[must_use]
+pub fn last_event_id(request: &HttpRequest) -> Option<&str> {
+    let id = request.headers().get(LAST_EVENT_ID)?;
+    Some(id.to_str().unwrap_or_default())
+}
+
+/// The answer to a request for a stream: that which `begin` makes, each member as `json` writes it.
+///
+/// A stream has no pages: a request for one is refused. `HEAD` is told how it begins, and no more.
+pub async fn answer<V, S>(
+    request: &HttpRequest,
+    page: &Page,
+    begin: impl Future<Output = Result<Stream<V, S>, Error>>,
+    json: impl Fn(&S::Item, &mut BytesMut) + 'static,
+) -> Result<HttpResponse, Problem>
+where
+    V: Send + Sync + 'static,
+    S: Subject<V> + 'static,
+{
+    if !page.is_whole() {
+        let field = if page.limit.is_some() { "limit" } else { "continue" };
+        return Err(Problem::invalid(
+            field,
+            "must not be given with Accept: text/event-stream",
+        ));
+    }
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
+        .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
+    let streams = request.app_data::<Data<Streams>>();
+    let streams = streams.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
+    // Boxed, as it would make every read carry the room that it needs.
+    let stream = Box::pin(begin).await?;
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.is_about(true);
+    }
+    Ok(response.streaming(streams.open(stream, json, request::span_of_answer(request))))
+}
+
+/// Writes an event. JSON as we write it has no line breaks, so that it is one line of data.
+fn write<T>(event: &StreamEvent<T>, json: impl Fn(&T, &mut BytesMut), to: &mut BytesMut) {
+    let (name, item) = match &event.what {
+        What::Reset => ("reset", None),
+        What::Created(item) => ("created", Some(item)),
+        What::Updated(item) => ("updated", Some(item)),
+        What::Deleted(item) => ("deleted", Some(item)),
+        What::Synced => ("synced", None),
+    };
+    // Writing to memory does not fail.
+    let _ = writeln!(to, "event: {name}");
+    if let Some(id) = &event.id {
+        let _ = writeln!(to, "id: {id}");
+    }
+    to.extend_from_slice(b"data: ");
+    match item {
+        Some(item) => json(item, to),
+        None => to.extend_from_slice(b"{}"),
+    }
+    to.extend_from_slice(b"\n\n");
+}

@@ -1,0 +1,84 @@
+//! Whether a client asks for a list or for a stream.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT, Accept, Header as _, Quality};
+
+const STREAM: &str = "text/event-stream";
+const JSON: &str = "application/json";
+
+/// Whether the client prefers a stream to a list, as `Accept` says
+/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)). A stream has to be asked for by
+/// name; where JSON is, too, and is no less welcome, it is a list.
+#[must_use]
+pub fn is_asked_for(request: &HttpRequest) -> bool {
+    let mut values = request.headers().get_all(ACCEPT);
+    // Lists are asked for without a word of streams, and should not pay for them.
+    let names_stream = |value: &[u8]| {
+        let mut places = value.windows(STREAM.len());
+        places.any(|place| place.eq_ignore_ascii_case(STREAM.as_bytes()))
+    };
+    if !values.any(|value| names_stream(value.as_bytes())) {
+        return false;
+    }
+    let Ok(accepted) = Accept::parse(request) else {
+        return false;
+    };
+    let quality = |names: &[&str]| {
+        let named = accepted
+            .iter()
+            .filter(|range| names.contains(&range.item.essence_str()));
+        named.map(|range| range.quality).max()
+    };
+    let Some(stream) = quality(&[STREAM]).filter(|quality| *quality > Quality::ZERO) else {
+        return false;
+    };
+    match quality(&[JSON]) {
+        Some(json) => stream > json,
+        None => Some(stream) >= quality(&["application/*", "*/*"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_what_is_asked_for_by_name_and_liked_better_than_json() {
+        let is_asked_for = |accept: &'static str| {
+            is_asked_for(
+                &TestRequest::default()
+                    .insert_header((ACCEPT, accept))
+                    .to_http_request(),
+            )
+        };
+        for stream in [
+            "text/event-stream",
+            "Text/Event-Stream",
+            "text/event-stream;charset=utf-8",
+            "text/event-stream, */*",
+            "text/event-stream, */*;q=0.1",
+            "application/json;q=0.5, text/event-stream;q=0.6",
+            "application/json;q=0, text/event-stream;q=0.1",
+        ] {
+            assert!(is_asked_for(stream), "{stream}");
+        }
+        for list in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "application/json, text/event-stream",
+            "text/event-stream, application/json",
+            "text/event-stream;q=0.5, application/json",
+            "text/event-stream;q=0.5, */*",
+            "text/event-stream;q=0",
+            "text/event-stream-not",
+            "text/event-stream;q=a",
+        ] {
+            assert!(!is_asked_for(list), "{list}");
+        }
+        assert!(!super::is_asked_for(&TestRequest::default().to_http_request()));
+    }
+}

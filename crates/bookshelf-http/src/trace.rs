@@ -1,0 +1,152 @@
+//! Traces: a span for each request, exported by OTLP where `--otlp-endpoint` says to.
+//!
+//! Spans are named, and have the attributes, as
+//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/) have it. The
+//! caller's [`traceparent`](https://www.w3.org/TR/trace-context/) is taken over, its decision not to be recorded
+//! included. Requests to the API server are children of the span of the request that they are made for.
+
+mod export;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use anyhow::Context as _;
+use http::Uri;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{Status, TraceContextExt as _, TracerProvider as _};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Level, Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::registry::LookupSpan;
+
+use export::Client;
+
+/// How long the export of a batch may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the spans that are left may take at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Whether spans are exported: whoever makes none saves their cost.
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// What exports spans, to be shut down at the end.
+pub(crate) struct Exporter(SdkTracerProvider);
+
+impl Exporter {
+    /// The exporter to the collector at this address, for a service of this name. Has to be called within a tokio
+    /// runtime.
+    pub(crate) fn new(endpoint: &Uri, service: &str) -> anyhow::Result<Self> {
+        let client = Client::new(endpoint, EXPORT_TIMEOUT).context("--otlp-endpoint cannot be used")?;
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(format!(
+                "{}/v1/traces",
+                endpoint.to_string().trim_end_matches('/')
+            ))
+            .with_timeout(EXPORT_TIMEOUT)
+            .build()
+            .context("--otlp-endpoint cannot be used")?;
+        let resource = Resource::builder().with_service_name(service.to_owned()).build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource)
+            .build();
+        IS_ON.store(true, Ordering::Relaxed);
+        Ok(Self(provider))
+    }
+
+    /// What makes spans of ours into what is exported. Log lines are none of its business.
+    pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("bookshelf_"));
+        tracing_opentelemetry::layer()
+            .with_tracer(self.0.tracer("bookshelf"))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(ours.with_max_level_hint(Level::DEBUG))
+    }
+
+    /// Exports what is left, and ends.
+    pub(crate) async fn shut_down(self) {
+        let provider = self.0;
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
+        if let Ok(Err(error)) = flushed.await {
+            tracing::warn!(%error, "the last spans were not exported");
+        }
+    }
+}
+
+/// Whether requests have spans for others to see.
+pub(crate) fn is_on() -> bool {
+    IS_ON.load(Ordering::Relaxed)
+}
+
+/// The span of a request with this id.
+pub(crate) fn span(request_id: &str) -> Span {
+    tracing::info_span!("request", request_id, otel.kind = "server")
+}
+
+/// Makes a span the one of this request, to the route with this template, if there is one.
+pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&'static str>) {
+    if !is_on() {
+        return;
+    }
+    let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
+    // The span is new, and what exports it is there.
+    let _ = span.set_parent(caller);
+    let method = request.method();
+    span.set_attribute("http.request.method", method.to_string());
+    span.set_attribute("url.scheme", "http");
+    span.set_attribute("url.path", request.path().to_owned());
+    if !request.query_string().is_empty() {
+        span.set_attribute("url.query", request.query_string().to_owned());
+    }
+    let name = match route {
+        Some(route) => {
+            span.set_attribute("http.route", route);
+            format!("{method} {route}")
+        }
+        None => method.to_string(),
+    };
+    span.context().span().update_name(name);
+}
+
+/// Notes how the request of a span was answered.
+pub(crate) fn end(span: &Span, status: StatusCode) {
+    if !is_on() {
+        return;
+    }
+    span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+    // What the client did wrong is no error of ours.
+    if status.is_server_error() {
+        span.set_attribute("error.type", status.as_str().to_owned());
+        span.set_status(Status::error(""));
+    }
+}
+
+/// The headers of a request, as propagators read them.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}

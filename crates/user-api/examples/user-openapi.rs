@@ -1,0 +1,7 @@
+//! Prints the OpenAPI document of user-api, and nothing else.
+
+use std::io::{self, Write as _};
+
+fn main() -> io::Result<()> {
+    writeln!(io::stdout(), "{:#}", user_api::openapi())
+}

@@ -1,0 +1,35 @@
+//! Namespaces that have books.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::list::Lists;
+use bookshelf_http::page::Page;
+use bookshelf_http::problem::Problem;
+use bookshelf_store::repository::Place;
+
+use crate::view::NamespaceList;
+use crate::{Repository, view};
+
+/// The namespaces that have books
+#[utoipa::path(
+    get,
+    path = "/namespace",
+    operation_id = "list_namespaces",
+    tag = "books",
+    params(Page),
+    responses((status = 200, description = "The namespaces, sorted by id", body = NamespaceList))
+)]
+pub(crate) async fn list(
+    books: Data<Repository>,
+    lists: Data<Lists>,
+    request: HttpRequest,
+    page: Page,
+) -> Result<HttpResponse, Problem> {
+    let list = books.namespaces();
+    let after = page.after(None)?;
+    let (name, generation) = ("namespaces".to_owned(), list.generation());
+    Ok(lists.answer(&request, &page, name, generation, || {
+        let namespaces = list.iter_after(after);
+        namespaces.map(|(namespace, books)| (view::namespace(namespace, books), Place { namespace, id: "" }))
+    }))
+}
