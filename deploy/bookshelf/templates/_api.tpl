@@ -49,6 +49,9 @@ spec:
             # The binaries believe what a caller says of itself, and so listen on loopback unless told otherwise.
             - --listen=0.0.0.0:8080
             - --ops-listen=0.0.0.0:9080
+            {{- with .root.Values.watchNamespaces }}
+            - --watch-namespaces={{ join "," . }}
+            {{- end }}
             {{- with .values.extraArgs }}
             {{- toYaml . | nindent 12 }}
             {{- end }}

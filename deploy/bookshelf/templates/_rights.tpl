@@ -1,0 +1,61 @@
+{{/*
+The role of one API, and its binding to the API's ServiceAccount: cluster-wide with the prefix "Cluster", in a namespace
+without it. dict "root" $ "component" "admin-api" "prefix" "Cluster" "namespace" ""
+*/}}
+{{- define "bookshelf.rights" -}}
+{{- $name := printf "%s-%s" (include "bookshelf.clusterFullname" .root) .component -}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .prefix }}Role
+metadata:
+  name: {{ $name }}
+  {{- with .namespace }}
+  namespace: {{ . | quote }}
+  {{- end }}
+  labels:
+    {{- include "bookshelf.labels" . | nindent 4 }}
+rules:
+  {{- include (printf "bookshelf.rules.%s" .component) .root | nindent 2 }}
+  # What happened to a book, for kubectl describe.
+  - apiGroups: [events.k8s.io]
+    resources: [events]
+    verbs: [create, patch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .prefix }}RoleBinding
+metadata:
+  name: {{ $name }}
+  {{- with .namespace }}
+  namespace: {{ . | quote }}
+  {{- end }}
+  labels:
+    {{- include "bookshelf.labels" . | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .prefix }}Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "bookshelf.fullname" .root }}-{{ .component }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
+
+{{- define "bookshelf.rules.admin-api" -}}
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [books]
+  verbs: [get, list, watch, create, update, patch, delete]
+# Librarians see loans and can end them; only tenants make them.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [bookloans]
+  verbs: [get, list, watch, delete]
+{{- end -}}
+
+{{- define "bookshelf.rules.user-api" -}}
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [books]
+  verbs: [get, list, watch]
+# To borrow is to create a loan, to return is to delete it. A loan is never changed.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [bookloans]
+  verbs: [get, list, watch, create, delete]
+{{- end -}}
