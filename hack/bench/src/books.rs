@@ -1,0 +1,208 @@
+//! The books that are measured with, made directly at the API server.
+
+use anyhow::{Context as _, Result, ensure};
+use bookshelf_crd::{Book, BookLoan, BookSpec, labels};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{DeleteParams, ListParams, PostParams},
+};
+
+use crate::progress::Progress;
+
+/// How many namespaces the books are in.
+pub(crate) const NAMESPACES: u64 = 50;
+
+/// The namespace of 20 books.
+pub(crate) const TWENTY: &str = "bench-list-20";
+
+/// The namespace of 1,000 books, 200 in each of its categories.
+pub(crate) const THOUSAND: &str = "bench-list-1000";
+
+/// A category in [`THOUSAND`].
+pub(crate) const CATEGORY: &str = "category-0";
+
+/// The namespace of what comes and goes.
+pub(crate) const SCRATCH: &str = "bench-scratch";
+
+/// The characters of a description.
+const DESCRIPTION: usize = 512;
+
+/// How many are made at the same time.
+const AT_ONCE: usize = 32;
+
+/// The namespace of one of the books outside the namespaces that lists are read from.
+pub(crate) fn namespace(number: u64) -> String {
+    format!("bench-{:02}", number % NAMESPACES)
+}
+
+/// The name of a book.
+pub(crate) fn name(number: u64) -> String {
+    format!("book-{number:06}")
+}
+
+/// A title of the length that all have, whatever its edition.
+pub(crate) fn title(number: u64, edition: u64) -> String {
+    format!("Title of book {number:06}, edition {edition:06}")
+}
+
+/// Half a KiB of text, of which no other book has the same.
+pub(crate) fn description(number: u64) -> String {
+    let mut text = format!("Book {number} is about ");
+    let words = [
+        "shelves", "lending", "reading", "winter", "machines", "rivers", "tea",
+    ];
+    let mut place = usize::try_from(number).unwrap_or_default();
+    while text.len() < DESCRIPTION {
+        place = place.wrapping_mul(31).wrapping_add(7);
+        text.push_str(words[place % words.len()]);
+        text.push(' ');
+    }
+    text.truncate(DESCRIPTION);
+    text
+}
+
+/// A book as bookshelf makes it, in one of 5 categories.
+pub(crate) fn book(namespace: &str, number: u64) -> Book {
+    let spec = BookSpec {
+        author: format!("Author {}", number % 997),
+        title: title(number, 0),
+        description: Some(description(number)),
+    };
+    let mut book = Book::new(&name(number), spec);
+    book.metadata.namespace = Some(namespace.to_owned());
+    let categories_alike = if namespace.starts_with("bench-list") {
+        number
+    } else {
+        number / NAMESPACES
+    };
+    book.labels_mut().extend([
+        (
+            labels::CATEGORY.to_owned(),
+            format!("category-{}", categories_alike % 5),
+        ),
+        (
+            labels::MANAGED_BY.to_owned(),
+            labels::MANAGED_BY_BOOKSHELF.to_owned(),
+        ),
+    ]);
+    book
+}
+
+/// Every book there has to be, as namespace and number.
+fn all(books: u64) -> impl Iterator<Item = (String, u64)> {
+    let spread = (0..books).map(|number| (namespace(number), number));
+    let lists = [(TWENTY, 20), (THOUSAND, 1000)]
+        .into_iter()
+        .flat_map(|(namespace, count)| (0..count).map(move |number| (namespace.to_owned(), number)));
+    spread.chain(lists)
+}
+
+/// How many books there are in all.
+pub(crate) fn total(books: u64) -> u64 {
+    books + 1020
+}
+
+/// The namespaces of all books.
+pub(crate) fn namespaces() -> impl Iterator<Item = String> {
+    let lists = [TWENTY, THOUSAND].map(str::to_owned);
+    (0..NAMESPACES).map(namespace).chain(lists)
+}
+
+/// Makes the books that are not there yet, and removes what an earlier run has left.
+pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
+    let api = Api::<Namespace>::all(client.clone());
+    for namespace in namespaces().chain([SCRATCH.to_owned()]) {
+        let mut object = Namespace::default();
+        object.metadata.name = Some(namespace);
+        unless_there(api.create(&PostParams::default(), &object).await)?;
+    }
+    clear_scratch(client).await?;
+    if count(client).await? != total(books) {
+        let mut progress = Progress::start("books are made", total(books));
+        let creates = all(books).map(|(namespace, number)| create(client, namespace, number));
+        let mut creates = stream::iter(creates).buffer_unordered(AT_ONCE);
+        while creates.try_next().await?.is_some() {
+            progress.advance();
+        }
+    }
+    let (found, expected) = (count(client).await?, total(books));
+    ensure!(
+        found == expected,
+        "there are {found} books, not {expected}: make them anew with --fresh"
+    );
+    Ok(())
+}
+
+/// Makes one book, unless it is there.
+pub(crate) async fn create(client: &Client, namespace: String, number: u64) -> Result<()> {
+    let api = Api::<Book>::namespaced(client.clone(), &namespace);
+    unless_there(
+        api.create(&PostParams::default(), &book(&namespace, number))
+            .await,
+    )
+    .with_context(|| format!("cannot make book {namespace}/{}", name(number)))
+}
+
+/// Removes what comes and goes.
+pub(crate) async fn clear_scratch(client: &Client) -> Result<()> {
+    let (delete, all) = (DeleteParams::default(), ListParams::default());
+    let loans = Api::<BookLoan>::namespaced(client.clone(), SCRATCH);
+    loans.delete_collection(&delete, &all).await?;
+    let books = Api::<Book>::namespaced(client.clone(), SCRATCH);
+    books.delete_collection(&delete, &all).await?;
+    Ok(())
+}
+
+async fn count(client: &Client) -> Result<u64> {
+    let one = ListParams::default().limit(1);
+    let list = Api::<Book>::all(client.clone()).list_metadata(&one).await?;
+    let rest = list.metadata.remaining_item_count.unwrap_or_default();
+    Ok(u64::try_from(list.items.len())? + u64::try_from(rest)?)
+}
+
+fn unless_there<T>(created: kube::Result<T>) -> kube::Result<()> {
+    match created {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        created => created.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_have_half_a_kibibyte_and_differ() {
+        assert_eq!(description(0).len(), 512);
+        assert_eq!(description(99_999).len(), 512);
+        assert_ne!(description(1), description(2));
+    }
+
+    #[test]
+    fn a_category_of_the_thousand_has_two_hundred() {
+        let thousand = all(50).filter(|(namespace, _)| namespace == THOUSAND);
+        let category = |book: &Book| labels::value(book, labels::CATEGORY).map(str::to_owned);
+        let books: Vec<Book> = thousand
+            .map(|(namespace, number)| book(&namespace, number))
+            .collect();
+        assert_eq!(books.len(), 1000);
+        let of_category = books
+            .iter()
+            .filter(|book| category(book).as_deref() == Some(CATEGORY));
+        assert_eq!(of_category.count(), 200);
+    }
+
+    #[test]
+    fn there_are_as_many_books_as_are_counted() {
+        assert_eq!(u64::try_from(all(1000).count()).unwrap(), total(1000));
+        let spread = all(1000).filter(|(namespace, _)| namespace == "bench-07");
+        assert_eq!(spread.count(), 20);
+    }
+
+    #[test]
+    fn every_edition_of_a_title_is_of_the_same_length() {
+        assert_eq!(title(1, 1).len(), title(100_000, 100_000).len());
+    }
+}

@@ -1,0 +1,151 @@
+//! Which core runs what: a core for who is measured, the others for everything else.
+
+use std::thread;
+
+use anyhow::{Context as _, Result};
+
+/// The cores this program may use, divided.
+#[derive(Clone, Debug)]
+pub(crate) struct Cores {
+    all: Vec<usize>,
+    division: Option<Division>,
+}
+
+#[derive(Clone, Debug)]
+struct Division {
+    server: usize,
+    others: Vec<usize>,
+}
+
+impl Cores {
+    /// Those this program may use when it is called: at its start, or it has been kept off one since.
+    ///
+    /// The last core is the server's: interrupts and the system's own work prefer the first.
+    pub(crate) fn divide() -> Self {
+        let all = affinity::allowed();
+        let division = match all.as_slice() {
+            [others @ .., server] if !others.is_empty() => Some(Division {
+                server: *server,
+                others: others.to_vec(),
+            }),
+            _ => None,
+        };
+        Self { all, division }
+    }
+
+    /// What runs where, in words.
+    pub(crate) fn description(&self) -> String {
+        match (&self.division, self.all.len()) {
+            (Some(Division { server, others }), _) => {
+                let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+                format!(
+                    "who is measured on core {server}, everything else on {}",
+                    others.join(", ")
+                )
+            }
+            (None, 1) => {
+                "not pinned, as there is one core: who is measured shares it with the load".to_owned()
+            }
+            (None, _) => "not pinned, which this bench can do on Linux only".to_owned(),
+        }
+    }
+
+    /// Does `action` on the server's core. What it starts stays there.
+    pub(crate) fn on_server<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        // On a thread of its own, as children inherit the affinity of the thread that starts them.
+        let on_thread = || {
+            if let Some(division) = &self.division {
+                affinity::set(None, &[division.server]).context("cannot pin to the server's core")?;
+            }
+            action()
+        };
+        let joined = thread::scope(|scope| scope.spawn(on_thread).join());
+        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Keeps every thread of process `id`, and what they start, off the server's core.
+    pub(crate) fn keep_off(&self, id: u32) -> Result<()> {
+        match &self.division {
+            Some(division) => set_all(id, &division.others),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives process `id` all cores again.
+    pub(crate) fn release(&self, id: u32) -> Result<()> {
+        match &self.division {
+            Some(_) => set_all(id, &self.all),
+            None => Ok(()),
+        }
+    }
+}
+
+fn set_all(id: u32, cores: &[usize]) -> Result<()> {
+    // Twice: a thread that is started during the first is seen by the second, or is a child of one that was pinned.
+    for _ in 0..2 {
+        for entry in std::fs::read_dir(format!("/proc/{id}/task"))?.flatten() {
+            let Some(thread) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // It may have ended since.
+            let _ = affinity::set(Some(thread), cores);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+mod affinity {
+    use rustix::{
+        io,
+        process::Pid,
+        thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+    };
+
+    pub(super) fn allowed() -> Vec<usize> {
+        let set = sched_getaffinity(None).unwrap_or_default();
+        (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+    }
+
+    /// `None` is this thread.
+    pub(super) fn set(thread: Option<i32>, cores: &[usize]) -> io::Result<()> {
+        let mut set = CpuSet::new();
+        for core in cores {
+            set.set(*core);
+        }
+        sched_setaffinity(thread.and_then(Pid::from_raw), &set)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod affinity {
+    pub(super) fn allowed() -> Vec<usize> {
+        Vec::new()
+    }
+
+    pub(super) fn set(_thread: Option<i32>, _cores: &[usize]) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_started_on_the_servers_core_may_run_there_only() {
+        let cores = Cores::divide();
+        let of_child = || {
+            let output = std::process::Command::new("cat")
+                .arg("/proc/self/status")
+                .output()?;
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let status = cores.on_server(of_child).unwrap();
+        if let Some(division) = &cores.division {
+            let line = format!("Cpus_allowed_list:\t{}\n", division.server);
+            assert!(status.contains(&line), "{status}");
+        }
+    }
+}

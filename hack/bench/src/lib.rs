@@ -1,0 +1,102 @@
+//! What `cargo xtask bench` does: both APIs, as they are released, on a real control plane, each figure beside its limit
+//! in the same run.
+//!
+//! - [`Args`]: what is measured, and with what.
+//! - [`run`]: makes the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
+//!
+//! Two rules make figures of one run comparable. Who is measured has a core of its own, and everything else (load
+//! generator, API server, etcd, this program) the others. And what is compared is measured in turns, so that a machine
+//! that gets slower in the middle of it gets slower for both.
+
+mod args;
+mod books;
+mod cluster;
+mod cores;
+mod figure;
+mod keep_alive;
+mod load;
+mod machine;
+mod parts;
+mod process_stats;
+mod progress;
+mod report;
+mod rig;
+mod service;
+mod static_server_process;
+mod statistics;
+mod wait;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+
+pub use args::{Api, Args, Part};
+
+use cores::Cores;
+use report::{Report, Row};
+use rig::{Programs, Rig};
+
+/// Measures what `args` say, prints the table to standard output and writes the JSON file.
+///
+/// The programs under test are those beside the running one. What was measured before a failure is reported, too.
+pub async fn run(args: &Args) -> Result<()> {
+    check_tools(args)?;
+    let programs = Programs::beside_this_one()?;
+    let cores = Cores::divide();
+    let mut report = Report::new(args, &cores).await?;
+    let measured = measure(args, &programs, &cores, &mut report).await;
+    report.finish();
+    print!("{}", report.markdown());
+    report.save(&args.output)?;
+    eprintln!("written as JSON to {}", args.output.display());
+    measured
+}
+
+async fn measure(args: &Args, programs: &Programs, cores: &Cores, report: &mut Report) -> Result<()> {
+    for &books in &args.books {
+        let rig = Rig::start(args, programs, cores, books).await?;
+        for &part in &args.parts {
+            eprintln!("==> {part} at {books} books");
+            let figures = parts::measure(part, &rig)
+                .await
+                .with_context(|| format!("the part {part} at {books} books failed"))?;
+            report
+                .rows
+                .extend(figures.into_iter().map(|figure| Row { books, part, figure }));
+        }
+        rig.stop().await?;
+    }
+    Ok(())
+}
+
+/// Fails before anything is started where something is missing.
+fn check_tools(args: &Args) -> Result<()> {
+    let needs = |parts: &[Part]| args.parts.iter().any(|part| parts.contains(part));
+    if needs(&[Part::Reads, Part::Updates]) {
+        installed("wrk", "generates the load (https://github.com/wg/wrk)")?;
+    }
+    if needs(&[Part::Start]) {
+        installed("curl", "makes the LIST that a start is measured beside")?;
+    }
+    if args.profile != "release" {
+        eprintln!(
+            "the programs are built with profile {:?}: the figures say nothing",
+            args.profile
+        );
+    }
+    Ok(())
+}
+
+fn installed(tool: &str, what_for: &str) -> Result<()> {
+    ensure!(
+        which::which(tool).is_ok(),
+        "{tool}, which {what_for}, is not on PATH: `apt install {tool}`, `dnf install {tool}` or `brew install {tool}`"
+    );
+    Ok(())
+}
+
+/// The root of the workspace.
+fn workspace() -> &'static Path {
+    let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
+    this_crate.ancestors().nth(2).unwrap_or(this_crate)
+}

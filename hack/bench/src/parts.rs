@@ -1,0 +1,26 @@
+//! The parts of the measurements.
+
+mod latency;
+mod memory;
+pub(crate) mod reads;
+mod resync;
+mod start;
+mod updates;
+mod writes;
+
+use anyhow::Result;
+
+use crate::{args::Part, figure::Figure, rig::Rig};
+
+/// Measures one part.
+pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
+    match part {
+        Part::Reads => reads::measure(rig).await,
+        Part::Updates => updates::measure(rig).await,
+        Part::Memory => memory::measure(rig).await,
+        Part::Start => start::measure(rig).await,
+        Part::Writes => writes::measure(rig).await,
+        Part::Latency => latency::measure(rig).await,
+        Part::Resync => resync::measure(rig).await,
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads, beside a bare actix-web server that answers the same bytes.
+
+use anyhow::Result;
+
+use crate::{
+    args::Part,
+    books::{CATEGORY, THOUSAND, TWENTY, name},
+    figure::{Figure, Target, Unit},
+    load::{Load, not_judged, was_no_limit},
+    report::Row,
+    rig::{FULL_SIZE, Rig},
+    service::Service,
+    static_server_process::StaticServer,
+};
+
+/// A read that is measured.
+pub(super) struct Read {
+    pub(super) name: &'static str,
+    pub(super) path: String,
+    /// The least share of the static server's requests per second.
+    ratio: f64,
+}
+
+/// Those that are measured.
+pub(super) fn all() -> [Read; 4] {
+    let read = |name, path, ratio| Read { name, path, ratio };
+    [
+        read("GET of a book", format!("/book/{THOUSAND}/{}", name(500)), 0.85),
+        read("list of 20", format!("/book/{TWENTY}"), 0.85),
+        read("list of 1,000", format!("/book/{THOUSAND}"), 0.9),
+        read(
+            "category, 200 of 1,000",
+            format!("/book/{THOUSAND}?category_id={CATEGORY}"),
+            0.85,
+        ),
+    ]
+}
+
+pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
+    let service = Service::start(rig, rig.args.api, &[]).await?;
+    let mut figures = Vec::new();
+    for read in all() {
+        eprintln!("{}", read.name);
+        let url = service.url(&read.path);
+        let body = rig.body(&url).await?;
+        let limit = StaticServer::start(rig, &body).await?;
+        rig.warm_up(service.id(), &url).await?;
+        rig.warm_up(limit.id(), &limit.url()).await?;
+        let (mut ours, mut limits) = (Vec::new(), Vec::new());
+        for _ in 0..rig.args.rounds {
+            ours.push(rig.load(service.id(), &url).await?);
+            limits.push(rig.load(limit.id(), &limit.url()).await?);
+        }
+        limit.stop().await?;
+        figures.extend(figures_of(rig, &read, body.len(), &ours, &limits));
+    }
+    service.stop().await?;
+    Ok(figures)
+}
+
+fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &[Load]) -> [Figure; 3] {
+    const LIMIT: &str = "static server";
+    let figure = |what: &str, unit, value: fn(&Load) -> Option<f64>| {
+        let samples = |loads: &[Load]| loads.iter().filter_map(value).collect();
+        Figure::new(format!("{}, {what}", read.name), unit, samples(ours)).beside(LIMIT, samples(limits))
+    };
+    let waited = [was_no_limit("ours", ours), was_no_limit(LIMIT, limits)];
+    let note = not_judged(waited.into_iter().flatten());
+    // What the one cannot show, the other does: who is the limit serves as many as its CPU time allows.
+    let (served, cpu) = if note.is_none() {
+        (Some(Target::RatioAtLeast(read.ratio)), None)
+    } else {
+        (None, Some(Target::RatioAtMost(1.0 / read.ratio)))
+    };
+    [
+        figure(&format!("{bytes} bytes"), Unit::PerSecond, |load| {
+            Some(load.requests_per_second)
+        })
+        .target(served)
+        .note(note),
+        figure("CPU a request", Unit::Microseconds, |load| {
+            load.cpu.map(|cpu| cpu.per_request)
+        })
+        .target(cpu),
+        figure(P99, Unit::Milliseconds, |load| Some(load.p99))
+            .target(rig.at_full_size(Target::RatioAtMost(2.0))),
+    ]
+}
+
+/// What the names of the latencies end with.
+const P99: &str = "p99";
+
+/// How much slower reads are at full size than at the smallest number of books of the same run.
+pub(crate) fn growth(rows: &[Row]) -> Vec<Row> {
+    // What differs by less is the same: the two are measured at different times.
+    const NOISE: f64 = 1.1;
+    let p99 = |row: &&Row| row.part == Part::Reads && row.figure.name.ends_with(P99);
+    let Some(least) = rows.iter().filter(p99).map(|row| row.books).min() else {
+        return Vec::new();
+    };
+    let full_size = rows
+        .iter()
+        .filter(p99)
+        .filter(|row| row.books >= FULL_SIZE && row.books > least);
+    full_size
+        .filter_map(|row| {
+            let few = rows
+                .iter()
+                .find(|few| few.books == least && few.figure.name == row.figure.name)?;
+            let figure = Figure::new(
+                row.figure.name.clone(),
+                Unit::Milliseconds,
+                row.figure.value().into_iter().collect(),
+            )
+            .beside("fewest books", few.figure.value().into_iter().collect())
+            .target(Target::RatioAtMost(NOISE));
+            Some(Row {
+                books: row.books,
+                part: Part::Reads,
+                figure,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latency_at_full_size_is_compared_with_that_at_the_fewest_books() {
+        let row = |books, p99| Row {
+            books,
+            part: Part::Reads,
+            figure: Figure::new("list of 20, p99", Unit::Milliseconds, vec![p99]),
+        };
+        let rows = [row(1000, 1.0), row(10_000, 5.0), row(100_000, 1.2)];
+        let growth = growth(&rows);
+        assert_eq!(growth.len(), 1);
+        assert_eq!(growth[0].books, 100_000);
+        assert_eq!(growth[0].figure.ratio(), Some(1.2));
+        assert_eq!(growth[0].figure.is_met(), Some(false));
+        assert!(super::growth(&rows[..2]).is_empty());
+        assert!(super::growth(&rows[2..]).is_empty());
+    }
+}

@@ -1,0 +1,230 @@
+//! The same reads while other books change.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::Book;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+use tokio::{
+    task::JoinSet,
+    time::{interval, sleep},
+};
+
+use crate::{
+    books,
+    figure::{Figure, Target, Unit},
+    load::{Load, not_judged, was_no_limit},
+    process_stats::cpu_time,
+    report::approximate,
+    rig::Rig,
+    service::Service,
+    statistics::median,
+};
+
+/// How many books change a second.
+const RATE: u32 = 500;
+
+/// How many are changed at the same time.
+const AT_ONCE: u32 = 16;
+
+/// As many as there is room for in a title.
+const EDITIONS: u64 = 1_000_000;
+
+/// The least share of what is served without updates.
+const RATIO: f64 = 0.9;
+
+pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
+    let service = Service::start(rig, rig.args.api, &[]).await?;
+    let mut alone = Vec::new();
+    for _ in 0..rig.args.rounds {
+        alone.extend(cost_of_an_update(rig, &service).await?);
+    }
+    let cost = median(&alone);
+    let mut figures = vec![Figure::new(
+        "an update of a book at the API server, CPU",
+        Unit::Microseconds,
+        alone,
+    )];
+    for read in super::reads::all() {
+        eprintln!("{}", read.name);
+        let url = service.url(&read.path);
+        let load = async || rig.load(service.id(), &url).await;
+        rig.warm_up(service.id(), &url).await?;
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for _ in 0..rig.args.rounds {
+            without.push(load().await?);
+            let updates = Updates::start(rig);
+            let load = load().await?;
+            let rate = updates.stop().await?;
+            with.push(Disturbed { load, rate });
+        }
+        figures.extend(figures_of(read.name, &with, &without, cost));
+    }
+    service.stop().await?;
+    Ok(figures)
+}
+
+/// Reads while other books change.
+struct Disturbed {
+    load: Load,
+    /// Updates a second.
+    rate: f64,
+}
+
+impl Disturbed {
+    /// How many reads a second the server's core has room for beside [`RATE`] updates of `cost` microseconds each.
+    ///
+    /// Where the load generator is the limit, that cannot be seen, and neither is it the inverse of the CPU time of a
+    /// request: fewer reads bear the cost of as many updates.
+    fn room(&self, cost: f64) -> Option<f64> {
+        let cpu = self.load.cpu?;
+        let reads_only = cpu.per_request - cost * self.rate / self.load.requests_per_second;
+        Some((1e6 - cost * f64::from(RATE)) / reads_only)
+    }
+}
+
+fn figures_of(read: &str, with: &[Disturbed], without: &[Load], cost: Option<f64>) -> [Figure; 2] {
+    const LIMIT: &str = "no updates";
+    let rates: Vec<f64> = with.iter().map(|with| with.rate).collect();
+    let rate = median(&rates).unwrap_or_default();
+    let served = |load: &Load| load.requests_per_second;
+    let served = Figure::new(
+        format!("{read}, served at {rate:.0} updates/s"),
+        Unit::PerSecond,
+        with.iter().map(|with| served(&with.load)).collect(),
+    )
+    .beside(LIMIT, without.iter().map(served).collect());
+    let loads: Vec<Load> = with.iter().map(|with| with.load).collect();
+    let note = not_judged(was_no_limit("it", &loads));
+    let target = note.is_none().then_some(Target::RatioAtLeast(RATIO));
+    let served = served.target(target).note(note);
+
+    let room = with.iter().filter_map(|with| with.room(cost?)).collect();
+    let undisturbed = without.iter().filter_map(|load| load.cpu);
+    let undisturbed = undisturbed.map(|cpu| 1e6 / cpu.per_request).collect();
+    [
+        served,
+        Figure::new(
+            format!("{read}, room for at {RATE} updates/s"),
+            Unit::PerSecond,
+            room,
+        )
+        .beside(LIMIT, undisturbed)
+        .target(Target::RatioAtLeast(RATIO)),
+    ]
+}
+
+/// The CPU time that an update at the API server takes in a process that nobody reads from, in microseconds.
+async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f64>> {
+    let before = cpu_time(service.id());
+    let updates = Updates::start(rig);
+    sleep(rig.args.duration).await;
+    let done = updates.done();
+    let after = cpu_time(service.id());
+    updates.stop().await?;
+    let used = before
+        .zip(after)
+        .map(|(before, after)| after.saturating_sub(before));
+    Ok(used.map(|used| used.as_secs_f64() * 1e6 / done))
+}
+
+/// Updates that go on until they are stopped, or dropped.
+struct Updates {
+    workers: JoinSet<Result<()>>,
+    done: Arc<AtomicU64>,
+    started: Instant,
+}
+
+impl Updates {
+    fn start(rig: &Rig<'_>) -> Self {
+        // An edition that the book has from another round, or run, would be no change.
+        let edition = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+        let mut workers = JoinSet::new();
+        let done = Arc::new(AtomicU64::new(0));
+        for worker in 0..AT_ONCE {
+            workers.spawn(update(
+                rig.cluster.client.clone(),
+                u64::from(worker),
+                rig.books,
+                edition,
+                Arc::clone(&done),
+            ));
+        }
+        Self {
+            workers,
+            done,
+            started: Instant::now(),
+        }
+    }
+
+    /// How many there have been.
+    fn done(&self) -> f64 {
+        approximate(self.done.load(Ordering::Relaxed))
+    }
+
+    /// How many there were a second.
+    async fn stop(mut self) -> Result<f64> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let done = self.done();
+        // Those that have ended have failed.
+        if let Some(ended) = self.workers.try_join_next() {
+            ended?.context("books cannot be updated")?;
+        }
+        self.workers.shutdown().await;
+        Ok(done / seconds)
+    }
+}
+
+async fn update(client: Client, worker: u64, books: u64, edition: u64, done: Arc<AtomicU64>) -> Result<()> {
+    let mut ticks = interval(Duration::from_secs(1) * AT_ONCE / RATE);
+    for turn in 0.. {
+        ticks.tick().await;
+        let number = (worker + turn * u64::from(AT_ONCE)) % books;
+        let edition = (edition + turn * u64::from(AT_ONCE) / books) % EDITIONS;
+        let patch = json!({"spec": {"title": books::title(number, edition)}});
+        let api = Api::<Book>::namespaced(client.clone(), &books::namespace(number));
+        api.patch(
+            &books::name(number),
+            &PatchParams::default(),
+            &Patch::Merge(&patch),
+        )
+        .await?;
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Cpu;
+
+    #[test]
+    fn an_idle_server_has_the_room_that_updates_leave() {
+        // A read takes 10 µs, an update 100 µs: 500 of these leave 95 % of the core, for 95,000 reads.
+        for reads in [1_000.0, 50_000.0, 95_000.0] {
+            let used = reads * 10.0 + 500.0 * 100.0;
+            let cpu = Cpu {
+                per_request: used / reads,
+                busy: used / 1e6,
+            };
+            let load = Load {
+                requests_per_second: reads,
+                p99: 1.0,
+                cpu: Some(cpu),
+            };
+            let room = Disturbed { load, rate: 500.0 }.room(100.0).unwrap();
+            assert!((room - 95_000.0).abs() < 1e-3, "{room}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The programs under test, as processes on the server's core.
+
+use std::{
+    env, fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use control_plane::process::{Process, log_path};
+
+use crate::{args::Api, rig::Rig, wait::until};
+
+/// How long a program may take to end by itself.
+const END_WITHIN: Duration = Duration::from_secs(20);
+
+/// How often a program that starts is asked whether it is ready. More often, and the questions would be a good part
+/// of what its core does.
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
+/// A running API, under the token of its own `ServiceAccount`. Dropped, it is killed.
+pub(crate) struct Service {
+    process: Process,
+    /// Where it answers.
+    pub(crate) address: SocketAddr,
+    readiness: String,
+    log: PathBuf,
+}
+
+impl Service {
+    /// Starts `api` with further `arguments`, without a limit on requests to the API server, and returns when it is
+    /// ready.
+    pub(crate) async fn start(rig: &Rig<'_>, api: Api, arguments: &[&str]) -> Result<Self> {
+        let mut service = Self::launch(rig, api, arguments)?;
+        service.ready(rig).await?;
+        Ok(service)
+    }
+
+    /// The same, not ready yet.
+    pub(crate) fn launch(rig: &Rig<'_>, api: Api, arguments: &[&str]) -> Result<Self> {
+        let (address, operations) = (free_address()?, free_address()?);
+        let mut command = program(rig.programs.api(api));
+        command
+            .args(["--workers=1", "--kube-qps=0"])
+            .arg(format!("--listen={address}"))
+            .arg(format!("--ops-listen={operations}"))
+            .arg("--kubeconfig")
+            .arg(&rig.cluster.account(api).kubeconfig)
+            .args(arguments);
+        let dir = rig.cluster.data_dir();
+        let process = rig
+            .cores
+            .on_server(|| Process::spawn(api.name(), &mut command, dir))?;
+        Ok(Self {
+            process,
+            address,
+            readiness: format!("http://{operations}/readyz"),
+            log: log_path(dir, api.name()),
+        })
+    }
+
+    /// Returns when it is ready.
+    pub(crate) async fn ready(&mut self, rig: &Rig<'_>) -> Result<()> {
+        until("the API is ready", ASK_EVERY, async || {
+            if let Some(status) = self.process.exited()? {
+                bail!(
+                    "{} has ended ({status}); {}",
+                    self.process.name(),
+                    self.process.log_tail()
+                );
+            }
+            // Before it listens, it does not answer.
+            let answer = rig.http.get(&self.readiness).send().await;
+            Ok(answer.is_ok_and(|answer| answer.status() == 200).then_some(()))
+        })
+        .await
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The number of bytes of its log, and of those before it.
+    pub(crate) fn log_length(&self) -> Result<u64> {
+        Ok(self.log.metadata()?.len())
+    }
+
+    /// The number of lines of its log from byte `start` on.
+    pub(crate) fn log_lines(&self, start: u64) -> Result<usize> {
+        let log = fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        let written = log.get(usize::try_from(start)?..).unwrap_or_default();
+        Ok(String::from_utf8_lossy(written).lines().count())
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.process.terminate(END_WITHIN).await.map(drop)
+    }
+}
+
+/// A program, ready to be given arguments; nothing that the caller's environment sets for it reaches it.
+pub(crate) fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in env::vars_os() {
+        if name == "KUBECONFIG" || name.to_string_lossy().starts_with("BOOKSHELF_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// An address that nothing listens on: known before the start, so that a start can be timed from outside.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
+    Ok(listener.local_addr()?)
+}
