@@ -12,6 +12,10 @@ up *arguments:
 test *arguments:
     cargo xtask test -- {{ arguments }}
 
+# Measure both APIs, each figure beside its limit: `just bench --books 1000,100000`
+bench *arguments:
+    cargo xtask bench {{ arguments }}
+
 # Write the files that are made from code
 generate:
     cargo xtask generate

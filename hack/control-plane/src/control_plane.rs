@@ -144,6 +144,12 @@ impl ControlPlane {
         self.restart(Component::ControllerManager).await
     }
 
+    /// The process id of `component`, if it runs.
+    #[must_use]
+    pub fn process_id(&self, component: Component) -> Option<u32> {
+        self.lock()[component as usize].as_ref().map(Process::id)
+    }
+
     /// Stops `component` where it stands (SIGSTOP): its clients hang.
     pub fn pause(&self, component: Component) -> Result<()> {
         self.with_running(component, Process::pause)

@@ -23,6 +23,8 @@ pub struct Problem {
     pub message: String,
     /// The field that is wrong, if it is one.
     pub field: Option<String>,
+    /// The current entity tag, where another was named.
+    pub etag: Option<String>,
     /// The seconds to wait before another try, where that may help.
     pub retry_after: Option<u64>,
 }
@@ -73,6 +75,17 @@ impl Answer {
         assert_eq!(self.text(), "", "{}", self.what);
     }
 
+    /// Asserts that the client has what it asked for, and that it is this version.
+    ///
+    /// # Panics
+    ///
+    /// When it is anything else.
+    #[track_caller]
+    pub fn not_modified(&self, etag: &str) {
+        self.empty(304);
+        assert_eq!(self.header("etag"), etag, "{}", self.what);
+    }
+
     /// The error with `status` and `code`, in the one form that all errors have.
     ///
     /// # Panics
@@ -98,6 +111,12 @@ impl Answer {
         assert!(!message.is_empty(), "{about}");
         let field = text("field");
         assert!(message.contains(field.as_deref().unwrap_or_default()), "{about}");
+        let etag = text("etag");
+        assert_eq!(
+            self.header("etag"),
+            etag.as_deref().unwrap_or_default(),
+            "{about}"
+        );
         let retry_after = body["retry_after"].as_u64();
         assert_eq!(
             self.header("retry-after"),
@@ -107,6 +126,7 @@ impl Answer {
         Problem {
             message,
             field,
+            etag,
             retry_after,
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
@@ -19,10 +19,13 @@ use tokio::{
     time::timeout,
 };
 
-use crate::Answer;
+use crate::{Answer, Listener, documented};
 
 /// No answer takes longer than the services' own deadlines allow.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longer than any test listens.
+const LONGEST_STREAM: Duration = Duration::from_mins(10);
 
 /// One HTTP server. It belongs to the runtime, and so to the test, it is made in.
 #[derive(Clone, Debug)]
@@ -116,6 +119,26 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Asks for an event stream, and listens to it.
+    pub async fn listen(self) -> Result<Listener> {
+        self.listen_for(usize::MAX).await
+    }
+
+    /// The same, until so many bytes of it have come: there the connection breaks.
+    pub async fn listen_for(self, bytes: usize) -> Result<Listener> {
+        let what = self.what.clone();
+        let request = self.header("Accept", "text/event-stream");
+        let response = request.builder.timeout(LONGEST_STREAM).send().await?;
+        ensure!(response.status() == 200, "{what}: {}", response.status());
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let is_stream = content_type.is_some_and(|value| value == "text/event-stream");
+        ensure!(is_stream, "{what}: {content_type:?}");
+        documented::check_stream(&what, response.status().as_u16(), response.headers());
+        Ok(Listener::to(response, bytes))
+    }
+}
+
 impl IntoFuture for Request {
     type Output = Result<Answer>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
@@ -127,12 +150,14 @@ impl IntoFuture for Request {
             let status = response.status().as_u16();
             let headers = response.headers().clone();
             let body = response.bytes().await.with_context(failed)?.to_vec();
-            Ok(Answer {
+            let answer = Answer {
                 what: self.what,
                 status,
                 headers,
                 body,
-            })
+            };
+            documented::check(&answer);
+            Ok(answer)
         })
     }
 }

@@ -4,7 +4,11 @@
 //! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests
 //!   need no more.
 //! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
+//! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
+//! - [`Collector`]: where traces are sent.
+//! - [`HeldWatches`]: a way to the API server on which what the watches tell can be held up.
+//! - [`Proxy`]: a way to the API server on which an answer can be lost.
 //! - [`Cluster`]: the control plane that all tests of a run share, or one of a test's own: those that inject faults
 //!   or count requests need that.
 
@@ -12,10 +16,15 @@ mod answer;
 mod api;
 mod apis;
 mod cluster;
+mod collector;
+mod documented;
+mod held_watches;
 mod library;
+mod listener;
 mod log;
 mod metrics;
 mod programs;
+mod proxy;
 mod service;
 mod shared;
 mod wait;
@@ -24,10 +33,14 @@ pub use answer::{Answer, Problem};
 pub use api::{Api, Request, raw};
 pub use apis::SharedApis;
 pub use cluster::Cluster;
+pub use collector::{Collector, Span};
+pub use held_watches::HeldWatches;
 pub use library::{Library, book, loan};
+pub use listener::{Listener, Mirror, Told};
 pub use log::Log;
 pub use metrics::Requests;
-pub use programs::{chart, examples, program};
+pub use programs::{chart, examples, program, schemathesis};
+pub use proxy::Proxy;
 pub use service::{Program, Service};
 pub use shared::Shared;
 pub use wait::eventually;

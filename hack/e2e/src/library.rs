@@ -82,6 +82,23 @@ impl Library {
         [&self.admin, &self.user]
     }
 
+    /// A book as this API shows it, of which the librarians' API shows `book`: the tenants' API says whether it is
+    /// available, too.
+    #[must_use]
+    pub fn as_shown_by(&self, api: &Api, book: &Value, available: bool) -> Value {
+        let mut book = book.clone();
+        if self.is_tenants(api) {
+            book["available"] = available.into();
+        }
+        book
+    }
+
+    /// Whether this is the tenants' API.
+    #[must_use]
+    pub fn is_tenants(&self, api: &Api) -> bool {
+        std::ptr::eq(api, &raw const self.user)
+    }
+
     /// The path of the library's list.
     #[must_use]
     pub fn list_path(&self) -> String {
@@ -92,6 +109,18 @@ impl Library {
     #[must_use]
     pub fn path(&self, id: &str) -> String {
         format!("/book/{}/{id}", self.namespace)
+    }
+
+    /// The path of the library's loans.
+    #[must_use]
+    pub fn loans_path(&self) -> String {
+        format!("/loan/{}", self.namespace)
+    }
+
+    /// The path of a loan.
+    #[must_use]
+    pub fn loan_path(&self, id: &str) -> String {
+        format!("/loan/{}/{id}", self.namespace)
     }
 
     /// What a client sends to add a book.

@@ -36,6 +36,12 @@ pub fn examples() -> PathBuf {
     workspace().join("deploy/examples")
 }
 
+/// How schemathesis asks the APIs: its configuration, and what it is told of them.
+#[must_use]
+pub fn schemathesis() -> PathBuf {
+    workspace().join("hack/e2e/schemathesis")
+}
+
 fn workspace() -> &'static Path {
     let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
     this_crate.ancestors().nth(2).unwrap_or(this_crate)

@@ -152,6 +152,17 @@ impl Service {
         self.listen
     }
 
+    /// How many sockets it has open, those that it listens on included.
+    pub fn sockets(&self) -> Result<usize> {
+        let mut sockets = 0;
+        for file in std::fs::read_dir(format!("/proc/{}/fd", self.process.id()))? {
+            // One that was closed meanwhile is none.
+            let leads_to = std::fs::read_link(file?.path()).unwrap_or_default();
+            sockets += usize::from(leads_to.to_string_lossy().starts_with("socket:"));
+        }
+        Ok(sockets)
+    }
+
     /// Its log, from the start.
     #[must_use]
     pub fn log(&self) -> Log {

@@ -4,20 +4,33 @@
 
 mod it {
     mod agreement;
+    mod availability;
     mod bodies;
     mod borrowing;
     mod bystanders;
     mod category;
     mod chart;
     mod command_line;
+    mod conditional_reads;
+    mod conflicts;
+    mod consistency;
     mod creating;
     mod deleting;
+    mod descriptions;
+    mod events;
+    mod everywhere;
     mod flags;
+    mod forcing;
+    mod idempotency;
     mod kubectl;
     mod lab;
+    mod loans;
     mod logs;
     mod managed_elsewhere;
+    mod metrics;
+    mod openapi;
     mod own_writes;
+    mod paging;
     mod races;
     mod reading;
     mod relabelling;
@@ -27,6 +40,9 @@ mod it {
     mod routes;
     mod seed;
     mod stopping;
+    mod streams;
     mod tenants;
+    mod traces;
     mod updating;
+    mod watch_namespaces;
 }

@@ -41,7 +41,25 @@ pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> C
 
 /// Builds `packages`, with cargo's own output shown, and returns where their programs are, by name.
 pub(crate) async fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    build_with(&[], packages).await
+}
+
+/// The same with another of cargo's profiles.
+pub(crate) async fn build_with_profile(
+    profile: &str,
+    packages: &[&str],
+) -> Result<BTreeMap<String, PathBuf>> {
+    build_with(&["--profile", profile], packages).await
+}
+
+/// The same with the examples of `packages`, and not their programs.
+pub(crate) async fn build_examples(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    build_with(&["--examples"], packages).await
+}
+
+async fn build_with(options: &[&str], packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut arguments = vec!["build", "--message-format=json-render-diagnostics"];
+    arguments.extend(options);
     for package in packages {
         arguments.extend(["--package", package]);
     }

@@ -1,13 +1,19 @@
 //! `cargo xtask generate`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
 
-use crate::cargo::{build, workspace};
+use crate::cargo::{build, build_examples, workspace};
 
-/// Write the files that are made from code: the CRDs in the Helm chart.
+/// Prints the custom resource definitions.
+const CRDGEN: &str = "crdgen";
+
+/// Write the files that are made from code: the CRDs in the Helm chart, and the OpenAPI documents in docs.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail when a file is not as it would be written.
@@ -20,42 +26,75 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 }
 
 async fn write() -> Result<()> {
-    let path = crds_path();
-    let parent = path.parent().context("the CRDs have a place in the chart")?;
-    fs::create_dir_all(parent)?;
-    fs::write(&path, crds().await?).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("wrote {}", path.display());
+    for generated in generated().await? {
+        let path = &generated.path;
+        let parent = path.parent().context("a generated file has a place")?;
+        fs::create_dir_all(parent)?;
+        fs::write(path, generated.content).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
     Ok(())
 }
 
 /// Fails when a generated file is not up to date.
 pub(crate) async fn check() -> Result<()> {
-    let path = crds_path();
-    match fs::read(&path) {
-        Ok(committed) if committed == crds().await? => Ok(()),
-        Ok(_) => bail!(
-            "{} is not what crdgen prints: run `cargo xtask generate`, and commit it",
-            path.display()
-        ),
-        Err(error) => Err(error).with_context(|| {
-            format!(
-                "cannot read {}: run `cargo xtask generate`, and commit it",
-                path.display()
-            )
-        }),
+    for generated in generated().await? {
+        let path = generated.path.display();
+        match fs::read(&generated.path) {
+            Ok(committed) if committed == generated.content => {}
+            Ok(_) => bail!(
+                "{path} is not what {} prints: run `cargo xtask generate`, and commit it",
+                generated.printer
+            ),
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("cannot read {path}: run `cargo xtask generate`, and commit it")
+                });
+            }
+        }
     }
+    Ok(())
 }
 
-/// Exactly what crdgen prints.
-async fn crds() -> Result<Vec<u8>> {
-    let crdgen = crdgen().await?;
-    let output = Command::new(&crdgen)
+/// A file that is made from code.
+struct Generated {
+    path: PathBuf,
+    /// The program that prints it, and nothing else.
+    printer: &'static str,
+    content: Vec<u8>,
+}
+
+async fn generated() -> Result<Vec<Generated>> {
+    let mut printers = build(&["bookshelf-crd"]).await?;
+    printers.extend(build_examples(&["admin-api", "user-api"]).await?);
+    let mut generated = Vec::new();
+    for (printer, path) in [
+        (CRDGEN, "deploy/bookshelf/files/crds.yaml"),
+        ("admin-openapi", "docs/admin-api.openapi.json"),
+        ("user-openapi", "docs/user-api.openapi.json"),
+    ] {
+        let program = printers
+            .get(printer)
+            .with_context(|| format!("there is no program {printer}"))?;
+        generated.push(Generated {
+            path: workspace().join(path),
+            printer,
+            content: print(program).await?,
+        });
+    }
+    Ok(generated)
+}
+
+/// What a program prints.
+async fn print(program: &Path) -> Result<Vec<u8>> {
+    let output = Command::new(program)
         .output()
         .await
-        .with_context(|| format!("cannot run {}", crdgen.display()))?;
+        .with_context(|| format!("cannot run {}", program.display()))?;
     ensure!(
         output.status.success(),
-        "crdgen failed ({}): {}",
+        "{} failed ({}): {}",
+        program.display(),
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
@@ -66,10 +105,6 @@ async fn crds() -> Result<Vec<u8>> {
 pub(crate) async fn crdgen() -> Result<PathBuf> {
     build(&["bookshelf-crd"])
         .await?
-        .remove("crdgen")
+        .remove(CRDGEN)
         .context("package bookshelf-crd has no program crdgen")
-}
-
-fn crds_path() -> PathBuf {
-    workspace().join("deploy/bookshelf/files/crds.yaml")
 }

@@ -1,5 +1,6 @@
 //! The project's commands; `cargo xtask --help` lists them.
 
+mod bench;
 mod cargo;
 mod generate;
 mod images;
@@ -19,6 +20,7 @@ use tokio::runtime::Runtime;
 enum Command {
     Up(up::Args),
     Test(test::Args),
+    Bench(bench::Args),
     Generate(generate::Args),
     Images(images::Args),
 }
@@ -28,6 +30,7 @@ impl Command {
         match self {
             Self::Up(args) => up::run(args).await,
             Self::Test(args) => test::run(args).await,
+            Self::Bench(args) => bench::run(args).await,
             Self::Generate(args) => generate::run(args).await,
             Self::Images(args) => images::run(args).await,
         }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`.
 
 mod dependencies;
+mod schemathesis;
 
 use std::{path::Path, time::Instant};
 
@@ -59,11 +60,22 @@ async fn check_and_test(args: &Args) -> Result<()> {
     announce("generated files");
     generate::check().await?;
     dependencies::check().await?;
+    let schemathesis = if tests_e2e(&args.arguments) {
+        announce("schemathesis");
+        Some(schemathesis::find_or_install().await?)
+    } else {
+        None
+    };
     step("build", cargo(["build", "--workspace"])).await?;
 
     announce("control plane");
     let control_plane = start_control_plane().await?;
-    test(&args.arguments, control_plane.kubeconfig()).await
+    test(
+        &args.arguments,
+        control_plane.kubeconfig(),
+        schemathesis.as_deref(),
+    )
+    .await
 }
 
 async fn start_control_plane() -> Result<ControlPlane> {
@@ -88,17 +100,47 @@ async fn start_control_plane() -> Result<ControlPlane> {
 }
 
 /// Last, so that a run ends with the words of the test runner.
-async fn test(arguments: &[String], kubeconfig: &Path) -> Result<()> {
+async fn test(arguments: &[String], kubeconfig: &Path, schemathesis: Option<&Path>) -> Result<()> {
     let mut command = cargo(["test", "--no-fail-fast"]);
     // Cargo lets --workspace win over a choice of packages.
-    if !arguments
-        .iter()
-        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
-    {
+    if packages(arguments).next().is_none() {
         command.arg("--workspace");
     }
     command.args(arguments).env(SHARED_KUBECONFIG, kubeconfig);
+    if let Some(schemathesis) = schemathesis {
+        command.env(schemathesis::VARIABLE, schemathesis);
+    }
     step("tests", command).await
+}
+
+/// The packages that arguments for `cargo test` choose.
+fn packages(arguments: &[String]) -> impl Iterator<Item = &str> {
+    let mut arguments = arguments
+        .iter()
+        .map(String::as_str)
+        .take_while(|argument| *argument != "--");
+    std::iter::from_fn(move || {
+        loop {
+            let argument = arguments.next()?;
+            if matches!(argument, "-p" | "--package") {
+                return Some(arguments.next().unwrap_or_default());
+            }
+            let short = argument
+                .strip_prefix("-p")
+                .map(|name| name.trim_start_matches('='));
+            let name = argument.strip_prefix("--package=").or(short);
+            if name.is_some() {
+                return name;
+            }
+        }
+    })
+}
+
+/// Whether the end-to-end tests are among those that arguments for `cargo test` choose.
+fn tests_e2e(arguments: &[String]) -> bool {
+    let mut packages = packages(arguments).peekable();
+    // What is a pattern may fit.
+    packages.peek().is_none() || packages.any(|name| name == "e2e" || name.contains(['*', '?', '[']))
 }
 
 async fn step(name: &str, mut command: Command) -> Result<()> {
@@ -116,4 +158,35 @@ async fn step(name: &str, mut command: Command) -> Result<()> {
 
 fn announce(step: &str) {
     eprintln!("==> {step}");
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn schemathesis_is_for_the_end_to_end_tests() {
+        let tests_e2e = |line: &str| {
+            let arguments = line.split_whitespace().map(str::to_owned);
+            super::tests_e2e(&arguments.collect::<Vec<_>>())
+        };
+        for line in [
+            "",
+            "borrow",
+            "-p e2e",
+            "-pe2e borrow",
+            "--package=e2e",
+            "-p xtask -p e2e",
+            "-- -p xtask",
+            "-p e*",
+        ] {
+            assert!(tests_e2e(line), "{line}");
+        }
+        for line in [
+            "-p xtask",
+            "--package bookshelf-crd e2e",
+            "-p=xtask",
+            "-p xtask -- -p e2e",
+        ] {
+            assert!(!tests_e2e(line), "{line}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ use control_plane::{
     binaries::{Tool, find_or_build},
 };
 
+use futures::future::{join_all, select_all};
+
 use crate::{
     cargo::{build, workspace},
     shutdown::Shutdown,
@@ -102,11 +104,13 @@ impl Running {
 
         eprintln!("starting admin-api and user-api");
         let mut apis = Vec::new();
-        for (name, listen) in [
+        for (name, replicas) in [
             ("admin-api", args.listen.admin()),
             ("user-api", args.listen.user()),
         ] {
-            apis.push(Api::start(name, program(name)?, listen, &control_plane).await?);
+            for (replica, listen) in (1..).zip(replicas) {
+                apis.push(Api::start(name, replica, program(name)?, listen, &control_plane).await?);
+            }
         }
         for api in &mut apis {
             api.ready().await?;
@@ -120,23 +124,16 @@ impl Running {
 
     /// Returns when something has ended that should not have.
     async fn failure(&mut self) -> anyhow::Error {
-        let [admin, user] = self.apis.as_mut_slice() else {
-            return std::future::pending().await;
-        };
+        let apis = self.apis.iter_mut().map(|api| Box::pin(api.failure()));
         tokio::select! {
-            failure = admin.failure() => failure,
-            failure = user.failure() => failure,
+            (failure, ..) = select_all(apis) => failure,
             failure = self.control_plane.failure() => failure,
         }
     }
 
-    async fn stop(self) -> Result<()> {
-        let mut apis = self.apis;
-        let [admin, user] = apis.as_mut_slice() else {
-            return self.control_plane.stop().await;
-        };
-        let (admin, user) = tokio::join!(admin.stop(), user.stop());
+    async fn stop(mut self) -> Result<()> {
+        let stopped = join_all(self.apis.iter_mut().map(Api::stop)).await;
         self.control_plane.stop().await?;
-        admin.and(user)
+        stopped.into_iter().collect()
     }
 }

@@ -11,7 +11,7 @@ use e2e::{Cluster, Library, Program, Service, book, chart, program};
 use tokio::process::Command;
 
 /// Runs helm, and returns what it prints.
-async fn helm(arguments: &[&str]) -> Result<String> {
+pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
     let output = Command::new(helm)
         .args(arguments)
@@ -106,6 +106,25 @@ async fn and_with_every_value_set() -> Result<()> {
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
     assert_eq!(said.lines().count(), 10, "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result<()> {
+    let cluster = Cluster::shared()?;
+    let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
+    let mut expected = BTreeMap::from(EVERYTHING);
+    for kind in ["Role", "RoleBinding"] {
+        expected.remove(format!("Cluster{kind}").as_str());
+        expected.insert(kind, 4);
+    }
+    assert_eq!(kinds(&manifests), expected);
+    assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
+    for bad in ["{East}", "{a,a}", "{a.b}", "a"] {
+        let refused = rendered(&cluster, &[&format!("--set=watchNamespaces={bad}")]).await;
+        let said = refused.err().context("it is refused")?.to_string();
+        assert!(said.contains("watchNamespaces"), "{said}");
+    }
     Ok(())
 }
 

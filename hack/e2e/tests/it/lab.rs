@@ -1,10 +1,15 @@
 //! Tests that disturb a control plane, count its requests, or change its CRDs: on one of their own, one at a time.
 
 mod bad_books;
+mod freshness;
 mod left_over;
 mod outages;
+mod paging;
+mod precondition_requests;
 mod requests;
+mod staleness;
 mod start;
+mod streams;
 
 use std::sync::{
     Arc,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bookshelf_crd::labels;
-use e2e::{Library, book};
+use e2e::{Api, Library, book};
 
 /// Three books, each with another set of fields, added past the APIs in no order.
 async fn three_books(library: &Library) -> Result<()> {
@@ -33,15 +33,23 @@ async fn three_books(library: &Library) -> Result<()> {
     Ok(())
 }
 
-fn json_of(library: &Library) -> [String; 3] {
+/// What an API shows of them: the tenants' that they are available, too.
+fn json_of(library: &Library, api: &Api) -> [String; 3] {
     let namespace = &library.namespace;
+    let end = if library.is_tenants(api) {
+        r#","available":true}"#
+    } else {
+        "}"
+    };
     [
-        format!(r#"{{"id":"a-empty","author":"An Author","title":"A Title","namespace_id":"{namespace}"}}"#),
         format!(
-            r#"{{"id":"a.9","author":"An Author","title":"A Title","category_id":"Math","namespace_id":"{namespace}"}}"#
+            r#"{{"id":"a-empty","author":"An Author","title":"A Title","namespace_id":"{namespace}"{end}"#
         ),
         format!(
-            r#"{{"id":"b-full","author":"An Author","title":"A Title","category_id":"math","namespace_id":"{namespace}","description":"Naïve \"Mengenlehre\" ∀x\n","managed_by":"Helm"}}"#
+            r#"{{"id":"a.9","author":"An Author","title":"A Title","category_id":"Math","namespace_id":"{namespace}"{end}"#
+        ),
+        format!(
+            r#"{{"id":"b-full","author":"An Author","title":"A Title","category_id":"math","namespace_id":"{namespace}","description":"Naïve \"Mengenlehre\" ∀x\n","managed_by":"Helm"{end}"#
         ),
     ]
 }
@@ -51,7 +59,7 @@ async fn a_book_is_its_fields_in_order_without_the_empty_ones() -> Result<()> {
     let library = Library::open().await?;
     three_books(&library).await?;
     for api in library.apis() {
-        for (id, json) in ["a-empty", "a.9", "b-full"].iter().zip(json_of(&library)) {
+        for (id, json) in ["a-empty", "a.9", "b-full"].iter().zip(json_of(&library, api)) {
             let answer = api.get(library.path(id)).await?;
             let _ = answer.json(200);
             assert_eq!(answer.text(), json);
@@ -69,7 +77,7 @@ async fn a_list_is_sorted_by_id() -> Result<()> {
         let _ = answer.json(200);
         assert_eq!(
             answer.text(),
-            format!(r#"{{"list":[{}]}}"#, json_of(&library).join(","))
+            format!(r#"{{"list":[{}]}}"#, json_of(&library, api).join(","))
         );
     }
     Ok(())
@@ -79,8 +87,8 @@ async fn a_list_is_sorted_by_id() -> Result<()> {
 async fn a_list_of_a_category_has_its_books_only() -> Result<()> {
     let library = Library::open().await?;
     three_books(&library).await?;
-    let [_, upper, full] = json_of(&library);
     for api in library.apis() {
+        let [_, upper, full] = json_of(&library, api);
         for (query, list) in [
             ("math", full.as_str()),
             ("Math", &upper),
@@ -168,7 +176,7 @@ async fn head_answers_as_get_does_but_for_the_body() -> Result<()> {
             let head = api.head(&path).header("X-Request-ID", "same").await?;
             assert_eq!(head.status, get.status, "{path}");
             assert_eq!(head.text(), "", "{path}");
-            for header in ["content-type", "content-length", "x-request-id"] {
+            for header in ["content-type", "content-length", "x-request-id", "etag"] {
                 assert_eq!(head.header(header), get.header(header), "{path}: {header}");
             }
         }

@@ -27,11 +27,16 @@ fn ours(book: &Book) -> (&BookSpec, Option<&str>) {
     (&book.spec, labels::value(book, labels::CATEGORY))
 }
 
-/// Gives the book to Helm and back to us, again and again; makes it anew where a client has deleted it.
+/// Gives the book to Helm and back, to us or to nobody, again and again; makes it anew where a client has deleted it.
 async fn relabel(library: &Library, done: &AtomicBool) -> Result<()> {
     let books = library.books();
     for number in 0..RELABELLINGS {
-        let manager = if number % 2 == 0 { "Helm" } else { "bookshelf" };
+        let manager = match number % 6 {
+            1 => Some("bookshelf"),
+            3 => Some(""),
+            5 => None,
+            _ => Some("Helm"),
+        };
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): manager}}});
         match books
             .patch("book", &PatchParams::default(), &Patch::Merge(&patch))
@@ -64,7 +69,12 @@ async fn write(library: &Library, kind: usize, done: &AtomicBool) -> Result<BTre
                 .admin
                 .patch(format!("{path}/category"))
                 .json(&json!({"category_id": format!("c{number}")})),
-            _ => library.admin.delete(&path),
+            2 => library.admin.delete(&path),
+            3 => library
+                .admin
+                .put(format!("{path}?force=true"))
+                .json(&json!({"author": format!("Forced {number}"), "title": "T"})),
+            _ => library.admin.delete(format!("{path}?force=true")),
         };
         let answer = request.await?;
         if !answer.status.to_string().starts_with('2') {
@@ -137,7 +147,7 @@ async fn judged(writers: &[usize]) -> Result<()> {
     }
     // Without both, there was no race to judge.
     let answers = answers?;
-    assert!(changes > 10, "{answers:?}");
+    assert!(changes > 5, "{answers:?}");
     assert!(
         answers.iter().any(|answers| answers.contains_key(&403)),
         "{answers:?}"
@@ -153,4 +163,14 @@ async fn no_update_and_no_category_reaches_a_book_that_helm_has() -> Result<()> 
 #[tokio::test]
 async fn no_delete_reaches_a_book_that_helm_has() -> Result<()> {
     judged(&[2, 2]).await
+}
+
+#[tokio::test]
+async fn no_forced_update_reaches_a_book_that_helm_has() -> Result<()> {
+    judged(&[3, 3, 3, 1]).await
+}
+
+#[tokio::test]
+async fn no_forced_delete_reaches_a_book_that_helm_has() -> Result<()> {
+    judged(&[4, 4]).await
 }

@@ -20,7 +20,8 @@ const VERBS: [&str; 8] = [
 ];
 
 /// Beside our own: what an attacker would want, and what controllers often have.
-const OTHERS: [(&str, &str, bool); 18] = [
+const OTHERS: [(&str, &str, bool); 19] = [
+    (EVENTS, "events", true),
     ("/api/v1", "secrets", true),
     ("/api/v1", "configmaps", true),
     ("/api/v1", "pods", true),
@@ -45,11 +46,14 @@ const OTHERS: [(&str, &str, bool); 18] = [
     (OURS, "books/finalizers", true),
 ];
 
+const EVENTS: &str = "/apis/events.k8s.io/v1";
+
 const OURS: &str = "/apis/bookshelf.lostinsoba.com/v1alpha1";
 
 /// The whole of what each may do.
-fn allowed(program: Program, resource: &str) -> &'static [&'static str] {
+fn allowed(program: Program, prefix: &str, resource: &str) -> &'static [&'static str] {
     match (program, resource) {
+        (_, "events") if prefix == EVENTS => &["create", "patch"],
         (Program::Admin, "books") => &["get", "list", "watch", "create", "update", "patch", "delete"],
         (Program::Admin, "bookloans") => &["get", "list", "watch", "delete"],
         (Program::User, "books") => &["get", "list", "watch"],
@@ -128,8 +132,9 @@ impl Attempt<'_> {
 
     /// Another object of the same kind.
     fn anew(&self) -> Value {
-        json!({"apiVersion": self.object["apiVersion"], "kind": self.object["kind"],
-               "metadata": {"name": "another"}, "spec": self.object["spec"]})
+        let mut object = self.object.clone();
+        object["metadata"] = json!({"name": "another"});
+        object
     }
 
     /// Makes the attempt, and asserts how it ends.
@@ -173,6 +178,19 @@ async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()>
         .await?
         .json(201);
     let namespace = library.namespace.as_str();
+    let event = json!({
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "book"},
+        "eventTime": "2026-11-22T11:11:09.000000Z", "reason": "Tested", "action": "Test", "type": "Normal",
+        "reportingController": "e2e", "reportingInstance": "e2e",
+        "regarding": {"apiVersion": "bookshelf.lostinsoba.com/v1alpha1", "kind": "Book", "name": "book",
+                      "namespace": namespace},
+    });
+    let events = format!("{EVENTS}/namespaces/{namespace}/events");
+    let create = Request::post(events).header("content-type", "application/json");
+    let _: Value = library
+        .client
+        .request(create.body(event.to_string().into_bytes())?)
+        .await?;
     let ours = [(OURS, "books", true), (OURS, "bookloans", true)];
     for program in Program::ALL {
         let account = client(library.cluster.kubeconfig_of(program.name()).await?).await?;
@@ -182,6 +200,7 @@ async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()>
                     let path = format!("{prefix}/namespaces/{namespace}/{resource}/book");
                     raw(&library.client, &path).await?
                 }
+                "events" if prefix == EVENTS => event.clone(),
                 _ => json!({"metadata": {"name": "book"}}),
             };
             for verb in VERBS {
@@ -199,7 +218,7 @@ async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()>
                         namespace,
                         object: &object,
                     };
-                    let is_allowed = allowed(program, resource).contains(&verb);
+                    let is_allowed = allowed(program, prefix, resource).contains(&verb);
                     let outcome = attempt.assert(&account, is_allowed).await;
                     outcome.with_context(|| format!("{program:?}: {verb} {resource}"))?;
                 }

@@ -19,8 +19,15 @@ const METHODS: [Method; 7] = [
 ];
 
 /// Paths, with `NS` and `ID` to be put in, and the methods that each has.
-const ADMIN: [(&str, &[Method]); 4] = [
+const ADMIN: [(&str, &[Method]); 11] = [
     ("/health", &[Method::GET, Method::HEAD]),
+    ("/openapi.json", &[Method::GET, Method::HEAD]),
+    ("/docs", &[Method::GET, Method::HEAD]),
+    ("/docs/start.js", &[Method::GET, Method::HEAD]),
+    ("/book", &[Method::GET, Method::HEAD]),
+    ("/namespace", &[Method::GET, Method::HEAD]),
+    ("/loan/NS", &[Method::GET, Method::HEAD]),
+    ("/loan/NS/ID", &[Method::GET, Method::HEAD, Method::DELETE]),
     ("/book/NS", &[Method::GET, Method::HEAD, Method::POST]),
     (
         "/book/NS/ID",
@@ -28,8 +35,15 @@ const ADMIN: [(&str, &[Method]); 4] = [
     ),
     ("/book/NS/ID/category", &[Method::PATCH, Method::POST]),
 ];
-const USER: [(&str, &[Method]); 5] = [
+const USER: [(&str, &[Method]); 12] = [
     ("/health", &[Method::GET, Method::HEAD]),
+    ("/openapi.json", &[Method::GET, Method::HEAD]),
+    ("/docs", &[Method::GET, Method::HEAD]),
+    ("/docs/start.js", &[Method::GET, Method::HEAD]),
+    ("/book", &[Method::GET, Method::HEAD]),
+    ("/namespace", &[Method::GET, Method::HEAD]),
+    ("/loan/NS", &[Method::GET, Method::HEAD]),
+    ("/loan/NS/ID", &[Method::GET, Method::HEAD]),
     ("/book/NS", &[Method::GET, Method::HEAD]),
     ("/book/NS/ID", &[Method::GET, Method::HEAD]),
     ("/book/NS/ID/borrow", &[Method::POST]),
@@ -97,8 +111,11 @@ async fn there_is_no_other_route() -> Result<()> {
     library.add("book").await?;
     let nowhere = [
         "/".to_owned(),
-        "/book".to_owned(),
         "/book/".to_owned(),
+        "/loan".to_owned(),
+        "/loan/".to_owned(),
+        "/namespace/".to_owned(),
+        format!("/namespace/{namespace}"),
         format!("/book/{namespace}/"),
         format!("/book/{namespace}/book/"),
         format!("/book/{namespace}//category"),
@@ -106,6 +123,9 @@ async fn there_is_no_other_route() -> Result<()> {
         format!("/book/{namespace}/book/category/math"),
         format!("/BOOK/{namespace}"),
         "/health/".to_owned(),
+        "/openapi.json/".to_owned(),
+        "/docs/".to_owned(),
+        "/docs/start.js/".to_owned(),
         "/livez".to_owned(),
         "/readyz".to_owned(),
         "/metrics".to_owned(),
@@ -151,6 +171,9 @@ async fn neither_api_has_the_others_routes() -> Result<()> {
         let answer = send(&library.user, &method, &library.path("book")).await?;
         answer.problem(405, "method_not_allowed");
     }
+    let loan = format!("/loan/{}/book", library.namespace);
+    let answer = send(&library.user, &Method::DELETE, &loan).await?;
+    answer.problem(405, "method_not_allowed");
     library.admin.get(library.path("book")).await?.json(200);
     Ok(())
 }

@@ -29,14 +29,19 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Starts `program` with a kubeconfig that holds its own `ServiceAccount`'s token and nothing else.
+    /// Starts a replica of `program` with a kubeconfig that holds its own `ServiceAccount`'s token and nothing else.
     pub(super) async fn start(
         name: &str,
+        replica: usize,
         program: &Path,
         listen: Listen,
         control_plane: &ControlPlane,
     ) -> Result<Self> {
         let account = format!("bookshelf-{name}");
+        let name = match replica {
+            1 => name.to_owned(),
+            _ => format!("{name}-{replica}"),
+        };
         let kubeconfig = control_plane
             .service_account_kubeconfig(NAMESPACE, &account, TOKEN_LIFETIME)
             .await?;
@@ -55,7 +60,7 @@ impl Api {
                 command.env_remove(&variable);
             }
         }
-        let process = Process::spawn(name, &mut command, control_plane.data_dir())?;
+        let process = Process::spawn(&name, &mut command, control_plane.data_dir())?;
         Ok(Self {
             process,
             readiness: format!("{}/readyz", url(listen.operations)),

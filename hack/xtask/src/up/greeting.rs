@@ -4,22 +4,26 @@ use std::borrow::Cow;
 
 use control_plane::{ControlPlane, Kubectl};
 
-use super::listen::{Addresses, url};
+use super::listen::{Addresses, Listen, url};
 
 pub(super) fn print(listen: &Addresses, control_plane: &ControlPlane, kubectl: &Kubectl) {
-    let (admin, user) = (listen.admin(), listen.user());
     // The user's shell knows kubectl by its name only if it is on PATH.
     let kubectl = match which::which("kubectl") {
         Ok(_) => Cow::Borrowed("kubectl"),
         Err(_) => kubectl.program().to_string_lossy(),
     };
-    let (admin_url, user_url) = (url(admin.requests), url(user.requests));
+    let (admins, users) = (listen.admin(), listen.user());
+    let first = |replicas: &[Listen]| {
+        replicas
+            .first()
+            .map(|first| url(first.requests))
+            .unwrap_or_default()
+    };
+    let (admin_url, user_url) = (first(&admins), first(&users));
     println!(
         r#"
 bookshelf is up.
-  admin API   {admin_url}   (operations: {admin_operations})
-  user API    {user_url}   (operations: {user_operations})
-  logs        {logs}
+{admins}{users}  logs        {logs}
 
 For kubectl, as administrator:
   export KUBECONFIG={kubeconfig}
@@ -32,9 +36,18 @@ Try:
   {kubectl} get bookloans -n science-library
 
 Ctrl-C ends it; books and loans stay for the next time."#,
-        admin_operations = url(admin.operations),
-        user_operations = url(user.operations),
+        admins = lines("admin API", &admins),
+        users = lines("user API", &users),
         logs = control_plane.data_dir().join("logs").display(),
         kubeconfig = control_plane.kubeconfig().display(),
     );
+}
+
+/// A line for each replica.
+fn lines(name: &str, replicas: &[Listen]) -> String {
+    let line = |listen: &Listen| {
+        let (requests, operations) = (url(listen.requests), url(listen.operations));
+        format!("  {name:<11} {requests}   (operations: {operations})\n")
+    };
+    replicas.iter().map(line).collect()
 }

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, ensure};
 /// The operations port of an API is this far from its own.
 const OPERATIONS: u16 = 1000;
 
+/// Both ports of a replica are this far from those of the one before.
+const REPLICA: u16 = 10;
+
 #[derive(clap::Args)]
 pub(crate) struct Addresses {
     /// Where the librarians' API listens; its operations port (probes) is 1000 further on.
@@ -26,9 +29,19 @@ pub(crate) struct Addresses {
         default_value = "127.0.0.1:8081"
     )]
     user_listen: SocketAddr,
+
+    /// How many replicas of each API to run; each listens ten ports further on than the one before.
+    #[arg(
+        long,
+        env = "BOOKSHELF_REPLICAS",
+        value_name = "NUMBER",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=20)
+    )]
+    replicas: u16,
 }
 
-/// Both addresses of one API.
+/// Both addresses of one replica of an API.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listen {
     pub(crate) requests: SocketAddr,
@@ -36,40 +49,57 @@ pub(crate) struct Listen {
 }
 
 impl Addresses {
-    pub(crate) fn admin(&self) -> Listen {
-        Listen::of(self.admin_listen)
+    /// Those of each replica of the librarians' API.
+    pub(crate) fn admin(&self) -> Vec<Listen> {
+        self.replicas_of(self.admin_listen)
     }
 
-    pub(crate) fn user(&self) -> Listen {
-        Listen::of(self.user_listen)
+    /// Those of each replica of the tenants' API.
+    pub(crate) fn user(&self) -> Vec<Listen> {
+        self.replicas_of(self.user_listen)
+    }
+
+    fn replicas_of(&self, first: SocketAddr) -> Vec<Listen> {
+        let port = |replica: u16| first.port().saturating_add(replica * REPLICA);
+        let replicas = 0..self.replicas;
+        replicas
+            .map(|replica| Listen::of(SocketAddr::new(first.ip(), port(replica))))
+            .collect()
     }
 
     /// Fails when an address cannot be listened on, before anything is started.
     pub(crate) fn check(&self) -> Result<()> {
         // All are held until all are known to be free: that two of them are the same shows, too.
         let mut held = Vec::new();
-        for (flag, address) in [
-            ("--admin-listen", self.admin_listen),
-            ("--user-listen", self.user_listen),
+        let most = u16::MAX - OPERATIONS - (self.replicas - 1) * REPLICA;
+        for (flag, address, replicas) in [
+            ("--admin-listen", self.admin_listen, self.admin()),
+            ("--user-listen", self.user_listen, self.user()),
         ] {
             ensure!(
-                (1..=u16::MAX - OPERATIONS).contains(&address.port()),
-                "{flag} {address}: the port must be from 1 to {}, as the operations port is {OPERATIONS} further on",
-                u16::MAX - OPERATIONS
+                (1..=most).contains(&address.port()),
+                "{flag} {address}: the port must be from 1 to {most}, as the last operations port is {} further on",
+                u16::MAX - most
             );
-            let listen = Listen::of(address);
-            for (purpose, address) in [
-                ("", listen.requests),
-                ("the operations port of ", listen.operations),
-            ] {
-                let listener = TcpListener::bind(address).with_context(|| {
-                    format!(
-                        "cannot listen on {address}, {purpose}{flag}: end what listens there (`ss -ltnp` or `lsof \
-                         -i :{}` shows it), or choose another port with {flag}",
-                        address.port()
-                    )
-                })?;
-                held.push(listener);
+            for (number, listen) in (1..).zip(replicas) {
+                for (purpose, address) in [
+                    ("", listen.requests),
+                    ("the operations port of ", listen.operations),
+                ] {
+                    let replica = if number > 1 {
+                        format!(" (replica {number})")
+                    } else {
+                        String::new()
+                    };
+                    let listener = TcpListener::bind(address).with_context(|| {
+                        format!(
+                            "cannot listen on {address}, {purpose}{flag}{replica}: end what listens there (`ss -ltnp` \
+                             or `lsof -i :{}` shows it), or choose another port with {flag}",
+                            address.port()
+                        )
+                    })?;
+                    held.push(listener);
+                }
             }
         }
         Ok(())
@@ -103,6 +133,7 @@ mod tests {
         Addresses {
             admin_listen: admin,
             user_listen: user,
+            replicas: 1,
         }
     }
 
@@ -133,6 +164,35 @@ mod tests {
         let high: SocketAddr = "127.0.0.1:65000".parse().unwrap();
         let error = format!("{:#}", args(high, high).check().unwrap_err());
         assert!(error.contains("from 1 to 64535"), "{error}");
+    }
+
+    #[test]
+    fn a_replica_listens_ten_ports_further_on_and_its_ports_are_checked_too() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = holder.local_addr().unwrap();
+        let first = SocketAddr::new(taken.ip(), taken.port() - REPLICA);
+        let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let replicas = Addresses {
+            replicas: 2,
+            ..args(first, other)
+        };
+        let listens = replicas.admin();
+        assert_eq!(listens.len(), 2);
+        assert_eq!(listens[1].requests, taken);
+        assert_eq!(listens[1].operations.port(), taken.port() + OPERATIONS);
+        let error = format!("{:#}", replicas.check().unwrap_err());
+        assert!(
+            error.contains(&first.port().to_string()) || error.contains(&taken.port().to_string()),
+            "{error}"
+        );
+
+        let high: SocketAddr = "127.0.0.1:64530".parse().unwrap();
+        let replicas = Addresses {
+            replicas: 2,
+            ..args(high, high)
+        };
+        let error = format!("{:#}", replicas.check().unwrap_err());
+        assert!(error.contains("from 1 to 64525"), "{error}");
     }
 
     #[test]

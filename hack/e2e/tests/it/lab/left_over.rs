@@ -129,3 +129,28 @@ async fn a_loan_that_something_else_owns_counts_as_any() -> Result<()> {
     turn.leave();
     Ok(())
 }
+
+#[tokio::test]
+async fn it_is_no_loan_of_the_new_book() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (admin, user, library) = turn.services(&[]).await?;
+    let mut log = admin.log().end()?;
+    made_anew(&library, &user).await?;
+    let key = format!("{}/book", library.namespace);
+    log.line("the loan is known", |line| {
+        line["kind"] == "loan" && line["key"] == key
+    })
+    .await?;
+    let book = library.user.get(library.path("book")).await?.json(200);
+    assert_eq!(book["available"], true);
+    let list = library.user.get(library.list_path()).await?.json(200);
+    assert_eq!(list["list"][0]["available"], true);
+    for api in library.apis() {
+        let list = api.get(library.loans_path()).tenant("bob").await?;
+        assert_eq!(list.text(), r#"{"list":[]}"#);
+        let loan = api.get(library.loan_path("book")).tenant("bob").await?;
+        loan.problem(404, "not_found");
+    }
+    turn.leave();
+    Ok(())
+}

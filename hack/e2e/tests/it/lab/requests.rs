@@ -11,10 +11,10 @@ use serde_json::json;
 use super::Turn;
 
 /// How often each operation is done, so that one request more in some of them shows.
-const TIMES: u64 = 10;
+pub(super) const TIMES: u64 = 10;
 
 /// Asserts what the API server is asked for meanwhile, watches aside.
-async fn assert_costs(
+pub(super) async fn assert_costs(
     library: &Library,
     what: &str,
     expected: &[(&str, u64)],
@@ -42,7 +42,7 @@ async fn assert_costs(
 }
 
 /// Returns when a service's cache has a loan.
-async fn loan_is_known(service: &Service, library: &Library, id: &str) -> Result<()> {
+pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str) -> Result<()> {
     let key = format!("{}/{id}", library.namespace);
     let mut log = service.log();
     log.line("the loan is known", |line| {
@@ -50,6 +50,19 @@ async fn loan_is_known(service: &Service, library: &Library, id: &str) -> Result
     })
     .await?;
     Ok(())
+}
+
+/// How many watches of books and loans the API server has open.
+pub(super) async fn watches(library: &Library) -> Result<i64> {
+    let request = http::Request::get("/metrics").body(Vec::new())?;
+    let metrics = library.client.request_text(request).await?;
+    let series = metrics.lines().filter(|line| {
+        line.starts_with("apiserver_longrunning_requests{")
+            && line.contains("verb=\"WATCH\"")
+            && line.contains("group=\"bookshelf.lostinsoba.com\"")
+    });
+    let counts = series.map(|line| Ok(line.rsplit_once(' ').context("a value")?.1.parse::<i64>()?));
+    counts.sum()
 }
 
 #[tokio::test]
@@ -166,6 +179,13 @@ async fn no_read_is_a_request() -> Result<()> {
                     .json(200);
                 api.get(library.path("missing")).await?.problem(404, "not_found");
                 api.get("/book/no-such-namespace").await?.json(200);
+                api.get("/book").await?.json(200);
+                api.get("/namespace").await?.json(200);
+                api.get(library.loans_path()).tenant("bob").await?.json(200);
+                let loan = api.get(library.loan_path("book")).tenant("bob");
+                loan.await?.problem(404, "not_found");
+                let known = api.get(library.path("book")).header("If-None-Match", "*");
+                assert_eq!(known.await?.status, 304);
                 api.get("/health").await?.json(200);
             }
         }
@@ -275,20 +295,9 @@ async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
 async fn one_watch_of_each_resource_is_all_that_a_service_keeps_open() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
-    let watches = async || -> Result<i64> {
-        let request = http::Request::get("/metrics").body(Vec::new())?;
-        let metrics = library.client.request_text(request).await?;
-        let series = metrics.lines().filter(|line| {
-            line.starts_with("apiserver_longrunning_requests{")
-                && line.contains("verb=\"WATCH\"")
-                && line.contains("group=\"bookshelf.lostinsoba.com\"")
-        });
-        let counts = series.map(|line| Ok(line.rsplit_once(' ').context("a value")?.1.parse::<i64>()?));
-        counts.sum()
-    };
     for (services, expected) in [(vec![admin, user], 4), (vec![], 0)] {
         eventually(&format!("{expected} watches are open"), async || {
-            Ok((watches().await? == expected).then_some(()))
+            Ok((watches(&library).await? == expected).then_some(()))
         })
         .await?;
         drop(services);

@@ -53,6 +53,13 @@ async fn before_its_first_list_a_service_lives_and_answers_that_it_is_not_ready(
         }
         // The API answers, if not about books.
         api.get("/health").await?.json(200);
+        api.get("/openapi.json").await?.json(200);
+        assert_eq!(api.get("/docs").await?.status, 200);
+        // Nor do the books decide which routes there are.
+        for path in ["/health", "/docs", "/openapi.json", "/namespace"] {
+            api.post(path).await?.problem(405, "method_not_allowed");
+        }
+        api.get("/no-such-route").await?.problem(404, "not_found");
 
         turn.control_plane().resume(Component::Apiserver)?;
         service.ready().await?;

@@ -1,0 +1,119 @@
+//! Whether answers are as the OpenAPI documents say: every answer that any test gets is compared with them.
+
+use std::sync::LazyLock;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
+
+use crate::Answer;
+
+/// The documents of both APIs; which of them a test asks is not known here.
+static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
+    [
+        include_str!("../../../docs/admin-api.openapi.json"),
+        include_str!("../../../docs/user-api.openapi.json"),
+    ]
+    .map(|document| serde_json::from_str(document).unwrap_or_default())
+});
+
+/// # Panics
+///
+/// When the documents have the operation, and no such answer of it.
+pub(crate) fn check(answer: &Answer) {
+    let objections = objections(&answer.what, |document, operation| {
+        let response = match response(document, operation, answer.status, &answer.headers) {
+            Ok(response) => response,
+            Err(objection) => return Some(objection),
+        };
+        let kinds = &response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"];
+        let kind = &problem(answer)["type"];
+        let is_documented = kinds.as_array().is_none_or(|kinds| kinds.contains(kind));
+        (!is_documented).then(|| format!("{} is documented as {kinds}, and is {kind}", answer.status))
+    });
+    // What is no operation of an API is answered with 404 or 405, and the tests of routes see to that.
+    let is_documented = objections.is_empty() || objections.contains(&None);
+    let is_no_route = || answer.status == 404 && problem(answer)["message"] == "no such route";
+    assert!(is_documented || is_no_route(), "{}: {objections:?}", answer.what);
+}
+
+/// # Panics
+///
+/// When the documents do not have such an event stream. No other program compares one with them: what follows its headers
+/// has no end.
+pub(crate) fn check_stream(what: &str, status: u16, headers: &HeaderMap) {
+    let objections = objections(what, |document, operation| {
+        response(document, operation, status, headers).err()
+    });
+    assert!(objections.contains(&None), "{what}: {objections:?}");
+}
+
+/// What each document that has the operation objects to.
+fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) -> Vec<Option<String>> {
+    let Some((method, path)) = what.split_once(' ') else {
+        return Vec::new();
+    };
+    let path = path.split('?').next().unwrap_or_default();
+    let operations = DOCUMENTS.iter().filter_map(|document| {
+        let mut paths = document["paths"].as_object()?.iter();
+        let (_, operations) = paths.find(|(template, _)| fits(template, path))?;
+        Some((document, operations.get(method.to_lowercase())?))
+    });
+    operations
+        .map(|(document, operation)| objection(document, operation))
+        .collect()
+}
+
+/// Whether a path has the form of a template.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut of_template, mut of_path) = (template.split('/'), path.split('/'));
+    loop {
+        match (of_template.next(), of_path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(given)) if part == given || (part.starts_with('{') && !given.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The response that is documented for an answer with this status and these headers, or what is not as it says.
+fn response<'a>(
+    document: &'a Value,
+    operation: &'a Value,
+    status: u16,
+    headers: &HeaderMap,
+) -> Result<&'a Value, String> {
+    let response = operation["responses"].get(status.to_string());
+    let response = response.map(|response| resolve(document, response));
+    let response = response.ok_or_else(|| format!("{status} is not documented"))?;
+    let documented = response["headers"].as_object().into_iter().flatten();
+    for (name, header) in documented {
+        let header = resolve(document, header);
+        let Some(value) = headers.get(name) else {
+            if header["required"] == true {
+                return Err(format!("{status} lacks {name}"));
+            }
+            continue;
+        };
+        let constant = header["schema"]["const"].as_str();
+        if constant.is_some_and(|constant| value != constant) {
+            return Err(format!("{name} of {status} is {value:?}, and not {constant:?}"));
+        }
+    }
+    // A HEAD has no content to be documented, and the type of that of its GET.
+    let kinds = response["content"].as_object();
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next());
+    if kinds.is_some_and(|kinds| !kind.is_some_and(|kind| kinds.contains_key(kind))) {
+        return Err(format!("{status} is of the type {kind:?}"));
+    }
+    Ok(response)
+}
+
+fn problem(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let reference = value["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+    reference.map_or(value, |pointer| document.pointer(pointer).unwrap_or(&Value::Null))
+}

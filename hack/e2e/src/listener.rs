@@ -1,0 +1,139 @@
+//! A client of an event stream.
+
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use eventsource_stream::Eventsource as _;
+use futures::{Stream, StreamExt as _};
+use reqwest::{Response, header::HeaderMap};
+use serde_json::Value;
+use tokio::time::timeout;
+
+/// Longer than any event takes that is expected, heartbeats included.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+type Events = Pin<Box<dyn Stream<Item = Result<Told>> + Send>>;
+
+/// An event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// `created`, `updated`, `deleted`, `synced` or `reset`.
+    pub event: String,
+    /// The last id that came, with this event or before; empty before there was any.
+    pub last_id: String,
+    /// What it is about.
+    pub data: Value,
+}
+
+/// An open stream. Dropped, its connection is closed.
+pub struct Listener {
+    /// The headers of the answer.
+    pub headers: HeaderMap,
+    events: Events,
+}
+
+impl Listener {
+    /// Listens to an answer, of which the connection breaks after so many bytes.
+    pub(crate) fn to(response: Response, bytes: usize) -> Self {
+        let headers = response.headers().clone();
+        let cut = response.bytes_stream().scan(bytes, |left, chunk| {
+            let chunk = chunk.map(|chunk| {
+                let length = chunk.len().min(*left);
+                *left -= length;
+                chunk.slice(..length)
+            });
+            // Nothing is left of what comes after the break.
+            let is_over = matches!(&chunk, Ok(chunk) if chunk.is_empty());
+            futures::future::ready((!is_over).then_some(chunk))
+        });
+        let events = cut.eventsource().map(|event| {
+            let event = event.context("an event")?;
+            Ok(Told {
+                data: serde_json::from_str(&event.data).context(event.data)?,
+                event: event.event,
+                last_id: event.id,
+            })
+        });
+        Self {
+            headers,
+            events: Box::pin(events),
+        }
+    }
+
+    /// The next event; `None` at the end, however that came.
+    ///
+    /// # Panics
+    ///
+    /// When there is neither.
+    pub async fn next(&mut self) -> Result<Option<Told>> {
+        let next = timeout(PATIENCE, self.events.next()).await;
+        match next.expect("an event, or an end, within a minute") {
+            Some(Ok(told)) => Ok(Some(told)),
+            Some(Err(error)) if error.root_cause().is::<serde_json::Error>() => Err(error),
+            // What was sent was understood: it is the connection that broke.
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+
+    /// The next event, which has to come.
+    pub async fn told(&mut self) -> Result<Told> {
+        self.next().await?.context("the stream has ended")
+    }
+
+    /// The events up to the one of this name.
+    pub async fn until(&mut self, event: &str) -> Result<Vec<Told>> {
+        let mut events = Vec::new();
+        loop {
+            let told = self.told().await?;
+            let is_it = told.event == event;
+            events.push(told);
+            if is_it {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+/// What a client has that takes in a stream: books or loans, by namespace and id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mirror {
+    /// What is there.
+    pub has: BTreeMap<String, Value>,
+    /// What to go on from; empty before there was anything.
+    pub last_id: String,
+    /// How often everything began anew.
+    pub resets: usize,
+    /// Whether a list was told to its end.
+    pub is_synced: bool,
+}
+
+impl Mirror {
+    /// Takes in an event.
+    pub fn take(&mut self, told: Told) -> Result<()> {
+        match told.event.as_str() {
+            "created" | "updated" => drop(self.has.insert(key(&told.data)?, told.data)),
+            "deleted" => drop(self.has.remove(&key(&told.data)?)),
+            "synced" => self.is_synced = true,
+            "reset" => {
+                self.has.clear();
+                self.resets += 1;
+                self.is_synced = false;
+            }
+            other => bail!("an event {other:?}"),
+        }
+        self.last_id = told.last_id;
+        Ok(())
+    }
+
+    /// What a list has.
+    pub fn of_list(list: &Value) -> Result<BTreeMap<String, Value>> {
+        let members = list["list"].as_array().context("a list")?.iter();
+        members.map(|member| Ok((key(member)?, member.clone()))).collect()
+    }
+}
+
+fn key(data: &Value) -> Result<String> {
+    let text = |field: &str| data[field].as_str();
+    let id = text("id").or(text("book_id")).context("an id")?;
+    Ok(format!("{}/{id}", text("namespace_id").context("a namespace")?))
+}

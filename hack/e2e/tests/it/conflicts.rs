@@ -1,0 +1,330 @@
+//! `If-Match`: a write is done to the version that its client has seen, or not at all.
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::{Book, labels};
+use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book};
+use futures::future::try_join_all;
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+/// Every write that can be told which version it is meant for.
+fn writes(library: &Library) -> [Request; 4] {
+    let path = library.path("book");
+    let category = json!({"category_id": "math"});
+    [
+        library.admin.put(&path).json(&library.body("book")),
+        library.admin.patch(format!("{path}/category")).json(&category),
+        library.admin.post(format!("{path}/category")).json(&category),
+        library.admin.delete(&path),
+    ]
+}
+
+/// Asserts that the write was refused because `current` is another version, and nothing was written.
+async fn assert_stale(library: &Library, answer: &Answer, current: &str) -> Result<()> {
+    let problem = answer.problem(412, "update_conflict");
+    assert_eq!(problem.message, "update conflict", "{}", answer.what);
+    assert_eq!(problem.etag.as_deref(), Some(current), "{}", answer.what);
+    assert_eq!(etag(library).await?, current, "{}", answer.what);
+    Ok(())
+}
+
+/// The book's entity tag, by what the API server says.
+async fn etag(library: &Library) -> Result<String> {
+    etag_of(&library.books().get("book").await?)
+}
+
+fn etag_of(book: &Book) -> Result<String> {
+    let uid = book.uid().context("a uid")?;
+    let version = book.resource_version().context("a version")?;
+    Ok(format!("\"{uid}.{version}\""))
+}
+
+/// Changes the book past the APIs, which may not have heard of it yet when this returns its new tag.
+async fn touch(library: &Library, value: &str) -> Result<String> {
+    let patch = json!({"metadata": {"annotations": {"touched": value}}});
+    let patch = Patch::Merge(&patch);
+    let touched = library
+        .books()
+        .patch("book", &PatchParams::default(), &patch)
+        .await?;
+    etag_of(&touched)
+}
+
+#[tokio::test]
+async fn of_two_librarians_who_save_the_same_version_the_second_is_told_the_current_one() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    let read = library.admin.get(&path).await?;
+    let seen = read.header("etag").to_owned();
+    let save = async |title: &str, query: &str| {
+        let body = json!({"author": "A", "title": title});
+        let put = library.admin.put(format!("{path}{query}")).json(&body);
+        put.header("If-Match", &seen).await
+    };
+    let first = save("First", "").await?;
+    assert_eq!(first.json(200)["title"], "First");
+    assert_ne!(first.header("etag"), seen);
+
+    let second = save("Second", "").await?;
+    assert_stale(&library, &second, first.header("etag")).await?;
+    let shown = library.admin.get(&path).await?;
+    assert_eq!(shown.json(200)["title"], "First");
+    assert_eq!(shown.header("etag"), first.header("etag"));
+
+    let forced = save("Second", "?force=true").await?;
+    assert_eq!(forced.json(200)["title"], "Second");
+    assert_eq!(forced.header("etag"), etag(&library).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_write_is_done_to_the_current_version() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    for write in writes(&library) {
+        let current = library.admin.get(library.path("book")).await?;
+        let answer = write.header("If-Match", current.header("etag")).await?;
+        assert!(matches!(answer.status, 200 | 204), "{}", answer.text());
+    }
+    assert_eq!(library.books().get_opt("book").await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_write_is_done_to_another_version_whatever_the_cache_has() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    for round in 0..20 {
+        // What the cache has may be this version or the one before.
+        let before = library.admin.get(library.path("book")).await?;
+        let current = touch(&library, &round.to_string()).await?;
+        for write in writes(&library) {
+            let answer = write.header("If-Match", before.header("etag")).await?;
+            assert_stale(&library, &answer, &current).await?;
+        }
+        for write in writes(&library) {
+            let answer = write.header("If-Match", created.header("etag")).await?;
+            assert_stale(&library, &answer, &current).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_the_cache_does_not_have_yet_is_written_on() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    for round in 0..200 {
+        let current = touch(&library, &round.to_string()).await?;
+        let body = json!({"author": "A", "title": format!("Title {round}")});
+        let put = library.admin.put(library.path("book")).json(&body);
+        put.header("If-Match", current).await?.json(200);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_version_of_an_earlier_book_of_the_name_is_refused() -> Result<()> {
+    let library = Library::open().await?;
+    let first = library.add("book").await?;
+    library.admin.delete(library.path("book")).await?.empty(204);
+    let second = library
+        .admin
+        .post(library.list_path())
+        .json(&library.body("book"))
+        .await?;
+    second.json(201);
+    let (uid, _) = first.header("etag").rsplit_once('.').context("a uid")?;
+    let (_, version) = second.header("etag").rsplit_once('.').context("a version")?;
+    // The old book's, and what no book ever was: the old one at the new one's version.
+    for stale in [first.header("etag").to_owned(), format!("{uid}.{version}")] {
+        for write in writes(&library) {
+            let answer = write.header("If-Match", &stale).await?;
+            assert_stale(&library, &answer, second.header("etag")).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_several_tags_is_enough_and_a_weak_one_is_none() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    let put = async |values: &[String]| -> Result<Answer> {
+        let mut put = library.admin.put(&path).json(&library.body("book"));
+        for value in values {
+            put = put.header("If-Match", value);
+        }
+        put.await
+    };
+    let current = etag(&library).await?;
+    for good in [
+        vec!["*".to_owned()],
+        vec![format!("\"other\", {current}")],
+        vec![format!("W/\"a,b\" ,, {current} ,")],
+        vec!["\"other\"".to_owned(), current.clone()],
+    ] {
+        assert_eq!(put(&good).await?.status, 200, "{good:?}");
+    }
+    for stale in [
+        format!("W/{current}"),
+        "\"other\"".to_owned(),
+        "\"\"".to_owned(),
+        current.to_uppercase(),
+    ] {
+        let answer = put(std::slice::from_ref(&stale)).await?;
+        assert_stale(&library, &answer, &current).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_tag_is_refused_on_every_write() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let current = etag(&library).await?;
+    let bare = current.replace('"', "");
+    for bad in ["", "nonsense", &bare, "\"open", &format!("*, {current}")] {
+        for write in writes(&library) {
+            let message = write.header("If-Match", bad).await?.invalid("If-Match");
+            assert!(message.contains("must be * or entity tags"), "{message}");
+        }
+    }
+    assert_eq!(etag(&library).await?, current);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_book_is_not_found_whatever_the_tag() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    library.admin.delete(library.path("book")).await?.empty(204);
+    for tag in ["*", created.header("etag"), "\"other\""] {
+        for write in writes(&library) {
+            write.header("If-Match", tag).await?.problem(404, "not_found");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_would_be_refused_anyhow_is_refused_for_that_reason() -> Result<()> {
+    let library = Library::open().await?;
+    let mut helms = book("book");
+    helms
+        .labels_mut()
+        .insert(labels::MANAGED_BY.to_owned(), "Helm".to_owned());
+    library.plant(&helms).await?;
+    for tag in [etag(&library).await?, "\"other\"".to_owned()] {
+        for write in writes(&library) {
+            write
+                .header("If-Match", &tag)
+                .await?
+                .problem(403, "not_manageable");
+        }
+    }
+    let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
+    let patch = Patch::Merge(&patch);
+    library
+        .books()
+        .patch("book", &PatchParams::default(), &patch)
+        .await?;
+    // A client that has seen that it is ours again is not told by a cache that has not.
+    let put = library
+        .admin
+        .put(library.path("book"))
+        .json(&library.body("book"));
+    put.header("If-Match", etag(&library).await?).await?.json(200);
+    library.lend("book", "bob").await?;
+    let delete = library.admin.delete(library.path("book"));
+    delete
+        .header("If-Match", "\"other\"")
+        .await?
+        .problem(409, "on_loan");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_book_that_helm_takes_over_is_not_changed_by_who_has_seen_it_before() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    for round in 0..10 {
+        let seen = etag(&library).await?;
+        let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "Helm"}}});
+        let patch = Patch::Merge(&patch);
+        let helms = library
+            .books()
+            .patch("book", &PatchParams::default(), &patch)
+            .await?;
+        for write in writes(&library) {
+            write
+                .header("If-Match", &seen)
+                .await?
+                .problem(403, "not_manageable");
+        }
+        assert_eq!(library.books().get("book").await?, helms, "round {round}");
+        library.books().delete("book", &DeleteParams::default()).await?;
+        library.vanished("book").await?;
+        library.add("book").await?;
+    }
+    Ok(())
+}
+
+/// Adds one to the number that is the book's title, so often, and starts over where somebody was faster.
+async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
+    let mut conflicts = 0;
+    for _ in 0..times {
+        loop {
+            let read = api.get(path).await?;
+            let mut book: Value = read.json(200);
+            let number: u64 = book["title"].as_str().context("a title")?.parse()?;
+            book["title"] = (number + 1).to_string().into();
+            let put = api.put(path).json(&book);
+            let answer = put.header("If-Match", read.header("etag")).await?;
+            if answer.status == 200 {
+                break;
+            }
+            let problem = answer.problem(412, "update_conflict");
+            assert!(problem.etag.is_some_and(|etag| etag != read.header("etag")));
+            conflicts += 1;
+        }
+    }
+    Ok(conflicts)
+}
+
+#[tokio::test]
+async fn of_1000_increments_by_16_clients_of_two_replicas_none_is_lost() -> Result<()> {
+    const CLIENTS: usize = 16;
+    const INCREMENTS: usize = 1_000;
+    let library = Library::open().await?;
+    let replica = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-qps=0"]).await?;
+    let body = json!({"id": "book", "author": "A", "title": "0"});
+    library
+        .admin
+        .post(library.list_path())
+        .json(&body)
+        .await?
+        .json(201);
+    let path = library.path("book");
+    let other = replica.api()?;
+    e2e::eventually("both replicas have it", async || {
+        Ok((other.get(&path).await?.status == 200).then_some(()))
+    })
+    .await?;
+    let clients = (0..CLIENTS).map(|client| {
+        let api = if client % 2 == 0 { &library.admin } else { &other };
+        let first = usize::from(client < INCREMENTS % CLIENTS);
+        count_up(api, &path, INCREMENTS / CLIENTS + first)
+    });
+    let conflicts: usize = try_join_all(clients).await?.iter().sum();
+    let object = library.books().get("book").await?;
+    assert_eq!(object.spec.title, INCREMENTS.to_string());
+    // Without conflicts, there was no race to judge.
+    assert!(conflicts > 0);
+    Ok(())
+}

@@ -1,0 +1,396 @@
+//! `X-Resource-Version` and `no-cache`: nobody is shown anything older than what they were shown before, on any
+//! replica, and whoever wants to is shown what is.
+
+mod alternating;
+mod streams;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use e2e::{Answer, Api, Cluster, HeldWatches, Library, Program, Service, eventually};
+use serde_json::{Value, json};
+
+/// The version that an answer was served at.
+pub(super) const VERSION: &str = "X-Resource-Version";
+
+/// Watches stay open for as long as a test takes, so that they are what the proxy knows them as.
+const ARGUMENTS: [&str; 3] = [
+    "--kube-qps=0",
+    "--watch-timeout=3600",
+    "--log=info,bookshelf_store=debug",
+];
+
+/// A replica of an API whose watches can be held up.
+struct Replica {
+    service: Service,
+    api: Api,
+    proxy: HeldWatches,
+}
+
+impl Replica {
+    async fn start(program: Program) -> Result<Self> {
+        let mut kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
+        let proxy = HeldWatches::before(&mut kubeconfig).await?;
+        let service = Service::launch_as(program, &kubeconfig, &ARGUMENTS).await?;
+        service.ready().await?;
+        Ok(Self {
+            api: service.api()?,
+            service,
+            proxy,
+        })
+    }
+}
+
+/// A replica of each API, both of which watch.
+async fn replicas() -> Result<[Replica; 2]> {
+    let (admin, user) = tokio::try_join!(Replica::start(Program::Admin), Replica::start(Program::User))?;
+    let replicas = [admin, user];
+    // Their lists are complete. What happens now, their watches tell: so those are there, to be held.
+    let library = Library::open().await?;
+    library.add("book").await?;
+    library.lend("book", "bob").await?;
+    for replica in &replicas {
+        eventually("the replica has been told of a book and a loan", async || {
+            let book = replica.api.get(library.path("book")).await?;
+            let loan = replica.api.get(library.loan_path("book")).tenant("bob").await?;
+            Ok((book.status == 200 && loan.status == 200).then_some(()))
+        })
+        .await?;
+    }
+    Ok(replicas)
+}
+
+/// Both APIs as the tests share them, and of each a replica, whose watches are held up from here on.
+async fn behind() -> Result<(Library, [Replica; 2])> {
+    let replicas = replicas().await?;
+    for replica in &replicas {
+        replica.proxy.hold();
+    }
+    Ok((Library::open().await?, replicas))
+}
+
+async fn get_at(api: &Api, path: &str, version: &str) -> Result<Answer> {
+    api.get(path).header(VERSION, version).tenant("bob").await
+}
+
+fn ids(list: &Answer) -> Vec<Value> {
+    let list = list.json(200);
+    let list = list["list"].as_array().cloned().unwrap_or_default();
+    let id = |one: &Value| one.get("id").or(one.get("book_id")).cloned().unwrap_or_default();
+    list.iter().map(id).collect()
+}
+
+#[tokio::test]
+async fn every_answer_says_how_new_it_is_and_whom_it_is_for() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    for api in library.apis() {
+        let mut answers = vec![];
+        for path in [
+            library.path("book"),
+            library.path("missing"),
+            library.path("BAD"),
+            library.list_path(),
+            library.loans_path(),
+            library.loan_path("book"),
+            "/book".to_owned(),
+            "/namespace".to_owned(),
+            "/no/such/route".to_owned(),
+        ] {
+            answers.push(api.get(&path).tenant("bob").await?);
+            answers.push(api.head(&path).tenant("bob").await?);
+        }
+        let etag = api.get(library.path("book")).await?.header("etag").to_owned();
+        let known = api
+            .get(library.path("book"))
+            .header("If-None-Match", etag)
+            .await?;
+        assert_eq!(known.status, 304);
+        answers.push(known);
+        answers.push(api.delete("/namespace").await?);
+        for answer in answers {
+            let (what, status) = (&answer.what, answer.status);
+            let (books, loans) = answer.header(VERSION).split_once('.').unwrap_or_default();
+            assert!(books.parse::<u64>().is_ok(), "{what}: {status}: {books}");
+            assert!(loans.parse::<u64>().is_ok(), "{what}: {status}: {loans}");
+            assert_eq!(answer.header("age"), "0", "{what}");
+            assert_eq!(answer.header("cache-control"), "private, no-cache", "{what}");
+            assert_eq!(
+                answer.header("vary"),
+                "Accept, Authorization, X-TENANT-ID",
+                "{what}"
+            );
+        }
+    }
+    // A write's answer says at least the version of what was written.
+    let version: u64 = created
+        .header(VERSION)
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .parse()?;
+    let etag = created.header("etag").trim_matches('"').rsplit('.').next();
+    assert!(
+        version >= etag.unwrap_or_default().parse()?,
+        "{version}: {etag:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_version_is_refused_by_the_header_s_name() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    let version = created.header(VERSION);
+    for api in library.apis() {
+        for bad in ["", "a", "1.", "1.2.3", "-1", "007", "1e3", "\"1\""] {
+            for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
+                get_at(api, &path, bad).await?.invalid(VERSION);
+            }
+        }
+        let twice = api.get(library.path("book")).header(VERSION, version);
+        twice.header(VERSION, version).await?.invalid(VERSION);
+        // One number, as kubectl shows it, is a version of everything.
+        let (books, _) = version.split_once('.').unwrap_or_default();
+        get_at(api, &library.path("book"), books).await?.json(200);
+    }
+    let write = library.admin.put(library.path("book")).header(VERSION, "x");
+    write.json(&library.body("book")).await?.invalid(VERSION);
+    library
+        .admin
+        .delete(library.path("book"))
+        .header(VERSION, "x")
+        .await?
+        .invalid(VERSION);
+    // `/health` is about no book.
+    assert_eq!(get_at(&library.admin, "/health", "x").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let requests = [
+        library.admin.get(library.path("book")),
+        library.admin.get("/book"),
+        library.user.get(library.list_path()),
+        library.user.get(library.loans_path()).tenant("bob"),
+        library.user.post(library.path("book/borrow")).tenant("bob"),
+        library.admin.delete(library.path("book")),
+    ];
+    let start = Instant::now();
+    let far = requests.map(|request| async { request.header(VERSION, "999999999999999.1").await });
+    for answer in futures::future::join_all(far).await {
+        let answer = answer?;
+        let problem = answer.problem(503, "unavailable");
+        assert!(problem.retry_after.is_some(), "{problem:?}");
+        // What the client can go on with.
+        assert!(answer.header(VERSION).len() < 20, "{}", answer.header(VERSION));
+    }
+    let took = start.elapsed();
+    assert!(
+        took >= Duration::from_secs(2) && took < Duration::from_secs(8),
+        "{took:?}"
+    );
+    // Nothing was done.
+    assert_eq!(
+        library.user.get(library.path("book")).await?.json(200)["available"],
+        true
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_of_one_s_own_write_is_known_where_it_was_written() -> Result<()> {
+    let library = Library::open().await?;
+    let mut version = library.add("book").await?.header(VERSION).to_owned();
+    for round in 0..50 {
+        let body = json!({"author": "A", "title": format!("Round {round}")});
+        let put = library.admin.put(library.path("book")).header(VERSION, &version);
+        let put = put.json(&body).await?;
+        put.json(200);
+        put.header(VERSION).clone_into(&mut version);
+        let read = get_at(&library.admin, &library.path("book"), &version).await?;
+        assert_eq!(read.json(200), put.json(200));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_replica_has_not_been_told_is_shown_to_who_knows_of_it() -> Result<()> {
+    let (library, [admin, user]) = behind().await?;
+    let created = library.add("book").await?;
+    let version = created.header(VERSION);
+    for (replica, api) in [(&admin, &library.admin), (&user, &library.user)] {
+        let replica = &replica.api;
+        replica.get(library.path("book")).await?.problem(404, "not_found");
+        assert!(ids(&replica.get(library.list_path()).await?).is_empty());
+        let read = get_at(replica, &library.path("book"), version).await?;
+        assert_eq!(read.json(200), api.get(library.path("book")).await?.json(200));
+    }
+
+    let borrow = library
+        .user
+        .post(library.path("book/borrow"))
+        .tenant("bob")
+        .await?;
+    borrow.json(201);
+    let version = borrow.header(VERSION);
+    let read = get_at(&user.api, &library.path("book"), version).await?;
+    assert_eq!(read.json(200)["available"], false);
+    for replica in [&admin.api, &user.api] {
+        assert_eq!(
+            ids(&get_at(replica, &library.loans_path(), version).await?),
+            ["book"]
+        );
+        get_at(replica, &library.loan_path("book"), version)
+            .await?
+            .json(200);
+    }
+    // A write is judged by what its client knows, too.
+    let delete = admin.api.delete(library.path("book")).header(VERSION, version);
+    delete.await?.problem(409, "on_loan");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deletion_is_carried_over() -> Result<()> {
+    let [admin, user] = replicas().await?;
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    // Their watches have told them all up to the deletion, and do not tell that.
+    for replica in [&admin, &user] {
+        eventually("the replica shows the book", async || {
+            Ok((replica.api.get(&path).await?.status == 200).then_some(()))
+        })
+        .await?;
+        replica.proxy.hold();
+    }
+    let deleted = library.admin.delete(&path).await?;
+    deleted.empty(204);
+    for replica in [&admin.api, &user.api] {
+        // Without a version it is what this replica knows.
+        replica.get(&path).await?.json(200);
+        let version = deleted.header(VERSION);
+        assert!(ids(&get_at(replica, &library.list_path(), version).await?).is_empty());
+        get_at(replica, &path, version).await?.problem(404, "not_found");
+    }
+
+    // The version is there although the watch of whoever deletes is late.
+    let again = admin
+        .api
+        .post(library.list_path())
+        .json(&library.body("book"))
+        .await?;
+    again.json(201);
+    get_at(&library.user, &path, again.header(VERSION))
+        .await?
+        .json(200);
+    get_at(&user.api, &path, again.header(VERSION)).await?.json(200);
+    let deleted = admin.api.delete(&path).await?;
+    deleted.empty(204);
+    for api in [&library.admin, &library.user, &admin.api, &user.api] {
+        get_at(api, &path, deleted.header(VERSION))
+            .await?
+            .problem(404, "not_found");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_book_that_was_brought_back_is_available_to_who_knows() -> Result<()> {
+    let (library, [_, user]) = behind().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    for (action, is_available) in [
+        ("borrow", false),
+        ("return", true),
+        ("borrow", false),
+        ("return", true),
+    ] {
+        let answer = library
+            .user
+            .post(format!("{path}/{action}"))
+            .tenant("bob")
+            .await?;
+        assert!(answer.status < 300, "{}", answer.text());
+        let read = get_at(&user.api, &path, answer.header(VERSION)).await?;
+        assert_eq!(read.json(200)["available"], is_available, "{action}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
+    let (library, [admin, user]) = behind().await?;
+    for id in ["a", "b"] {
+        let body = json!({"id": id, "author": "A", "title": "T", "category_id": "math"});
+        library
+            .admin
+            .post(library.list_path())
+            .json(&body)
+            .await?
+            .json(201);
+    }
+    library.shown("a").await?;
+    library
+        .user
+        .post(library.path("a/borrow"))
+        .tenant("bob")
+        .await?
+        .json(201);
+    let live = async |api: &Api, path: String| {
+        let answer = api.get(path).header("Cache-Control", "max-age=0, No-Cache");
+        answer.tenant("bob").await
+    };
+    for replica in [&admin.api, &user.api] {
+        let filtered = format!("{}?category_id=math", library.list_path());
+        assert!(ids(&replica.get(&filtered).await?).is_empty());
+        assert_eq!(ids(&live(replica, filtered).await?), ["a", "b"]);
+        assert_eq!(ids(&live(replica, library.loans_path()).await?), ["a"]);
+        let all = live(replica, "/book".to_owned()).await?.json(200).to_string();
+        assert!(all.contains(&library.namespace));
+        live(replica, library.loan_path("a")).await?.json(200);
+    }
+    let body = json!({"author": "A", "title": "New"});
+    library.admin.put(library.path("b")).json(&body).await?.json(200);
+    let returned = library.user.post(library.path("a/return")).tenant("bob").await?;
+    returned.empty(204);
+    // The other API may not have been told yet.
+    let delete = library.admin.delete(library.path("a"));
+    delete.header(VERSION, returned.header(VERSION)).await?.empty(204);
+    for replica in [&admin.api, &user.api] {
+        replica.get(library.path("a")).await?.json(200);
+        let gone = live(replica, library.path("a")).await?;
+        gone.problem(404, "not_found");
+        live(replica, library.loan_path("a"))
+            .await?
+            .problem(404, "not_found");
+        let changed = live(replica, library.path("b")).await?;
+        assert_eq!(changed.json(200)["title"], "New");
+        // What was shown is not taken back by another replica, which is as new.
+        for other in library.apis() {
+            let read = get_at(other, &library.path("a"), gone.header(VERSION)).await?;
+            read.problem(404, "not_found");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_borrow_is_repeated_on_a_replica_that_does_not_know_the_book_yet() -> Result<()> {
+    let (library, [_, user]) = behind().await?;
+    library.add("book").await?;
+    library.shown("book").await?;
+    let borrow = |api: &Api, id: &str| {
+        let borrow = api.post(format!("{}/borrow", library.path(id))).tenant("bob");
+        borrow.header("Idempotency-Key", "key")
+    };
+    let first = borrow(&library.user, "book").await?;
+    let again = borrow(&user.api, "book").await?;
+    assert_eq!(first.json(201), again.json(201));
+    borrow(&user.api, "missing").await?.problem(404, "not_found");
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! Kubernetes Events: a book's recent history, as kubectl shows it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::labels;
+use control_plane::service_account_kubeconfig;
+use e2e::{Cluster, Library, Program, Service, book, eventually};
+use futures::future::try_join_all;
+use k8s_openapi::api::events::v1::Event;
+use kube::{ResourceExt as _, api::ListParams};
+use serde_json::json;
+
+/// The events about a book, those of the same kind together, sorted: reason, type, note, and how often.
+async fn told(library: &Library, id: &str) -> Result<Vec<(String, String, String, i32)>> {
+    let events: kube::Api<Event> = kube::Api::namespaced(library.client.clone(), &library.namespace);
+    let events = events.list(&ListParams::default()).await?;
+    let about = events.items.into_iter().filter(|event| {
+        let regarding = event.regarding.as_ref();
+        regarding.is_some_and(|regarding| {
+            regarding.kind.as_deref() == Some("Book") && regarding.name.as_deref() == Some(id)
+        })
+    });
+    let mut told = about
+        .map(|event| {
+            (
+                event.reason.unwrap_or_default(),
+                event.type_.unwrap_or_default(),
+                event.note.unwrap_or_default(),
+                event.series.map_or(1, |series| series.count),
+            )
+        })
+        .collect::<Vec<_>>();
+    told.sort();
+    Ok(told)
+}
+
+/// The reasons of the events about a book, and how often, once there are as many.
+async fn reasons(library: &Library, id: &str, expected: &[(&str, i32)]) -> Result<()> {
+    eventually(&format!("{expected:?} are told of {id}"), async || {
+        let told = told(library, id).await?;
+        let reasons = told.iter().map(|(reason, _, _, count)| (reason.as_str(), *count));
+        Ok((reasons.collect::<Vec<_>>() == expected).then_some(()))
+    })
+    .await
+}
+
+/// Lends a book once the user API knows it.
+async fn lend(library: &Library, id: &str, tenant: &str) -> Result<()> {
+    eventually(&format!("{tenant} has {id}"), async || {
+        let borrow = library.user.post(format!("{}/borrow", library.path(id)));
+        Ok((borrow.tenant(tenant).await?.status == 201).then_some(()))
+    })
+    .await
+}
+
+/// Both APIs, for one test only: those that all share may tell no more of its events than of all the others'.
+struct Apis {
+    admin: Service,
+    user: Service,
+}
+
+impl Apis {
+    async fn start() -> Result<Self> {
+        let cluster = Cluster::shared()?;
+        let (admin, user) = tokio::try_join!(
+            Service::start(Program::Admin, &cluster, &[]),
+            Service::start(Program::User, &cluster, &[]),
+        )?;
+        Ok(Self { admin, user })
+    }
+
+    async fn library(&self) -> Result<Library> {
+        Library::open_in(&Cluster::shared()?, &self.admin, &self.user).await
+    }
+}
+
+#[tokio::test]
+async fn kubectl_shows_what_has_happened_to_a_book() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    let put = |query: &str| {
+        library
+            .admin
+            .put(format!("{path}{query}"))
+            .json(&library.body("book"))
+    };
+    put("").await?.json(200);
+    put("?force=true").await?.json(200);
+    lend(&library, "book", "bob").await?;
+    library
+        .user
+        .post(format!("{path}/return"))
+        .tenant("bob")
+        .await?
+        .empty(204);
+    lend(&library, "book", "alice").await?;
+    library.admin.delete(library.loan_path("book")).await?.empty(204);
+
+    let reasons = [
+        ("Created", "Added to the library"),
+        ("Updated", "Changed by a librarian"),
+        ("Forced", "Changed by a librarian, whatever its version was"),
+        ("Borrowed", "Borrowed by bob"),
+        ("Returned", "Returned by bob"),
+        ("Borrowed", "Borrowed by alice"),
+        ("TakenBack", "Taken back from alice by a librarian"),
+    ];
+    let kubectl = library.cluster.kubectl().await?;
+    let namespace = library.namespace.as_str();
+    for arguments in [
+        vec!["describe", "book", "book", "-n", namespace],
+        vec!["events", "--for", "book/book", "-n", namespace],
+    ] {
+        eventually(
+            &format!("kubectl {} shows it all", arguments.join(" ")),
+            async || {
+                let shown = kubectl.run(&arguments).await?;
+                let is_shown = |(reason, note): &(&str, &str)| {
+                    let mut lines = shown.lines();
+                    lines.any(|line| line.contains(reason) && line.contains(note) && line.contains("Normal"))
+                };
+                Ok(reasons.iter().all(is_shown).then_some(()))
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happens_again_is_counted_and_a_repeated_request_is_not() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    for _ in 0..3 {
+        let create = library
+            .admin
+            .post(library.list_path())
+            .json(&library.body("book"));
+        create.header("Idempotency-Key", "key").await?.json(201);
+    }
+    for number in 0..5 {
+        let body = json!({"author": "A", "title": format!("Title {number}")});
+        library
+            .admin
+            .put(library.path("book"))
+            .json(&body)
+            .await?
+            .json(200);
+    }
+    library.shown("book").await?;
+    for _ in 0..3 {
+        let borrow = library.user.post(library.path("book/borrow")).tenant("bob");
+        borrow.header("Idempotency-Key", "key").await?.json(201);
+    }
+    reasons(
+        &library,
+        "book",
+        &[("Borrowed", 1), ("Created", 1), ("Updated", 5)],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_write_that_its_owner_is_spared_is_told_as_a_warning() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    let mut helms = book("helms");
+    helms
+        .labels_mut()
+        .insert(labels::MANAGED_BY.to_owned(), "Helm".to_owned());
+    library.plant(&helms).await?;
+    let path = library.path("helms");
+    for query in ["", "?force=true"] {
+        let put = library
+            .admin
+            .put(format!("{path}{query}"))
+            .json(&library.body("helms"));
+        put.await?.problem(403, "not_manageable");
+        let delete = library.admin.delete(format!("{path}{query}"));
+        delete.await?.problem(403, "not_manageable");
+    }
+    reasons(&library, "helms", &[("Refused", 4)]).await?;
+    let (_, kind, note, _) = told(&library, "helms").await?.remove(0);
+    assert_eq!(kind, "Warning");
+    assert!(note.contains(labels::MANAGED_BY), "{note}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_what_was_forced_out_something_is_told_for_a_while() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    library.add("book").await?;
+    lend(&library, "book", "bob").await?;
+    library
+        .admin
+        .delete(format!("{}?force=true", library.path("book")))
+        .await?
+        .empty(204);
+    reasons(
+        &library,
+        "book",
+        &[("Borrowed", 1), ("Created", 1), ("Forced", 1)],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn without_events_nothing_is_told() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    let quiet = Service::start(Program::Admin, &library.cluster, &["--events=false"]).await?;
+    let quiet = quiet.api()?;
+    quiet
+        .post(library.list_path())
+        .json(&library.body("book"))
+        .await?
+        .json(201);
+    library.shown("book").await?;
+    quiet
+        .put(library.path("book"))
+        .json(&library.body("book"))
+        .await?
+        .json(200);
+    // Whatever was told before would be there before this.
+    let category = library.admin.patch(library.path("book/category"));
+    category.json(&json!({"category_id": "math"})).await?.json(200);
+    reasons(&library, "book", &[("Updated", 1)]).await
+}
+
+#[tokio::test]
+async fn an_account_without_the_right_is_warned_once_and_serves_as_ever() -> Result<()> {
+    let library = Library::open().await?;
+    let name = "quiet";
+    let rules = json!([{"apiGroups": ["bookshelf.lostinsoba.com"], "resources": ["books", "bookloans"], "verbs": ["*"]}]);
+    let metadata = json!({"name": name, "namespace": library.namespace});
+    let manifests = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata,
+         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": library.namespace}]},
+    ]});
+    library
+        .cluster
+        .kubectl()
+        .await?
+        .apply(&manifests.to_string())
+        .await?;
+    let lifetime = Duration::from_hours(1);
+    let kubeconfig = library.cluster.kubeconfig();
+    let kubeconfig = service_account_kubeconfig(kubeconfig, &library.namespace, name, lifetime).await?;
+    let scope = format!("--watch-namespaces={}", library.namespace);
+    let service = Service::launch_as(Program::Admin, &kubeconfig, &[&scope, "--log=info"]).await?;
+    service.ready().await?;
+    let api = service.api()?;
+    api.post(library.list_path())
+        .json(&library.body("book"))
+        .await?
+        .json(201);
+    for _ in 0..4 {
+        api.put(library.path("book"))
+            .json(&library.body("book"))
+            .await?
+            .json(200);
+    }
+    let operations = service.ops()?;
+    eventually("all five have failed", async || {
+        let metrics = operations.get("/metrics").await?.text();
+        let failed = r#"kubernetes_events_total{outcome="failed"} 5"#;
+        Ok(metrics.lines().any(|line| line == failed).then_some(()))
+    })
+    .await?;
+    let lines = service.log().rest()?;
+    let warnings = lines
+        .iter()
+        .filter(|line| line["level"] == "WARN")
+        .collect::<Vec<_>>();
+    let [warning] = warnings.as_slice() else {
+        anyhow::bail!("one warning: {warnings:?}");
+    };
+    let message = warning["message"].as_str().context("a message")?;
+    assert!(message.contains("events.events.k8s.io"), "{message}");
+    assert_eq!(told(&library, "book").await?, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happened_last_is_told_before_the_process_ends() -> Result<()> {
+    let mut apis = Apis::start().await?;
+    let library = apis.library().await?;
+    // More than are sent at once.
+    let ids = (0..40).map(|number| format!("book-{number}")).collect::<Vec<_>>();
+    let creates = ids.iter().map(|id| {
+        let create = library.admin.post(library.list_path());
+        create.json(&library.body(id)).into_future()
+    });
+    for create in try_join_all(creates).await? {
+        create.json(201);
+    }
+    assert!(apis.admin.terminate().await?, "it ends with success");
+    for id in &ids {
+        let told = told(&library, id).await?;
+        assert!(
+            matches!(told.as_slice(), [(reason, ..)] if reason == "Created"),
+            "{id}: {told:?}"
+        );
+    }
+    Ok(())
+}

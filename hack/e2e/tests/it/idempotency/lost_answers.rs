@@ -1,0 +1,95 @@
+//! The API server has done it, and the connection breaks before it can say so.
+
+use anyhow::Result;
+use e2e::{Api, Cluster, Library, Program, Proxy, Service};
+
+use super::{assert_same, borrow, create, replica};
+
+/// A service whose way to the API server can be disturbed, with a connection on it.
+struct Disturbed {
+    service: Service,
+    proxy: Proxy,
+}
+
+impl Disturbed {
+    async fn start(program: Program) -> Result<Self> {
+        let kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
+        let proxy = Proxy::to(kubeconfig).await?;
+        // An event on its way would be what finds its connection broken.
+        let arguments = ["--kube-qps=0", "--events=false"];
+        let service = Service::launch_as(program, proxy.kubeconfig(), &arguments).await?;
+        service.ready().await?;
+        Ok(Self { service, proxy })
+    }
+
+    fn api(&self) -> Result<Api> {
+        self.service.api()
+    }
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> Result<()> {
+    let library = Library::open().await?;
+    let (disturbed, other) = tokio::try_join!(Disturbed::start(Program::Admin), replica(Program::Admin))?;
+    let apis = [disturbed.api()?, other.api()?];
+    for (number, retried) in [&apis[1], &apis[0]].into_iter().enumerate() {
+        // Leaves a connection that the next request finds.
+        create(
+            &library,
+            &apis[0],
+            &format!("first-{number}"),
+            &library.body(&format!("first-{number}")),
+        )
+        .await?
+        .json(201);
+        let (id, key) = (format!("book-{number}"), format!("key-{number}"));
+        let body = library.body(&id);
+        disturbed.proxy.lose_next_answer();
+        let lost = create(&library, &apis[0], &key, &body).await?;
+        lost.problem(504, "outcome_unknown");
+        assert_eq!(disturbed.proxy.lost(), number + 1);
+        let stored = library.books().get(&id).await?;
+
+        let answer = create(&library, retried, &key, &body).await?;
+        let uid = stored.metadata.uid.unwrap_or_default();
+        assert!(answer.header("etag").contains(&uid), "{}", answer.header("etag"));
+        for api in &apis {
+            assert_same(&answer, &create(&library, api, &key, &body).await?);
+        }
+        // Without the key, nobody could tell.
+        let without = apis[1].post(library.list_path()).json(&body).await?;
+        without.problem(409, "already_exists");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_borrow_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> Result<()> {
+    let library = Library::open().await?;
+    let (disturbed, other) = tokio::try_join!(Disturbed::start(Program::User), replica(Program::User))?;
+    let apis = [disturbed.api()?, other.api()?];
+    library.add("book").await?;
+    for api in &apis {
+        e2e::eventually("the book is known", async || {
+            Ok((api.get(library.path("book")).await?.status == 200).then_some(()))
+        })
+        .await?;
+    }
+    for (number, retried) in [&apis[1], &apis[0]].into_iter().enumerate() {
+        let give_back = || apis[0].post(library.path("book/return")).tenant("bob");
+        give_back().await?.empty(204);
+        let key = format!("key-{number}");
+        disturbed.proxy.lose_next_answer();
+        let lost = borrow(&library, &apis[0], &key, "bob").await?;
+        lost.problem(504, "outcome_unknown");
+        assert_eq!(disturbed.proxy.lost(), number + 1);
+        library.loans().get("book").await?;
+
+        let answer = borrow(&library, retried, &key, "bob").await?;
+        for api in &apis {
+            assert_same(&answer, &borrow(&library, api, &key, "bob").await?);
+        }
+        give_back().await?.empty(204);
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! How old what is shown may be, when the API server is not heard: answers say it, and past a limit there are none.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use control_plane::Component;
+use e2e::{Answer, Api, Library, eventually};
+
+use super::Turn;
+
+/// A watch that hangs is taken for dead after 4 + 5 seconds.
+const ARGUMENTS: [&str; 3] = ["--watch-timeout=4", "--max-staleness=13", "--kube-timeout=2"];
+
+fn age(answer: &Answer) -> Result<u64> {
+    Ok(answer.header("age").parse()?)
+}
+
+/// Returns when the age is that of what was heard at `start` at the latest; until then it was 0.
+async fn aged(api: &Api, path: &str, start: Instant) -> Result<u64> {
+    eventually("the answer has an age", async || {
+        let read = api.get(path).await?;
+        read.json(200);
+        let age = age(&read)?;
+        let most = start.elapsed() + Duration::from_secs(5);
+        assert!(age <= most.as_secs(), "{age} s, after {most:?}");
+        Ok((age > 0).then_some(age))
+    })
+    .await
+}
+
+async fn refused(library: &Library, path: &str) -> Result<()> {
+    for api in library.apis() {
+        eventually("reads are refused", async || {
+            let read = api.get(path).await?;
+            if read.status == 200 {
+                assert!(age(&read)? <= 13, "{}", read.header("age"));
+                return Ok(None);
+            }
+            let problem = read.problem(503, "unavailable");
+            assert!(problem.retry_after.is_some(), "{problem:?}");
+            assert!(age(&read)? >= 13, "{}", read.header("age"));
+            Ok(Some(()))
+        })
+        .await?;
+        api.get(library.list_path()).await?.problem(503, "unavailable");
+        assert_eq!(api.get("/health").await?.status, 200);
+    }
+    Ok(())
+}
+
+async fn fresh_again(library: &Library, path: &str) -> Result<()> {
+    for api in library.apis() {
+        eventually("reads are live again", async || {
+            let read = api.get(path).await?;
+            Ok((read.status == 200 && age(&read)? == 0).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_an_api_server_that_hangs_answers_have_an_age_and_end_past_the_limit() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&ARGUMENTS).await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    // While the watch is live there is none, although nothing happens.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(12) {
+        for api in library.apis() {
+            let read = api.get(&path).await?;
+            read.json(200);
+            assert_eq!(age(&read)?, 0);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let start = Instant::now();
+    turn.control_plane().pause(Component::Apiserver)?;
+    for api in library.apis() {
+        let age = aged(api, &path, start).await?;
+        assert!(age >= 8, "{age}");
+    }
+    let live = library.admin.get(&path).header("Cache-Control", "no-cache");
+    live.await?.problem(503, "unavailable");
+    refused(&library, &path).await?;
+    turn.control_plane().resume(Component::Apiserver)?;
+    fresh_again(&library, &path).await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_the_api_server_gone_answers_have_an_age_at_once() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&ARGUMENTS).await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    let start = Instant::now();
+    turn.control_plane().kill(Component::Apiserver)?;
+    for api in library.apis() {
+        aged(api, &path, start).await?;
+    }
+    refused(&library, &path).await?;
+    // A write is refused by nobody but the API server.
+    let put = library.admin.put(&path).json(&library.body("book")).await?;
+    let problem = put.problem(503, "unavailable");
+    assert!(problem.message.contains("nothing was written"), "{problem:?}");
+    turn.control_plane().restart(Component::Apiserver).await?;
+    fresh_again(&library, &path).await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_limit_reads_go_on_and_tell_their_age() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&["--watch-timeout=4"]).await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    turn.control_plane().kill(Component::Apiserver)?;
+    for api in library.apis() {
+        eventually("the answer is twenty seconds old", async || {
+            let read = api.get(&path).await?;
+            read.json(200);
+            Ok((age(&read)? >= 20).then_some(()))
+        })
+        .await?;
+    }
+    turn.control_plane().restart(Component::Apiserver).await?;
+    fresh_again(&library, &path).await?;
+    turn.leave();
+    Ok(())
+}
