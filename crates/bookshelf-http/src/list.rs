@@ -2,10 +2,13 @@
 
 use std::borrow::Borrow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::repository::{Generation, Place};
-use moka::sync::Cache;
+use equivalent::Equivalent;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use sha2::{Digest as _, Sha256};
 
 use crate::document::Document;
@@ -15,22 +18,83 @@ use crate::page::{self, Page};
 const CAPACITY: u64 = 16 << 20;
 /// About what keeping a list takes beside its bytes, so that many small ones count as well.
 const ENTRY: usize = 512;
+/// About how many bytes a list has: what the room for their names is estimated by.
+const TYPICAL: u64 = 16 << 10;
 
-/// Lists that were asked for, each with the generation of what it was made of.
+/// Lists that were asked for, each with the generation of what it was made of. Clones are the same.
 #[derive(Clone)]
 pub struct Lists {
-    kept: Cache<String, (Generation, Document)>,
+    kept: Arc<Cache<Key, (Generation, Document), Weight>>,
+}
+
+/// Which list it is.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// What its members are.
+    pub of: &'static str,
+    /// The namespace that they are in; empty: all.
+    pub namespace: &'a str,
+    /// What the filter asks for; empty: no filter.
+    pub filter: &'a str,
+}
+
+/// A name that is kept.
+#[derive(Hash, PartialEq, Eq)]
+struct Key {
+    of: &'static str,
+    namespace: Box<str>,
+    filter: Box<str>,
+}
+
+impl From<Name<'_>> for Key {
+    fn from(name: Name<'_>) -> Self {
+        Self {
+            of: name.of,
+            namespace: name.namespace.into(),
+            filter: name.filter.into(),
+        }
+    }
+}
+
+impl Equivalent<Key> for Name<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        let Name {
+            of,
+            namespace,
+            filter,
+        } = *self;
+        (of, namespace, filter) == (key.of, &*key.namespace, &*key.filter)
+    }
+}
+
+/// The bytes that a kept list takes.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, (Generation, Document)> for Weight {
+    fn weight(&self, key: &Key, (_, list): &(Generation, Document)) -> u64 {
+        let bytes = ENTRY + key.namespace.len() + key.filter.len() + list.json().len();
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        let kept = Cache::builder()
-            .max_capacity(CAPACITY)
-            .weigher(|key: &String, (_, list): &(Generation, Document)| {
-                u32::try_from(ENTRY + key.len() + list.json().len()).unwrap_or(u32::MAX)
-            })
-            .build();
-        Self { kept }
+        let items = usize::try_from(CAPACITY / TYPICAL).unwrap_or(usize::MAX);
+        // In one piece: no list is kept that is larger than a shard.
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .weight_capacity(CAPACITY)
+            .estimated_items_capacity(items)
+            .build()
+            .expect("both capacities are given");
+        let kept = Cache::with_options(
+            options,
+            Weight,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        );
+        Self { kept: Arc::new(kept) }
     }
 }
 
@@ -42,7 +106,7 @@ impl Lists {
         &self,
         request: &HttpRequest,
         page: &Page,
-        name: String,
+        name: Name<'_>,
         generation: Generation,
         members: impl FnOnce() -> M,
     ) -> HttpResponse {
@@ -55,7 +119,7 @@ impl Lists {
                 let list = put_together(members(), None);
                 // There is no end of names of what has nothing.
                 if generation != Generation::default() {
-                    self.kept.insert(name, (generation, list.clone()));
+                    self.kept.insert(name.into(), (generation, list.clone()));
                 }
                 list
             },
@@ -134,7 +198,12 @@ mod tests {
         let documents = members.iter().map(|number| Document::new(number, number));
         let members = documents.map(|document| (document, Place::default()));
         let request = TestRequest::default().to_http_request();
-        let (page, name) = (Page::default(), "name".to_owned());
+        let page = Page::default();
+        let name = Name {
+            of: "numbers",
+            namespace: "",
+            filter: "",
+        };
         lists.answer(&request, &page, name, generation(latest), || members)
     }
 

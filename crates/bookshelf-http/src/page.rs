@@ -6,18 +6,19 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bookshelf_store::repository::{Namespace, Place};
-use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The most members of a page.
 const LONGEST: usize = 1000;
+const LIMIT: &str = "limit";
+const CONTINUE: &str = "continue";
 /// Tells what `continue` is made of now from what it may be made of later.
 const VERSION: &str = "1:";
 
@@ -29,15 +30,15 @@ pub struct Page {
     after: Option<(String, String)>,
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct PageQuery {
     /// How many members the answer has at most; all, where it is left out. A stream of events has no pages.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false, example = 100)]
     limit: Option<String>,
     /// Where the list goes on: what the page before had as `continue`.
-    #[serde(rename = "continue")]
     #[param(
+        rename = "continue",
         nullable = false,
         min_length = 1,
         pattern = "^[A-Za-z0-9_-]+$",
@@ -63,21 +64,21 @@ impl Page {
         Ok(Place { namespace: of, id })
     }
 
-    fn parse(query: &str) -> Result<Self, Problem> {
-        if query.is_empty() {
-            return Ok(Self::default());
+    fn parse(query_string: &str) -> Result<Self, Problem> {
+        let mut query = PageQuery::default();
+        for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
+            let (name, field) = match &*name {
+                LIMIT => (LIMIT, &mut query.limit),
+                CONTINUE => (CONTINUE, &mut query.after),
+                _ => continue,
+            };
+            if field.replace(value.into_owned()).is_some() {
+                return Err(Problem::invalid(name, "must be given once"));
+            }
         }
-        let query = web::Query::<PageQuery>::from_query(query).map_err(|error| {
-            Problem::new(
-                Code::InvalidRequest,
-                format!("the query string is not valid: {error}"),
-            )
-        })?;
         let limit = query.limit.as_deref().map(|limit| {
             let limit = limit.parse().ok().filter(|limit| (1..=LONGEST).contains(limit));
-            limit.ok_or_else(|| {
-                Problem::invalid("limit", format_args!("must be a number from 1 to {LONGEST}"))
-            })
+            limit.ok_or_else(|| Problem::invalid(LIMIT, format_args!("must be a number from 1 to {LONGEST}")))
         });
         let after = query.after.as_deref();
         let after = after.map(|token| decode(token).ok_or_else(invalid_continue));
@@ -104,7 +105,7 @@ impl FromRequest for Page {
 }
 
 fn invalid_continue() -> Problem {
-    Problem::invalid("continue", "must be what the page before had, of the same list")
+    Problem::invalid(CONTINUE, "must be what the page before had, of the same list")
 }
 
 /// What the page after this place is asked for with.
@@ -152,6 +153,10 @@ mod tests {
         for bad in ["", "!", "bnM", "Mjpucy9h", "MTo", "MTpucw", "MTovYQ", "MTpucy9h="] {
             let error = Page::parse(&format!("continue={bad}")).unwrap_err().to_string();
             assert!(error.starts_with("continue must be"), "{bad}: {error}");
+        }
+        for twice in ["limit=1&limit=2", "continue=a&limit=1&continue=a"] {
+            let error = Page::parse(twice).unwrap_err().to_string();
+            assert!(error.ends_with("must be given once"), "{twice}: {error}");
         }
         for whole in ["", "category_id=math"] {
             assert!(Page::parse(whole).unwrap().is_whole());

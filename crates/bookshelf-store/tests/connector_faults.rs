@@ -38,7 +38,7 @@ const BROKEN: Answer = Answer::With(
     r#"{"message": "etcdserver: request timed out"}"#,
 );
 
-/// A server that answers each request with the next of `answers`, the last one from then on, and counts.
+/// A client of a server that answers each request with the next of `answers`, the last one from then on, and counts.
 async fn server(answers: &'static [Answer]) -> (ResourceClient<ConfigMap>, Arc<AtomicUsize>) {
     server_for(answers, Options::default()).await
 }
@@ -47,6 +47,11 @@ async fn server_for(
     answers: &'static [Answer],
     options: Options,
 ) -> (ResourceClient<ConfigMap>, Arc<AtomicUsize>) {
+    let (connector, requests) = connector_for(answers, options).await;
+    (connector.resource(), requests)
+}
+
+async fn connector_for(answers: &'static [Answer], options: Options) -> (Connector, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(AtomicUsize::new(0));
@@ -56,7 +61,7 @@ async fn server_for(
             tokio::spawn(serve(stream, answers, Arc::clone(&count)));
         }
     });
-    (client(&url, options), requests)
+    (connector(&url, options), requests)
 }
 
 async fn serve(mut stream: TcpStream, answers: &[Answer], count: Arc<AtomicUsize>) {
@@ -254,6 +259,30 @@ async fn a_name_that_would_leave_its_path_is_not_sent() {
     assert_eq!(requests.load(Ordering::SeqCst), 0);
 }
 
+fn event(reason: &str) -> Event {
+    Event {
+        type_: EventType::Normal,
+        reason: reason.to_owned(),
+        action: "Test".to_owned(),
+        note: None,
+        secondary: None,
+    }
+}
+
+#[tokio::test]
+async fn an_event_whose_answer_is_lost_is_sent_again_and_one_that_is_refused_is_not() {
+    const REFUSED: Answer = Answer::With("422 Unprocessable Entity", "", r#"{"code": 422}"#);
+    let (connector, requests) = connector_for(&[Answer::HangUp, CREATED, REFUSED], Options::default()).await;
+    let (events, send) = connector.events();
+    let sending = tokio::spawn(send);
+    for (reason, attempts) in [("Lost", 2), ("Refused", 3)] {
+        events.tell(event(reason), ObjectReference::default());
+        events.flush(Duration::from_secs(30)).await;
+        assert_eq!(requests.load(Ordering::SeqCst), attempts, "{reason}");
+    }
+    sending.abort();
+}
+
 #[tokio::test]
 async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -268,16 +297,7 @@ async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let (events, send) = connector(&url, options).events();
     let sending = tokio::spawn(send);
     // It takes the first one off the queue, and is never answered.
-    let tell = |number: usize| {
-        let event = Event {
-            type_: EventType::Normal,
-            reason: format!("Reason{number}"),
-            action: "Test".to_owned(),
-            note: None,
-            secondary: None,
-        };
-        events.tell(event, ObjectReference::default());
-    };
+    let tell = |number: usize| events.tell(event(&format!("Reason{number}")), ObjectReference::default());
     tell(0);
     let _taken = listener.accept().await.unwrap();
     let started = Instant::now();

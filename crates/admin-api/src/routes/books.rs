@@ -6,7 +6,7 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{Idempotency, IfMatch, Json, Query, book_key, namespace};
-use bookshelf_http::list::Lists;
+use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
@@ -110,7 +110,11 @@ async fn answer_list(
         return stream::answer(request, page, begin, view::streamed_book).await;
     }
     let list = books.books(namespace, category)?.after(page.after(namespace)?);
-    let name = format!("{}/{category_id}", namespace.map_or("", Namespace::as_str));
+    let name = Name {
+        of: "books",
+        namespace: namespace.map_or("", Namespace::as_str),
+        filter: category_id,
+    };
     Ok(lists.answer(request, page, name, list.generation(), || {
         list.iter().map(|entry| (&entry.value.view, Place::of(entry)))
     }))

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{IfMatch, Query, book_key, namespace};
-use bookshelf_http::list::Lists;
+use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
@@ -61,7 +61,11 @@ pub(crate) async fn list(
     let list = books
         .loans(namespace, Tenant::parse_borrowed_by(tenant)?)?
         .after(page.after(Some(namespace))?);
-    let name = format!("loans {}/{tenant}", namespace.as_str());
+    let name = Name {
+        of: "loans",
+        namespace: namespace.as_str(),
+        filter: tenant,
+    };
     Ok(lists.answer(&request, &page, name, list.generation(), || {
         list.iter()
             .map(|entry| (view::loan(&entry.value), Place::of(entry)))

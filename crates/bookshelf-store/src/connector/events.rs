@@ -1,7 +1,8 @@
 //! Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl events`.
 //!
 //! They are sent behind the back of whoever tells them: through a queue that is never waited for, at a rate of their
-//! own, and repeated ones as one with a count. What does not fit is dropped, and counted.
+//! own, and repeated ones as one with a count. What does not fit is dropped, and counted. What could not be sent is tried
+//! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ pub use kube::runtime::events::{Event, EventType};
 use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::{mpsc, oneshot};
 
+use super::transport::jittered;
 use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
 
@@ -21,8 +23,12 @@ const QUEUE: usize = 1000;
 /// How many are sent at once, and each second in the long run: far less than what the requests of clients may take.
 const BURST: NonZeroU32 = NonZeroU32::new(25).expect("more than none");
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
-/// How long one may take.
+/// How long one attempt to send one may take.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How often one is sent at most.
+const ATTEMPTS: u32 = 4;
+/// The first pause between two attempts; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where events are told. Made by [`Connector::events`].
 #[derive(Clone)]
@@ -92,39 +98,71 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
                 continue;
             }
         };
-        limiter.until_ready().await;
-        let sent = tokio::time::timeout(DEADLINE, recorder.publish(&event, &about)).await;
-        let failure = match sent {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => {
-                metrics.failed();
-                tracing::debug!(reason = event.reason, "an event was not sent within its time");
-                continue;
-            }
-        };
-        let Some(error) = failure else {
+        let Err(failure) = send_one(&recorder, &limiter, &event, &about).await else {
             metrics.sent();
             continue;
         };
         metrics.failed();
-        if is_missing_right(&error) && !has_warned {
+        if failure.is_missing_right() && !has_warned {
             has_warned = true;
             tracing::warn!(
-                %error,
+                error = %failure,
                 "no Kubernetes Events are recorded: that takes the right to create and patch events.events.k8s.io"
             );
         } else {
-            tracing::debug!(%error, reason = event.reason, "an event was not sent");
+            tracing::debug!(error = %failure, reason = event.reason, "an event was not sent");
         }
     }
     // Nobody is left who could tell anything.
     std::future::pending().await
 }
 
-fn is_missing_right(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else {
-        return false;
-    };
-    matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
+/// Sends one event when it is its turn, again where another attempt may do better.
+async fn send_one(
+    recorder: &Recorder,
+    limiter: &DefaultDirectRateLimiter,
+    event: &Event,
+    about: &ObjectReference,
+) -> Result<(), Failure> {
+    let mut attempt = 1;
+    loop {
+        limiter.until_ready().await;
+        let sent = tokio::time::timeout(DEADLINE, recorder.publish(event, about)).await;
+        let failure = match sent {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => Failure::Refused(error),
+            Err(_) => Failure::Unanswered,
+        };
+        if attempt == ATTEMPTS || failure.is_final() {
+            return Err(failure);
+        }
+        tokio::time::sleep(jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1))).await;
+        attempt += 1;
+    }
+}
+
+/// Why an event was not sent.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Refused(kube::Error),
+    #[error("no answer within {} s", DEADLINE.as_secs())]
+    Unanswered,
+}
+
+impl Failure {
+    /// Whether it would be the same again: the API server has understood, and does not want it.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(kube::Error::Api(status)) => status.code < 500 && status.code != 429,
+            Self::Refused(_) | Self::Unanswered => false,
+        }
+    }
+
+    fn is_missing_right(&self) -> bool {
+        let Self::Refused(kube::Error::Api(status)) = self else {
+            return false;
+        };
+        matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{Query, book_key, namespace};
-use bookshelf_http::list::Lists;
+use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
@@ -102,7 +102,11 @@ async fn answer_list(
         .books(namespace, category)?
         .after(page.after(namespace)?)
         .with_loans();
-    let name = format!("{}/{category_id}", namespace.map_or("", Namespace::as_str));
+    let name = Name {
+        of: "books",
+        namespace: namespace.map_or("", Namespace::as_str),
+        filter: category_id,
+    };
     Ok(lists.answer(request, page, name, list.generation(), || {
         list.iter()
             .map(|(book, loan)| (view::lent(&book.value.view, loan), Place::of(book)))

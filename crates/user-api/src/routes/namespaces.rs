@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::list::Lists;
+use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::Problem;
 use bookshelf_store::repository::Place;
@@ -27,8 +27,12 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let list = books.namespaces();
     let after = page.after(None)?;
-    let (name, generation) = ("namespaces".to_owned(), list.generation());
-    Ok(lists.answer(&request, &page, name, generation, || {
+    let name = Name {
+        of: "namespaces",
+        namespace: "",
+        filter: "",
+    };
+    Ok(lists.answer(&request, &page, name, list.generation(), || {
         let namespaces = list.iter_after(after);
         namespaces.map(|(namespace, books)| (view::namespace(namespace, books), Place { namespace, id: "" }))
     }))
