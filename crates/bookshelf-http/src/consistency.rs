@@ -209,7 +209,11 @@ impl AtHand {
 }
 
 fn age(staleness: Duration) -> HeaderValue {
-    HeaderValue::from(staleness.as_secs())
+    match staleness.as_secs() {
+        // Nearly always, and to copy what is static takes no counting.
+        0 => HeaderValue::from_static("0"),
+        seconds => HeaderValue::from(seconds),
+    }
 }
 
 fn value(versions: Versions) -> Option<HeaderValue> {

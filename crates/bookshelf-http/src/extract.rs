@@ -124,9 +124,14 @@ pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
 
 /// The book that a path `/{collection}/{namespace}/{id}` names, and those under it.
 pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
-    let (namespace, rest) = split(below_collection(request));
-    let (id, _) = split(rest);
+    let (namespace, id) = book_path(request);
     Ok(BookKey::parse(namespace, id)?)
+}
+
+/// The same namespace and id, whether they obey the rules or not.
+pub fn book_path(request: &HttpRequest) -> (&str, &str) {
+    let (namespace, rest) = split(below_collection(request));
+    (namespace, split(rest).0)
 }
 
 /// The request's path, decoded and not copied, without its first segment.
