@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bookshelf_store::cache::{Builder, Event, ListWatch};
-use bookshelf_store::connector::{Connector, Deleted, Options, Reason};
+use bookshelf_store::cache::{Builder, CachedClient, Event, ListWatch};
+use bookshelf_store::connector::{Connector, Options, Reason};
 use bookshelf_store::object::ObjectKey;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Preconditions;
@@ -51,30 +51,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
 
     // The next read shows our own write, whether or not the watch has told it.
+    let shelves = CachedClient::new(shelves, writer);
     let spec = ShelfSpec {
         room: "reading".to_owned(),
         places: 40,
     };
-    writer.observe(shelves.create(&Shelf::new("east", spec)).await?);
-    let snapshot = reader.snapshot();
-    println!(
-        "the reading room has {} shelf",
-        snapshot.indexed(by_room, "reading").count()
-    );
-
-    let east = snapshot.get("", "east").ok_or("the shelf is not in the cache")?;
-    let its_uid = Preconditions {
-        uid: Some(east.uid.to_string()),
-        resource_version: None,
-    };
-    match shelves
-        .delete(&ObjectKey::cluster_scoped("east"), its_uid)
-        .await?
-    {
-        Deleted::Gone => writer.observe_deleted(&east.key, east.uid.clone(), east.resource_version),
-        // Its finalizers run first.
-        Deleted::Terminating(shelf) => writer.observe(*shelf),
-    }
-    println!("and now {}", reader.load().indexed(by_room, "reading").count());
+    shelves.create(&Shelf::new("east", spec)).await?;
+    let in_reading_room = || reader.load().indexed(by_room, "reading").count();
+    println!("the reading room has {} shelf", in_reading_room());
+    let east = ObjectKey::cluster_scoped("east");
+    shelves.delete(&east, Preconditions::default()).await?;
+    println!("and now {}", in_reading_room());
     Ok(())
 }

@@ -14,8 +14,9 @@
 //! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
 //!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
 //!   long ago the API server was heard ([`Reader::age`]).
-//! - **Our own writes** show at once: [`Writer::observe`] and [`Writer::observe_deleted`] put the answer of a
-//!   write into the cache before the watch does, and no older event still on its way undoes it.
+//! - **Our own writes** show at once: a [`CachedClient`] puts the answers of its calls into the cache before the watch
+//!   does, deletes included, and no older event still on its way undoes them. [`Writer::observe`] and
+//!   [`Writer::observe_deleted`] do so by hand.
 //! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
@@ -54,6 +55,7 @@
 //! ```
 
 mod builder;
+mod cached_client;
 mod contents;
 mod handler;
 mod heard;
@@ -76,6 +78,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
+pub use cached_client::CachedClient;
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use handler::HandlerRegistration;
 pub use journal::Change;

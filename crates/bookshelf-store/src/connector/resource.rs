@@ -19,7 +19,7 @@ use super::transport::Transport;
 use super::{Error, Reason};
 use crate::decode;
 use crate::metrics::{CallMetrics, Metrics};
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Uid};
 
 /// Get, list, create, update, patch and delete of one resource. Made by
 /// [`Connector::resource`](super::Connector::resource).
@@ -202,9 +202,24 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
 
     /// Deletes the object of this key, if it fits the preconditions; elsewhere it is a [`Reason::Conflict`].
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
+        let (deleted, _) = self.delete_known(key, preconditions).await?;
+        Ok(deleted)
+    }
+
+    /// Answers of what is gone its uid, too, where the API server says it.
+    pub(crate) async fn delete_known(
+        &self,
+        key: &ObjectKey,
+        preconditions: Preconditions,
+    ) -> Result<(Deleted<K>, Option<Uid>), Error> {
         #[derive(serde::Deserialize)]
         struct Answer {
             kind: String,
+            details: Option<Details>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Details {
+            uid: Option<String>,
         }
 
         let call = self.call("delete", key.namespace(), key.name());
@@ -214,14 +229,15 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await?;
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
         if answer.kind == "Status" {
-            return Ok(Deleted::Gone);
+            let uid = answer.details.and_then(|details| details.uid);
+            return Ok((Deleted::Gone, uid.as_deref().map(Uid::from)));
         }
         let object: K = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
         // Of some built-in resources the API server answers the object that is gone.
         if object.meta().deletion_timestamp.is_none() {
-            return Ok(Deleted::Gone);
+            return Ok((Deleted::Gone, object.meta().uid.as_deref().map(Uid::from)));
         }
-        Ok(Deleted::Terminating(Box::new(object)))
+        Ok((Deleted::Terminating(Box::new(object)), None))
     }
 
     fn post_parameters(&self) -> PostParams {
