@@ -137,16 +137,18 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// How long ago the API server was last heard, by what has not heard it for longest; `None` before it was
-    /// heard at all. While a [`ListWatch`] watches, bookmarks keep this under
-    /// [`ListWatch::silence`].
+    /// How long ago the API server last told what there is, by what has not heard it for longest; `None` before the
+    /// first list is complete. While a [`ListWatch`] watches, bookmarks keep this under [`ListWatch::silence`].
+    ///
+    /// A list tells that when it is complete, and not by its pages, while which readers are shown what was there before;
+    /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.heard.age()
     }
 
     /// How old what the cache has may be: nothing while what feeds it listens, and was heard within `silence`;
-    /// otherwise the [`age`](Self::age). `None` before the API server was heard at all.
+    /// otherwise the [`age`](Self::age). `None` before the first list is complete.
     #[must_use]
     pub fn staleness(&self, silence: Duration) -> Option<Duration> {
         let is_lost = self.shared.heard.is_lost();

@@ -11,6 +11,7 @@ use imbl::OrdMap;
 
 use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
+use super::writer::SourceEvent;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 use awaited::Awaited;
 pub(super) use source::Source;
@@ -107,6 +108,23 @@ impl<V> State<V> {
     ) -> Option<Arc<Entry<V>>> {
         let current = self.contents.get(key.namespace(), key.name())?;
         (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
+    }
+
+    /// Whether an event says that what readers are shown is what there is. What comes of a list does not: until that
+    /// is done, they are shown what was there before, however old that is; and a check is no watch.
+    pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
+        let source = &self.sources[source];
+        match event {
+            SourceEvent::ListStarted
+            | SourceEvent::CheckStarted
+            | SourceEvent::Listed(_)
+            | SourceEvent::ListedUnreadable { .. } => false,
+            SourceEvent::ListDone(_) => source.is_replacing() || source.listing.is_none(),
+            SourceEvent::Applied(_)
+            | SourceEvent::Deleted(_)
+            | SourceEvent::Unreadable { .. }
+            | SourceEvent::Bookmark(_) => !source.is_replacing(),
+        }
     }
 
     /// A list begins: to replace what is there, or to check it.

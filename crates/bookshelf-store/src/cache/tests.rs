@@ -10,6 +10,7 @@ mod ranges;
 mod refreshes;
 mod selectors;
 mod sources;
+mod staleness;
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -142,10 +142,17 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
     /// Answers how many objects a check that came to its end had to repair.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
+        let mut is_heard = false;
         let repaired = self.write(|state| {
-            let repaired = events.into_iter().map(|event| self.apply_one(state, event));
+            let repaired = events.into_iter().map(|event| {
+                is_heard |= state.is_kept_current_by(self.source, &event);
+                self.apply_one(state, event)
+            });
             repaired.sum()
         });
+        if is_heard {
+            self.heard();
+        }
         if repaired > 0 {
             tracing::warn!(
                 repaired,
@@ -168,7 +175,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state| state.check_abandoned(self.source));
     }
 
-    /// Notes that the API server has been heard, although it told nothing.
+    /// Notes that the API server has been heard, and tells what comes: a watch was opened.
     pub fn heard(&self) {
         self.shared.heard.now(self.source);
     }
@@ -218,9 +225,6 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Answers how many objects had to be repaired.
     fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>) -> usize {
         let source = self.source;
-        if !matches!(event, SourceEvent::ListStarted | SourceEvent::CheckStarted) {
-            self.heard();
-        }
         match event {
             SourceEvent::ListStarted => state.list_started(source, false),
             SourceEvent::CheckStarted => state.list_started(source, true),
