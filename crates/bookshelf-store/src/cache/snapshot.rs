@@ -21,8 +21,8 @@ pub struct Snapshot<V> {
     pub(super) newest: Option<ResourceVersion>,
     /// What each source has told.
     pub(super) journals: Vec<Journal<V>>,
-    /// What we have written and no source has told yet.
-    pub(super) ahead: OrdMap<ObjectKey, ResourceVersion>,
+    /// What we have written and has not been told yet, for each source.
+    pub(super) ahead: Vec<OrdMap<ObjectKey, ResourceVersion>>,
     /// What we have deleted, some of which the sources may have told.
     pub(super) tombstones: OrdMap<ObjectKey, Tombstone>,
 }

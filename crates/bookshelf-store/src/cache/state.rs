@@ -1,5 +1,6 @@
 //! The cache as a state machine: fed events and our own writes, one at a time, it does no I/O.
 
+mod ahead;
 mod awaited;
 mod own;
 mod source;
@@ -25,8 +26,6 @@ pub(super) struct State<V> {
     contents: Contents<V>,
     /// What feeds it: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
-    /// Our own writes that the watch has not told yet: a list older than them does not undo them.
-    ahead: OrdMap<ObjectKey, ResourceVersion>,
     /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
     /// their predecessors.
     tombstones: OrdMap<ObjectKey, Tombstone>,
@@ -65,7 +64,6 @@ impl<V> State<V> {
         Self {
             contents,
             sources,
-            ahead: OrdMap::new(),
             tombstones: OrdMap::new(),
             awaited: Awaited::default(),
             newest: None,
@@ -80,7 +78,11 @@ impl<V> State<V> {
             resource_version: versions.min().flatten(),
             newest: self.newest,
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
-            ahead: self.ahead.clone(),
+            ahead: self
+                .sources
+                .iter()
+                .map(|source| source.ahead.versions())
+                .collect(),
             tombstones: self.tombstones.clone(),
         }
     }
@@ -173,7 +175,9 @@ impl<V> State<V> {
                 let told = self.sources[source].version();
                 if told > Some(version) {
                     // An API server restored from a backup: what we know of later versions is of another history.
-                    self.ahead.clear();
+                    for source in &mut self.sources {
+                        source.ahead.clear();
+                    }
                     self.tombstones.clear();
                     self.newest = Some(version);
                 }
@@ -199,9 +203,9 @@ impl<V> State<V> {
     /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
     pub(super) fn applied(&mut self, source: usize, entry: Arc<Entry<V>>) -> usize {
         let version = entry.resource_version;
-        self.confirm(&entry.key, version);
         let is_buried = self.is_buried(&entry);
         let told = &mut self.sources[source];
+        told.ahead.confirm(&entry.key, version);
         if !told.is_replacing() {
             told.journal.applied(&entry);
         }
@@ -209,7 +213,7 @@ impl<V> State<V> {
             listing.put(Arc::clone(&entry), is_buried);
         }
         if !is_buried {
-            self.put(entry);
+            self.put(source, entry);
         }
         self.tell(source, version)
     }
@@ -222,7 +226,7 @@ impl<V> State<V> {
         uid: &Uid,
         version: ResourceVersion,
     ) -> usize {
-        self.confirm(key, version);
+        self.sources[source].ahead.confirm(key, version);
         self.take_out_told(source, key, Some(uid), version);
         if self
             .tombstones
@@ -240,7 +244,7 @@ impl<V> State<V> {
 
     /// Nothing can be made of an object any more: it is left out.
     pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
-        self.confirm(key, version);
+        self.sources[source].ahead.confirm(key, version);
         self.take_out_told(source, key, None, version);
         self.tell(source, version)
     }
@@ -249,13 +253,6 @@ impl<V> State<V> {
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.forget_tombstones();
         self.advance(source, version)
-    }
-
-    /// The watch has told of an object as of this version: what we wrote before is told.
-    fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.ahead.get(key).is_some_and(|ours| *ours <= version) {
-            self.ahead.remove(key);
-        }
     }
 
     /// What readers are shown was so at this version, and not before.
@@ -272,11 +269,11 @@ impl<V> State<V> {
         self.sources.iter().position(|source| source.has(key))
     }
 
-    fn put(&mut self, entry: Arc<Entry<V>>) {
+    fn put(&mut self, source: usize, entry: Arc<Entry<V>>) {
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
-        let ahead = self.ahead.get(&entry.key);
-        if is_newer && ahead.is_none_or(|ours| *ours <= entry.resource_version) {
+        let ahead = self.sources[source].ahead.get(&entry.key);
+        if is_newer && ahead.is_none_or(|ours| ours <= entry.resource_version) {
             self.contents.insert(entry);
         }
     }
@@ -314,19 +311,11 @@ impl<V> State<V> {
 
     fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.sources[source].journal.advance(version);
-        if !self.ahead.is_empty() {
-            let told = &self.sources[source];
-            let passed = self
-                .ahead
-                .iter()
-                .filter(|(key, ours)| **ours <= version && told.has(key));
-            // The watch has come as far, and has not told of these: its selectors do not select them.
-            for (key, ours) in passed.map(|(key, ours)| (key.clone(), *ours)).collect::<Vec<_>>() {
-                self.ahead.remove(&key);
-                take_out_of(&mut self.contents, &key, |current| {
-                    current.resource_version == ours
-                });
-            }
+        // The watch has come as far, and has not told of these: its selectors do not select them.
+        for (ours, key) in self.sources[source].ahead.take_passed(version) {
+            take_out_of(&mut self.contents, &key, |current| {
+                current.resource_version == ours
+            });
         }
         self.finish_check(source)
     }
@@ -361,19 +350,13 @@ impl<V> State<V> {
     /// how many objects that changed.
     fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
         let previous = self.contents.clone();
-        let told = &self.sources[source];
+        let told = &mut self.sources[source];
         match &told.journal.namespace {
             None => self.contents = listing.contents,
             Some(namespace) => self.contents.replace_namespace(namespace, &listing.contents),
         }
-        let told_now = self
-            .ahead
-            .iter()
-            .filter(|(key, ours)| **ours <= version && told.has(key));
-        for key in told_now.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.ahead.remove(&key);
-        }
-        for key in self.ahead.keys().filter(|key| told.has(key)) {
+        told.ahead.take_passed(version);
+        for key in told.ahead.keys() {
             let ours = previous.get(key.namespace(), key.name());
             if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
                 self.contents.insert(Arc::clone(ours));
