@@ -6,9 +6,10 @@ mod own;
 mod source;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use imbl::OrdMap;
+use tokio::time::Instant;
 
 use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
@@ -186,7 +187,7 @@ impl<V> State<V> {
                 if told.is_none() || changes > 0 || has_deleted {
                     self.shown(version);
                 }
-                self.forget_tombstones();
+                self.forget_tombstones(source);
                 0
             }
             // Older than what was told before it was asked for, it says nothing of what is.
@@ -251,7 +252,7 @@ impl<V> State<V> {
 
     /// Everything up to this version has been told.
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
-        self.forget_tombstones();
+        self.forget_tombstones(source);
         self.advance(source, version)
     }
 
@@ -370,9 +371,12 @@ impl<V> State<V> {
         changes
     }
 
-    fn forget_tombstones(&mut self) {
+    /// A source has told how far it is. Another may lag by more than the tombstones' life.
+    fn forget_tombstones(&mut self, source: usize) {
+        let source = &self.sources[source];
         let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
-        let over = self.tombstones.iter().filter(|(_, tombstone)| is_over(tombstone));
+        let over = self.tombstones.iter();
+        let over = over.filter(|(key, tombstone)| source.has(key) && is_over(tombstone));
         for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.tombstones.remove(&key);
         }
