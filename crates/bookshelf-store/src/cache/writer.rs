@@ -162,6 +162,11 @@ impl<K: kube::Resource, V> Writer<K, V> {
         repaired
     }
 
+    /// How far this source has told, whatever the others have.
+    pub(super) fn told(&self) -> Option<ResourceVersion> {
+        self.shared.current.load().journals[self.source].version
+    }
+
     /// A reader of the same cache.
     #[must_use]
     pub fn reader(&self) -> Reader<V> {

@@ -79,7 +79,7 @@ where
 
     /// How far the watch has told.
     pub(super) fn told(&self) -> Option<ResourceVersion> {
-        self.writer.reader().load().resource_version()
+        self.writer.told()
     }
 
     /// The check under way will not be completed.
