@@ -72,7 +72,7 @@ mod told;
 mod untold;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -84,13 +84,14 @@ pub use contents::{Entry, Index, NamespaceState, Part};
 pub use handler::HandlerRegistration;
 pub use journal::Change;
 pub use labels::Labels;
-pub use list_watch::{Failure, ListWatch};
+pub use list_watch::{Failure, ListWatch, Origin};
 pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use subscription::{Event, Subscription};
 pub use told::{News, Position, Step, Told, TooOld};
 pub use writer::{Deletion, SourceEvent, Writer};
 
+use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
 use heard::Heard;
 
@@ -99,6 +100,8 @@ struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
     heard: Heard,
+    /// Where to count, once that is known.
+    metrics: OnceLock<CacheMetrics>,
 }
 
 /// Reads a cache. Clones are cheap and read the same cache; none can change it.

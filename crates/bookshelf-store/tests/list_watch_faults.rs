@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bookshelf_store::cache::{Builder, Failure, ListWatch, Reader};
+use bookshelf_store::cache::{Builder, Failure, ListWatch, Origin, Reader};
 use bookshelf_store::connector::Options;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ async fn a_list_whose_next_page_has_expired_begins_again_and_shows_nothing_of_th
         }
     };
     let (failures, mut failed) = mpsc::unbounded_channel();
-    let tell = move |failure: &Failure| failures.send(failure.to_string()).unwrap();
+    let tell = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
     let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(tell), answer).await;
     reader.wait_synced(SOON).await.unwrap();
     assert_eq!(names(&reader), ["a"]);
@@ -192,7 +192,7 @@ async fn a_restored_api_server_is_noticed_although_another_namespace_was_never_l
         }
     };
     let (went_back, mut noticed) = mpsc::unbounded_channel();
-    let tell = move |failure: &Failure| {
+    let tell = move |failure: &Failure, _: Origin<'_>| {
         if matches!(failure, Failure::WentBack { .. }) {
             went_back.send(()).unwrap();
         }
@@ -202,5 +202,59 @@ async fn a_restored_api_server_is_noticed_although_another_namespace_was_never_l
     let (_reader, feed) = follow(&["forbidden", "ns"], configure, answer).await;
     let noticed = tokio::time::timeout(SOON, noticed.recv()).await;
     assert_eq!(noticed, Ok(Some(())));
+    feed.abort();
+}
+
+#[tokio::test]
+async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
+    let answer = |request: &str| {
+        if request.contains("/namespaces/forbidden/") {
+            refused("403 Forbidden")
+        } else if is_streaming_list(request) {
+            refused("400 Bad Request")
+        } else if is_watch(request) {
+            let unreadable = json!({"metadata": object("unreadable", 8)["metadata"], "data": 1});
+            let events = [
+                json!({"type": "ADDED", "object": unreadable}),
+                json!({"type": "ADDED", "object": object("a", 9)}),
+            ];
+            Answer::Watch(events.iter().map(Value::to_string).collect())
+        } else {
+            page(7, "", &[])
+        }
+    };
+    let (failures, mut failed) = mpsc::unbounded_channel();
+    let tell = move |failure: &Failure, origin: Origin<'_>| {
+        let what = match failure {
+            Failure::LeftOut { key, .. } => key.to_string(),
+            Failure::Request(_) => "a request".to_owned(),
+            other => other.to_string(),
+        };
+        let namespace = origin.namespace.map(str::to_owned);
+        failures
+            .send((origin.resource.to_owned(), namespace, what))
+            .unwrap();
+        panic!("a hook that panics");
+    };
+    let (reader, feed) = follow(
+        &["forbidden", "ns"],
+        |list_watch| list_watch.on_failure(tell),
+        answer,
+    )
+    .await;
+    let mut expected = vec![("forbidden", "a request"), ("ns", "ns/unreadable")];
+    while !expected.is_empty() {
+        let (resource, namespace, what) = failed.recv().await.unwrap();
+        assert_eq!(resource, "configmaps");
+        expected.retain(|expected| *expected != (namespace.as_deref().unwrap_or_default(), &what));
+    }
+    let one = async {
+        while reader.load().get("ns", "a").is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, one).await.unwrap();
+    // It is tried again, as long as it takes.
+    assert!(failed.recv().await.is_some());
     feed.abort();
 }

@@ -38,7 +38,7 @@ impl Drop for HandlerRegistration {
 
 impl<V: Send + Sync + 'static> Reader<V> {
     /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
-    /// cache nor other handlers. A panic in it is logged, and the next change goes on.
+    /// cache nor other handlers. A panic in it is logged and counted, and the next change goes on.
     ///
     /// With `resync`, every object is repeated so often as an [`Event::Updated`] whose old and new are the
     /// same, as client-go's resync does: from memory, without asking the API server.
@@ -75,7 +75,7 @@ impl<V: Send + Sync + 'static> Reader<V> {
                         }
                         let mut told = 0;
                         while let Some(event) = subscription.try_next() {
-                            call(&handler, event);
+                            call(&reader, &handler, event);
                             pause_now_and_then(&mut told).await;
                         }
                         synced_sender.send_replace(subscription.seen().is_some());
@@ -84,7 +84,7 @@ impl<V: Send + Sync + 'static> Reader<V> {
                         let Some(seen) = subscription.seen().cloned() else { continue };
                         let mut told = 0;
                         for entry in seen.iter() {
-                            call(&handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
+                            call(&reader, &handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
                             pause_now_and_then(&mut told).await;
                         }
                     }
@@ -107,8 +107,11 @@ async fn pause_now_and_then(told: &mut usize) {
     }
 }
 
-fn call<V>(handler: &impl Fn(Event<V>), event: Event<V>) {
+fn call<V>(reader: &Reader<V>, handler: &impl Fn(Event<V>), event: Event<V>) {
     if catch_unwind(AssertUnwindSafe(|| handler(event))).is_err() {
+        if let Some(metrics) = reader.shared.metrics.get() {
+            metrics.handler_panics.inc();
+        }
         tracing::error!("a cache's handler panicked; the panic is in the standard error output");
     }
 }

@@ -102,6 +102,11 @@ impl<V> State<V> {
         listed.or_else(|| self.contents.shared_namespace(namespace))
     }
 
+    /// Panics where an index does.
+    pub(super) fn try_indexes(&self, value: &V) {
+        self.contents.try_indexes(value);
+    }
+
     /// The entry of this object at this version, if it is in the cache already.
     pub(super) fn unchanged(
         &self,

@@ -96,6 +96,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
             .call_apart(request, deadline, &call.metrics())
+            .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -122,6 +123,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
             .open_apart(request, &call.metrics())
+            .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -293,8 +295,17 @@ impl<K: kube::Resource> Call<'_, K> {
         let request =
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
+        transport
+            .call(request, &self.metrics())
+            .instrument(self.span())
+            .await
+            .map_err(|reason| self.failed(reason))
+    }
+
+    /// The time that the call takes; of a watch, until it is open.
+    fn span(&self) -> tracing::Span {
         let resource = self.resource.name();
-        let span = tracing::debug_span!(
+        tracing::debug_span!(
             "kubernetes",
             // For traces, in which the one who is asked has a span of its own.
             otel.name = format!("{} {resource}", self.verb),
@@ -303,12 +314,7 @@ impl<K: kube::Resource> Call<'_, K> {
             resource,
             self.namespace,
             self.name
-        );
-        transport
-            .call(request, &self.metrics())
-            .instrument(span)
-            .await
-            .map_err(|reason| self.failed(reason))
+        )
     }
 
     fn metrics(&self) -> CallMetrics {

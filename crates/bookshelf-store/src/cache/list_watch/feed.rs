@@ -1,14 +1,15 @@
 //! One source of a cache at work: list, watch, and again.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::{Failure, ListWatch};
-use crate::cache::writer::{SourceEvent, Writer};
+use super::{Failure, ListWatch, Origin};
+use crate::cache::writer::{LeftOut, SourceEvent, Writer};
 use crate::connector::jittered;
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
@@ -34,10 +35,12 @@ where
         namespace: Option<Arc<str>>,
         writer: Writer<K, V>,
     ) -> Self {
+        let metrics = list_watch.resource.metrics().cache(&list_watch.resource.name());
+        writer.count_in(metrics.clone());
         Self {
             list_watch,
             namespace,
-            metrics: list_watch.resource.metrics().cache(&list_watch.resource.name()),
+            metrics,
             writer,
         }
     }
@@ -63,18 +66,11 @@ where
         }
     }
 
-    /// Tells the cache, and the metrics what is in it now.
+    /// Tells the cache.
     pub(super) fn tell(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
-        let events = events.into_iter().inspect(|event| self.count(event));
-        let repaired = self.writer.apply(events);
-        let reader = self.writer.reader();
-        let snapshot = reader.load();
-        self.metrics.told(
-            snapshot.len(),
-            snapshot.resource_version(),
-            reader.age(),
-            repaired,
-        );
+        for LeftOut { key, error } in self.writer.take_in(events).left_out {
+            self.call_hook(&Failure::LeftOut { key, error });
+        }
     }
 
     /// How far the watch has told.
@@ -85,19 +81,6 @@ where
     /// The check under way will not be completed.
     pub(super) fn abandon_check(&self) {
         self.writer.abandon_check();
-    }
-
-    fn count(&self, event: &SourceEvent<K>) {
-        let metrics = &self.metrics;
-        let counter = match event {
-            SourceEvent::Listed(_) => &metrics.listed_objects,
-            SourceEvent::Applied(_) => &metrics.applied,
-            SourceEvent::Deleted(_) => &metrics.deleted,
-            SourceEvent::Bookmark(_) => &metrics.bookmarks,
-            SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &metrics.unreadable,
-            SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
-        };
-        counter.inc();
     }
 
     /// The API server answered, although nothing is to be told.
@@ -123,7 +106,19 @@ where
         } else {
             tracing::warn!(resource, namespace, next, error = %failure, "cannot follow the API server");
         }
-        (self.list_watch.on_failure)(failure);
+        self.call_hook(failure);
+    }
+
+    fn call_hook(&self, failure: &Failure) {
+        let resource = self.list_watch.resource.name();
+        let origin = Origin {
+            resource: &resource,
+            namespace: self.namespace.as_deref(),
+        };
+        let hook = &self.list_watch.on_failure;
+        if catch_unwind(AssertUnwindSafe(|| hook(failure, origin))).is_err() {
+            tracing::error!("the hook for failures panicked; the panic is in the standard error output");
+        }
     }
 }
 
