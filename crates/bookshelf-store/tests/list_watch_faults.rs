@@ -258,3 +258,22 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
     assert!(failed.recv().await.is_some());
     feed.abort();
 }
+
+#[tokio::test]
+async fn an_unreadable_line_that_says_deleted_takes_the_object_away() {
+    let answer = |request: &str| {
+        if is_streaming_list(request) {
+            refused("400 Bad Request")
+        } else if is_watch(request) {
+            let mut unreadable = object("a", 9);
+            unreadable["data"] = 1.into();
+            Answer::Watch(vec![json!({"type": "DELETED", "object": unreadable}).to_string()])
+        } else {
+            page(7, "", &[object("a", 3), object("b", 4)])
+        }
+    };
+    let (reader, feed) = follow(&[], |list_watch| list_watch, answer).await;
+    reader.wait_for("9".parse().unwrap(), SOON).await.unwrap();
+    assert_eq!(names(&reader), ["b"]);
+    feed.abort();
+}

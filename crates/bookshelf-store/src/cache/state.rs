@@ -130,6 +130,7 @@ impl<V> State<V> {
             SourceEvent::ListDone(_) => source.is_replacing() || source.listing.is_none(),
             SourceEvent::Applied(_)
             | SourceEvent::Deleted(_)
+            | SourceEvent::DeletedUnreadable { .. }
             | SourceEvent::Unreadable { .. }
             | SourceEvent::Bookmark(_) => !source.is_replacing(),
         }
@@ -187,11 +188,12 @@ impl<V> State<V> {
                     self.tombstones.clear();
                     self.newest = Some(version);
                 }
-                self.sources[source].journal.replaced(listing.told(), version);
+                let deleted = self.sources[source].journal.replaced(listing.told(), version);
                 let changes = self.swap(source, listing, version);
-                if told.is_none() || changes > 0 || has_deleted {
+                if told.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
                     self.shown(version);
                 }
+                self.awaited.told_of(&deleted);
                 self.forget_tombstones(source);
                 0
             }
@@ -243,7 +245,7 @@ impl<V> State<V> {
         }
         let repaired = self.tell(source, version);
         if self.sources[source].version() >= Some(version) {
-            self.awaited.told(uid);
+            self.awaited.told_of(std::slice::from_ref(uid));
         }
         repaired
     }
@@ -340,6 +342,7 @@ impl<V> State<V> {
                 let journal = &mut self.sources[source].journal;
                 let untold = count_differences(&journal.objects, &listed);
                 if untold > 0 {
+                    self.awaited.told_of(&journal.without(&listed));
                     journal.restart(listed, told);
                 }
                 let repaired = self.swap(source, listing, told).max(untold);

@@ -53,6 +53,15 @@ pub enum SourceEvent<K> {
         /// Why it cannot be read.
         error: String,
     },
+    /// An object was deleted that cannot be read as a `K`.
+    DeletedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its uid.
+        uid: Uid,
+        /// The version of the deletion.
+        version: ResourceVersion,
+    },
 }
 
 /// Writes a cache. Clones write the same cache, one after the other; every call is in the snapshot that a
@@ -87,8 +96,9 @@ impl<K, V> Clone for Writer<K, V> {
 pub struct Deletion(oneshot::Receiver<()>);
 
 impl Deletion {
-    /// Waits until the watch has told the deletion: from then on,
-    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than its version.
+    /// Waits until the watch has told the deletion, or a list that took its place has the object no more, which the
+    /// watch had told of: from then on, [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than
+    /// the deletion's version.
     pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
         let told = tokio::time::timeout(deadline, self.0).await;
         told.map_err(|_| NotYet)?.map_err(|_| NotYet)
@@ -273,6 +283,9 @@ impl<K: kube::Resource, V> Writer<K, V> {
                 Ok(Identity { key, uid, version }) => return state.deleted(source, &key, &uid, version),
                 Err(error) => tracing::warn!(%error, "leaving a deletion out of the cache"),
             },
+            SourceEvent::DeletedUnreadable { key, uid, version } => {
+                return state.deleted(source, &key, &uid, version);
+            }
             SourceEvent::Bookmark(version) => return state.bookmark(source, version),
             SourceEvent::ListedUnreadable { key, version, error } => {
                 state.listed_unreadable(source, &key, version);

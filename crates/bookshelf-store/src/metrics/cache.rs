@@ -185,7 +185,7 @@ impl CacheMetrics {
         let counter = match event {
             SourceEvent::Listed(_) => &self.listed_objects,
             SourceEvent::Applied(_) => &self.applied,
-            SourceEvent::Deleted(_) => &self.deleted,
+            SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &self.deleted,
             SourceEvent::Bookmark(_) => &self.bookmarks,
             SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &self.unreadable,
             SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,

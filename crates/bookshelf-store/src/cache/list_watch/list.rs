@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::feed::{Feed, parse};
-use super::wire::{self, Line, Page, PageMetadata, not_listed};
+use super::wire::{self, Line, Page, PageMetadata, Unreadable, not_listed};
 use crate::cache::writer::SourceEvent;
 
 /// Objects per page, where the list comes in pages.
@@ -100,6 +100,9 @@ where
                     Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
                     // Some API servers tell what happens meanwhile before they mark the end.
                     Line::Deleted(object, _) => events.push(SourceEvent::Deleted(object)),
+                    Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
+                        events.push(SourceEvent::DeletedUnreadable { key, uid, version });
+                    }
                     Line::Unreadable(unreadable) => events.extend(not_listed(unreadable)),
                     Line::Bookmark {
                         version,

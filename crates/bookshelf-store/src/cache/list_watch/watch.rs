@@ -13,7 +13,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
 use super::feed::{Feed, Pause, parse};
-use super::wire::{self, Line, not_applied};
+use super::wire::{self, Line, Unreadable, not_applied};
 use super::{Failure, ListWatch};
 use crate::cache::writer::SourceEvent;
 
@@ -148,6 +148,10 @@ fn event<K>(line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>
     let (event, version) = match line {
         Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
         Line::Deleted(object, version) => (Some(SourceEvent::Deleted(object)), version),
+        Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => (
+            Some(SourceEvent::DeletedUnreadable { key, uid, version }),
+            Some(version.to_string()),
+        ),
         Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
         Line::Unreadable(unreadable) => {
             let version = unreadable
