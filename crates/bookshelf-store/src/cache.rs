@@ -64,6 +64,7 @@ mod labels;
 mod list_watch;
 mod select;
 mod snapshot;
+mod source_event;
 mod state;
 mod subscription;
 #[cfg(test)]
@@ -87,9 +88,10 @@ pub use labels::Labels;
 pub use list_watch::{Failure, ListWatch, Origin};
 pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
+pub use source_event::SourceEvent;
 pub use subscription::{Event, Subscription};
 pub use told::{News, Position, Step, Told, TooOld};
-pub use writer::{Deletion, SourceEvent, Writer};
+pub use writer::{Deletion, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;

@@ -4,24 +4,20 @@ mod ahead;
 mod awaited;
 mod own;
 mod source;
+mod tombstone;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use imbl::OrdMap;
-use tokio::time::Instant;
 
 use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
-use super::writer::SourceEvent;
+use super::source_event::SourceEvent;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 use awaited::Awaited;
 pub(super) use source::Source;
 use source::{Listing, Purpose, take_out_of};
-
-/// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
-/// and the first bookmark after this time has long passed it.
-const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
+pub(super) use tombstone::Tombstone;
 
 pub(super) struct State<V> {
     contents: Contents<V>,
@@ -33,22 +29,6 @@ pub(super) struct State<V> {
     awaited: Awaited,
     /// The newest version that a reader has been shown something of.
     newest: Option<ResourceVersion>,
-}
-
-/// An object we deleted.
-#[derive(Clone)]
-pub(super) struct Tombstone {
-    uid: Uid,
-    /// A version the object had. Whatever else of its name is not newer came before it.
-    version: ResourceVersion,
-    since: Instant,
-}
-
-impl Tombstone {
-    /// Whether this is the object, or one of its name that came before it.
-    pub(super) fn buries<V>(&self, entry: &Entry<V>) -> bool {
-        entry.uid == self.uid || entry.resource_version <= self.version
-    }
 }
 
 impl<V> State<V> {
@@ -286,11 +266,6 @@ impl<V> State<V> {
         }
     }
 
-    fn is_buried(&self, entry: &Entry<V>) -> bool {
-        let tombstone = self.tombstones.get(&entry.key);
-        tombstone.is_some_and(|tombstone| tombstone.buries(entry))
-    }
-
     /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
     /// what is there, only of that list.
     fn take_out_told(&mut self, source: usize, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
@@ -377,16 +352,5 @@ impl<V> State<V> {
             self.contents = previous;
         }
         changes
-    }
-
-    /// A source has told how far it is. Another may lag by more than the tombstones' life.
-    fn forget_tombstones(&mut self, source: usize) {
-        let source = &self.sources[source];
-        let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
-        let over = self.tombstones.iter();
-        let over = over.filter(|(key, tombstone)| source.has(key) && is_over(tombstone));
-        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.tombstones.remove(&key);
-        }
     }
 }

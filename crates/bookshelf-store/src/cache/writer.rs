@@ -10,59 +10,11 @@ use tokio::sync::{oneshot, watch};
 use super::builder::{BoxError, Transform};
 use super::contents::Entry;
 use super::labels::Keeper;
+use super::source_event::SourceEvent;
 use super::state::State;
 use super::{NotYet, Reader, Shared};
 use crate::metrics::CacheMetrics;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
-
-/// What a source tells a cache: a list, then the changes since.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SourceEvent<K> {
-    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
-    /// before.
-    ListStarted,
-    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
-    /// as far as the list, whatever differs is repaired and counted.
-    CheckStarted,
-    /// An object of the list.
-    Listed(K),
-    /// The list is complete, at this version. What it did not have is gone.
-    ListDone(ResourceVersion),
-    /// An object was added or modified.
-    Applied(K),
-    /// An object was deleted; its resourceVersion is that of the deletion.
-    Deleted(K),
-    /// Everything up to this version has been told.
-    Bookmark(ResourceVersion),
-    /// An object of the list that cannot be read as a `K`.
-    ListedUnreadable {
-        /// Its key.
-        key: ObjectKey,
-        /// Its version.
-        version: ResourceVersion,
-        /// Why it cannot be read.
-        error: String,
-    },
-    /// An object was added or modified that cannot be read as a `K`.
-    Unreadable {
-        /// Its key.
-        key: ObjectKey,
-        /// Its version.
-        version: ResourceVersion,
-        /// Why it cannot be read.
-        error: String,
-    },
-    /// An object was deleted that cannot be read as a `K`.
-    DeletedUnreadable {
-        /// Its key.
-        key: ObjectKey,
-        /// Its uid.
-        uid: Uid,
-        /// The version of the deletion.
-        version: ResourceVersion,
-    },
-}
 
 /// Writes a cache. Clones write the same cache, one after the other; every call is in the snapshot that a
 /// reader loads after it returns.
@@ -227,8 +179,9 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state| drop(self.observe_one(state, object)));
     }
 
-    /// Takes in that we deleted the object with this uid, which had this version. The next read does not show
-    /// it, and no older event brings it or a predecessor of its name back.
+    /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
+    /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
+    /// predecessor of its name back.
     pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         self.write(|state| state.observed_deleted(key, uid, version));
     }

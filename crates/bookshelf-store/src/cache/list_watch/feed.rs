@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
 use super::{Failure, ListWatch, Origin};
-use crate::cache::writer::{LeftOut, SourceEvent, Writer};
+use crate::cache::source_event::SourceEvent;
+use crate::cache::writer::{LeftOut, Writer};
 use crate::connector::jittered;
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;

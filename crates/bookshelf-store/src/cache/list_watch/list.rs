@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Failure;
 use super::feed::{Feed, parse};
 use super::wire::{self, Line, Page, PageMetadata, Unreadable, not_listed};
-use crate::cache::writer::SourceEvent;
+use crate::cache::source_event::SourceEvent;
 
 /// Objects per page, where the list comes in pages.
 pub(super) const PAGE_SIZE: u32 = 500;

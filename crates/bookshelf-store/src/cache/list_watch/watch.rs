@@ -15,7 +15,7 @@ use tokio_util::io::StreamReader;
 use super::feed::{Feed, Pause, parse};
 use super::wire::{self, Line, Unreadable, not_applied};
 use super::{Failure, ListWatch};
-use crate::cache::writer::SourceEvent;
+use crate::cache::source_event::SourceEvent;
 
 /// How much later than a watch should have ended its connection is dead, if nothing has come.
 pub(super) const GRACE: Duration = Duration::from_secs(5);

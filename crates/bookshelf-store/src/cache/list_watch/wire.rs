@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::super::writer::SourceEvent;
+use super::super::source_event::SourceEvent;
 use super::Failure;
 use crate::decode::{self, Unmanaged};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
