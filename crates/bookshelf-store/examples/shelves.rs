@@ -27,7 +27,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         deadline: Duration::from_secs(15),
         ..Options::default()
     };
-    let connector = Connector::infer(options).await?;
+    let [with_shelf, without] = run(&Connector::infer(options).await?).await?;
+    println!("the reading room had {with_shelf} shelf, and then {without}");
+    Ok(())
+}
+
+/// Answers how many shelves the reading room was seen to have when it was given one, and when that was taken away.
+pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std::error::Error>> {
     let definitions = connector.resource::<CustomResourceDefinition>();
     match definitions.create(&Shelf::crd()).await {
         Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
@@ -58,9 +64,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     shelves.create(&Shelf::new("east", spec)).await?;
     let in_reading_room = || reader.load().indexed(by_room, "reading").count();
-    println!("the reading room has {} shelf", in_reading_room());
+    let with_shelf = in_reading_room();
     let east = ObjectKey::cluster_scoped("east");
     shelves.delete(&east, Preconditions::default()).await?;
-    println!("and now {}", in_reading_room());
-    Ok(())
+    Ok([with_shelf, in_reading_room()])
 }
