@@ -27,6 +27,9 @@
 //!
 //! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
 //!
+//! How a cache is put together with a connector, and what client-go and kube-rs call its parts, is said in the
+//! [crate]'s documentation. Here it is fed by hand:
+//!
 //! ```
 //! use bookshelf_store::cache::{Builder, SourceEvent};
 //! use k8s_openapi::api::core::v1::ConfigMap;

@@ -277,3 +277,33 @@ async fn an_unreadable_line_that_says_deleted_takes_the_object_away() {
     assert_eq!(names(&reader), ["b"]);
     feed.abort();
 }
+
+#[tokio::test]
+async fn a_resource_without_a_definition_is_listed_once_there_is_one() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let answer = move |request: &str| {
+        if is_watch(request) && !is_streaming_list(request) {
+            Answer::Watch(vec![])
+        } else if lists.fetch_add(1, Ordering::SeqCst) < 2 {
+            refused("404 Not Found")
+        } else if is_streaming_list(request) {
+            let end = json!({"k8s.io/initial-events-end": "true"});
+            let bookmark = json!({"metadata": {"resourceVersion": "7", "annotations": end}});
+            Answer::Watch(vec![
+                json!({"type": "ADDED", "object": object("a", 3)}).to_string(),
+                json!({"type": "BOOKMARK", "object": bookmark}).to_string(),
+            ])
+        } else {
+            refused("500 Internal Server Error")
+        }
+    };
+    let (failures, mut failed) = mpsc::unbounded_channel();
+    let tell = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
+    let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(tell), answer).await;
+    let failure = failed.recv().await.unwrap();
+    assert!(failure.contains("not found"), "{failure}");
+    assert!(!reader.is_synced());
+    reader.wait_synced(SOON).await.unwrap();
+    assert_eq!(names(&reader), ["a"]);
+    feed.abort();
+}

@@ -104,6 +104,9 @@ impl<K: kube::Resource, V> Writer<K, V> {
 
     /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
     /// Answers how many objects a check that came to its end had to repair.
+    ///
+    /// In a cache of several namespaces this is what the first of them is told, and the cache is synced when all have been
+    /// told a list: [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
         self.take_in(events).repaired
     }
@@ -174,7 +177,10 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
-    /// read shows it, and no older event or list undoes it.
+    /// read shows it, and no older event or list undoes it. A [`CachedClient`](super::CachedClient) does so by itself.
+    ///
+    /// What the [`ListWatch`](super::ListWatch) does not select is shown, too, until the watch has passed its version
+    /// without a word of it. What is in none of the cache's namespaces is not.
     pub fn observe(&self, object: K) {
         self.write(|state| drop(self.observe_one(state, object)));
     }
