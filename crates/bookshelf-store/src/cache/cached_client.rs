@@ -132,6 +132,9 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     /// As [`ResourceClient::delete`]. What is gone is shown no more, also where somebody else has deleted it before
     /// ([`Reason::NotFound`]); what has finalizers is shown as it is while they run.
     ///
+    /// Where the cache has not had the object yet and no precondition says its version, an earlier one of its name may be
+    /// shown until the watch has told of its end, too.
+    ///
     /// At which version it went is in no answer of the API server: who wants to know awaits it
     /// ([`Writer::deletion_of`]), beginning before this call.
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
