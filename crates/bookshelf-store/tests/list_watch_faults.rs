@@ -216,6 +216,7 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
             let unreadable = json!({"metadata": object("unreadable", 8)["metadata"], "data": 1});
             let events = [
                 json!({"type": "ADDED", "object": unreadable}),
+                json!({"type": "ADDED", "object": {"metadata": 1}}),
                 json!({"type": "ADDED", "object": object("a", 9)}),
             ];
             Answer::Watch(events.iter().map(Value::to_string).collect())
@@ -228,6 +229,7 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         let what = match failure {
             Failure::LeftOut { key, .. } => key.to_string(),
             Failure::Request(_) => "a request".to_owned(),
+            Failure::Unreadable(_) => "an object without metadata".to_owned(),
             other => other.to_string(),
         };
         let namespace = origin.namespace.map(str::to_owned);
@@ -242,7 +244,11 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         answer,
     )
     .await;
-    let mut expected = vec![("forbidden", "a request"), ("ns", "ns/unreadable")];
+    let mut expected = vec![
+        ("forbidden", "a request"),
+        ("ns", "ns/unreadable"),
+        ("ns", "an object without metadata"),
+    ];
     while !expected.is_empty() {
         let (resource, namespace, what) = failed.recv().await.unwrap();
         assert_eq!(resource, "configmaps");

@@ -169,7 +169,7 @@ pub(crate) struct CacheMetrics {
     applied: Counter,
     deleted: Counter,
     bookmarks: Counter,
-    unreadable: Counter,
+    pub(crate) unreadable: Counter,
     objects: Gauge,
     version: Seconds,
     last_heard: Seconds,

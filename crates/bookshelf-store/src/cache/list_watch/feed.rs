@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
+use super::wire::Unreadable;
 use super::{Failure, ListWatch, Origin};
 use crate::cache::source_event::SourceEvent;
 use crate::cache::writer::{LeftOut, Writer};
@@ -72,6 +73,17 @@ where
         for LeftOut { key, error } in self.writer.take_in(events).left_out {
             self.call_hook(&Failure::LeftOut { key, error });
         }
+    }
+
+    /// What is known of an object that cannot be read. Of one without readable metadata the cache cannot be told anything.
+    pub(super) fn known(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
+        if unreadable.is_none() {
+            let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
+            tracing::warn!(error = %failure, "leaving an object out of the cache");
+            self.metrics.unreadable.inc();
+            self.call_hook(&failure);
+        }
+        unreadable
     }
 
     /// How far the watch has told.

@@ -68,7 +68,8 @@ where
             // Here, and not while others wait to write.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
-                    object.map_or_else(not_listed, |object| Some(SourceEvent::Listed(object)))
+                    let known = |unreadable| self.known(unreadable).map(not_listed);
+                    object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
                 })
                 .collect();
             self.tell(listed);
@@ -103,7 +104,7 @@ where
                     Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
                         events.push(SourceEvent::DeletedUnreadable { key, uid, version });
                     }
-                    Line::Unreadable(unreadable) => events.extend(not_listed(unreadable)),
+                    Line::Unreadable(unreadable) => events.extend(self.known(unreadable).map(not_listed)),
                     Line::Bookmark {
                         version,
                         ends_initial_events: true,

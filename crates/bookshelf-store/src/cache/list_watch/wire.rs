@@ -67,36 +67,20 @@ pub(super) struct Unreadable {
     pub(super) error: String,
 }
 
-impl Unreadable {
-    fn known<K>(
-        unreadable: Option<Self>,
-        event: impl FnOnce(Self) -> SourceEvent<K>,
-    ) -> Option<SourceEvent<K>> {
-        if unreadable.is_none() {
-            tracing::warn!("leaving an object out of the cache: not even its metadata can be read");
-        }
-        unreadable.map(event)
-    }
-}
-
 /// What a cache is told of an object of a list that cannot be read.
-pub(super) fn not_listed<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
-    Unreadable::known(unreadable, |unreadable| {
-        let Unreadable {
-            key, version, error, ..
-        } = unreadable;
-        SourceEvent::ListedUnreadable { key, version, error }
-    })
+pub(super) fn not_listed<K>(unreadable: Unreadable) -> SourceEvent<K> {
+    let Unreadable {
+        key, version, error, ..
+    } = unreadable;
+    SourceEvent::ListedUnreadable { key, version, error }
 }
 
 /// What a cache is told of a change of an object that cannot be read.
-pub(super) fn not_applied<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
-    Unreadable::known(unreadable, |unreadable| {
-        let Unreadable {
-            key, version, error, ..
-        } = unreadable;
-        SourceEvent::Unreadable { key, version, error }
-    })
+pub(super) fn not_applied<K>(unreadable: Unreadable) -> SourceEvent<K> {
+    let Unreadable {
+        key, version, error, ..
+    } = unreadable;
+    SourceEvent::Unreadable { key, version, error }
 }
 
 /// What every object has, however wrong the rest of it is.
