@@ -56,7 +56,7 @@ use futures::future::BoxFuture;
 use kube::api::Preconditions;
 use tokio::time::Instant;
 
-use crate::cache::{Builder, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
+use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
 use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
 use crate::error::Error;
 use crate::interner::Interner;
@@ -108,6 +108,8 @@ pub struct Options {
 
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
+    /// For what the next read has to show.
+    cached: CachedClient<K, T>,
     client: ResourceClient<K>,
     reader: Reader<T>,
     writer: Writer<K, T>,
@@ -209,9 +211,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 }
 
-impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
-    /// Deletes the object that fits these preconditions and was last known at `version`, and makes the next
-    /// read show what became of it.
+impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T> {
+    /// Deletes the object that fits these preconditions and was last known at `version`, and returns when what is shown
+    /// has the version of the deletion.
     async fn delete(
         &self,
         key: &ObjectKey,
@@ -224,21 +226,16 @@ impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
             .get(key.namespace(), key.name())
             .map(|entry| entry.uid.clone());
         let deletion = self.writer.deletion_of(version.uid.clone());
-        let deleted = self.client.delete(key, preconditions).await;
+        let deleted = self.cached.delete(key, preconditions).await;
         let is_told = match &deleted {
             Ok(_) => true,
             // Somebody was faster: what the watch has told already it does not tell again.
             Err(_) => cached.as_ref() == Some(&version.uid),
         };
-        match deleted {
-            Ok(Deleted::Terminating(object)) => {
-                self.writer.observe(*object);
-                return Ok(());
-            }
-            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return Err(error),
-            _ => self
-                .writer
-                .observe_deleted(key, version.uid, version.resource_version),
+        match &deleted {
+            Ok(Deleted::Terminating(_)) => return Ok(()),
+            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return deleted.map(|_| ()),
+            _ => {}
         }
         if is_told {
             self.await_version_of(deletion, key).await;
@@ -268,6 +265,7 @@ where
     let feed = Box::pin(list_watch.run(writer.clone()));
     (
         Collection {
+            cached: CachedClient::new(client.clone(), writer.clone()),
             client,
             reader,
             writer,

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bookshelf_crd as crd;
-
 use super::model::{Book, BookKey, Loan, ManagedBy};
 use super::{Repository, internal};
 use crate::cache::Entry;
@@ -84,14 +82,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Reads a book from the API server, for the cache too.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.check_namespace(key.namespace)?;
-        let object = self.books.client.get(&key.to_object_key()).await?;
-        self.take_in(object)
-    }
-
-    /// Makes the next read show what the API server answered.
-    pub(super) fn take_in(&self, object: crd::Book) -> Result<Book, Error> {
-        let book = Book::try_from(&object).map_err(internal)?;
-        self.books.writer.observe(object);
-        Ok(book)
+        let object = self.books.cached.get(&key.to_object_key()).await?;
+        Book::try_from(&object).map_err(internal)
     }
 }
