@@ -32,6 +32,9 @@ const DESCRIPTION: usize = 512;
 /// How many are made at the same time.
 const AT_ONCE: usize = 32;
 
+/// How often the API server is asked for a book before that is given up.
+const ATTEMPTS: usize = 4;
+
 /// The namespace of one of the books outside the namespaces that lists are read from.
 pub(crate) fn namespace(number: u64) -> String {
     format!("bench-{:02}", number % NAMESPACES)
@@ -135,14 +138,19 @@ pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
     Ok(())
 }
 
-/// Makes one book, unless it is there.
+/// Makes one book, unless it is there. Of a hundred thousand, one connection may be lost.
 pub(crate) async fn create(client: &Client, namespace: String, number: u64) -> Result<()> {
     let api = Api::<Book>::namespaced(client.clone(), &namespace);
-    unless_there(
-        api.create(&PostParams::default(), &book(&namespace, number))
-            .await,
-    )
-    .with_context(|| format!("cannot make book {namespace}/{}", name(number)))
+    let book = book(&namespace, number);
+    let parameters = PostParams::default();
+    let mut created = api.create(&parameters, &book).await;
+    for _ in 1..ATTEMPTS {
+        if !matches!(created, Err(kube::Error::Service(_) | kube::Error::HyperError(_))) {
+            break;
+        }
+        created = api.create(&parameters, &book).await;
+    }
+    unless_there(created).with_context(|| format!("cannot make book {namespace}/{}", name(number)))
 }
 
 /// Removes what comes and goes.
