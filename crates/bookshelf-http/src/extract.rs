@@ -129,6 +129,12 @@ pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
     Ok(BookKey::parse(namespace, id)?)
 }
 
+/// The names of namespace and id in a path, whatever they are; empty where there are none.
+pub(crate) fn names(request: &HttpRequest) -> (&str, &str) {
+    let (namespace, rest) = split(below_collection(request));
+    (namespace, split(rest).0)
+}
+
 /// The request's path, decoded and not copied, without its first segment.
 fn below_collection(request: &HttpRequest) -> &str {
     let path = request.match_info().as_str();

@@ -15,6 +15,9 @@ use utoipa::ToSchema;
 
 use crate::openapi::fields;
 
+/// When to try again where nobody has said.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+
 /// The codes of problems: the last part of their `type`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[expect(
@@ -39,6 +42,7 @@ pub enum Code {
     TooLarge,
     UnsupportedMediaType,
     Rejected,
+    Overloaded,
     Internal,
     Unavailable,
     OutcomeUnknown,
@@ -108,6 +112,11 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "rejected",
                 "The Kubernetes API refused the book",
+            ),
+            Self::Overloaded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many requests at once",
             ),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::Unavailable => (
@@ -196,7 +205,7 @@ impl Problem {
     #[must_use]
     pub fn unavailable(message: &'static str) -> Self {
         Self {
-            retry_after: Some(Duration::from_secs(1)),
+            retry_after: Some(RETRY_AFTER_DEFAULT),
             ..Self::new(Code::Unavailable, message)
         }
     }
@@ -305,7 +314,8 @@ impl From<Error> for Problem {
             Error::NamespaceTerminating => Code::NamespaceTerminating,
             Error::Forbidden => Code::Forbidden,
             Error::Rejected(_) => Code::Rejected,
-            Error::Unavailable { .. } => Code::Unavailable,
+            Error::Overloaded => Code::Overloaded,
+            Error::NotYet | Error::Unavailable { .. } => Code::Unavailable,
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
         };
@@ -314,7 +324,8 @@ impl From<Error> for Problem {
             _ => None,
         };
         let retry_after = match &error {
-            Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(Duration::from_secs(1))),
+            Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(RETRY_AFTER_DEFAULT)),
+            Error::Overloaded | Error::NotYet => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());

@@ -51,6 +51,12 @@ pub enum Error {
     /// The API server's schema, a quota or an admission policy refused it; the text is the API server's.
     #[error("{0}")]
     Rejected(String),
+    /// What is shown has not become as new as was asked for, in the time there was.
+    #[error("what is as new as the request asks for is not known here yet")]
+    NotYet,
+    /// Too much is asked of the API server at once by those who read.
+    #[error("too many requests ask for what only the Kubernetes API knows")]
+    Overloaded,
     /// The API server is out of reach or sheds load. Nothing was written.
     #[error("the Kubernetes API is unavailable, nothing was written")]
     Unavailable {
@@ -80,6 +86,20 @@ pub struct Invalid {
 impl Invalid {
     pub(crate) fn check(field: &'static str, checked: Result<(), Rule>) -> Result<(), Self> {
         checked.map_err(|rule| Self { field, rule })
+    }
+}
+
+impl Error {
+    /// What an error means to somebody who reads: there is nothing to refuse, and nothing that may have been written.
+    pub(crate) fn of_read(error: connector::Error) -> Self {
+        match error.reason {
+            Reason::Rejected(_) => Self::Internal(Box::new(error)),
+            Reason::OutcomeUnknown(_) => Self::Unavailable {
+                retry_after: None,
+                source: error,
+            },
+            _ => error.into(),
+        }
     }
 }
 

@@ -66,6 +66,10 @@ fn example(code: Code) -> Value {
         ),
         Code::TooLarge => ("the request body has more than 262144 bytes", json!({})),
         Code::UnsupportedMediaType => ("Content-Type has to be application/json", json!({})),
+        Code::Overloaded => (
+            "too many requests ask for what only the Kubernetes API knows",
+            json!({"retry_after": 1}),
+        ),
         Code::Rejected => ("exceeded quota: books", json!({})),
         Code::Internal => ("internal error", json!({})),
         Code::Unavailable => (
