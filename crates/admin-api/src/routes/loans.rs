@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{IfMatch, Query, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
-use bookshelf_http::openapi::{EventStream, LastEventId, fields};
+use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
     path = "/loan/{namespace}",
     operation_id = "list_loans",
     tag = "loans",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, Page, LastEventIdOfBoth),
     responses((
         status = 200,
         description = "The loans; none where there is no such namespace",

@@ -44,7 +44,7 @@ impl IntoParams for Idempotency {
     }
 }
 
-/// Where an event stream of books or of loans goes on, whose ids are of one version.
+/// Where an event stream of books alone goes on, whose ids are of one version.
 #[derive(Debug)]
 pub struct LastEventId;
 
