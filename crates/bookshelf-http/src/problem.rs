@@ -96,7 +96,7 @@ impl Code {
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
                 "update_conflict",
-                "It is not the version that If-Match names",
+                "It is not a version that the request is meant for",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -139,7 +139,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 uid: Some(loan.version.uid.to_string()),
                 resource_version: match expected {
                     Expected::Any => None,
-                    Expected::OneOf(_) => Some(loan.version.resource_version.to_string()),
+                    Expected::OneOf(_) | Expected::Except(_) => {
+                        Some(loan.version.resource_version.to_string())
+                    }
                 },
             };
             let deleted = self
