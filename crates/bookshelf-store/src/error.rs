@@ -48,7 +48,7 @@ pub enum Error {
     /// The loan is another tenant's.
     #[error("forbidden")]
     Forbidden,
-    /// The API server's schema, a quota or an admission policy refused it; the text is the API server's.
+    /// The API server's schema, a quota or an admission policy refused it; the text is what the API server says of it.
     #[error("{0}")]
     Rejected(String),
     /// What is shown has not become as new as was asked for, in the time there was.
@@ -111,7 +111,7 @@ impl From<connector::Error> for Error {
             Reason::AlreadyExists(_) => Self::AlreadyExists,
             Reason::Conflict(_) => Self::UpdateConflict,
             Reason::NamespaceTerminating(_) => Self::NamespaceTerminating,
-            Reason::Rejected(status) => Self::Rejected(status.message.clone()),
+            Reason::Rejected(status) => Self::Rejected(connector::explanation(&status.message).to_owned()),
             Reason::Unavailable { retry_after, .. } => Self::Unavailable {
                 retry_after: *retry_after,
                 source: error,

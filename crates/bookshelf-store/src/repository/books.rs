@@ -55,8 +55,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Reads a book from the API server, for the cache too.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.check_namespace(key.namespace)?;
-        let object = self.books.client.get(&key.to_object_key()).await?;
-        self.take_in(object)
+        let read = self.books.client.get(&key.to_object_key()).await;
+        self.take_in(read.map_err(Error::of_read)?)
     }
 
     /// Makes the next read show what the API server answered.

@@ -221,7 +221,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         match self.loans.client.get(&key.to_object_key()).await {
             Ok(object) => self.take_loan_in(object).map(Some),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Error::of_read(error)),
         }
     }
 
