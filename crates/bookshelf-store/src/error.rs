@@ -24,6 +24,9 @@ pub enum Error {
     /// The idempotency key is that of another request: one with another body.
     #[error("the Idempotency-Key was used with another body")]
     KeyReused,
+    /// The idempotency key is that of another request, which is still under way.
+    #[error("another request with this Idempotency-Key is under way")]
+    InProgress,
     /// The book's managed-by label names another owner.
     #[error("not manageable")]
     NotManageable,

@@ -66,6 +66,7 @@ use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 pub use freshness::{Scope, Versions};
+use idempotency::UnderWay;
 pub use idempotency::{IdempotencyKey, Made};
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
 pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible};
@@ -83,6 +84,7 @@ pub struct Repository<V> {
     by_category: Index,
     by_tenant: Index,
     by_request: Index,
+    under_way: UnderWay,
     events: Option<Events>,
     options: Options,
     _handlers: [HandlerRegistration; 2],
@@ -170,6 +172,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 by_category,
                 by_tenant,
                 by_request,
+                under_way: UnderWay::default(),
                 events: options.events.then_some(events),
                 options,
                 _handlers: handlers,

@@ -165,6 +165,7 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
         Code::NamespaceTerminating,
         Code::UpdateConflict,
         Code::KeyReused,
+        Code::InProgress,
         Code::Rejected,
     ])))
 )]

@@ -43,7 +43,9 @@ impl IntoParams for Idempotency {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "The same request again, with the same key, is answered as the first was, by any replica, for \
                            as long as what it made exists. With another body it is 422 `key_reused`; on another path it \
-                           is another request.";
+                           is another request. With another body while the first is under way it is 409 `in_progress`, \
+                           where both have come to the same replica. On different replicas, two at the same moment that \
+                           add books of different ids may both succeed.";
         let key = fields::idempotency_key();
         header("Idempotency-Key", Required::False, key, description)
     }

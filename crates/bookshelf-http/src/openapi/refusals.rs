@@ -55,6 +55,10 @@ fn example(code: Code) -> Value {
         Code::RequestTimeout => ("the body did not arrive within 30 s", json!({})),
         Code::AlreadyExists => ("already exists", json!({})),
         Code::KeyReused => ("the Idempotency-Key was used with another body", json!({})),
+        Code::InProgress => (
+            "another request with this Idempotency-Key is under way",
+            json!({}),
+        ),
         Code::AlreadyBorrowed => ("already borrowed", json!({})),
         Code::OnLoan => ("on loan", json!({})),
         Code::UpdateConflict => ("update conflict", json!({})),
