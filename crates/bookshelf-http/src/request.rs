@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use tracing::{Instrument as _, Span};
 
+use crate::abandoned::Unanswered;
 use crate::connection::Connection;
 use crate::consistency::{Consistency, Met};
 use crate::metrics::{HttpMetrics, RouteMetrics};
@@ -60,6 +61,7 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
         Err(problem) => (Err(problem), None, false),
     };
     trace::begin(&span, &request, counted.map(RouteMetrics::template));
+    let unanswered = Unanswered::write(&request, &span, started, counted, &api.metrics);
     let is_synced = api.readiness.is_synced();
     let mut met = Met::default();
     let response = match route {
@@ -81,6 +83,9 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
             response
         }
     };
+    if let Some(unanswered) = unanswered {
+        unanswered.answered();
+    }
     let status = response.status();
     trace::end(&span, status);
     let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
