@@ -8,6 +8,7 @@ use super::model::{Book, BookKey, Loan, ManagedBy};
 use super::{Repository, internal};
 use crate::cache::Entry;
 use crate::error::Error;
+use crate::object::Uid;
 
 /// What the cache keeps of a book.
 #[derive(Debug)]
@@ -47,9 +48,18 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// The loan that counts for a book, from the cache; `None` where nobody has it.
     pub fn loan_of(&self, book: &Entry<CachedBook<V>>) -> Option<Arc<Entry<Loan>>> {
+        self.counting_loan(book.key.namespace(), book.key.name(), &book.uid)
+    }
+
+    /// The same for a book as the API server has it, which may be a later one than the cache's.
+    pub fn loan_of_live(&self, book: &Book) -> Option<Arc<Entry<Loan>>> {
+        self.counting_loan(&book.namespace_id, &book.id, &book.version.uid)
+    }
+
+    fn counting_loan(&self, namespace: &str, id: &str, book: &Uid) -> Option<Arc<Entry<Loan>>> {
         let loans = self.loans.reader.load();
-        let loan = loans.get(book.key.namespace(), book.key.name())?;
-        (!loan.value.is_left_over(&book.uid)).then(|| Arc::clone(loan))
+        let loan = loans.get(namespace, id)?;
+        (!loan.value.is_left_over(book)).then(|| Arc::clone(loan))
     }
 
     /// Reads a book from the API server, for the cache too.

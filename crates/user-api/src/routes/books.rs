@@ -131,6 +131,8 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
         return Ok(cached.answer(&request));
     }
     // Boxed, as it would make every read carry the room that it needs.
-    let whole = view::book(&Box::pin(books.live_book(key)).await?);
-    Ok(view::lent(&whole, loan.as_deref()).answer(&request))
+    let live = Box::pin(books.live_book(key)).await?;
+    // That one may be a later book of the name, which the loan is not of.
+    let loan = books.loan_of_live(&live);
+    Ok(view::lent(&view::book(&live), loan.as_deref()).answer(&request))
 }

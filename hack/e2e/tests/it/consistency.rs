@@ -2,6 +2,7 @@
 //! replica, and whoever wants to is shown what is.
 
 mod alternating;
+mod descriptions;
 mod streams;
 
 use std::time::{Duration, Instant};
@@ -29,9 +30,13 @@ struct Replica {
 
 impl Replica {
     async fn start(program: Program) -> Result<Self> {
+        Self::start_with(program, &[]).await
+    }
+
+    async fn start_with(program: Program, arguments: &[&str]) -> Result<Self> {
         let mut kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
         let proxy = HeldWatches::before(&mut kubeconfig).await?;
-        let service = Service::launch_as(program, &kubeconfig, &ARGUMENTS).await?;
+        let service = Service::launch_as(program, &kubeconfig, &[&ARGUMENTS, arguments].concat()).await?;
         service.ready().await?;
         Ok(Self {
             api: service.api()?,
