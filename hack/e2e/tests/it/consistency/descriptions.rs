@@ -8,7 +8,7 @@ use super::Replica;
 #[tokio::test]
 async fn a_book_that_was_made_anew_is_not_on_the_loan_of_the_one_before() -> Result<()> {
     let library = Library::open().await?;
-    let behind = Replica::start_with(Program::User, &["--cache-descriptions=false"]).await?;
+    let behind = Replica::start(Program::User, &["--cache-descriptions=false"]).await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;
     // A list, as to read the book would take a connection that is not a watch's.
