@@ -1,12 +1,16 @@
 //! What answers are made of.
 
-use actix_web::body::MessageBody;
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::web::Bytes;
 
 /// An answer with a JSON body that is ready as it is.
-pub fn json(response: &mut HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
-    response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(body)
+pub fn json(status: StatusCode, body: Bytes) -> HttpResponse {
+    // Not by a builder: that is made for answers whose parts may be wrong, and shows in the time of a read.
+    let mut answer = HttpResponse::with_body(status, BoxBody::new(body));
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
 }

@@ -15,7 +15,7 @@ use bookshelf_store::error::Error;
 use bookshelf_store::repository::{Repository, Scope, Versions};
 use futures::future::LocalBoxFuture;
 
-use crate::extract::{book_key, names, namespace};
+use crate::extract::{book_key, book_path, namespace};
 use crate::problem::Problem;
 
 /// The header that carries the version of an answer, and the one that a request waits for.
@@ -222,7 +222,11 @@ impl AtHand {
 }
 
 fn age(staleness: Duration) -> HeaderValue {
-    HeaderValue::from(staleness.as_secs())
+    match staleness.as_secs() {
+        // Nearly always, and to copy what is static takes no counting.
+        0 => HeaderValue::from_static("0"),
+        seconds => HeaderValue::from(seconds),
+    }
 }
 
 fn value(versions: Versions) -> Option<HeaderValue> {
@@ -233,7 +237,7 @@ fn value(versions: Versions) -> Option<HeaderValue> {
 
 /// What the request's path names. What breaks the rules of names is nothing to ask the API server for.
 fn scope(request: &HttpRequest) -> Result<Scope<'_>, Problem> {
-    Ok(match names(request) {
+    Ok(match book_path(request) {
         ("", _) => Scope::All,
         (_, "") => Scope::Namespace(namespace(request)?),
         _ => Scope::Book(book_key(request)?),

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::Write as _;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::answer;
@@ -70,21 +71,22 @@ impl Document {
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         if self.is_known_to(request) {
-            return self.tagged(HttpResponse::NotModified()).finish();
+            self.tagged(HttpResponse::new(StatusCode::NOT_MODIFIED))
+        } else {
+            self.answer_with(StatusCode::OK)
         }
-        self.answer_with(HttpResponse::Ok())
     }
 
-    /// An answer that carries the document.
+    /// An answer of this status that carries the document.
     #[must_use]
-    pub fn answer_with(&self, response: HttpResponseBuilder) -> HttpResponse {
-        answer::json(&mut self.tagged(response), self.text.slice(..self.tag))
+    pub fn answer_with(&self, status: StatusCode) -> HttpResponse {
+        self.tagged(answer::json(status, self.text.slice(..self.tag)))
     }
 
-    fn tagged(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    fn tagged(&self, mut response: HttpResponse) -> HttpResponse {
         // What is no header's value is no tag either: there is none then.
         if let Ok(tag) = HeaderValue::from_maybe_shared(self.text.slice(self.tag..)) {
-            response.insert_header((ETAG, tag));
+            response.headers_mut().insert(ETAG, tag);
         }
         response
     }

@@ -124,13 +124,13 @@ pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
 
 /// The book that a path `/{collection}/{namespace}/{id}` names, and those under it.
 pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
-    let (namespace, rest) = split(below_collection(request));
-    let (id, _) = split(rest);
+    let (namespace, id) = book_path(request);
     Ok(BookKey::parse(namespace, id)?)
 }
 
-/// The names of namespace and id in a path, whatever they are; empty where there are none.
-pub(crate) fn names(request: &HttpRequest) -> (&str, &str) {
+/// The same namespace and id, whether they obey the rules or not.
+#[must_use]
+pub fn book_path(request: &HttpRequest) -> (&str, &str) {
     let (namespace, rest) = split(below_collection(request));
     (namespace, split(rest).0)
 }

@@ -35,6 +35,8 @@ const STREAM_ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// Whether requests should come here.
 pub struct Readiness {
     is_synced: Box<dyn Fn() -> bool + Send + Sync>,
+    /// That it was so once: then it stays so, and every request need not ask again.
+    was_synced: AtomicBool,
     is_draining: AtomicBool,
 }
 
@@ -43,12 +45,18 @@ impl Readiness {
     pub fn new(is_synced: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self {
             is_synced: Box::new(is_synced),
+            was_synced: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn is_synced(&self) -> bool {
-        (self.is_synced)()
+        if self.was_synced.load(Ordering::Relaxed) {
+            return true;
+        }
+        let is_synced = (self.is_synced)();
+        self.was_synced.store(is_synced, Ordering::Relaxed);
+        is_synced
     }
 
     pub(crate) fn is_draining(&self) -> bool {

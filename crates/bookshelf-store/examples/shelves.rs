@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bookshelf_store::cache::{Builder, Event, ListWatch};
-use bookshelf_store::connector::{Connector, Deleted, Options, Reason};
+use bookshelf_store::cache::{Builder, CachedClient, Event, ListWatch};
+use bookshelf_store::connector::{Connector, Options, Reason};
 use bookshelf_store::object::ObjectKey;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Preconditions;
@@ -27,7 +27,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         deadline: Duration::from_secs(15),
         ..Options::default()
     };
-    let connector = Connector::infer(options).await?;
+    let [with_shelf, without] = run(&Connector::infer(options).await?).await?;
+    println!("the reading room had {with_shelf} shelf, and then {without}");
+    Ok(())
+}
+
+/// Answers how many shelves the reading room was seen to have when it was given one, and when that was taken away.
+pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std::error::Error>> {
     let definitions = connector.resource::<CustomResourceDefinition>();
     match definitions.create(&Shelf::crd()).await {
         Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
@@ -51,30 +57,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
 
     // The next read shows our own write, whether or not the watch has told it.
+    let shelves = CachedClient::new(shelves, writer);
     let spec = ShelfSpec {
         room: "reading".to_owned(),
         places: 40,
     };
-    writer.observe(shelves.create(&Shelf::new("east", spec)).await?);
-    let snapshot = reader.snapshot();
-    println!(
-        "the reading room has {} shelf",
-        snapshot.indexed(by_room, "reading").count()
-    );
-
-    let east = snapshot.get("", "east").ok_or("the shelf is not in the cache")?;
-    let its_uid = Preconditions {
-        uid: Some(east.uid.to_string()),
-        resource_version: None,
-    };
-    match shelves
-        .delete(&ObjectKey::cluster_scoped("east"), its_uid)
-        .await?
-    {
-        Deleted::Gone => writer.observe_deleted(&east.key, east.uid.clone(), east.resource_version),
-        // Its finalizers run first.
-        Deleted::Terminating(shelf) => writer.observe(*shelf),
-    }
-    println!("and now {}", reader.load().indexed(by_room, "reading").count());
-    Ok(())
+    shelves.create(&Shelf::new("east", spec)).await?;
+    let in_reading_room = || reader.load().indexed(by_room, "reading").count();
+    let with_shelf = in_reading_room();
+    let east = ObjectKey::cluster_scoped("east");
+    shelves.delete(&east, Preconditions::default()).await?;
+    Ok([with_shelf, in_reading_room()])
 }

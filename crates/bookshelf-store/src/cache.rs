@@ -14,8 +14,9 @@
 //! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
 //!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
 //!   long ago the API server was heard ([`Reader::age`]).
-//! - **Our own writes** show at once: [`Writer::observe`] and [`Writer::observe_deleted`] put the answer of a
-//!   write into the cache before the watch does, and no older event still on its way undoes it.
+//! - **Our own writes** show at once: a [`CachedClient`] puts the answers of its calls into the cache before the watch
+//!   does, deletes included, and no older event still on its way undoes them. [`Writer::observe`] and
+//!   [`Writer::observe_deleted`] do so by hand.
 //! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
@@ -25,6 +26,9 @@
 //!   count it.
 //!
 //! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
+//!
+//! How a cache is put together with a connector, and what client-go and kube-rs call its parts, is said in the
+//! [crate]'s documentation. Here it is fed by hand:
 //!
 //! ```
 //! use bookshelf_store::cache::{Builder, SourceEvent};
@@ -54,13 +58,16 @@
 //! ```
 
 mod builder;
+mod cached_client;
 mod contents;
 mod handler;
 mod heard;
 mod journal;
 mod labels;
 mod list_watch;
+mod select;
 mod snapshot;
+mod source_event;
 mod state;
 mod subscription;
 #[cfg(test)]
@@ -69,23 +76,27 @@ mod told;
 mod untold;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
+pub use cached_client::CachedClient;
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use handler::HandlerRegistration;
 pub use journal::Change;
 pub use labels::Labels;
-pub use list_watch::{Failure, ListWatch};
-pub use snapshot::{LabelNotKept, Snapshot};
+pub use list_watch::{Failure, ListWatch, Origin};
+pub use select::LabelNotKept;
+pub use snapshot::Snapshot;
+pub use source_event::SourceEvent;
 pub use subscription::{Event, Subscription};
 pub use told::{News, Position, Step, Told, TooOld};
-pub use writer::{Deletion, SourceEvent, Writer};
+pub use writer::{Deletion, Writer};
 
+use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
 use heard::Heard;
 
@@ -94,6 +105,8 @@ struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
     heard: Heard,
+    /// Where to count, once that is known.
+    metrics: OnceLock<CacheMetrics>,
 }
 
 /// Reads a cache. Clones are cheap and read the same cache; none can change it.
@@ -134,16 +147,18 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// How long ago the API server was last heard, by what has not heard it for longest; `None` before it was
-    /// heard at all. While a [`ListWatch`] watches, bookmarks keep this under
-    /// [`ListWatch::silence`].
+    /// How long ago the API server last told what there is, by what has not heard it for longest; `None` before the
+    /// first list is complete. While a [`ListWatch`] watches, bookmarks keep this under [`ListWatch::silence`].
+    ///
+    /// A list tells that when it is complete, and not by its pages, while which readers are shown what was there before;
+    /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.heard.age()
     }
 
     /// How old what the cache has may be: nothing while what feeds it listens, and was heard within `silence`;
-    /// otherwise the [`age`](Self::age). `None` before the API server was heard at all.
+    /// otherwise the [`age`](Self::age). `None` before the first list is complete.
     #[must_use]
     pub fn staleness(&self, silence: Duration) -> Option<Duration> {
         let is_lost = self.shared.heard.is_lost();

@@ -60,7 +60,8 @@ pub struct Options {
     pub qps: f64,
     /// How many requests may follow each other at once.
     pub burst: u32,
-    /// Who we are: the `User-Agent`, and the manager of the fields we write.
+    /// Who we are: the `User-Agent`, and the manager of the fields we write. As in client-go, the program's file name,
+    /// unless it is said otherwise.
     pub client_name: String,
     /// Where to count requests and what the caches are told.
     pub metrics: Metrics,
@@ -74,10 +75,19 @@ impl Default for Options {
             deadline: Duration::from_secs(5),
             qps: 50.0,
             burst: 100,
-            client_name: "bookshelf".to_owned(),
+            client_name: program_name().unwrap_or_else(|| "unknown".to_owned()),
             metrics: Metrics::default(),
         }
     }
+}
+
+/// The program's file name, if it is one to go by.
+fn program_name() -> Option<String> {
+    let path = PathBuf::from(std::env::args_os().next()?);
+    let name = path.file_name()?.to_str()?;
+    // What the API server takes for the manager of a field, and HTTP for a header.
+    let is_usable = name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_graphic());
+    is_usable.then(|| name.to_owned())
 }
 
 /// A connection to an API server cannot be set up.
@@ -169,5 +179,16 @@ impl Connector {
     #[must_use]
     pub fn resource_with<K: kube::Resource>(&self, dynamic_type: K::DynamicType) -> ResourceClient<K> {
         ResourceClient::new(Arc::clone(&self.transport), dynamic_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_of_itself_is_named_after_its_program() {
+        let name = Options::default().client_name;
+        assert!(name.starts_with("bookshelf_store-"), "{name}");
     }
 }

@@ -6,7 +6,89 @@
 //! - [`metrics`]: what these two count, for Prometheus.
 //! - [`repository`]: books and loans, the one place that knows connector and cache both.
 //!
-//! Connector and cache know no book: they serve any resource.
+//! Connector and cache know no book: they serve any resource. This is how they are put together:
+//!
+//! ```no_run
+//! use std::collections::BTreeMap;
+//! use std::time::Duration;
+//!
+//! use bookshelf_store::cache::{Builder, CachedClient, Event, ListWatch};
+//! use bookshelf_store::connector::{Connector, Options};
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//!
+//! # async fn example(map: ConfigMap) -> Result<(), Box<dyn std::error::Error>> {
+//! let connector = Connector::infer(Options::default()).await?;
+//! let config_maps = connector.resource::<ConfigMap>();
+//!
+//! // What to keep of each object, and by what to find it.
+//! let mut builder = Builder::new(|map: ConfigMap| map.data.ok_or("it has no data"));
+//! let by_team = builder.label("team");
+//! let by_key = builder.index("key", |data: &BTreeMap<String, String>| {
+//!     data.keys().map(|key| key.as_str().into()).collect()
+//! });
+//! let (reader, writer) = builder.build();
+//!
+//! // What feeds it: a list, then a watch, for as long as the process runs.
+//! let list_watch = ListWatch::new(config_maps.clone());
+//! tokio::spawn(list_watch.run(writer.clone()));
+//! reader.wait_synced(Duration::from_secs(30)).await?;
+//! let _handler = reader.handle(
+//!     |event| {
+//!         if let Event::Deleted(map) = event {
+//!             println!("{} is gone", map.key);
+//!         }
+//!     },
+//!     None,
+//! );
+//!
+//! // Reads ask nobody, and are of one version each; writes are in the next read.
+//! let config_maps = CachedClient::new(config_maps, writer);
+//! config_maps.create(&map).await?;
+//! let snapshot = reader.snapshot();
+//! println!("green: {}", snapshot.indexed(by_team, "green").count());
+//! println!("with a config: {}", snapshot.indexed_in(by_key, "config", "default").count());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # For those who know client-go or kube-rs
+//!
+//! | client-go | kube-rs | here |
+//! |---|---|---|
+//! | clientset, dynamic client | `Api` | [`ResourceClient`](connector::ResourceClient); with read-your-writes [`CachedClient`](cache::CachedClient) |
+//! | `Reflector`, `ListWatch` | `watcher`, `reflector` | [`ListWatch`](cache::ListWatch) |
+//! | `SharedIndexInformer` | `reflector::store_shared` | [`Builder`](cache::Builder), which makes a [`Reader`](cache::Reader) and a [`Writer`](cache::Writer) |
+//! | `TransformFunc` | `modify` | the transform of [`Builder::new`](cache::Builder::new) |
+//! | `HasSynced`, `WaitForCacheSync` | `Store::wait_until_ready` | [`Reader::is_synced`](cache::Reader::is_synced), [`wait_synced`](cache::Reader::wait_synced) |
+//! | `Indexer`, `Lister` | `Store` | [`Snapshot`](cache::Snapshot) |
+//! | `AddIndexers`, `ByIndex` | | [`Builder::index`](cache::Builder::index), [`Snapshot::indexed`](cache::Snapshot::indexed) |
+//! | `Lister.List(selector)` | `Store::find` | [`Snapshot::select`](cache::Snapshot::select) |
+//! | `GetByKey` | `Store::get` | [`Snapshot::get`](cache::Snapshot::get) |
+//! | `AddEventHandler` | `applied_objects`, `touched_objects` | [`Reader::handle`](cache::Reader::handle), [`Subscription`](cache::Subscription) |
+//! | resync period | | the `resync` of [`Reader::handle`](cache::Reader::handle); one that asks the API server: [`ListWatch::check_every`](cache::ListWatch::check_every) |
+//! | `SetWatchErrorHandler` | the stream's errors | [`ListWatch::on_failure`](cache::ListWatch::on_failure) |
+//! | `WithNamespace` | `Api::namespaced` | [`Builder::namespaces`](cache::Builder::namespaces) |
+//! | `LastSyncResourceVersion` | | [`Snapshot::resource_version`](cache::Snapshot::resource_version) |
+//!
+//! # What it needs of the API server
+//!
+//! Rights: `list` and `watch` for a [`ListWatch`](cache::ListWatch), in each namespace that the cache is of or, for all,
+//! in the cluster; `get`, `create`, `update`, `patch` and `delete` for the calls of these names; `list` for
+//! [`Writer::refresh`](cache::Writer::refresh). Where a right is lacking, the calls fail as
+//! [`NotAllowed`](connector::Reason::NotAllowed), and a list-watch reports that and tries again.
+//!
+//! Likewise where the resource's definition is missing (the CRD is not installed, or its version is not served): each list
+//! is a [`NotFound`](connector::Reason::NotFound), tried again after pauses of 30 s at most, and the cache is not synced
+//! until there is one. Of a definition that is deleted later, the cache keeps what it had until the resource can be listed
+//! again.
+//!
+//! Versions have to be numbers that only grow, which Kubernetes guarantees since 1.35
+//! ([`ResourceVersion`](object::ResourceVersion)).
+//!
+//! # Tests without an API server
+//!
+//! A cache does not care who feeds it: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
+//! own hand-made history ([`cache`] has an example).
 
 pub mod cache;
 pub mod connector;

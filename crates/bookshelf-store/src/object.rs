@@ -124,6 +124,9 @@ pub struct ResourceVersion(u128);
 pub struct InvalidResourceVersion(String);
 
 impl ResourceVersion {
+    /// No object has an older one.
+    pub(crate) const LEAST: Self = Self(1);
+
     /// The number, as near as a metric can tell it.
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
     pub(crate) fn to_f64(self) -> f64 {

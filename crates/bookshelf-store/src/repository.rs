@@ -56,7 +56,7 @@ use bookshelf_crd::{self as crd, labels};
 use futures::future::BoxFuture;
 use kube::api::Preconditions;
 
-use crate::cache::{Builder, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
+use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
 use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
 use crate::error::Error;
 use crate::interner::Interner;
@@ -87,7 +87,7 @@ pub struct Repository<V> {
     under_way: UnderWay,
     events: Option<Events>,
     options: Options,
-    _handlers: [HandlerRegistration; 2],
+    _handlers: Option<[HandlerRegistration; 2]>,
 }
 
 /// What a repository keeps at hand, and how it tells of it.
@@ -111,6 +111,8 @@ pub struct Options {
 
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
+    /// For what the next read has to show.
+    cached: CachedClient<K, T>,
     client: ResourceClient<K>,
     reader: Reader<T>,
     writer: Writer<K, T>,
@@ -155,10 +157,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let (loans, feed_loans) =
             collection(connector.resource().without_managed_fields(), builder, &options);
 
-        let handlers = [
-            books.reader.handle(|event| log("book", &event), options.resync),
-            loans.reader.handle(|event| log("loan", &event), options.resync),
-        ];
+        // To find out what has changed costs a tenth of a write, and is for nothing where nobody reads it.
+        let is_logged = options.resync.is_some() || tracing::enabled!(tracing::Level::DEBUG);
+        let handlers = is_logged.then(|| {
+            [
+                books.reader.handle(|event| log("book", &event), options.resync),
+                loans.reader.handle(|event| log("loan", &event), options.resync),
+            ]
+        });
         let (events, send_events) = connector.events();
         let feed = Box::pin(async {
             futures::future::join3(feed_books, feed_loans, send_events)
@@ -208,9 +214,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 }
 
-impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
-    /// Deletes the object that fits these preconditions and was last known at `version`, and makes the next
-    /// read show what became of it.
+impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T> {
+    /// Deletes the object that fits these preconditions and was last known at `version`, and returns when what is shown
+    /// has the version of the deletion.
     async fn delete(
         &self,
         key: &ObjectKey,
@@ -223,21 +229,16 @@ impl<K: kube::Resource + serde::de::DeserializeOwned, T> Collection<K, T> {
             .get(key.namespace(), key.name())
             .map(|entry| entry.uid.clone());
         let deletion = self.writer.deletion_of(version.uid.clone());
-        let deleted = self.client.delete(key, preconditions).await;
+        let deleted = self.cached.delete(key, preconditions).await;
         let is_told = match &deleted {
             Ok(_) => true,
             // Somebody was faster: what the watch has told already it does not tell again.
             Err(_) => cached.as_ref() == Some(&version.uid),
         };
-        match deleted {
-            Ok(Deleted::Terminating(object)) => {
-                self.writer.observe(*object);
-                return Ok(());
-            }
-            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return Err(error),
-            _ => self
-                .writer
-                .observe_deleted(key, version.uid, version.resource_version),
+        match &deleted {
+            Ok(Deleted::Terminating(_)) => return Ok(()),
+            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return deleted.map(|_| ()),
+            _ => {}
         }
         if is_told {
             self.await_version_of(deletion, key).await;
@@ -267,6 +268,7 @@ where
     let feed = Box::pin(list_watch.run(writer.clone()));
     (
         Collection {
+            cached: CachedClient::new(client.clone(), writer.clone()),
             client,
             reader,
             writer,

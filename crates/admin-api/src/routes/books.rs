@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Idempotency, Json, Preconditions, Query, book_key, namespace};
+use bookshelf_http::extract::{Idempotency, Json, Preconditions, Query, book_key, book_path, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
@@ -130,14 +131,17 @@ async fn answer_list(
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
-    let book = books.book(key)?;
-    let cached = &book.value.view;
-    if books.caches_descriptions() || cached.is_known_to(&request) {
-        return Ok(cached.answer(&request));
+    let (namespace, id) = book_path(&request);
+    let cached = books.show_book(namespace, id, |book| {
+        let cached = &book.value.view;
+        let is_whole = books.caches_descriptions() || cached.is_known_to(&request);
+        is_whole.then(|| cached.answer(&request))
+    })?;
+    if let Some(answer) = cached {
+        return Ok(answer);
     }
     // Boxed, as it would make every read carry the room that it needs.
-    let whole = Box::pin(books.live_book(key)).await?;
+    let whole = Box::pin(books.live_book(BookKey::parse(namespace, id)?)).await?;
     Ok(view::book(&whole).answer(&request))
 }
 
@@ -183,9 +187,11 @@ pub(crate) async fn create(
         value: book,
         is_unchanged,
     } = books.create_book(key, content, idempotency).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/book/{}/{}", book.namespace_id, book.id)));
-    let mut answer = view::book(&book).answer_with(response);
+    let mut answer = view::book(&book).answer_with(StatusCode::CREATED);
+    // What obeys the rules of names can be in a header.
+    if let Ok(location) = HeaderValue::try_from(format!("/book/{}/{}", book.namespace_id, book.id)) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
     // The version that it had is nobody's to know any more, and with the one that it has the client could undo what it
     // has not seen.
     if !is_unchanged {
@@ -226,7 +232,7 @@ pub(crate) async fn update(
     } else {
         books.update_book(key, content, &expected.0).await?
     };
-    Ok(view::book(&book).answer_with(HttpResponse::Ok()))
+    Ok(view::book(&book).answer_with(StatusCode::OK))
 }
 
 /// Puts a book into a category, or into none
@@ -256,7 +262,7 @@ pub(crate) async fn set_category(
     let key = book_key(&request)?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category, &expected.0).await?;
-    Ok(view::book(&book).answer_with(HttpResponse::Ok()))
+    Ok(view::book(&book).answer_with(StatusCode::OK))
 }
 
 /// Takes a book out

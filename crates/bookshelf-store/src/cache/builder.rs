@@ -1,7 +1,7 @@
 //! How a cache is made.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
 use super::{Reader, Shared, Writer};
+use crate::metrics::{CacheMetrics, Metrics};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + Sync>;
@@ -23,6 +24,7 @@ pub struct Builder<K, V> {
     keeps_all_labels: bool,
     namespaces: Vec<Arc<str>>,
     history: usize,
+    metrics: OnceLock<CacheMetrics>,
 }
 
 /// How many changes are kept: minutes of them where dozens are written each second.
@@ -30,7 +32,7 @@ const HISTORY: usize = 8192;
 
 impl<K: kube::Resource, V> Builder<K, V> {
     /// A cache of resource `K` that keeps of each object what `transform` makes of it. An object for which
-    /// that fails is logged and left out.
+    /// that fails is logged, counted and left out.
     ///
     /// The transform has to depend on the object and nothing else: what is cached of a version is not made anew. It
     /// runs while others wait to write, so it must neither wait nor call the cache's writer. A panic in it is a
@@ -43,11 +45,13 @@ impl<K: kube::Resource, V> Builder<K, V> {
             keeps_all_labels: false,
             namespaces: Vec::new(),
             history: HISTORY,
+            metrics: OnceLock::new(),
         }
     }
 
     /// Adds an index, which files each value under the keys that `keys` gives: none, one or several. It has
-    /// to give the same keys for the same value every time, must not panic, and must not call the cache's writer.
+    /// to give the same keys for the same value every time, and must not call the cache's writer. A panic in it refuses the
+    /// object, as one in the transform does.
     ///
     /// Whoever does not have the [`Index`] finds it by its name ([`Snapshot::index`](super::Snapshot::index)).
     pub fn index(
@@ -93,6 +97,14 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
+    /// Counts what the cache is told, under this resource's name. A cache that a [`ListWatch`](super::ListWatch) feeds
+    /// needs no word: it counts in the connector's metrics.
+    #[must_use]
+    pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
+        self.metrics = metrics.cache(resource).into();
+        self
+    }
+
     /// The empty cache: its reading and its writing side.
     #[must_use]
     pub fn build(self) -> (Reader<V>, Writer<K, V>) {
@@ -108,6 +120,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
             current: ArcSwap::from_pointee(state.snapshot()),
             published,
             heard: Heard::new(state.namespaces().count()),
+            metrics: self.metrics,
         });
         let writer = Writer::new(
             Arc::clone(&shared),

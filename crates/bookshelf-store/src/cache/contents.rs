@@ -124,6 +124,15 @@ impl<V> Contents<V> {
         }
     }
 
+    /// Asks every index for the keys of a value that is not in yet: one that panics does so before anything is changed.
+    pub(super) fn try_indexes(&self, value: &V) {
+        for declaration in self.declarations.iter() {
+            if let IndexKeys::OfValue(keys) = &declaration.keys {
+                keys(value);
+            }
+        }
+    }
+
     /// Nothing, with the same indexes.
     pub(super) fn emptied(&self) -> Self {
         Self::new(Arc::clone(&self.declarations), self.kept.clone())

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::subscription::Event;
 use super::{NotYet, Reader};
 
-/// A handler at work. Dropping it removes the handler, which may be called a few dozen times more.
+/// A handler at work. Dropping it removes the handler, which may be called for a millisecond more.
 #[must_use = "dropping the registration removes the handler"]
 pub struct HandlerRegistration {
     task: AbortHandle,
@@ -38,7 +38,10 @@ impl Drop for HandlerRegistration {
 
 impl<V: Send + Sync + 'static> Reader<V> {
     /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
-    /// cache nor other handlers. A panic in it is logged, and the next change goes on.
+    /// cache nor other handlers. A panic in it is logged and counted, and the next change goes on.
+    ///
+    /// It is called on the runtime, whose thread it lets others have every millisecond, and so must not block: what
+    /// takes long is for it to hand on, to a channel for instance.
     ///
     /// With `resync`, every object is repeated so often as an [`Event::Updated`] whose old and new are the
     /// same, as client-go's resync does: from memory, without asking the API server.
@@ -73,19 +76,19 @@ impl<V: Send + Sync + 'static> Reader<V> {
                         if looked.is_err() {
                             return;
                         }
-                        let mut told = 0;
+                        let mut turn = Turn::begin();
                         while let Some(event) = subscription.try_next() {
-                            call(&handler, event);
-                            pause_now_and_then(&mut told).await;
+                            call(&reader, &handler, event);
+                            turn.end_if_over().await;
                         }
                         synced_sender.send_replace(subscription.seen().is_some());
                     }
                     () = tick => {
                         let Some(seen) = subscription.seen().cloned() else { continue };
-                        let mut told = 0;
+                        let mut turn = Turn::begin();
                         for entry in seen.iter() {
-                            call(&handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
-                            pause_now_and_then(&mut told).await;
+                            call(&reader, &handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
+                            turn.end_if_over().await;
                         }
                     }
                 }
@@ -98,17 +101,30 @@ impl<V: Send + Sync + 'static> Reader<V> {
     }
 }
 
-/// Lets others have the thread after so many calls; there, a handler that was removed ends.
-async fn pause_now_and_then(told: &mut usize) {
-    const CALLS: usize = 64;
-    *told += 1;
-    if told.is_multiple_of(CALLS) {
-        tokio::task::yield_now().await;
+/// How long a handler is called without a pause.
+const TURN: Duration = Duration::from_millis(1);
+
+/// A time in which the thread is the handler's. Between two, others have it, and a handler that was removed ends.
+struct Turn(std::time::Instant);
+
+impl Turn {
+    fn begin() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    async fn end_if_over(&mut self) {
+        if self.0.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            *self = Self::begin();
+        }
     }
 }
 
-fn call<V>(handler: &impl Fn(Event<V>), event: Event<V>) {
+fn call<V>(reader: &Reader<V>, handler: &impl Fn(Event<V>), event: Event<V>) {
     if catch_unwind(AssertUnwindSafe(|| handler(event))).is_err() {
+        if let Some(metrics) = reader.shared.metrics.get() {
+            metrics.handler_panics.inc();
+        }
         tracing::error!("a cache's handler panicked; the panic is in the standard error output");
     }
 }

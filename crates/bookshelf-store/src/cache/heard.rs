@@ -1,4 +1,4 @@
-//! When the API server was last heard.
+//! When the API server last told what there is.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -131,19 +131,20 @@ impl<V> Journal<V> {
     }
 
     /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
-    /// between was never there.
-    pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
+    /// between was never there. Answers what was deleted.
+    pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
         let Some(told) = self.version else {
             self.objects = objects;
             self.version = Some(version);
             self.since = Some(version);
             self.listed = Some(version);
-            return;
+            return Vec::new();
         };
         let events = differences(&self.objects, &objects);
+        let deleted = deleted(&events);
         if version < told || (version == told && !events.is_empty()) {
             self.restart(objects, version);
-            return;
+            return deleted;
         }
         // Where nothing differs, what is there shares its structure with what readers are shown.
         if !events.is_empty() {
@@ -156,6 +157,12 @@ impl<V> Journal<V> {
         for event in events {
             self.push(version, event);
         }
+        deleted
+    }
+
+    /// Which objects are not among these any more.
+    pub(super) fn without(&self, objects: &OrdSet<ByKey<V>>) -> Vec<Uid> {
+        deleted(&differences(&self.objects, objects))
     }
 
     /// What was there was not what the API server has: who was told it cannot go on from there.
@@ -217,4 +224,13 @@ impl<V> Journal<V> {
             self.since = self.since.max(Some(dropped.version));
         }
     }
+}
+
+/// What events delete.
+fn deleted<V>(events: &[Event<V>]) -> Vec<Uid> {
+    let deleted = events.iter().filter_map(|event| match event {
+        Event::Deleted(entry) => Some(entry.uid.clone()),
+        _ => None,
+    });
+    deleted.collect()
 }

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::writer::Writer;
 use crate::connector::ResourceClient;
-pub use failure::Failure;
+pub use failure::{Failure, Origin};
 use feed::Feed;
 
 /// The source that feeds a cache from the API server: a consistent list, then a watch from its version on,
@@ -35,8 +35,10 @@ pub struct ListWatch<K: kube::Resource> {
     field_selector: Option<String>,
     check_period: Option<Duration>,
     watch_timeout: Duration,
-    on_failure: Arc<dyn Fn(&Failure) + Send + Sync>,
+    on_failure: Arc<FailureHook>,
 }
+
+type FailureHook = dyn Fn(&Failure, Origin<'_>) + Send + Sync;
 
 impl<K> ListWatch<K>
 where
@@ -55,7 +57,7 @@ where
 
     /// All objects of a resource, in the namespaces that the cache is of.
     pub fn new(resource: ResourceClient<K>) -> Self {
-        let on_failure = Arc::new(|_: &Failure| {});
+        let on_failure = Arc::new(|_: &Failure, _: Origin<'_>| {});
         Self {
             resource,
             label_selector: None,
@@ -98,9 +100,10 @@ where
         self
     }
 
-    /// Calls `hook` with every failure, beside logging it, before trying again.
+    /// Calls `hook` with every failure, beside logging it, before trying again; and with every object that is left out,
+    /// each time it comes. It must not block. A panic in it is logged.
     #[must_use]
-    pub fn on_failure(mut self, hook: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
+    pub fn on_failure(mut self, hook: impl Fn(&Failure, Origin<'_>) + Send + Sync + 'static) -> Self {
         self.on_failure = Arc::new(hook);
         self
     }

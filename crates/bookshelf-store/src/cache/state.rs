@@ -1,53 +1,34 @@
 //! The cache as a state machine: fed events and our own writes, one at a time, it does no I/O.
 
+mod ahead;
 mod awaited;
 mod own;
 mod source;
+mod tombstone;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use imbl::OrdMap;
 
 use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
+use super::source_event::SourceEvent;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 use awaited::Awaited;
 pub(super) use source::Source;
 use source::{Listing, Purpose, take_out_of};
-
-/// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
-/// and the first bookmark after this time has long passed it.
-const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
+pub(super) use tombstone::Tombstone;
 
 pub(super) struct State<V> {
     contents: Contents<V>,
     /// What feeds it: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
-    /// Our own writes that the watch has not told yet: a list older than them does not undo them.
-    ahead: OrdMap<ObjectKey, ResourceVersion>,
     /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
     /// their predecessors.
     tombstones: OrdMap<ObjectKey, Tombstone>,
     awaited: Awaited,
     /// The newest version that a reader has been shown something of.
     newest: Option<ResourceVersion>,
-}
-
-/// An object we deleted.
-#[derive(Clone)]
-pub(super) struct Tombstone {
-    uid: Uid,
-    /// A version the object had. Whatever else of its name is not newer came before it.
-    version: ResourceVersion,
-    since: Instant,
-}
-
-impl Tombstone {
-    /// Whether this is the object, or one of its name that came before it.
-    pub(super) fn buries<V>(&self, entry: &Entry<V>) -> bool {
-        entry.uid == self.uid || entry.resource_version <= self.version
-    }
 }
 
 impl<V> State<V> {
@@ -64,7 +45,6 @@ impl<V> State<V> {
         Self {
             contents,
             sources,
-            ahead: OrdMap::new(),
             tombstones: OrdMap::new(),
             awaited: Awaited::default(),
             newest: None,
@@ -79,7 +59,11 @@ impl<V> State<V> {
             resource_version: versions.min().flatten(),
             newest: self.newest,
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
-            ahead: self.ahead.clone(),
+            ahead: self
+                .sources
+                .iter()
+                .map(|source| source.ahead.versions())
+                .collect(),
             tombstones: self.tombstones.clone(),
         }
     }
@@ -98,6 +82,11 @@ impl<V> State<V> {
         listed.or_else(|| self.contents.shared_namespace(namespace))
     }
 
+    /// Panics where an index does.
+    pub(super) fn try_indexes(&self, value: &V) {
+        self.contents.try_indexes(value);
+    }
+
     /// The entry of this object at this version, if it is in the cache already.
     pub(super) fn unchanged(
         &self,
@@ -107,6 +96,24 @@ impl<V> State<V> {
     ) -> Option<Arc<Entry<V>>> {
         let current = self.contents.get(key.namespace(), key.name())?;
         (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
+    }
+
+    /// Whether an event says that what readers are shown is what there is. What comes of a list does not: until that
+    /// is done, they are shown what was there before, however old that is; and a check is no watch.
+    pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
+        let source = &self.sources[source];
+        match event {
+            SourceEvent::ListStarted
+            | SourceEvent::CheckStarted
+            | SourceEvent::Listed(_)
+            | SourceEvent::ListedUnreadable { .. } => false,
+            SourceEvent::ListDone(_) => source.is_replacing() || source.listing.is_none(),
+            SourceEvent::Applied(_)
+            | SourceEvent::Deleted(_)
+            | SourceEvent::DeletedUnreadable { .. }
+            | SourceEvent::Unreadable { .. }
+            | SourceEvent::Bookmark(_) => !source.is_replacing(),
+        }
     }
 
     /// A list begins: to replace what is there, or to check it.
@@ -155,16 +162,19 @@ impl<V> State<V> {
                 let told = self.sources[source].version();
                 if told > Some(version) {
                     // An API server restored from a backup: what we know of later versions is of another history.
-                    self.ahead.clear();
+                    for source in &mut self.sources {
+                        source.ahead.clear();
+                    }
                     self.tombstones.clear();
                     self.newest = Some(version);
                 }
-                self.sources[source].journal.replaced(listing.told(), version);
+                let deleted = self.sources[source].journal.replaced(listing.told(), version);
                 let changes = self.swap(source, listing, version);
-                if told.is_none() || changes > 0 || has_deleted {
+                if told.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
                     self.shown(version);
                 }
-                self.forget_tombstones();
+                self.awaited.told_of(&deleted);
+                self.forget_tombstones(source);
                 0
             }
             // Older than what was told before it was asked for, it says nothing of what is.
@@ -181,9 +191,9 @@ impl<V> State<V> {
     /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
     pub(super) fn applied(&mut self, source: usize, entry: Arc<Entry<V>>) -> usize {
         let version = entry.resource_version;
-        self.confirm(&entry.key, version);
         let is_buried = self.is_buried(&entry);
         let told = &mut self.sources[source];
+        told.ahead.confirm(&entry.key, version);
         if !told.is_replacing() {
             told.journal.applied(&entry);
         }
@@ -191,7 +201,7 @@ impl<V> State<V> {
             listing.put(Arc::clone(&entry), is_buried);
         }
         if !is_buried {
-            self.put(entry);
+            self.put(source, entry);
         }
         self.tell(source, version)
     }
@@ -204,7 +214,7 @@ impl<V> State<V> {
         uid: &Uid,
         version: ResourceVersion,
     ) -> usize {
-        self.confirm(key, version);
+        self.sources[source].ahead.confirm(key, version);
         self.take_out_told(source, key, Some(uid), version);
         if self
             .tombstones
@@ -215,29 +225,22 @@ impl<V> State<V> {
         }
         let repaired = self.tell(source, version);
         if self.sources[source].version() >= Some(version) {
-            self.awaited.told(uid);
+            self.awaited.told_of(std::slice::from_ref(uid));
         }
         repaired
     }
 
     /// Nothing can be made of an object any more: it is left out.
     pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
-        self.confirm(key, version);
+        self.sources[source].ahead.confirm(key, version);
         self.take_out_told(source, key, None, version);
         self.tell(source, version)
     }
 
     /// Everything up to this version has been told.
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
-        self.forget_tombstones();
+        self.forget_tombstones(source);
         self.advance(source, version)
-    }
-
-    /// The watch has told of an object as of this version: what we wrote before is told.
-    fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.ahead.get(key).is_some_and(|ours| *ours <= version) {
-            self.ahead.remove(key);
-        }
     }
 
     /// What readers are shown was so at this version, and not before.
@@ -254,18 +257,13 @@ impl<V> State<V> {
         self.sources.iter().position(|source| source.has(key))
     }
 
-    fn put(&mut self, entry: Arc<Entry<V>>) {
+    fn put(&mut self, source: usize, entry: Arc<Entry<V>>) {
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
-        let ahead = self.ahead.get(&entry.key);
-        if is_newer && ahead.is_none_or(|ours| *ours <= entry.resource_version) {
+        let ahead = self.sources[source].ahead.get(&entry.key);
+        if is_newer && ahead.is_none_or(|ours| ours <= entry.resource_version) {
             self.contents.insert(entry);
         }
-    }
-
-    fn is_buried(&self, entry: &Entry<V>) -> bool {
-        let tombstone = self.tombstones.get(&entry.key);
-        tombstone.is_some_and(|tombstone| tombstone.buries(entry))
     }
 
     /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
@@ -296,19 +294,11 @@ impl<V> State<V> {
 
     fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.sources[source].journal.advance(version);
-        if !self.ahead.is_empty() {
-            let told = &self.sources[source];
-            let passed = self
-                .ahead
-                .iter()
-                .filter(|(key, ours)| **ours <= version && told.has(key));
-            // The watch has come as far, and has not told of these: its selectors do not select them.
-            for (key, ours) in passed.map(|(key, ours)| (key.clone(), *ours)).collect::<Vec<_>>() {
-                self.ahead.remove(&key);
-                take_out_of(&mut self.contents, &key, |current| {
-                    current.resource_version == ours
-                });
-            }
+        // The watch has come as far, and has not told of these: its selectors do not select them.
+        for (ours, key) in self.sources[source].ahead.take_passed(version) {
+            take_out_of(&mut self.contents, &key, |current| {
+                current.resource_version == ours
+            });
         }
         self.finish_check(source)
     }
@@ -327,6 +317,7 @@ impl<V> State<V> {
                 let journal = &mut self.sources[source].journal;
                 let untold = count_differences(&journal.objects, &listed);
                 if untold > 0 {
+                    self.awaited.told_of(&journal.without(&listed));
                     journal.restart(listed, told);
                 }
                 let repaired = self.swap(source, listing, told).max(untold);
@@ -343,19 +334,13 @@ impl<V> State<V> {
     /// how many objects that changed.
     fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
         let previous = self.contents.clone();
-        let told = &self.sources[source];
+        let told = &mut self.sources[source];
         match &told.journal.namespace {
             None => self.contents = listing.contents,
             Some(namespace) => self.contents.replace_namespace(namespace, &listing.contents),
         }
-        let told_now = self
-            .ahead
-            .iter()
-            .filter(|(key, ours)| **ours <= version && told.has(key));
-        for key in told_now.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.ahead.remove(&key);
-        }
-        for key in self.ahead.keys().filter(|key| told.has(key)) {
+        told.ahead.take_passed(version);
+        for key in told.ahead.keys() {
             let ours = previous.get(key.namespace(), key.name());
             if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
                 self.contents.insert(Arc::clone(ours));
@@ -367,13 +352,5 @@ impl<V> State<V> {
             self.contents = previous;
         }
         changes
-    }
-
-    fn forget_tombstones(&mut self) {
-        let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
-        let over = self.tombstones.iter().filter(|(_, tombstone)| is_over(tombstone));
-        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.tombstones.remove(&key);
-        }
     }
 }

@@ -56,6 +56,9 @@ impl<V> Event<V> {
     }
 }
 
+/// Room for so many changes is kept between two looks.
+const KEPT: usize = 256;
+
 /// The changes of a cache, from an empty one on: at first every object is [`Event::Created`].
 ///
 /// A subscription compares snapshots: it holds one, and nothing queues up behind a slow one. Who looks rarely
@@ -90,7 +93,7 @@ impl<V> Subscription<V> {
     /// Before the first list is complete there is none.
     pub async fn next(&mut self) -> Result<Event<V>, NotYet> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.try_next() {
                 return Ok(event);
             }
             self.look().await?;
@@ -99,12 +102,22 @@ impl<V> Subscription<V> {
 
     /// The next change that is there already.
     pub(super) fn try_next(&mut self) -> Option<Event<V>> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            // The first look's are as many as there are objects, and no later look's are.
+            self.events.shrink_to(KEPT);
+        }
+        event
     }
 
     /// The snapshot up to which changes are told, or wait to be; `None` before the first list is complete.
     pub(super) fn seen(&self) -> Option<&Arc<Snapshot<V>>> {
         self.seen.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.events.capacity()
     }
 
     /// Waits for a new snapshot and queues what changed in it. Cancel safe.

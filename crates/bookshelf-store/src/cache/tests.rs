@@ -8,8 +8,10 @@ mod following;
 mod model;
 mod ranges;
 mod refreshes;
+mod refusals;
 mod selectors;
 mod sources;
+mod staleness;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -395,23 +397,6 @@ fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
     assert!(cache.contents().is_empty());
     cache.applied(object("a", "1", 9, "newer"));
     assert_eq!(cache.contents(), ["a=newer"]);
-}
-
-#[test]
-fn an_object_on_which_the_transform_panics_is_left_out() {
-    let transform = |map: ConfigMap| match map.metadata.name.as_deref() {
-        Some("bad") => panic!("a bad object"),
-        _ => Ok::<_, Infallible>(()),
-    };
-    let (reader, writer) = Builder::new(transform).build();
-    writer.apply([
-        SourceEvent::ListStarted,
-        SourceEvent::Listed(object("bad", "1", 1, "")),
-        SourceEvent::Listed(object("good", "2", 2, "")),
-        SourceEvent::ListDone(rv(3)),
-    ]);
-    assert!(reader.load().get("ns", "good").is_some());
-    assert_eq!(reader.load().len(), 1);
 }
 
 #[test]

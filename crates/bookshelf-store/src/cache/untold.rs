@@ -17,7 +17,8 @@ pub(super) struct Untold {
 
 impl<V> Snapshot<V> {
     pub(super) fn untold(&self, namespace: Option<&str>) -> Untold {
-        let written = of(&self.ahead, namespace).map(|(_, version)| *version).max();
+        let written = self.ahead.iter().flat_map(|ahead| of(ahead, namespace));
+        let written = written.map(|(_, version)| *version).max();
         let told = self.told(namespace);
         let deleted =
             of(&self.tombstones, namespace).filter(|(key, tombstone)| !is_told(&told, key, tombstone));

@@ -7,52 +7,14 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use tokio::sync::{oneshot, watch};
 
-use super::builder::Transform;
+use super::builder::{BoxError, Transform};
 use super::contents::Entry;
 use super::labels::Keeper;
+use super::source_event::SourceEvent;
 use super::state::State;
 use super::{NotYet, Reader, Shared};
+use crate::metrics::CacheMetrics;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
-
-/// What a source tells a cache: a list, then the changes since.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SourceEvent<K> {
-    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
-    /// before.
-    ListStarted,
-    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
-    /// as far as the list, whatever differs is repaired and counted.
-    CheckStarted,
-    /// An object of the list.
-    Listed(K),
-    /// The list is complete, at this version. What it did not have is gone.
-    ListDone(ResourceVersion),
-    /// An object was added or modified.
-    Applied(K),
-    /// An object was deleted; its resourceVersion is that of the deletion.
-    Deleted(K),
-    /// Everything up to this version has been told.
-    Bookmark(ResourceVersion),
-    /// An object of the list that cannot be read as a `K`.
-    ListedUnreadable {
-        /// Its key.
-        key: ObjectKey,
-        /// Its version.
-        version: ResourceVersion,
-        /// Why it cannot be read.
-        error: String,
-    },
-    /// An object was added or modified that cannot be read as a `K`.
-    Unreadable {
-        /// Its key.
-        key: ObjectKey,
-        /// Its version.
-        version: ResourceVersion,
-        /// Why it cannot be read.
-        error: String,
-    },
-}
 
 /// Writes a cache. Clones write the same cache, one after the other; every call is in the snapshot that a
 /// reader loads after it returns.
@@ -86,8 +48,9 @@ impl<K, V> Clone for Writer<K, V> {
 pub struct Deletion(oneshot::Receiver<()>);
 
 impl Deletion {
-    /// Waits until the watch has told the deletion: from then on,
-    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than its version.
+    /// Waits until the watch has told the deletion, or a list that took its place has the object no more, which the
+    /// watch had told of: from then on, [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than
+    /// the deletion's version.
     pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
         let told = tokio::time::timeout(deadline, self.0).await;
         told.map_err(|_| NotYet)?.map_err(|_| NotYet)
@@ -141,18 +104,53 @@ impl<K: kube::Resource, V> Writer<K, V> {
 
     /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
     /// Answers how many objects a check that came to its end had to repair.
+    ///
+    /// In a cache of several namespaces this is what the first of them is told, and the cache is synced when all have been
+    /// told a list: [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
+        self.take_in(events).repaired
+    }
+
+    /// The same, and answers which objects are left out.
+    pub(super) fn take_in(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> TakenIn {
+        let metrics = self.shared.metrics.get();
+        let mut is_heard = false;
+        let mut left_out = Vec::new();
         let repaired = self.write(|state| {
-            let repaired = events.into_iter().map(|event| self.apply_one(state, event));
+            let repaired = events.into_iter().map(|event| {
+                is_heard |= state.is_kept_current_by(self.source, &event);
+                if let Some(metrics) = metrics {
+                    metrics.count(&event);
+                }
+                self.apply_one(state, event, &mut left_out)
+            });
             repaired.sum()
         });
+        if is_heard {
+            self.heard();
+        }
         if repaired > 0 {
             tracing::warn!(
                 repaired,
                 "a check found that the cache differed from the API server"
             );
         }
-        repaired
+        if let Some(metrics) = metrics {
+            let snapshot = self.shared.current.load();
+            let age = self.shared.heard.age();
+            metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
+        }
+        TakenIn { repaired, left_out }
+    }
+
+    /// Where to count what the cache is told, unless that is known.
+    pub(super) fn count_in(&self, metrics: CacheMetrics) {
+        self.shared.metrics.get_or_init(|| metrics);
+    }
+
+    /// How far this source has told, whatever the others have.
+    pub(super) fn told(&self) -> Option<ResourceVersion> {
+        self.shared.current.load().journals[self.source].version
     }
 
     /// A reader of the same cache.
@@ -168,7 +166,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state| state.check_abandoned(self.source));
     }
 
-    /// Notes that the API server has been heard, although it told nothing.
+    /// Notes that the API server has been heard, and tells what comes: a watch was opened.
     pub fn heard(&self) {
         self.shared.heard.now(self.source);
     }
@@ -179,13 +177,17 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
-    /// read shows it, and no older event or list undoes it.
+    /// read shows it, and no older event or list undoes it. A [`CachedClient`](super::CachedClient) does so by itself.
+    ///
+    /// What the [`ListWatch`](super::ListWatch) does not select is shown, too, until the watch has passed its version
+    /// without a word of it. What is in none of the cache's namespaces is not.
     pub fn observe(&self, object: K) {
         self.write(|state| drop(self.observe_one(state, object)));
     }
 
-    /// Takes in that we deleted the object with this uid, which had this version. The next read does not show
-    /// it, and no older event brings it or a predecessor of its name back.
+    /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
+    /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
+    /// predecessor of its name back.
     pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         self.write(|state| state.observed_deleted(key, uid, version));
     }
@@ -209,84 +211,98 @@ impl<K: kube::Resource, V> Writer<K, V> {
         let entry = self.entry(state, object);
         let Identity { key, version, .. } = identity.ok()?;
         match entry {
-            Some(entry) => state.observed(entry),
-            None => state.observed_unreadable(&key, version),
+            Ok(entry) => state.observed(entry),
+            Err(_) => state.observed_unreadable(&key, version),
         }
         Some(key)
     }
 
     /// Answers how many objects had to be repaired.
-    fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>) -> usize {
+    fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>, left_out: &mut Vec<LeftOut>) -> usize {
         let source = self.source;
-        if !matches!(event, SourceEvent::ListStarted | SourceEvent::CheckStarted) {
-            self.heard();
-        }
         match event {
             SourceEvent::ListStarted => state.list_started(source, false),
             SourceEvent::CheckStarted => state.list_started(source, true),
-            SourceEvent::Listed(object) => {
-                if let Some(entry) = self.entry(state, object) {
-                    state.listed(source, entry);
-                }
-            }
+            SourceEvent::Listed(object) => match self.entry(state, object) {
+                Ok(entry) => state.listed(source, entry),
+                Err(refused) => left_out.push(refused),
+            },
             SourceEvent::ListDone(version) => return state.list_done(source, version),
             SourceEvent::Applied(object) => {
                 let identity = identity(&object);
-                match (self.entry(state, object), identity) {
-                    (Some(entry), _) => return state.applied(source, entry),
-                    (None, Ok(Identity { key, version, .. })) => {
-                        return state.unreadable(source, &key, version);
-                    }
-                    (None, Err(_)) => {}
+                match self.entry(state, object) {
+                    Ok(entry) => return state.applied(source, entry),
+                    Err(refused) => left_out.push(refused),
+                }
+                if let Ok(Identity { key, version, .. }) = identity {
+                    return state.unreadable(source, &key, version);
                 }
             }
             SourceEvent::Deleted(object) => match identity(&object) {
                 Ok(Identity { key, uid, version }) => return state.deleted(source, &key, &uid, version),
                 Err(error) => tracing::warn!(%error, "leaving a deletion out of the cache"),
             },
+            SourceEvent::DeletedUnreadable { key, uid, version } => {
+                return state.deleted(source, &key, &uid, version);
+            }
             SourceEvent::Bookmark(version) => return state.bookmark(source, version),
             SourceEvent::ListedUnreadable { key, version, error } => {
-                tracing::warn!(%key, %version, error, "leaving an object out of the cache: it cannot be read");
                 state.listed_unreadable(source, &key, version);
+                left_out.push(LeftOut::new(key, Some(version), error));
             }
             SourceEvent::Unreadable { key, version, error } => {
-                tracing::warn!(%key, %version, error, "leaving an object out of the cache: it cannot be read");
-                return state.unreadable(source, &key, version);
+                let repaired = state.unreadable(source, &key, version);
+                left_out.push(LeftOut::new(key, Some(version), error));
+                return repaired;
             }
         }
         0
     }
 
-    /// The cache's entry for an object: the one it has, if that is of the same version. Without one, the log
-    /// says why.
-    fn entry(&self, state: &State<V>, object: K) -> Option<Arc<Entry<V>>> {
-        let Identity { key, uid, version } = identity(&object)
-            .inspect_err(|error| tracing::warn!(%error, "leaving an object out of the cache"))
-            .ok()?;
+    /// The cache's entry for an object: the one it has, if that is of the same version.
+    fn entry(&self, state: &State<V>, object: K) -> Result<Arc<Entry<V>>, LeftOut> {
+        let refused = |key, version, error: BoxError| {
+            if let Some(metrics) = self.shared.metrics.get() {
+                metrics.refused.inc();
+            }
+            LeftOut::new(key, version, error.to_string())
+        };
+        let Identity { key, uid, version } = identity(&object).map_err(|error| {
+            let meta = object.meta();
+            let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+            let key = ObjectKey::new(namespace.unwrap_or_default(), name.unwrap_or_default());
+            refused(key, None, error.into())
+        })?;
         if let Some(unchanged) = state.unchanged(&key, &uid, version) {
-            return Some(unchanged);
+            return Ok(unchanged);
         }
         let key = match state.shared_namespace(self.source, key.namespace()) {
             Some(namespace) => key.with_shared_namespace(Arc::clone(namespace)),
             None => key,
         };
         let labels = self.labels.keep(object.labels());
+        let made = || {
+            let value = (self.transform)(object)?;
+            state.try_indexes(&value);
+            Ok(value)
+        };
         // A panic is as good as a refusal: the list would bring the object again and again.
-        let value = catch_unwind(AssertUnwindSafe(|| (self.transform)(object)))
-            .unwrap_or_else(|_| Err("the transform panicked".into()))
-            .inspect_err(|error| tracing::warn!(%key, %version, %error, "leaving an object out of the cache: it cannot be converted"))
-            .ok()?;
-        Some(Arc::new(Entry {
-            key,
-            uid,
-            resource_version: version,
-            labels,
-            value,
-        }))
+        let made = catch_unwind(AssertUnwindSafe(made))
+            .unwrap_or_else(|_| Err("the transform or an index panicked".into()));
+        match made {
+            Ok(value) => Ok(Arc::new(Entry {
+                key,
+                uid,
+                resource_version: version,
+                labels,
+                value,
+            })),
+            Err(error) => Err(refused(key, Some(version), error)),
+        }
     }
 
     pub(super) fn write<T>(&self, change: impl FnOnce(&mut State<V>) -> T) -> T {
-        // What panics in the middle of a change, an index's function, leaves a state that the next list repairs.
+        // Nothing that is called here is expected to panic; what did would leave a state that the next list repairs.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let previous = self.shared.current.swap(Arc::new(state.snapshot()));
@@ -297,6 +313,27 @@ impl<K: kube::Resource, V> Writer<K, V> {
         // Not under it: after a list, this is all there was.
         drop(previous);
         result
+    }
+}
+
+/// What has become of events.
+pub(super) struct TakenIn {
+    /// How many objects a check had to repair.
+    repaired: usize,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// An object that was left out, and why.
+pub(super) struct LeftOut {
+    pub(super) key: ObjectKey,
+    pub(super) error: String,
+}
+
+impl LeftOut {
+    fn new(key: ObjectKey, version: Option<ResourceVersion>, error: String) -> Self {
+        let version = version.map(tracing::field::display);
+        tracing::warn!(%key, version, error, "leaving an object out of the cache");
+        Self { key, error }
     }
 }
 

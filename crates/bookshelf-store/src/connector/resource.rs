@@ -19,7 +19,7 @@ use super::transport::Transport;
 use super::{Error, Reason};
 use crate::decode;
 use crate::metrics::{CallMetrics, Metrics};
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Uid};
 
 /// Get, list, create, update, patch and delete of one resource. Made by
 /// [`Connector::resource`](super::Connector::resource).
@@ -96,6 +96,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
             .call_apart(request, deadline, &call.metrics())
+            .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -122,6 +123,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
             .open_apart(request, &call.metrics())
+            .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
     }
@@ -202,9 +204,24 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
 
     /// Deletes the object of this key, if it fits the preconditions; elsewhere it is a [`Reason::Conflict`].
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
+        let (deleted, _) = self.delete_known(key, preconditions).await?;
+        Ok(deleted)
+    }
+
+    /// Answers of what is gone its uid, too, where the API server says it.
+    pub(crate) async fn delete_known(
+        &self,
+        key: &ObjectKey,
+        preconditions: Preconditions,
+    ) -> Result<(Deleted<K>, Option<Uid>), Error> {
         #[derive(serde::Deserialize)]
         struct Answer {
             kind: String,
+            details: Option<Details>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Details {
+            uid: Option<String>,
         }
 
         let call = self.call("delete", key.namespace(), key.name());
@@ -214,14 +231,15 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await?;
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
         if answer.kind == "Status" {
-            return Ok(Deleted::Gone);
+            let uid = answer.details.and_then(|details| details.uid);
+            return Ok((Deleted::Gone, uid.as_deref().map(Uid::from)));
         }
         let object: K = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
         // Of some built-in resources the API server answers the object that is gone.
         if object.meta().deletion_timestamp.is_none() {
-            return Ok(Deleted::Gone);
+            return Ok((Deleted::Gone, object.meta().uid.as_deref().map(Uid::from)));
         }
-        Ok(Deleted::Terminating(Box::new(object)))
+        Ok((Deleted::Terminating(Box::new(object)), None))
     }
 
     fn post_parameters(&self) -> PostParams {
@@ -277,8 +295,17 @@ impl<K: kube::Resource> Call<'_, K> {
         let request =
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
+        transport
+            .call(request, &self.metrics())
+            .instrument(self.span())
+            .await
+            .map_err(|reason| self.failed(reason))
+    }
+
+    /// The time that the call takes; of a watch, until it is open.
+    fn span(&self) -> tracing::Span {
         let resource = self.resource.name();
-        let span = tracing::debug_span!(
+        tracing::debug_span!(
             "kubernetes",
             // For traces, in which the one who is asked has a span of its own.
             otel.name = format!("{} {resource}", self.verb),
@@ -287,12 +314,7 @@ impl<K: kube::Resource> Call<'_, K> {
             resource,
             self.namespace,
             self.name
-        );
-        transport
-            .call(request, &self.metrics())
-            .instrument(span)
-            .await
-            .map_err(|reason| self.failed(reason))
+        )
     }
 
     fn metrics(&self) -> CallMetrics {

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::cache::SourceEvent;
 use crate::object::ResourceVersion;
 
 /// Upper bounds in seconds, of lists of a few objects to a million.
@@ -40,6 +41,8 @@ pub(super) struct Caches {
     last_heard: Family<Of, Seconds>,
     checks: Family<Of, Counter>,
     repaired: Family<Of, Counter>,
+    refused: Family<Of, Counter>,
+    handler_panics: Family<Of, Counter>,
 }
 
 impl Default for Caches {
@@ -55,6 +58,8 @@ impl Default for Caches {
             last_heard: Family::default(),
             checks: Family::default(),
             repaired: Family::default(),
+            refused: Family::default(),
+            handler_panics: Family::default(),
         }
     }
 }
@@ -109,6 +114,16 @@ impl Caches {
             "Objects that such a list found different, and repaired",
             self.repaired.clone(),
         );
+        registry.register(
+            "cache_refused_objects",
+            "Objects that the cache's transform or an index refused, each time they came: they are left out",
+            self.refused.clone(),
+        );
+        registry.register(
+            "cache_handler_panics",
+            "Calls of the cache's handlers that panicked",
+            self.handler_panics.clone(),
+        );
     }
 
     pub(super) fn of(&self, resource: &str) -> CacheMetrics {
@@ -137,6 +152,8 @@ impl Caches {
             last_heard: self.last_heard.get_or_create(&of).clone(),
             checks: self.checks.get_or_create(&of).clone(),
             repaired: self.repaired.get_or_create(&of).clone(),
+            refused: self.refused.get_or_create(&of).clone(),
+            handler_panics: self.handler_panics.get_or_create(&of).clone(),
         }
     }
 }
@@ -148,19 +165,34 @@ pub(crate) struct CacheMetrics {
     pub(crate) watches: Counter,
     pub(crate) short_watches: Counter,
     pub(crate) failures: Counter,
-    pub(crate) listed_objects: Counter,
-    pub(crate) applied: Counter,
-    pub(crate) deleted: Counter,
-    pub(crate) bookmarks: Counter,
+    listed_objects: Counter,
+    applied: Counter,
+    deleted: Counter,
+    bookmarks: Counter,
     pub(crate) unreadable: Counter,
     objects: Gauge,
     version: Seconds,
     last_heard: Seconds,
     pub(crate) checks: Counter,
     repaired: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) handler_panics: Counter,
 }
 
 impl CacheMetrics {
+    /// The cache is about to be told this.
+    pub(crate) fn count<K>(&self, event: &SourceEvent<K>) {
+        let counter = match event {
+            SourceEvent::Listed(_) => &self.listed_objects,
+            SourceEvent::Applied(_) => &self.applied,
+            SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &self.deleted,
+            SourceEvent::Bookmark(_) => &self.bookmarks,
+            SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &self.unreadable,
+            SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
+        };
+        counter.inc();
+    }
+
     /// A list took so long.
     pub(crate) fn listed(&self, took: Duration) {
         self.lists.observe(took.as_secs_f64());

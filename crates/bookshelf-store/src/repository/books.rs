@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use bookshelf_crd as crd;
-
 use super::model::{Book, BookKey, Loan, ManagedBy};
 use super::{Repository, internal};
 use crate::cache::Entry;
 use crate::error::Error;
-use crate::object::Uid;
 
 /// What the cache keeps of a book.
 #[derive(Debug)]
@@ -36,43 +33,56 @@ impl<V> CachedBook<V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
+    /// Shows a book, from the cache: what `show` makes of it is the answer.
+    ///
+    /// The names are those of a request, of which nobody knows yet whether they obey the rules: most are those of a book,
+    /// and then they do. Nothing is copied or counted, so that a read costs no more than to find the book.
+    pub fn show_book<R>(
+        &self,
+        namespace: &str,
+        id: &str,
+        show: impl FnOnce(&Entry<CachedBook<V>>) -> R,
+    ) -> Result<R, Error> {
+        let books = self.books.reader.load();
+        let Some(book) = books.get(namespace, id) else {
+            BookKey::parse(namespace, id)?;
+            return Err(Error::NotFound);
+        };
+        Ok(show(book))
+    }
+
+    /// The same, with the loan that counts for the book, where somebody has it.
+    pub fn show_lent_book<R>(
+        &self,
+        namespace: &str,
+        id: &str,
+        show: impl FnOnce(&Entry<CachedBook<V>>, Option<&Entry<Loan>>) -> R,
+    ) -> Result<R, Error> {
+        self.show_book(namespace, id, |book| {
+            let loans = self.loans.reader.load();
+            let loan = loans.get(namespace, id);
+            let loan = loan.filter(|loan| !loan.value.is_left_over(&book.uid));
+            show(book, loan.map(|loan| &**loan))
+        })
+    }
+
     /// A book, from the cache.
-    pub fn book(&self, key: BookKey<'_>) -> Result<Arc<Entry<CachedBook<V>>>, Error> {
-        self.books
-            .reader
-            .load()
-            .get(key.namespace, key.id)
-            .cloned()
-            .ok_or(Error::NotFound)
+    pub(super) fn book(&self, key: BookKey<'_>) -> Result<Arc<Entry<CachedBook<V>>>, Error> {
+        let books = self.books.reader.load();
+        books.get(key.namespace, key.id).cloned().ok_or(Error::NotFound)
     }
 
     /// The loan that counts for a book, from the cache; `None` where nobody has it.
-    pub fn loan_of(&self, book: &Entry<CachedBook<V>>) -> Option<Arc<Entry<Loan>>> {
-        self.counting_loan(book.key.namespace(), book.key.name(), &book.uid)
-    }
-
-    /// The same for a book as the API server has it, which may be a later one than the cache's.
-    pub fn loan_of_live(&self, book: &Book) -> Option<Arc<Entry<Loan>>> {
-        self.counting_loan(&book.namespace_id, &book.id, &book.version.uid)
-    }
-
-    fn counting_loan(&self, namespace: &str, id: &str, book: &Uid) -> Option<Arc<Entry<Loan>>> {
+    pub fn loan_of(&self, book: &Book) -> Option<Arc<Entry<Loan>>> {
         let loans = self.loans.reader.load();
-        let loan = loans.get(namespace, id)?;
-        (!loan.value.is_left_over(book)).then(|| Arc::clone(loan))
+        let loan = loans.get(&book.namespace_id, &book.id)?;
+        (!loan.value.is_left_over(&book.version.uid)).then(|| Arc::clone(loan))
     }
 
     /// Reads a book from the API server, for the cache too.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.check_namespace(key.namespace)?;
-        let read = self.books.client.get(&key.to_object_key()).await;
-        self.take_in(read.map_err(Error::of_read)?)
-    }
-
-    /// Makes the next read show what the API server answered.
-    pub(super) fn take_in(&self, object: crd::Book) -> Result<Book, Error> {
-        let book = Book::try_from(&object).map_err(internal)?;
-        self.books.writer.observe(object);
-        Ok(book)
+        let read = self.books.cached.get(&key.to_object_key()).await;
+        Book::try_from(&read.map_err(Error::of_read)?).map_err(internal)
     }
 }

@@ -8,7 +8,7 @@ use super::history::Happening;
 use super::idempotency::{IdempotencyKey, Imprint, Made};
 use super::model::{Book, BookContent, BookKey, Category, ManagedBy};
 use super::version::{Expected, Version};
-use super::{CONFLICT_RETRIES, Repository};
+use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
 use crate::error::Error;
 
@@ -76,12 +76,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         match self
             .books
-            .client
+            .cached
             .create(&new_book(key, &content, imprint.as_ref()))
             .await
         {
             Ok(created) => {
-                let value = self.take_in(created)?;
+                let value = Book::try_from(&created).map_err(internal)?;
                 self.tell(key, &value.version.uid, &Happening::Created);
                 Ok(Made {
                     value,
@@ -225,10 +225,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let version = self.judged(key, &found, found.version_to_change(expected))?;
             patch["metadata"]["uid"] = version.uid.to_string().into();
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
-            match self.books.client.patch(&object_key, &Patch::Merge(&patch)).await {
+            match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
                 Ok(object) => {
                     self.tell(key, &version.uid, happening);
-                    return self.take_in(object);
+                    return Book::try_from(&object).map_err(internal);
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),

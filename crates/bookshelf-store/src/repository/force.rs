@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::history::Happening;
 use super::model::{Book, BookContent, BookKey, ManagedBy};
 use super::version::Expected;
-use super::{CONFLICT_RETRIES, Repository};
+use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::Reason;
 use crate::error::Error;
 
@@ -25,10 +25,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         for _ in 0..=CONFLICT_RETRIES {
             let version = self.judged(key, &found, found.version_to_change(&Expected::Any))?;
             let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, found.label)));
-            match self.books.client.patch(&object_key, &patch).await {
+            match self.books.cached.patch(&object_key, &patch).await {
                 Ok(object) => {
                     self.tell(key, &version.uid, &Happening::ForciblyUpdated);
-                    return self.take_in(object);
+                    return Book::try_from(&object).map_err(internal);
                 }
                 // A failed test is a 422 that says nothing, as is much else. What was refused of a book that is
                 // still the one we judged was not refused for our tests.

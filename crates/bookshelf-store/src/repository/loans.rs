@@ -58,9 +58,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             if let Some(imprint) = &imprint {
                 imprint.leave_on(&mut object);
             }
-            match self.loans.client.create(&object).await {
+            match self.loans.cached.create(&object).await {
                 Ok(object) => {
-                    let loan = self.take_loan_in(object)?;
+                    let loan = Loan::try_from(&object).map_err(internal)?;
                     self.tell(key, &book, &Happening::Borrowed(&loan));
                     return Ok(loan);
                 }
@@ -218,17 +218,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     async fn live_loan(&self, key: BookKey<'_>) -> Result<Option<Loan>, Error> {
         self.check_namespace(key.namespace)?;
-        match self.loans.client.get(&key.to_object_key()).await {
-            Ok(object) => self.take_loan_in(object).map(Some),
+        match self.loans.cached.get(&key.to_object_key()).await {
+            Ok(object) => Loan::try_from(&object).map(Some).map_err(internal),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),
             Err(error) => Err(Error::of_read(error)),
         }
-    }
-
-    fn take_loan_in(&self, object: crd::BookLoan) -> Result<Loan, Error> {
-        let loan = Loan::try_from(&object).map_err(internal)?;
-        self.loans.writer.observe(object);
-        Ok(loan)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A tenant's loans: borrowing a book, looking at what one has, and bringing it back.
 
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{Idempotency, TenantId, book_key, namespace};
@@ -106,7 +107,7 @@ pub(crate) async fn borrow(
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
     let loan = books.borrow(key, tenant.tenant()?, idempotency.key()?).await?;
-    Ok(view::loan(&loan).answer_with(HttpResponse::Created()))
+    Ok(view::loan(&loan).answer_with(StatusCode::CREATED))
 }
 
 /// Brings a book back

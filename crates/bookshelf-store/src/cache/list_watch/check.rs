@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::feed::{Feed, Pause, parse};
-use crate::cache::writer::SourceEvent;
+use crate::cache::source_event::SourceEvent;
 use crate::connector::jittered;
 
 impl<K, V> Feed<'_, K, V>

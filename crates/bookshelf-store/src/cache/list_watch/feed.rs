@@ -1,14 +1,17 @@
 //! One source of a cache at work: list, watch, and again.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::{Failure, ListWatch};
-use crate::cache::writer::{SourceEvent, Writer};
+use super::wire::Unreadable;
+use super::{Failure, ListWatch, Origin};
+use crate::cache::source_event::SourceEvent;
+use crate::cache::writer::{LeftOut, Writer};
 use crate::connector::jittered;
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
@@ -34,10 +37,12 @@ where
         namespace: Option<Arc<str>>,
         writer: Writer<K, V>,
     ) -> Self {
+        let metrics = list_watch.resource.metrics().cache(&list_watch.resource.name());
+        writer.count_in(metrics.clone());
         Self {
             list_watch,
             namespace,
-            metrics: list_watch.resource.metrics().cache(&list_watch.resource.name()),
+            metrics,
             writer,
         }
     }
@@ -63,41 +68,32 @@ where
         }
     }
 
-    /// Tells the cache, and the metrics what is in it now.
+    /// Tells the cache.
     pub(super) fn tell(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
-        let events = events.into_iter().inspect(|event| self.count(event));
-        let repaired = self.writer.apply(events);
-        let reader = self.writer.reader();
-        let snapshot = reader.load();
-        self.metrics.told(
-            snapshot.len(),
-            snapshot.resource_version(),
-            reader.age(),
-            repaired,
-        );
+        for LeftOut { key, error } in self.writer.take_in(events).left_out {
+            self.call_hook(&Failure::LeftOut { key, error });
+        }
+    }
+
+    /// What is known of an object that cannot be read. Of one without readable metadata the cache cannot be told anything.
+    pub(super) fn known(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
+        if unreadable.is_none() {
+            let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
+            tracing::warn!(error = %failure, "leaving an object out of the cache");
+            self.metrics.unreadable.inc();
+            self.call_hook(&failure);
+        }
+        unreadable
     }
 
     /// How far the watch has told.
     pub(super) fn told(&self) -> Option<ResourceVersion> {
-        self.writer.reader().load().resource_version()
+        self.writer.told()
     }
 
     /// The check under way will not be completed.
     pub(super) fn abandon_check(&self) {
         self.writer.abandon_check();
-    }
-
-    fn count(&self, event: &SourceEvent<K>) {
-        let metrics = &self.metrics;
-        let counter = match event {
-            SourceEvent::Listed(_) => &metrics.listed_objects,
-            SourceEvent::Applied(_) => &metrics.applied,
-            SourceEvent::Deleted(_) => &metrics.deleted,
-            SourceEvent::Bookmark(_) => &metrics.bookmarks,
-            SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &metrics.unreadable,
-            SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
-        };
-        counter.inc();
     }
 
     /// The API server answered, although nothing is to be told.
@@ -123,7 +119,19 @@ where
         } else {
             tracing::warn!(resource, namespace, next, error = %failure, "cannot follow the API server");
         }
-        (self.list_watch.on_failure)(failure);
+        self.call_hook(failure);
+    }
+
+    fn call_hook(&self, failure: &Failure) {
+        let resource = self.list_watch.resource.name();
+        let origin = Origin {
+            resource: &resource,
+            namespace: self.namespace.as_deref(),
+        };
+        let hook = &self.list_watch.on_failure;
+        if catch_unwind(AssertUnwindSafe(|| hook(failure, origin))).is_err() {
+            tracing::error!("the hook for failures panicked; the panic is in the standard error output");
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::feed::{Feed, parse};
-use super::wire::{self, Line, Page, PageMetadata, not_listed};
-use crate::cache::writer::SourceEvent;
+use super::wire::{self, Line, Page, PageMetadata, Unreadable, not_listed};
+use crate::cache::source_event::SourceEvent;
 
 /// Objects per page, where the list comes in pages.
 pub(super) const PAGE_SIZE: u32 = 500;
@@ -68,7 +68,8 @@ where
             // Here, and not while others wait to write.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
-                    object.map_or_else(not_listed, |object| Some(SourceEvent::Listed(object)))
+                    let known = |unreadable| self.known(unreadable).map(not_listed);
+                    object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
                 })
                 .collect();
             self.tell(listed);
@@ -100,7 +101,10 @@ where
                     Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
                     // Some API servers tell what happens meanwhile before they mark the end.
                     Line::Deleted(object, _) => events.push(SourceEvent::Deleted(object)),
-                    Line::Unreadable(unreadable) => events.extend(not_listed(unreadable)),
+                    Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
+                        events.push(SourceEvent::DeletedUnreadable { key, uid, version });
+                    }
+                    Line::Unreadable(unreadable) => events.extend(self.known(unreadable).map(not_listed)),
                     Line::Bookmark {
                         version,
                         ends_initial_events: true,

@@ -13,9 +13,9 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
 use super::feed::{Feed, Pause, parse};
-use super::wire::{self, Line, not_applied};
+use super::wire::{self, Line, Unreadable, not_applied};
 use super::{Failure, ListWatch};
-use crate::cache::writer::SourceEvent;
+use crate::cache::source_event::SourceEvent;
 
 /// How much later than a watch should have ended its connection is dead, if nothing has come.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
@@ -88,7 +88,7 @@ where
                 let line = line
                     .map_err(Failure::of_line)
                     .and_then(|line: String| wire::read_line(&line));
-                match line.and_then(|line| event(line, version)) {
+                match line.and_then(|line| self.event(line, version)) {
                     Ok(event) => events.extend(event),
                     Err(failure) => {
                         ended = Err(failure);
@@ -141,23 +141,28 @@ where
         );
         Ok(Box::pin(lines.fuse()))
     }
-}
 
-/// The event that a line tells; `reached` becomes the version to watch from after it.
-fn event<K>(line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
-    let (event, version) = match line {
-        Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
-        Line::Deleted(object, version) => (Some(SourceEvent::Deleted(object)), version),
-        Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
-        Line::Unreadable(unreadable) => {
-            let version = unreadable
-                .as_ref()
-                .map(|unreadable| unreadable.version.to_string());
-            (not_applied(unreadable), version)
+    /// The event that a line tells; `reached` becomes the version to watch from after it.
+    fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
+        let (event, version) = match line {
+            Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
+            Line::Deleted(object, version) => (Some(SourceEvent::Deleted(object)), version),
+            Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => (
+                Some(SourceEvent::DeletedUnreadable { key, uid, version }),
+                Some(version.to_string()),
+            ),
+            Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
+            Line::Unreadable(unreadable) => {
+                let unreadable = self.known(unreadable);
+                let version = unreadable
+                    .as_ref()
+                    .map(|unreadable| unreadable.version.to_string());
+                (unreadable.map(not_applied), version)
+            }
+        };
+        if let Some(version) = version {
+            *reached = version;
         }
-    };
-    if let Some(version) = version {
-        *reached = version;
+        Ok(event)
     }
-    Ok(event)
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::super::writer::SourceEvent;
+use super::super::source_event::SourceEvent;
 use super::Failure;
 use crate::decode::{self, Unmanaged};
-use crate::object::{ObjectKey, ResourceVersion};
+use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 /// Marks the bookmark that ends the initial events of a streaming list
 /// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)).
@@ -38,6 +38,8 @@ pub(super) enum Line<K> {
     Applied(K, Option<String>),
     /// An object was deleted, and the version of the deletion.
     Deleted(K, Option<String>),
+    /// An object was deleted that cannot be read.
+    DeletedUnreadable(Unreadable, Uid),
     /// An object changed that cannot be read; not even its metadata where there is nothing.
     Unreadable(Option<Unreadable>),
     /// Everything up to this version has been told.
@@ -47,37 +49,38 @@ pub(super) enum Line<K> {
     },
 }
 
+impl<K> Line<K> {
+    /// What was deleted is not there any more, whether or not it can be read.
+    fn deleted_unreadable(mut unreadable: Unreadable) -> Self {
+        match unreadable.uid.take() {
+            Some(uid) => Self::DeletedUnreadable(unreadable, uid),
+            None => Self::Unreadable(Some(unreadable)),
+        }
+    }
+}
+
 /// An object that cannot be read.
 pub(super) struct Unreadable {
     pub(super) key: ObjectKey,
+    pub(super) uid: Option<Uid>,
     pub(super) version: ResourceVersion,
     pub(super) error: String,
 }
 
-impl Unreadable {
-    fn known<K>(
-        unreadable: Option<Self>,
-        event: impl FnOnce(Self) -> SourceEvent<K>,
-    ) -> Option<SourceEvent<K>> {
-        if unreadable.is_none() {
-            tracing::warn!("leaving an object out of the cache: not even its metadata can be read");
-        }
-        unreadable.map(event)
-    }
-}
-
 /// What a cache is told of an object of a list that cannot be read.
-pub(super) fn not_listed<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
-    Unreadable::known(unreadable, |Unreadable { key, version, error }| {
-        SourceEvent::ListedUnreadable { key, version, error }
-    })
+pub(super) fn not_listed<K>(unreadable: Unreadable) -> SourceEvent<K> {
+    let Unreadable {
+        key, version, error, ..
+    } = unreadable;
+    SourceEvent::ListedUnreadable { key, version, error }
 }
 
 /// What a cache is told of a change of an object that cannot be read.
-pub(super) fn not_applied<K>(unreadable: Option<Unreadable>) -> Option<SourceEvent<K>> {
-    Unreadable::known(unreadable, |Unreadable { key, version, error }| {
-        SourceEvent::Unreadable { key, version, error }
-    })
+pub(super) fn not_applied<K>(unreadable: Unreadable) -> SourceEvent<K> {
+    let Unreadable {
+        key, version, error, ..
+    } = unreadable;
+    SourceEvent::Unreadable { key, version, error }
 }
 
 /// What every object has, however wrong the rest of it is.
@@ -93,6 +96,7 @@ struct SkeletonMetadata {
     namespace: String,
     #[serde(default)]
     name: String,
+    uid: Option<String>,
     resource_version: String,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
@@ -106,6 +110,7 @@ pub(super) fn read_object<K: DeserializeOwned>(object: &RawValue) -> Result<K, O
         let key = ObjectKey::new(metadata.namespace, metadata.name);
         Some(Unreadable {
             key,
+            uid: metadata.uid.as_deref().map(Uid::from),
             version,
             error: error.to_string(),
         })
@@ -170,6 +175,7 @@ fn read_in_steps<K: kube::Resource + DeserializeOwned>(line: &str) -> Result<Lin
         _ => Ok(match read_object::<K>(object) {
             Ok(object) => change(kind, object)
                 .ok_or_else(|| Failure::unreadable(format_args!("an event of the unknown type {kind:?}")))?,
+            Err(Some(unreadable)) if kind == "DELETED" => Line::deleted_unreadable(unreadable),
             Err(unreadable) => Line::Unreadable(unreadable),
         }),
     }

@@ -1,5 +1,7 @@
 //! Who waits until the watch has told a deletion.
 
+use std::collections::HashSet;
+
 use tokio::sync::oneshot;
 
 use crate::object::Uid;
@@ -21,9 +23,15 @@ impl Awaited {
         receiver
     }
 
-    /// The watch has told the deletion of the object with this uid.
-    pub(super) fn told(&mut self, uid: &Uid) {
-        let told = self.waiting.extract_if(.., |(waits_for, _)| waits_for == uid);
+    /// The deletion of the objects with these uids has been told.
+    pub(super) fn told_of(&mut self, deleted: &[Uid]) {
+        if deleted.is_empty() || self.waiting.is_empty() {
+            return;
+        }
+        let deleted: HashSet<_> = deleted.iter().collect();
+        let told = self
+            .waiting
+            .extract_if(.., |(waits_for, _)| deleted.contains(waits_for));
         self.told.extend(told.map(|(_, sender)| sender));
     }
 

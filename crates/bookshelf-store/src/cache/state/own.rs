@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::super::contents::{Entry, Part};
 use super::source::take_out_of;
@@ -12,36 +13,33 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 impl<V> State<V> {
     /// An object as the API server answered it to ourselves: the watch will tell it, or has.
     pub(in super::super) fn observed(&mut self, entry: Arc<Entry<V>>) {
-        if self.goes_ahead(&entry.key, entry.resource_version) && !self.is_buried(&entry) {
-            self.put(entry);
+        if let Some(source) = self.goes_ahead(&entry.key, entry.resource_version)
+            && !self.is_buried(&entry)
+        {
+            self.put(source, entry);
         }
     }
 
     /// The API server answered an object to ourselves of which nothing can be made.
     pub(in super::super) fn observed_unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.goes_ahead(key, version) {
+        if self.goes_ahead(key, version).is_some() {
             take_out_of(&mut self.contents, key, |current| {
                 current.resource_version <= version
             });
         }
     }
 
-    /// Whether this version of an object, answered to ourselves, is still to be told; if so, it is noted.
-    fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> bool {
+    /// If this version of an object, answered to ourselves, is still to be told, that is noted. Answers who will tell it.
+    fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
         // What no source tells of would stay for ever.
-        let Some(source) = self.source_of(key) else {
-            return false;
-        };
+        let source = self.source_of(key)?;
         // The watch may have told of its deletion too: then putting it in would bring it back for good.
         if self.sources[source].version() >= Some(version) {
-            return false;
+            return None;
         }
-        // Answers to two of our own writes may come in in any order.
-        let before = self.ahead.get(key).copied();
-        self.ahead
-            .insert(key.clone(), version.max(before.unwrap_or(version)));
+        self.sources[source].ahead.wrote(key, version);
         self.shown(version);
-        true
+        Some(source)
     }
 
     /// We deleted an object, which had this version.

@@ -7,6 +7,7 @@ use imbl::OrdSet;
 
 use super::super::contents::{ByKey, Contents, Entry};
 use super::super::journal::Journal;
+use super::ahead::Ahead;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// What feeds all namespaces of a cache, or one of several.
@@ -15,6 +16,8 @@ pub(crate) struct Source<V> {
     pub(super) journal: Journal<V>,
     /// The list under way.
     pub(super) listing: Option<Listing<V>>,
+    /// Our own writes that it has not told yet: a list older than them does not undo them.
+    pub(super) ahead: Ahead,
 }
 
 impl<V> Source<V> {
@@ -22,6 +25,7 @@ impl<V> Source<V> {
         Self {
             journal: Journal::new(namespace, history),
             listing: None,
+            ahead: Ahead::default(),
         }
     }
 

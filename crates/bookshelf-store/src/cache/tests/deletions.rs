@@ -40,6 +40,44 @@ async fn the_deletion_of_another_object_is_not_the_one_awaited() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_told_by_a_list_that_does_not_have_the_object_any_more() {
+    for is_check in [false, true] {
+        let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
+        let deletion = cache.writer.deletion_of("1".into());
+        let another = cache.writer.deletion_of("2".into());
+        cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
+        if is_check {
+            cache.writer.apply([SourceEvent::CheckStarted]);
+            cache
+                .writer
+                .apply([SourceEvent::Listed(object("b", "2", 4, "x"))]);
+            cache
+                .writer
+                .apply([SourceEvent::ListDone(rv(9)), SourceEvent::Bookmark(rv(9))]);
+        } else {
+            cache.list(9, &[object("b", "2", 4, "x")]);
+        }
+        deletion.told(NOW).await.unwrap();
+        assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
+        another.told(Duration::from_millis(1)).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn the_deletion_of_an_object_that_cannot_be_read_any_more_is_one() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    let deletion = cache.writer.deletion_of("1".into());
+    cache.writer.apply([SourceEvent::DeletedUnreadable {
+        key: key("a"),
+        uid: "1".into(),
+        version: rv(9),
+    }]);
+    deletion.told(NOW).await.unwrap();
+    assert!(cache.contents().is_empty());
+    assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
+}
+
+#[tokio::test]
 async fn who_reads_once_a_deletion_is_told_sees_its_version() {
     let cache = fixture().listed(5, &[]);
     for round in 10..200 {

@@ -1,7 +1,8 @@
 //! What subscribers and handlers are told.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::super::Event;
 use super::{SOON, fixture, key, object};
@@ -76,6 +77,55 @@ async fn a_handler_is_told_of_everything_and_survives_its_own_panic() {
         told.recv().await.is_none(),
         "a handler goes on after its registration is dropped"
     );
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_its_time_lets_others_have_the_thread() {
+    let objects: Vec<_> = (1..=20)
+        .map(|number| object(&format!("{number:02}"), &number.to_string(), number, "x"))
+        .collect();
+    let cache = fixture().listed(50, &objects);
+    let turns = Arc::new(AtomicUsize::new(0));
+    let others = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            others.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let (first, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = (Arc::clone(&first), Arc::clone(&last), Arc::clone(&turns));
+    let handler = move |event: Event<String>| {
+        let (first, last, turns) = &seen;
+        let place = if event.key().name() == "01" { first } else { last };
+        place.store(turns.load(Ordering::Relaxed), Ordering::Relaxed);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+    };
+    cache
+        .reader
+        .handle(handler, None)
+        .wait_synced(SOON)
+        .await
+        .unwrap();
+    let (first, last) = (first.load(Ordering::Relaxed), last.load(Ordering::Relaxed));
+    assert!(last >= first + 10, "{first} to {last}");
+    other.abort();
+}
+
+#[tokio::test]
+async fn a_subscription_does_not_keep_the_room_that_its_first_look_took() {
+    let objects: Vec<_> = (1..=5000)
+        .map(|number| object(&number.to_string(), &number.to_string(), number, "x"))
+        .collect();
+    let cache = fixture().listed(9000, &objects);
+    let mut subscription = cache.reader.subscribe();
+    for _ in &objects {
+        subscription.next().await.unwrap();
+    }
+    assert!(subscription.room() < 1000, "{}", subscription.room());
 }
 
 #[tokio::test]

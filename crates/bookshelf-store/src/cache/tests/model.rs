@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::super::{Event, SourceEvent};
 use super::{Fixture, fixture, key, object, rv};
+use crate::object::{ResourceVersion, Uid};
 
 /// Names are few, so that objects meet their predecessors.
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -210,12 +211,17 @@ impl Client {
                 let known = server.objects.get(NAMES[name]);
                 let known = known.and_then(|object| object.metadata.resource_version.clone());
                 if let Some(deleted) = server.delete(name) {
-                    let known = known.unwrap().parse().unwrap();
+                    let known: ResourceVersion = known.unwrap().parse().unwrap();
                     self.ours.insert(NAMES[name], (server.version, None));
-                    let uid = deleted.metadata.uid.as_deref().unwrap();
-                    self.cache
-                        .writer
-                        .observe_deleted(&key(NAMES[name]), uid.into(), known);
+                    let uid = Uid::from(deleted.metadata.uid.as_deref().unwrap());
+                    let snapshot = self.cache.reader.snapshot();
+                    let cached = snapshot.get("ns", NAMES[name]);
+                    // As a `CachedClient` does: of what the cache has, the newest version that it shows will do.
+                    let known = match (cached, snapshot.newest_version()) {
+                        (Some(cached), Some(newest)) if cached.uid == uid => newest,
+                        _ => known,
+                    };
+                    self.cache.writer.observe_deleted(&key(NAMES[name]), uid, known);
                 }
             }
             Step::Deliver { events } => self.deliver(server, events),

@@ -1,6 +1,7 @@
 //! A cache of several namespaces, each told by a source of its own.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
@@ -92,4 +93,20 @@ fn our_own_write_into_a_namespace_that_nobody_tells_of_is_not_kept() {
     x.observe(in_namespace("z", "ours", 8));
     x.observe_deleted(&ObjectKey::new("z", "other"), "1".into(), rv(3));
     assert!(names(&reader).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_we_deleted_is_remembered_until_its_own_namespace_has_told_enough() {
+    let (reader, x, y) = fixture();
+    list(&x, 5, vec![]);
+    list(&y, 5, vec![in_namespace("y", "a", 3)]);
+    y.observe_deleted(&ObjectKey::new("y", "a"), "y-a".into(), rv(3));
+    tokio::time::advance(Duration::from_mins(6)).await;
+    x.apply([SourceEvent::Bookmark(rv(20))]);
+    list(&x, 21, vec![]);
+    y.apply([SourceEvent::Applied(in_namespace("y", "a", 7))]);
+    assert!(names(&reader).is_empty());
+    y.apply([SourceEvent::Bookmark(rv(20))]);
+    y.apply([SourceEvent::Applied(in_namespace("y", "a", 21))]);
+    assert_eq!(names(&reader), ["y/a"]);
 }

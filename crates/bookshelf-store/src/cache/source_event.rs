@@ -1,0 +1,52 @@
+//! What feeds a cache says to it.
+
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+
+/// What a source tells a cache: a list, then the changes since.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SourceEvent<K> {
+    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
+    /// before.
+    ListStarted,
+    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
+    /// as far as the list, whatever differs is repaired and counted.
+    CheckStarted,
+    /// An object of the list.
+    Listed(K),
+    /// The list is complete, at this version. What it did not have is gone.
+    ListDone(ResourceVersion),
+    /// An object was added or modified.
+    Applied(K),
+    /// An object was deleted; its resourceVersion is that of the deletion.
+    Deleted(K),
+    /// Everything up to this version has been told.
+    Bookmark(ResourceVersion),
+    /// An object of the list that cannot be read as a `K`.
+    ListedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its version.
+        version: ResourceVersion,
+        /// Why it cannot be read.
+        error: String,
+    },
+    /// An object was added or modified that cannot be read as a `K`.
+    Unreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its version.
+        version: ResourceVersion,
+        /// Why it cannot be read.
+        error: String,
+    },
+    /// An object was deleted that cannot be read as a `K`.
+    DeletedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its uid.
+        uid: Uid,
+        /// The version of the deletion.
+        version: ResourceVersion,
+    },
+}

@@ -1,0 +1,47 @@
+//! What we have deleted, remembered until no late event can bring it back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::contents::Entry;
+use super::State;
+use crate::object::{ResourceVersion, Uid};
+
+/// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
+/// and the first bookmark after this time has long passed it.
+const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
+
+/// An object we deleted.
+#[derive(Clone)]
+pub(crate) struct Tombstone {
+    pub(super) uid: Uid,
+    /// One from before it was deleted. Whatever of its name is not newer is it, or came before it.
+    pub(super) version: ResourceVersion,
+    pub(super) since: Instant,
+}
+
+impl Tombstone {
+    /// Whether this is the object, or one of its name that came before it.
+    pub(crate) fn buries<V>(&self, entry: &Entry<V>) -> bool {
+        entry.uid == self.uid || entry.resource_version <= self.version
+    }
+}
+
+impl<V> State<V> {
+    pub(super) fn is_buried(&self, entry: &Entry<V>) -> bool {
+        let tombstone = self.tombstones.get(&entry.key);
+        tombstone.is_some_and(|tombstone| tombstone.buries(entry))
+    }
+
+    /// A source has told how far it is. Another may lag by more than the tombstones' life.
+    pub(super) fn forget_tombstones(&mut self, source: usize) {
+        let source = &self.sources[source];
+        let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
+        let over = self.tombstones.iter();
+        let over = over.filter(|(key, tombstone)| source.has(key) && is_over(tombstone));
+        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.tombstones.remove(&key);
+        }
+    }
+}

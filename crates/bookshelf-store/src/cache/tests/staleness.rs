@@ -1,0 +1,80 @@
+//! How old what readers are shown may be.
+
+use std::time::Duration;
+
+use tokio::time::advance;
+
+use super::{Fixture, SourceEvent, fixture, object, rv};
+
+const SILENCE: Duration = Duration::from_secs(35);
+const OUTAGE: Duration = Duration::from_mins(20);
+
+fn staleness(cache: &Fixture) -> Duration {
+    cache.reader.staleness(SILENCE).unwrap()
+}
+
+/// A cache that was listed some time after it was made.
+async fn cache() -> Fixture {
+    let cache = fixture();
+    advance(Duration::from_secs(1)).await;
+    cache.listed(5, &[object("a", "1", 3, "x")])
+}
+
+fn listed() -> SourceEvent<k8s_openapi::api::core::v1::ConfigMap> {
+    SourceEvent::Listed(object("a", "1", 20, "y"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_shown_is_as_old_as_it_was_until_a_new_list_is_complete() {
+    let cache = cache().await;
+    cache.writer.lost();
+    advance(OUTAGE).await;
+    cache.writer.apply([SourceEvent::ListStarted, listed()]);
+    // Some API servers tell what happens meanwhile.
+    cache.writer.apply([
+        SourceEvent::Deleted(object("b", "2", 21, "x")),
+        SourceEvent::Bookmark(rv(21)),
+    ]);
+    assert_eq!(cache.contents(), ["a=x"]);
+    assert_eq!((staleness(&cache), cache.reader.age()), (OUTAGE, Some(OUTAGE)));
+    cache.writer.apply([SourceEvent::ListDone(rv(22))]);
+    assert_eq!(staleness(&cache), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_does_not_make_up_for_a_watch_that_says_nothing() {
+    let cache = cache().await;
+    advance(OUTAGE).await;
+    cache.writer.apply([SourceEvent::CheckStarted, listed()]);
+    assert_eq!(staleness(&cache), OUTAGE);
+    cache.writer.apply([SourceEvent::ListDone(rv(22))]);
+    assert_eq!(staleness(&cache), OUTAGE);
+    cache.writer.apply([SourceEvent::Bookmark(rv(22))]);
+    assert_eq!(staleness(&cache), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_lost_is_back_when_it_is_opened_or_tells_something() {
+    let cache = cache().await;
+    for is_opened in [true, false] {
+        cache.writer.lost();
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(staleness(&cache), Duration::from_secs(1));
+        if is_opened {
+            cache.writer.heard();
+        } else {
+            cache.applied(object("a", "1", 6, "y"));
+        }
+        assert_eq!(staleness(&cache), Duration::ZERO);
+    }
+}
+
+#[test]
+fn nothing_has_an_age_before_the_first_list_is_complete() {
+    let cache = fixture();
+    cache.writer.apply([SourceEvent::ListStarted, listed()]);
+    assert_eq!(
+        (cache.reader.age(), cache.reader.staleness(SILENCE)),
+        (None, None)
+    );
+}
