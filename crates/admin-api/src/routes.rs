@@ -13,7 +13,8 @@ pub fn routes() -> Routes {
         .service(
             route::at("/book/{namespace}")
                 .get(books::list)
-                .post(books::create),
+                .post(books::create)
+                .streamed(),
         )
         .service(
             route::at("/book/{namespace}/{id}")
@@ -26,9 +27,9 @@ pub fn routes() -> Routes {
                 .patch(books::set_category)
                 .post(books::set_category),
         )
-        .service(route::at("/book").get(books::list_all))
+        .service(route::at("/book").get(books::list_all).streamed())
         .service(route::at("/namespace").get(namespaces::list))
-        .service(route::at("/loan/{namespace}").get(loans::list))
+        .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(
             route::at("/loan/{namespace}/{id}")
                 .get(loans::get)

@@ -15,9 +15,8 @@ use bookshelf_store::error::Error;
 use bookshelf_store::repository::{Repository, Scope, Versions};
 use futures::future::LocalBoxFuture;
 
-use crate::extract::{book_key, namespace};
+use crate::extract::{book_key, book_path, namespace};
 use crate::problem::Problem;
-use crate::stream;
 
 /// The header that carries the version of an answer, and the one that a request waits for.
 const RESOURCE_VERSION: HeaderName = HeaderName::from_static("x-resource-version");
@@ -29,6 +28,8 @@ const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Accept, Authorization,
 
 /// How long a request waits for the version it asks for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for all that the API server has of what it asks for.
+const LIVE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an age is taken for true: it is told in whole seconds.
 const AGE_IS_TRUE_FOR: Duration = Duration::from_millis(100);
 
@@ -38,10 +39,14 @@ pub(crate) trait Source: Send + Sync {
     fn versions(&self) -> Versions;
     /// How old what is shown may be.
     fn staleness(&self) -> Duration;
-    /// Waits until nothing in this scope is shown that is older; answers whether that is so.
-    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool>;
+    /// Waits until nothing in this scope is shown that is older.
+    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, Result<(), Error>>;
     /// The same, for a stream of this scope.
-    fn catch_up_streams<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool>;
+    fn catch_up_streams<'a>(
+        &'a self,
+        scope: Scope<'a>,
+        versions: Versions,
+    ) -> LocalBoxFuture<'a, Result<(), Error>>;
     /// Asks the API server for everything in this scope; answers at which version it is shown from then on.
     fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>>;
 }
@@ -55,16 +60,20 @@ impl<V: Send + Sync + 'static> Source for Repository<V> {
         self.staleness()
     }
 
-    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool> {
-        Box::pin(async move { self.catch_up(scope, versions, PATIENCE).await.is_ok() })
+    fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.catch_up(scope, versions, PATIENCE))
     }
 
-    fn catch_up_streams<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, bool> {
-        Box::pin(async move { self.catch_up_streams(scope, versions, PATIENCE).await.is_ok() })
+    fn catch_up_streams<'a>(
+        &'a self,
+        scope: Scope<'a>,
+        versions: Versions,
+    ) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.catch_up_streams(scope, versions, PATIENCE))
     }
 
     fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>> {
-        Box::pin(self.refresh(scope))
+        Box::pin(self.refresh(scope, LIVE_WITHIN))
     }
 }
 
@@ -75,6 +84,13 @@ pub(crate) struct Met {
     at_least: Versions,
     /// Whether the API server was asked.
     is_live: bool,
+}
+
+impl Met {
+    /// Whether what is there is enough for the request, whatever it is.
+    pub(crate) fn asks_for_nothing(self) -> bool {
+        !self.is_live && self.at_least == Versions::default()
+    }
 }
 
 /// How new answers are, on one thread.
@@ -110,42 +126,39 @@ impl Consistency {
         }
     }
 
-    /// Returns when what is shown is as new as the request asks for.
-    pub(crate) async fn meet(&self, request: &HttpRequest, now: Instant) -> Result<Met, Problem> {
+    /// What the request asks for, judged by its head alone.
+    pub(crate) fn asked(&self, request: &HttpRequest, is_stream: bool, now: Instant) -> Result<Met, Problem> {
         let at_least = asked_version(request.headers())?;
         let is_read = request.method().is_safe();
         // Browsers send it with every request for a stream, which begins with what the watch has told in any case.
-        let is_live = is_read && asks_for_live(request.headers()) && !stream::is_asked_for(request);
+        let is_live = is_read && asks_for_live(request.headers()) && !is_stream;
         if !is_live {
             self.check_staleness(is_read, now)?;
         }
-        let met = Met {
+        Ok(Met {
             at_least: at_least.unwrap_or_default(),
             is_live,
-        };
-        if at_least.is_none() && !is_live {
-            return Ok(met);
-        }
-        // Boxed, as who asks for nothing would carry the room that it needs, too.
-        Box::pin(self.wait_for(request, met)).await
+        })
     }
 
-    async fn wait_for(&self, request: &HttpRequest, mut met: Met) -> Result<Met, Problem> {
-        let scope = scope(request);
+    /// Returns when what is shown is as new as the request asks for.
+    pub(crate) async fn meet(
+        &self,
+        request: &HttpRequest,
+        is_stream: bool,
+        mut met: Met,
+    ) -> Result<Met, Problem> {
+        let scope = scope(request)?;
         let mut reached = Versions::default();
         if met.is_live {
             reached = self.source.refresh(scope).await?;
         }
-        let is_caught_up = if reached.includes(met.at_least) {
-            true
-        } else if stream::is_asked_for(request) {
-            self.source.catch_up_streams(scope, met.at_least).await
-        } else {
-            self.source.catch_up(scope, met.at_least).await
-        };
-        if !is_caught_up {
-            let message = "what X-Resource-Version asks for is not known here yet";
-            return Err(Problem::unavailable(message));
+        if !reached.includes(met.at_least) {
+            if is_stream {
+                self.source.catch_up_streams(scope, met.at_least).await?;
+            } else {
+                self.source.catch_up(scope, met.at_least).await?;
+            }
         }
         met.at_least = met.at_least.max(reached);
         Ok(met)
@@ -222,13 +235,13 @@ fn value(versions: Versions) -> Option<HeaderValue> {
         .filter(|value| !value.is_empty())
 }
 
-/// What the request's path names.
-fn scope(request: &HttpRequest) -> Scope<'_> {
-    match (book_key(request), namespace(request)) {
-        (Ok(key), _) => Scope::Book(key),
-        (_, Ok(namespace)) => Scope::Namespace(namespace),
-        _ => Scope::All,
-    }
+/// What the request's path names. What breaks the rules of names is nothing to ask the API server for.
+fn scope(request: &HttpRequest) -> Result<Scope<'_>, Problem> {
+    Ok(match book_path(request) {
+        ("", _) => Scope::All,
+        (_, "") => Scope::Namespace(namespace(request)?),
+        _ => Scope::Book(book_key(request)?),
+    })
 }
 
 fn asked_version(headers: &HeaderMap) -> Result<Option<Versions>, Problem> {
@@ -277,14 +290,22 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_what_the_path_names() {
-        let scope_of = |path: &str| format!("{:?}", scope(&TestRequest::with_uri(path).to_http_request()));
+    fn a_scope_is_what_the_path_names_and_nothing_where_that_is_no_name() {
+        let scope_of = |path: &str| match scope(&TestRequest::with_uri(path).to_http_request()) {
+            Ok(scope) => format!("{scope:?}"),
+            Err(problem) => problem.to_string(),
+        };
         for (path, expected) in [
             ("/book", "All"),
+            ("/namespace", "All"),
             ("/book/ns", "Namespace"),
             ("/book/ns/id", "Book"),
             ("/loan/ns/id", "Book"),
             ("/book/ns/id/borrow", "Book"),
+            ("/book/BAD", "namespace_id "),
+            ("/book/BAD/id", "namespace_id "),
+            ("/book/ns/BAD", "id "),
+            ("/book/ns/BAD/borrow", "id "),
         ] {
             assert!(scope_of(path).starts_with(expected), "{path}: {}", scope_of(path));
         }

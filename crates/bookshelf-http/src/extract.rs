@@ -4,16 +4,16 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::{self, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant};
+use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant, Version};
 use futures::StreamExt as _;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::entity_tag::{Condition, condition};
+use crate::entity_tag::{Condition, EntityTag, condition};
 use crate::problem::{Code, Problem};
 
 /// How long a request's body may take to arrive.
@@ -129,6 +129,7 @@ pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
 }
 
 /// The same namespace and id, whether they obey the rules or not.
+#[must_use]
 pub fn book_path(request: &HttpRequest) -> (&str, &str) {
     let (namespace, rest) = split(below_collection(request));
     (namespace, split(rest).0)
@@ -168,30 +169,45 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
-/// Which versions of an object the request is meant for, as `If-Match` says
-/// ([RFC 9110, section 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+/// Which versions of an object a write is meant for, as `If-Match` and `If-None-Match` say
+/// ([RFC 9110, section 13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
 #[derive(Debug)]
-pub struct IfMatch(pub Expected);
+pub struct Preconditions(pub Expected);
 
-impl FromRequest for IfMatch {
+impl FromRequest for Preconditions {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match condition(request.headers(), &IF_MATCH) {
-            None | Some(Ok(Condition::Any)) => Ok(Self(Expected::Any)),
-            // The comparison is strong, and a tag that we cannot have given is that of no version.
-            Some(Ok(Condition::OneOf(tags))) => {
-                let strong = tags.iter().filter(|tag| !tag.is_weak);
-                let versions = strong.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok());
-                Ok(Self(Expected::OneOf(versions.collect())))
-            }
-            Some(Err(_)) => Err(Problem::invalid(
-                "If-Match",
-                "must be * or entity tags as an ETag has them, in quotes",
-            )),
-        })
+        ready(preconditions(request.headers()))
     }
+}
+
+fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
+    let malformed =
+        |name| move |_| Problem::invalid(name, "must be * or entity tags as an ETag has them, in quotes");
+    let matching = condition(headers, &IF_MATCH).transpose();
+    let expected = match matching.map_err(malformed("If-Match"))? {
+        None | Some(Condition::Any) => Expected::Any,
+        // The comparison is strong.
+        Some(Condition::OneOf(tags)) => Expected::OneOf(versions(tags.iter().filter(|tag| !tag.is_weak))),
+    };
+    let unwanted = condition(headers, &IF_NONE_MATCH).transpose();
+    Ok(Preconditions(
+        match unwanted.map_err(malformed("If-None-Match"))? {
+            None => expected,
+            // There is no version that this is meant for: what is not there is not found.
+            Some(Condition::Any) => Expected::OneOf(Vec::new()),
+            // The comparison is weak.
+            Some(Condition::OneOf(tags)) => expected.except(versions(tags.iter())),
+        },
+    ))
+}
+
+/// A tag that we cannot have given is that of no version.
+fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
+    tags.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok())
+        .collect()
 }
 
 /// The header that says which tenant asks.
@@ -256,6 +272,8 @@ impl FromRequest for Idempotency {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderName;
+    use actix_web::test::TestRequest;
     use serde::Deserialize;
 
     use super::*;
@@ -269,6 +287,45 @@ mod tests {
 
     fn message(body: &str) -> String {
         parse::<Example>(body.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_write_is_meant_for_the_versions_that_its_headers_leave() {
+        let [one, two] = ["a.1", "a.2"];
+        let is_meant = |headers: &[(HeaderName, &'static str)]| {
+            let mut request = TestRequest::default();
+            for (name, value) in headers {
+                request = request.append_header((name.clone(), *value));
+            }
+            let expected = preconditions(request.to_http_request().headers());
+            expected
+                .map(|Preconditions(expected)| {
+                    [one, two].map(|version| expected.accepts(&version.parse().unwrap()))
+                })
+                .map_err(|problem| problem.to_string())
+        };
+        for (headers, expected) in [
+            (&[][..], [true, true]),
+            (&[(IF_MATCH, "*")], [true, true]),
+            (&[(IF_MATCH, r#""a.1", W/"a.2""#)], [true, false]),
+            (&[(IF_NONE_MATCH, "*")], [false, false]),
+            (&[(IF_NONE_MATCH, r#""a.1""#)], [false, true]),
+            (&[(IF_NONE_MATCH, r#"W/"a.1", "other""#)], [false, true]),
+            (
+                &[(IF_MATCH, r#""a.1", "a.2""#), (IF_NONE_MATCH, r#""a.2""#)],
+                [true, false],
+            ),
+            (&[(IF_MATCH, "*"), (IF_NONE_MATCH, "*")], [false, false]),
+        ] {
+            assert_eq!(is_meant(headers), Ok(expected), "{headers:?}");
+        }
+        for name in [IF_MATCH, IF_NONE_MATCH] {
+            let refusal = is_meant(&[(name.clone(), "a.1")]).unwrap_err();
+            assert!(
+                refusal.to_lowercase().starts_with(&format!("{name} must be")),
+                "{refusal}"
+            );
+        }
     }
 
     #[test]

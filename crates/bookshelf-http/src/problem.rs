@@ -15,6 +15,9 @@ use utoipa::ToSchema;
 
 use crate::openapi::fields;
 
+/// When to try again where nobody has said.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+
 /// The codes of problems: the last part of their `type`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[expect(
@@ -30,6 +33,7 @@ pub enum Code {
     RequestTimeout,
     AlreadyExists,
     KeyReused,
+    InProgress,
     AlreadyBorrowed,
     OnLoan,
     UpdateConflict,
@@ -39,6 +43,7 @@ pub enum Code {
     TooLarge,
     UnsupportedMediaType,
     Rejected,
+    Overloaded,
     Internal,
     Unavailable,
     OutcomeUnknown,
@@ -75,6 +80,11 @@ impl Code {
                 "key_reused",
                 "The Idempotency-Key is that of another request",
             ),
+            Self::InProgress => (
+                StatusCode::CONFLICT,
+                "in_progress",
+                "Another request with the Idempotency-Key is under way",
+            ),
             Self::AlreadyBorrowed => (StatusCode::CONFLICT, "already_borrowed", "The book is on loan"),
             Self::OnLoan => (StatusCode::CONFLICT, "on_loan", "The book is on loan"),
             Self::UpdateConflict => (
@@ -92,7 +102,7 @@ impl Code {
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
                 "update_conflict",
-                "It is not the version that If-Match names",
+                "It is not a version that the request is meant for",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -108,6 +118,11 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "rejected",
                 "The Kubernetes API refused the book",
+            ),
+            Self::Overloaded => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many requests at once",
             ),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::Unavailable => (
@@ -196,7 +211,7 @@ impl Problem {
     #[must_use]
     pub fn unavailable(message: &'static str) -> Self {
         Self {
-            retry_after: Some(Duration::from_secs(1)),
+            retry_after: Some(RETRY_AFTER_DEFAULT),
             ..Self::new(Code::Unavailable, message)
         }
     }
@@ -296,6 +311,7 @@ impl From<Error> for Problem {
             Error::NotFound => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
             Error::KeyReused => Code::KeyReused,
+            Error::InProgress => Code::InProgress,
             Error::NotManageable => Code::NotManageable,
             Error::UpdateConflict => Code::UpdateConflict,
             Error::Stale(_) => Code::PreconditionFailed,
@@ -305,7 +321,8 @@ impl From<Error> for Problem {
             Error::NamespaceTerminating => Code::NamespaceTerminating,
             Error::Forbidden => Code::Forbidden,
             Error::Rejected(_) => Code::Rejected,
-            Error::Unavailable { .. } => Code::Unavailable,
+            Error::Overloaded => Code::Overloaded,
+            Error::NotYet | Error::Unavailable { .. } => Code::Unavailable,
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
         };
@@ -314,7 +331,8 @@ impl From<Error> for Problem {
             _ => None,
         };
         let retry_after = match &error {
-            Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(Duration::from_secs(1))),
+            Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(RETRY_AFTER_DEFAULT)),
+            Error::Overloaded | Error::NotYet => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());

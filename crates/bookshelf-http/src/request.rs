@@ -11,11 +11,12 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use tracing::{Instrument as _, Span};
 
+use crate::abandoned::Unanswered;
 use crate::connection::Connection;
 use crate::consistency::{Consistency, Met};
 use crate::metrics::{HttpMetrics, RouteMetrics};
 use crate::problem::{Code, Problem};
-use crate::route::{Endpoint, Table};
+use crate::route::{Route, Table};
 use crate::serve::Readiness;
 use crate::{stream, trace};
 
@@ -40,7 +41,8 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
     let (request, payload) = request.into_parts();
     let method = request.method().clone();
     let id = request_id(&request);
-    let is_stream = stream::is_asked_for(&request);
+    let found = api.table.find(&method, request.match_info().as_str());
+    let is_stream = matches!(&found, Ok(route) if route.is_streamed) && stream::is_asked_for(&request);
     if let Some(connection) = request.conn_data::<Connection>() {
         // A stream says so when it begins.
         connection.is_about(false);
@@ -54,25 +56,26 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
     } else {
         span_of(&id)
     };
-    let (endpoint, counted, is_own) = match api.table.find(&method, request.match_info().as_str()) {
-        Ok(route) => (Ok(&route.endpoint), Some(&route.metrics), route.is_own),
+    let (route, counted, is_own) = match found {
+        Ok(route) => (Ok(route), Some(&route.metrics), route.is_own),
         Err(problem) => (Err(problem), None, false),
     };
     trace::begin(&span, &request, counted.map(RouteMetrics::template));
+    let unanswered = Unanswered::write(&request, &span, started, counted, &api.metrics);
     let is_synced = api.readiness.is_synced();
     let mut met = Met::default();
-    let response = match endpoint {
+    let response = match route {
         Err(problem) => HttpResponse::from_error(problem),
         // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
         Ok(_) if !is_own && !is_synced => {
             HttpResponse::from_error(Problem::unavailable("the books are not loaded yet"))
         }
-        Ok(endpoint) if is_own => endpoint(request.clone(), payload).await,
-        Ok(endpoint) => {
+        Ok(route) if is_own => (route.endpoint)(request.clone(), payload).await,
+        Ok(route) => {
             let (response, as_asked) = if span.is_none() {
-                api.answer_by(endpoint, &request, payload, started).await
+                api.answer_by(route, &request, payload, is_stream, started).await
             } else {
-                let answer = api.answer_by(endpoint, &request, payload, started);
+                let answer = api.answer_by(route, &request, payload, is_stream, started);
                 // Boxed, as what has no span would carry the room for it, too.
                 Box::pin(answer.instrument(span.clone())).await
             };
@@ -80,6 +83,9 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
             response
         }
     };
+    if let Some(unanswered) = unanswered {
+        unanswered.answered();
+    }
     let status = response.status();
     trace::end(&span, status);
     let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
@@ -107,16 +113,40 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
 }
 
 impl Api {
-    /// The answer of an endpoint, as new as the request asks for.
+    /// The answer of a route, as new as the request asks for.
     async fn answer_by(
         &self,
-        endpoint: &Endpoint,
+        route: &Route,
         request: &HttpRequest,
         payload: Payload,
+        is_stream: bool,
         started: Instant,
     ) -> (HttpResponse, Met) {
-        match self.consistency.meet(request, started).await {
-            Ok(as_asked) => (endpoint(request.clone(), payload).await, as_asked),
+        match self.consistency.asked(request, is_stream, started) {
+            Ok(asked) if asked.asks_for_nothing() => {
+                ((route.endpoint)(request.clone(), payload).await, asked)
+            }
+            // Boxed, as who asks for nothing would carry the room that it needs, too.
+            Ok(asked) => Box::pin(self.answer_when_met(route, request, payload, is_stream, asked)).await,
+            Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+        }
+    }
+
+    /// The same for a request that has to wait. What is not valid is not worth it.
+    async fn answer_when_met(
+        &self,
+        route: &Route,
+        request: &HttpRequest,
+        payload: Payload,
+        is_stream: bool,
+        asked: Met,
+    ) -> (HttpResponse, Met) {
+        let prepared = match (route.prepare)(request.clone(), payload).await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return (refusal, Met::default()),
+        };
+        match self.consistency.meet(request, is_stream, asked).await {
+            Ok(met) => (prepared().await, met),
             Err(problem) => (HttpResponse::from_error(problem), Met::default()),
         }
     }

@@ -17,11 +17,19 @@ use crate::{answer, docs, openapi};
 /// What answers the requests of one method for one resource.
 pub(crate) type Endpoint = Box<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
 
+/// Takes from a request what its handler needs: the rest of an endpoint, or what it answers to a request that is not valid.
+pub(crate) type Prepare =
+    Box<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Result<Prepared, HttpResponse>>>;
+
+/// A handler with all that it needs.
+pub(crate) type Prepared = Box<dyn FnOnce() -> LocalBoxFuture<'static, HttpResponse>>;
+
 /// A resource under construction. Make one with [`at`].
 pub struct Resource {
     template: &'static str,
     is_own: bool,
-    methods: Vec<(Method, Endpoint)>,
+    is_streamed: bool,
+    methods: Vec<(Method, Endpoint, Prepare)>,
 }
 
 /// The resource at the paths that fit this template: `/book/{namespace}`.
@@ -30,6 +38,7 @@ pub fn at(template: &'static str) -> Resource {
     Resource {
         template,
         is_own: false,
+        is_streamed: false,
         methods: Vec::new(),
     }
 }
@@ -73,13 +82,23 @@ impl Resource {
         Self { is_own: true, ..self }
     }
 
+    /// Says that `GET` answers with an event stream where that is asked for.
+    #[must_use]
+    pub fn streamed(self) -> Self {
+        Self {
+            is_streamed: true,
+            ..self
+        }
+    }
+
     fn method<F, A>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<A>,
         A: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.methods.push((method, endpoint(handler)));
+        self.methods
+            .push((method, endpoint(handler.clone()), prepare(handler)));
         self
     }
 }
@@ -100,6 +119,28 @@ where
                 }
                 Err(error) => HttpResponse::from_error(error),
             }
+        })
+    })
+}
+
+fn prepare<F, A>(handler: F) -> Prepare
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Box::new(move |request, mut payload| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            let arguments = A::from_request(&request, &mut payload).await;
+            let arguments = arguments.map_err(HttpResponse::from_error)?;
+            let call = || {
+                Box::pin(async move {
+                    let answer = handler.call(arguments).await;
+                    answer.respond_to(&request).map_into_boxed_body()
+                }) as LocalBoxFuture<'static, HttpResponse>
+            };
+            Ok(Box::new(call) as Prepared)
         })
     })
 }
@@ -132,7 +173,7 @@ impl Routes {
     pub fn operations(&self) -> impl Iterator<Item = (&'static str, &Method)> {
         self.resources.iter().flat_map(|resource| {
             let methods = resource.methods.iter();
-            methods.map(|(method, _)| (resource.template, method))
+            methods.map(|(method, ..)| (resource.template, method))
         })
     }
 }
@@ -146,9 +187,12 @@ pub(crate) struct Table {
 pub(crate) struct Route {
     method: Method,
     pub(crate) endpoint: Endpoint,
+    pub(crate) prepare: Prepare,
     pub(crate) metrics: RouteMetrics,
     /// Whether it is of the service itself: there before the books are, and without a version.
     pub(crate) is_own: bool,
+    /// Whether it answers with an event stream where that is asked for.
+    pub(crate) is_streamed: bool,
 }
 
 impl Table {
@@ -160,13 +204,16 @@ impl Table {
         for Resource {
             template,
             is_own,
+            is_streamed,
             methods,
         } in routes.resources
         {
-            let route = |(method, endpoint): (Method, Endpoint)| Route {
+            let route = |(method, endpoint, prepare): (Method, Endpoint, Prepare)| Route {
                 metrics: metrics.route(&method, template),
+                is_streamed: is_streamed && method.is_safe(),
                 method,
                 endpoint,
+                prepare,
                 is_own,
             };
             let added = paths.insert(template, methods.into_iter().map(route).collect());

@@ -40,6 +40,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::metrics::Metrics;
 use clients::Clients;
+pub(crate) use error::explanation;
 pub use error::{Error, Reason};
 pub use events::{Event, EventType, Events};
 pub use resource::{Deleted, ResourceClient};

@@ -24,6 +24,9 @@ pub enum Error {
     /// The idempotency key is that of another request: one with another body.
     #[error("the Idempotency-Key was used with another body")]
     KeyReused,
+    /// The idempotency key is that of another request, which is still under way.
+    #[error("another request with this Idempotency-Key is under way")]
+    InProgress,
     /// The book's managed-by label names another owner.
     #[error("not manageable")]
     NotManageable,
@@ -48,9 +51,15 @@ pub enum Error {
     /// The loan is another tenant's.
     #[error("forbidden")]
     Forbidden,
-    /// The API server's schema, a quota or an admission policy refused it; the text is the API server's.
+    /// The API server's schema, a quota or an admission policy refused it; the text is what the API server says of it.
     #[error("{0}")]
     Rejected(String),
+    /// What is shown has not become as new as was asked for, in the time there was.
+    #[error("what is as new as the request asks for is not known here yet")]
+    NotYet,
+    /// Too much is asked of the API server at once by those who read.
+    #[error("too many requests ask for what only the Kubernetes API knows")]
+    Overloaded,
     /// The API server is out of reach or sheds load. Nothing was written.
     #[error("the Kubernetes API is unavailable, nothing was written")]
     Unavailable {
@@ -83,6 +92,20 @@ impl Invalid {
     }
 }
 
+impl Error {
+    /// What an error means to somebody who reads: there is nothing to refuse, and nothing that may have been written.
+    pub(crate) fn of_read(error: connector::Error) -> Self {
+        match error.reason {
+            Reason::Rejected(_) => Self::Internal(Box::new(error)),
+            Reason::OutcomeUnknown(_) => Self::Unavailable {
+                retry_after: None,
+                source: error,
+            },
+            _ => error.into(),
+        }
+    }
+}
+
 /// What an error means where the operation gave it no meaning of its own.
 impl From<connector::Error> for Error {
     fn from(error: connector::Error) -> Self {
@@ -91,7 +114,7 @@ impl From<connector::Error> for Error {
             Reason::AlreadyExists(_) => Self::AlreadyExists,
             Reason::Conflict(_) => Self::UpdateConflict,
             Reason::NamespaceTerminating(_) => Self::NamespaceTerminating,
-            Reason::Rejected(status) => Self::Rejected(status.message.clone()),
+            Reason::Rejected(status) => Self::Rejected(connector::explanation(&status.message).to_owned()),
             Reason::Unavailable { retry_after, .. } => Self::Unavailable {
                 retry_after: *retry_after,
                 source: error,

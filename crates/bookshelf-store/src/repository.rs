@@ -35,6 +35,7 @@
 //!
 //! Streams ([`Stream`]) are of what the watch has told, the same on every replica, so that any of them can go on with one.
 
+mod asking;
 mod books;
 mod changes;
 mod force;
@@ -54,17 +55,18 @@ use std::time::Duration;
 use bookshelf_crd::{self as crd, labels};
 use futures::future::BoxFuture;
 use kube::api::Preconditions;
-use tokio::time::Instant;
 
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
 use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
 use crate::error::Error;
 use crate::interner::Interner;
-use crate::object::{ObjectKey, ResourceVersion};
+use crate::object::ObjectKey;
 
+use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 pub use freshness::{Scope, Versions};
+use idempotency::UnderWay;
 pub use idempotency::{IdempotencyKey, Made};
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
 pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible};
@@ -82,6 +84,7 @@ pub struct Repository<V> {
     by_category: Index,
     by_tenant: Index,
     by_request: Index,
+    under_way: UnderWay,
     events: Option<Events>,
     options: Options,
     _handlers: Option<[HandlerRegistration; 2]>,
@@ -113,8 +116,7 @@ struct Collection<K: kube::Resource, T> {
     client: ResourceClient<K>,
     reader: Reader<T>,
     writer: Writer<K, T>,
-    /// When somebody last began to ask the API server how far its versions have come, and how far that was, if it answered.
-    asked: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
+    asked: Asked,
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
@@ -176,6 +178,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 by_category,
                 by_tenant,
                 by_request,
+                under_way: UnderWay::default(),
                 events: options.events.then_some(events),
                 options,
                 _handlers: handlers,
@@ -269,7 +272,7 @@ where
             client,
             reader,
             writer,
-            asked: tokio::sync::Mutex::default(),
+            asked: Asked::default(),
         },
         feed,
     )

@@ -106,9 +106,20 @@ fn key() -> ObjectKey {
 
 #[tokio::test]
 async fn a_create_that_was_not_taken_on_is_repeated() {
-    let (client, requests) = server(&[TOO_MANY, TOO_MANY, CREATED]).await;
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let options = Options {
+        metrics,
+        ..Options::default()
+    };
+    let (client, requests) = server_for(&[TOO_MANY, TOO_MANY, CREATED], options).await;
     client.create(&object()).await.unwrap();
     assert_eq!(requests.load(Ordering::SeqCst), 3);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let repeated = r#"rest_client_request_retries_total{verb="create",resource="configmaps",code="429"} 2"#;
+    assert!(text.contains(repeated), "{text}");
 }
 
 #[tokio::test]

@@ -10,12 +10,12 @@ use bookshelf_http::route::{self, Routes};
 #[must_use]
 pub fn routes() -> Routes {
     route::own()
-        .service(route::at("/book/{namespace}").get(books::list))
+        .service(route::at("/book/{namespace}").get(books::list).streamed())
         .service(route::at("/book/{namespace}/{id}").get(books::get))
         .service(route::at("/book/{namespace}/{id}/borrow").post(loans::borrow))
         .service(route::at("/book/{namespace}/{id}/return").post(loans::return_book))
-        .service(route::at("/book").get(books::list_all))
+        .service(route::at("/book").get(books::list_all).streamed())
         .service(route::at("/namespace").get(namespaces::list))
-        .service(route::at("/loan/{namespace}").get(loans::list))
+        .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(route::at("/loan/{namespace}/{id}").get(loans::get))
 }

@@ -128,10 +128,10 @@ pub(crate) fn loan_events() -> String {
     let mut new = a_loan();
     new["book_id"] = json!("taylor-biological-science");
     event_stream(&[
-        ("created", "229", a_loan()),
-        ("synced", "231", json!({})),
-        ("created", "243", new),
-        ("deleted", "244", a_loan()),
+        ("created", "231.229", a_loan()),
+        ("synced", "231.229", json!({})),
+        ("created", "231.243", new),
+        ("deleted", "231.244", a_loan()),
     ])
 }
 

@@ -48,9 +48,10 @@ def before_call(context, case, kwargs):
         headers["Idempotency-Key"] = str(uuid4())
 
     # Schemathesis (4.32.5) takes the quotes of a lone entity tag for those of JSON, drops them, and calls it valid.
-    tag = headers.get("If-Match") if headers else None
-    if tag is not None and case.meta.generation.mode.is_positive and not is_valid(CONDITION, tag):
-        headers["If-Match"] = f'"{tag}"'
+    for name in ("If-Match", "If-None-Match") if case.method not in ("GET", "HEAD") else ():
+        tag = headers.get(name) if headers else None
+        if tag is not None and case.meta.generation.mode.is_positive and not is_valid(CONDITION, tag):
+            headers[name] = f'"{tag}"'
 
     # Opaque: only what the page before had is one.
     if query and is_valid(TOKEN, query.get("continue")):

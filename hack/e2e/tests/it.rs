@@ -12,6 +12,7 @@ mod it {
     mod chart;
     mod command_line;
     mod conditional_reads;
+    mod conditional_writes;
     mod conflicts;
     mod consistency;
     mod creating;

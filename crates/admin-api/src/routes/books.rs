@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Idempotency, IfMatch, Json, Query, book_key, book_path, namespace};
+use bookshelf_http::extract::{Idempotency, Json, Preconditions, Query, book_key, book_path, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForceQuery {
-    /// Whatever version there is, and whatever `If-Match` says; never a book that another tool manages.
+    /// Whatever version there is, and whatever `If-Match` and `If-None-Match` say; never a book that another tool manages.
     #[serde(default)]
     #[param(default = false, example = true)]
     force: bool,
@@ -169,6 +169,7 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
         Code::NamespaceTerminating,
         Code::UpdateConflict,
         Code::KeyReused,
+        Code::InProgress,
         Code::Rejected,
     ])))
 )]
@@ -205,7 +206,7 @@ pub(crate) async fn create(
     path = "/book/{namespace}/{id}",
     operation_id = "update_book",
     tag = "books",
-    params(ForceQuery, IfMatch),
+    params(ForceQuery, Preconditions),
     request_body = BookBody,
     responses((status = 200, description = "The book, as it is from now on", body = BookView)),
     extensions(("x-problems" = json!([
@@ -221,7 +222,7 @@ pub(crate) async fn update(
     books: Data<Repository>,
     request: HttpRequest,
     query: Query<ForceQuery>,
-    expected: IfMatch,
+    expected: Preconditions,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
@@ -240,7 +241,7 @@ pub(crate) async fn update(
     path = "/book/{namespace}/{id}/category",
     operation_id = "set_category",
     tag = "books",
-    params(IfMatch),
+    params(Preconditions),
     request_body = CategoryBody,
     responses((status = 200, description = "The book, as it is from now on", body = BookView)),
     extensions(("x-problems" = json!([
@@ -255,7 +256,7 @@ pub(crate) async fn update(
 pub(crate) async fn set_category(
     books: Data<Repository>,
     request: HttpRequest,
-    expected: IfMatch,
+    expected: Preconditions,
     body: Json<CategoryBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
@@ -272,7 +273,7 @@ pub(crate) async fn set_category(
     path = "/book/{namespace}/{id}",
     operation_id = "delete_book",
     tag = "books",
-    params(ForceQuery, IfMatch),
+    params(ForceQuery, Preconditions),
     responses((status = 204, description = "It is gone, or goes as soon as its finalizers are done")),
     extensions(("x-problems" = json!([
         Code::NotManageable,
@@ -287,7 +288,7 @@ pub(crate) async fn delete(
     books: Data<Repository>,
     request: HttpRequest,
     query: Query<ForceQuery>,
-    expected: IfMatch,
+    expected: Preconditions,
 ) -> Result<HttpResponse, Problem> {
     let key = book_key(&request)?;
     if query.0.force {

@@ -2,9 +2,9 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{IfMatch, Query, book_key, namespace};
+use bookshelf_http::extract::{Preconditions, Query, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
-use bookshelf_http::openapi::{EventStream, LastEventId, fields};
+use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
     path = "/loan/{namespace}",
     operation_id = "list_loans",
     tag = "loans",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, Page, LastEventIdOfBoth),
     responses((
         status = 200,
         description = "The loans; none where there is no such namespace",
@@ -92,7 +92,7 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
     path = "/loan/{namespace}/{id}",
     operation_id = "delete_loan",
     tag = "loans",
-    params(IfMatch),
+    params(Preconditions),
     responses((status = 204, description = "The loan is over")),
     extensions(("x-problems" = json!([
         Code::NotFound,
@@ -104,7 +104,7 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
 pub(crate) async fn delete(
     books: Data<Repository>,
     request: HttpRequest,
-    expected: IfMatch,
+    expected: Preconditions,
 ) -> Result<HttpResponse, Problem> {
     books.delete_loan(book_key(&request)?, &expected.0).await?;
     Ok(HttpResponse::NoContent().finish())

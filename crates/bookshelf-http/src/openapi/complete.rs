@@ -175,7 +175,12 @@ impl Shared {
         };
         codes.push(Code::MethodNotAllowed);
         if !is_own {
-            codes.extend([Code::InvalidRequest, Code::Internal, Code::Unavailable]);
+            codes.extend([
+                Code::InvalidRequest,
+                Code::Overloaded,
+                Code::Internal,
+                Code::Unavailable,
+            ]);
             if !is_read {
                 codes.push(Code::OutcomeUnknown);
             }
@@ -200,6 +205,7 @@ impl Shared {
             // These have a version once the books are loaded.
             [Code::MethodNotAllowed] => (vec!["Allow"], &VERSIONED[..]),
             [Code::Unavailable] => (vec!["Retry-After"], &VERSIONED[..]),
+            [Code::Overloaded] => ([&VERSIONED[..], &["Retry-After"]].concat(), &[][..]),
             _ if is_own => return refusals::response(codes, &[], &[]),
             [Code::PreconditionFailed] => ([&VERSIONED[..], &["ETag"]].concat(), &[][..]),
             _ => (VERSIONED.to_vec(), &[][..]),

@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::fields;
-use crate::extract::{Idempotency, IfMatch, TenantId};
+use crate::extract::{Idempotency, Preconditions, TenantId};
 
 fn header(name: &str, required: Required, schema: Object, description: &str) -> Vec<Parameter> {
     let header = ParameterBuilder::new()
@@ -26,11 +26,16 @@ impl IntoParams for TenantId {
     }
 }
 
-impl IntoParams for IfMatch {
+impl IntoParams for Preconditions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "The entity tags of versions, as the admin API gave them: the write happens to one of these, \
-                           or is answered with 412 (RFC 9110, section 13.1.1).";
-        header("If-Match", Required::False, fields::condition(), description)
+        let wanted = "The entity tags of versions, as the admin API gave them: the write happens to one of these, or is \
+                      answered with 412 (RFC 9110, section 13.1.1).";
+        let unwanted = "The entity tags of versions: where what is there is one of these, or is there at all for `*`, the \
+                        write is answered with 412 (RFC 9110, section 13.1.2).";
+        [("If-Match", wanted), ("If-None-Match", unwanted)]
+            .into_iter()
+            .flat_map(|(name, description)| header(name, Required::False, fields::condition(), description))
+            .collect()
     }
 }
 
@@ -38,13 +43,15 @@ impl IntoParams for Idempotency {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "The same request again, with the same key, is answered as the first was, by any replica, for \
                            as long as what it made exists. With another body it is 422 `key_reused`; on another path it \
-                           is another request.";
+                           is another request. With another body while the first is under way it is 409 `in_progress`, \
+                           where both have come to the same replica. On different replicas, two at the same moment that \
+                           add books of different ids may both succeed.";
         let key = fields::idempotency_key();
         header("Idempotency-Key", Required::False, key, description)
     }
 }
 
-/// Where an event stream of books or of loans goes on, whose ids are of one version.
+/// Where an event stream of books alone goes on, whose ids are of one version.
 #[derive(Debug)]
 pub struct LastEventId;
 

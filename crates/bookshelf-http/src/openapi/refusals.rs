@@ -55,6 +55,10 @@ fn example(code: Code) -> Value {
         Code::RequestTimeout => ("the body did not arrive within 30 s", json!({})),
         Code::AlreadyExists => ("already exists", json!({})),
         Code::KeyReused => ("the Idempotency-Key was used with another body", json!({})),
+        Code::InProgress => (
+            "another request with this Idempotency-Key is under way",
+            json!({}),
+        ),
         Code::AlreadyBorrowed => ("already borrowed", json!({})),
         Code::OnLoan => ("on loan", json!({})),
         Code::UpdateConflict => ("update conflict", json!({})),
@@ -66,6 +70,10 @@ fn example(code: Code) -> Value {
         ),
         Code::TooLarge => ("the request body has more than 262144 bytes", json!({})),
         Code::UnsupportedMediaType => ("Content-Type has to be application/json", json!({})),
+        Code::Overloaded => (
+            "too many requests ask for what only the Kubernetes API knows",
+            json!({"retry_after": 1}),
+        ),
         Code::Rejected => ("exceeded quota: books", json!({})),
         Code::Internal => ("internal error", json!({})),
         Code::Unavailable => (

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::core::Status;
+use kube::core::response::StatusSummary;
 
 /// A request to the API server that did not succeed: which one, and why.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,7 @@ impl Reason {
     /// decides first and the code only where there is none.
     pub(super) fn from_status(status: Box<Status>, retry_after: Option<Duration>) -> Self {
         match (status.reason.as_str(), status.code) {
+            _ if is_denial(&status) => Self::Rejected(status),
             ("AlreadyExists", _) => Self::AlreadyExists(status),
             ("NotFound", _) | (_, 404) => Self::NotFound(status),
             ("Conflict", _) | (_, 409) => Self::Conflict(status),
@@ -100,12 +102,14 @@ impl Reason {
                 cause: status.message,
             },
             (_, 500..) => Self::OutcomeUnknown(status.message),
-            _ => Self::Rejected(status),
+            ("Invalid", _) if is_status(&status) => Self::Rejected(status),
+            // What the API server does not say of anybody's object is our mistake, or somebody's in between.
+            (_, code) => Self::Malformed(format!("{code}: {}", status.message)),
         }
     }
 
     /// 403 is the authorizer's answer, and that of admission, quotas and a terminating namespace. Only the
-    /// last has a machine-readable cause; the authorizer's sentence is `User "…" cannot VERB resource …`.
+    /// last has a machine-readable cause; the authorizer's sentence is told by how it begins.
     fn from_forbidden(status: Box<Status>) -> Self {
         let causes = status
             .details
@@ -114,20 +118,83 @@ impl Reason {
             .unwrap_or_default();
         if causes.iter().any(|cause| cause.reason == "NamespaceTerminating") {
             Self::NamespaceTerminating(status)
-        } else if status.message.contains("cannot ") && status.message.contains(" resource ") {
-            Self::NotAllowed(status)
-        } else {
+        } else if is_status(&status) && status.reason == "Forbidden" && !is_missing_right(&status.message) {
             Self::Rejected(status)
+        } else {
+            Self::NotAllowed(status)
         }
     }
 }
 
+/// What the API server says of an object that it has refused: without the object's name, which who sent it knows, and the
+/// names of policies and webhooks, which are nobody's business.
+pub(crate) fn explanation(message: &str) -> &str {
+    let message = without_object(message);
+    match denial(message) {
+        None => message,
+        Some(told) => {
+            let told = told.strip_prefix(": ").filter(|told| !told.trim().is_empty());
+            told.unwrap_or("denied without explanation")
+        }
+    }
+}
+
+/// What a webhook or policy says that has denied a request, after its own name; `None` where none has.
+fn denial(message: &str) -> Option<&str> {
+    if let Some(rest) = message.strip_prefix("admission webhook \"") {
+        let (_, rest) = rest.split_once('"')?;
+        return rest.strip_prefix(" denied the request");
+    }
+    let rest = message.strip_prefix("ValidatingAdmissionPolicy '")?;
+    let (_, rest) = rest.split_once("' with binding '")?;
+    let (_, rest) = rest.split_once('\'')?;
+    rest.strip_prefix(" denied request")
+}
+
+/// A webhook or policy gives its refusal whatever code it likes.
+fn is_denial(status: &Status) -> bool {
+    is_status(status) && denial(without_object(&status.message)).is_some()
+}
+
+/// A message without what it begins with where it is about an object: `books.example.com "id" is invalid: `.
+fn without_object(message: &str) -> &str {
+    let rest = message.split_once(" \"").and_then(|(kind, rest)| {
+        let (_, rest) = rest.split_once("\" is ")?;
+        (!kind.contains(' ')).then_some(rest)
+    });
+    let told = rest.and_then(|rest| {
+        rest.strip_prefix("invalid: ")
+            .or(rest.strip_prefix("forbidden: "))
+    });
+    told.unwrap_or(message)
+}
+
+/// Whether a message is the authorizer's: `books.example.com is forbidden: User "us" cannot create resource "books"`, of
+/// an object with its name.
+fn is_missing_right(message: &str) -> bool {
+    let told = message.split_once("forbidden: User \"");
+    let told = told.filter(|(before, _)| !before.contains(": "));
+    let right = told.and_then(|(_, told)| told.split_once("\" cannot "));
+    let of = right.and_then(|(_, right)| right.split_once(' '));
+    of.is_some_and(|(_, of)| of.starts_with("resource \"") || of.starts_with("path \""))
+}
+
+/// Whether it is an answer of the API server, and not what somebody made of one that is none.
+fn is_status(status: &Status) -> bool {
+    status.status == Some(StatusSummary::Failure) && status.metadata.is_some()
+}
+
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+
     use super::*;
 
+    /// The reason of an answer as the API server gives it.
     fn reason(code: u16, reason: &str, message: &str) -> Reason {
-        Reason::from_status(Box::new(Status::failure(message, reason).with_code(code)), None)
+        let mut status = Status::failure(message, reason).with_code(code);
+        status.metadata = Some(ListMeta::default());
+        Reason::from_status(Box::new(status), None)
     }
 
     #[test]
@@ -141,12 +208,98 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_told_from_a_refused_object() {
-        let rbac = r#"shelves is forbidden: User "u" cannot create resource "shelves" in API group "g""#;
-        assert!(matches!(reason(403, "Forbidden", rbac), Reason::NotAllowed(_)));
+        for missing in [
+            r#"shelves.g is forbidden: User "u" cannot create resource "shelves" in API group "g""#,
+            r#"shelves.g "a" is forbidden: User "system:x" cannot get resource "shelves/status" in API group "g""#,
+            r#"forbidden: User "u" cannot get path "/x""#,
+        ] {
+            assert!(
+                matches!(reason(403, "Forbidden", missing), Reason::NotAllowed(_)),
+                "{missing}"
+            );
+        }
+        for refused in [
+            r#"shelves.g "a" is forbidden: exceeded quota: q"#,
+            r#"shelves.g "a" is forbidden: you cannot have that resource here"#,
+            r#"shelves.g "a" is forbidden: no, as it is forbidden: User "u" cannot get resource "shelves""#,
+            r#"admission webhook "w.g.svc" denied the request: User "u" cannot get resource "shelves""#,
+        ] {
+            assert!(
+                matches!(reason(403, "Forbidden", refused), Reason::Rejected(_)),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_webhook_or_policy_refuses_with_whatever_code_it_likes() {
+        let by_webhook = r#"admission webhook "w.g.svc" denied the request: no"#;
+        let by_policy = r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#;
+        for (code, name) in [
+            (400, ""),
+            (401, "Unauthorized"),
+            (409, "Conflict"),
+            (422, "Invalid"),
+        ] {
+            for message in [by_webhook, by_policy] {
+                assert!(
+                    matches!(reason(code, name, message), Reason::Rejected(_)),
+                    "{code}: {message}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_does_not_say_of_an_object_is_no_refusal() {
+        for (code, name) in [
+            (400, "BadRequest"),
+            (405, "MethodNotAllowed"),
+            (413, ""),
+            (422, ""),
+        ] {
+            assert!(matches!(reason(code, name, "no"), Reason::Malformed(_)), "{code}");
+        }
+        // As the transport makes one of an answer that is none of the API server's.
+        let page = |code| Box::new(Status::failure("<html>admin@10.0.0.1</html>", "").with_code(code));
         assert!(matches!(
-            reason(403, "Forbidden", "exceeded quota: q"),
-            Reason::Rejected(_)
+            Reason::from_status(page(400), None),
+            Reason::Malformed(_)
         ));
+        assert!(matches!(
+            Reason::from_status(page(403), None),
+            Reason::NotAllowed(_)
+        ));
+    }
+
+    #[test]
+    fn a_refusal_is_explained_without_the_names_of_who_refused() {
+        for (message, told) in [
+            (r#"Shelf.g "a" is invalid: spec.x: Too long"#, "spec.x: Too long"),
+            (
+                r#"shelves.g "a" is forbidden: exceeded quota: q"#,
+                "exceeded quota: q",
+            ),
+            (
+                r#"admission webhook "w.g.svc" denied the request: "a" is invalid: no"#,
+                r#""a" is invalid: no"#,
+            ),
+            (
+                r#"admission webhook "w.g.svc" denied the request without explanation"#,
+                "denied without explanation",
+            ),
+            (
+                r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#,
+                "no",
+            ),
+            ("exceeded quota: q", "exceeded quota: q"),
+            (
+                r#"the field "a" is invalid: no"#,
+                r#"the field "a" is invalid: no"#,
+            ),
+        ] {
+            assert_eq!(explanation(message), told, "{message}");
+        }
     }
 
     #[test]

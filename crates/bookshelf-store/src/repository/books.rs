@@ -82,7 +82,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Reads a book from the API server, for the cache too.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.check_namespace(key.namespace)?;
-        let object = self.books.cached.get(&key.to_object_key()).await?;
-        Book::try_from(&object).map_err(internal)
+        let read = self.books.cached.get(&key.to_object_key()).await;
+        Book::try_from(&read.map_err(Error::of_read)?).map_err(internal)
     }
 }

@@ -52,7 +52,8 @@ impl Found {
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Adds a book, managed by bookshelf. With a key, the same request again answers what the first one made.
     ///
-    /// That a key was used to add a book of another id is known as far as the cache knows that book.
+    /// That a key was used to add a book of another id is known as far as the cache knows that book, and that it is being
+    /// used for another request as far as that is under way here.
     pub async fn create_book(
         &self,
         key: BookKey<'_>,
@@ -61,6 +62,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
     ) -> Result<Made<Book>, Error> {
         self.check_namespace(key.namespace)?;
         let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, key, &content));
+        let under_way = imprint.as_ref().map(|imprint| self.under_way.begin(imprint));
+        let _under_way = under_way.transpose()?;
         if let Some(imprint) = &imprint {
             self.check_unused_elsewhere(key, imprint).await?;
         }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures::future::{join, join_all};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::version::NotAVersion;
-use super::{BookKey, Collection, Namespace, Repository, internal};
-use crate::cache::{Deletion, Failure, ListWatch, NotYet, Part};
-use crate::connector::Reason;
+use super::{BookKey, Collection, Namespace, Repository};
+use crate::cache::{Deletion, ListWatch, NotYet, Part};
 use crate::error::Error;
 use crate::object::{ObjectKey, ResourceVersion};
 
@@ -126,20 +126,24 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// The watches bring that within milliseconds, if anything happened up to there. If nothing did, they say so no
     /// sooner than with their next bookmark, and if one is late, nobody knows when. So when they have not come that
     /// far after a moment, the API server is asked, whose answer is no older than anything that it told anybody.
+    ///
+    /// What is watched by itself is waited for by itself: what happens in one namespace is no news of another.
     pub async fn catch_up(
         &self,
         scope: Scope<'_>,
         versions: Versions,
         within: Duration,
-    ) -> Result<(), NotYet> {
+    ) -> Result<(), Error> {
         let deadline = Instant::now() + within;
-        let part = scope.part();
-        let (books, loans) = futures::future::join(
-            self.books.catch_up(part, versions.books, deadline),
-            self.loans.catch_up(part, versions.loans, deadline),
-        )
-        .await;
-        books.and(loans)
+        let parts = self.parts(scope).into_iter().map(async |(part, source)| {
+            let (books, loans) = join(
+                self.books.catch_up(part, source, versions.books, deadline),
+                self.loans.catch_up(part, source, versions.loans, deadline),
+            )
+            .await;
+            books.and(loans)
+        });
+        join_all(parts).await.into_iter().collect()
     }
 
     /// The same for streams of this scope, which do not begin with what is shown but with what the watches have told:
@@ -149,29 +153,59 @@ impl<V: Send + Sync + 'static> Repository<V> {
         scope: Scope<'_>,
         versions: Versions,
         within: Duration,
-    ) -> Result<(), NotYet> {
+    ) -> Result<(), Error> {
         let deadline = Instant::now() + within;
         self.catch_up(scope, versions, within).await?;
         let namespace = scope.namespace();
         let remaining = deadline.saturating_duration_since(Instant::now());
-        let (books, loans) = futures::future::join(
+        let (books, loans) = join(
             self.books.reader.wait_shown_told(namespace, remaining),
             self.loans.reader.wait_shown_told(namespace, remaining),
         )
         .await;
-        books.and(loans)
+        books.and(loans).map_err(|NotYet| Error::NotYet)
     }
 
     /// Asks the API server for everything in this scope, and shows that from then on. Answers the version at which
     /// it was so.
-    pub async fn refresh(&self, scope: Scope<'_>) -> Result<Versions, Error> {
+    pub async fn refresh(&self, scope: Scope<'_>, within: Duration) -> Result<Versions, Error> {
+        let deadline = Instant::now() + within;
         let part = scope.part();
-        let (books, loans) =
-            futures::future::join(self.books.refresh(part, None), self.loans.refresh(part, None)).await;
+        let source = match scope.namespace() {
+            Some(namespace) => self.source(namespace),
+            None => None,
+        };
+        let (books, loans) = join(
+            self.books.list(part, source, None, deadline),
+            self.loans.list(part, source, None, deadline),
+        )
+        .await;
         Ok(Versions {
             books: books?,
             loans: loans?,
         })
+    }
+
+    /// The parts of a scope that are told by one source of the caches each, with that source; none where nothing of it is
+    /// seen.
+    fn parts<'a>(&'a self, scope: Scope<'a>) -> Vec<(Part<'a>, Option<&'a str>)> {
+        let namespaces = &self.options.namespaces;
+        match scope.namespace() {
+            None if namespaces.is_empty() => vec![(Part::All, None)],
+            None => {
+                let parts = namespaces.iter().map(String::as_str);
+                parts
+                    .map(|namespace| (Part::Namespace(namespace), Some(namespace)))
+                    .collect()
+            }
+            Some(namespace) if self.check_namespace(namespace).is_err() => Vec::new(),
+            Some(namespace) => vec![(scope.part(), self.source(namespace))],
+        }
+    }
+
+    /// What tells the caches of a namespace: a source of its own, or the one that tells of all.
+    fn source<'a>(&self, namespace: &'a str) -> Option<&'a str> {
+        (!self.options.namespaces.is_empty()).then_some(namespace)
     }
 }
 
@@ -179,53 +213,41 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     async fn catch_up(
         &self,
         part: Part<'_>,
+        source: Option<&str>,
         version: Option<ResourceVersion>,
         deadline: Instant,
-    ) -> Result<(), NotYet> {
+    ) -> Result<(), Error> {
         let Some(version) = version else { return Ok(()) };
-        let remaining = || deadline.saturating_duration_since(Instant::now());
-        let moment = WATCH_TELLS_WITHIN.min(remaining());
-        if self.reader.wait_for(version, moment).await.is_ok() {
+        let is_told = self.reader.load().told(source).version() >= Some(version);
+        if is_told || self.asked.is_listed(source, version) {
             return Ok(());
         }
-        let told = self.reader.wait_for(version, remaining());
+        let remaining = || deadline.saturating_duration_since(Instant::now());
+        let moment = WATCH_TELLS_WITHIN.min(remaining());
+        if self.reader.wait_told(source, version, moment).await.is_ok() {
+            return Ok(());
+        }
+        let told = self.reader.wait_told(source, version, remaining());
         let asked = async {
-            match timeout_at(deadline, self.refresh(part, Some(version))).await {
-                Ok(Ok(reached)) if reached.is_none_or(|reached| reached >= version) => return,
-                // A version that is not there yet, and may never be.
-                Ok(Ok(reached)) => {
-                    tracing::debug!(%version, ?reached, "the API server has not come to the version");
+            // Versions do not go back. One that is not there yet, and may never be, costs no list, however many ask for it.
+            let current = self.current_version(version, Duration::MAX).await;
+            if current < Some(version) {
+                tracing::debug!(%version, ?current, "the API server is not known to have come to the version");
+            } else {
+                match self.list(part, source, Some(version), deadline).await {
+                    Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
+                    Err(Error::Overloaded) => return Err(Error::Overloaded),
+                    // Known to be further a moment ago: what it says now is no answer.
+                    Ok(reached) => tracing::debug!(%version, ?reached, "the API server has gone back"),
+                    Err(error) => tracing::debug!(%error, "the API server cannot be asked"),
                 }
-                Ok(Err(error)) => tracing::debug!(%error, "the API server cannot be asked"),
-                Err(_) => {}
             }
-            std::future::pending::<()>().await;
+            std::future::pending().await
         };
         tokio::select! {
-            told = told => told,
-            () = asked => Ok(()),
+            told = told => told.map_err(|NotYet| Error::NotYet),
+            asked = asked => asked,
         }
-    }
-
-    /// Takes in what the API server has of a part, unless that is older than `at_least`.
-    async fn refresh(
-        &self,
-        part: Part<'_>,
-        at_least: Option<ResourceVersion>,
-    ) -> Result<Option<ResourceVersion>, Error> {
-        let is_enough = |version| Some(version) >= at_least;
-        let refreshed = self.writer.refresh(&self.client, part, is_enough).await;
-        refreshed.map_err(|failure| match failure {
-            // To a read it makes no difference whether it was carried out.
-            Failure::Request(error) if matches!(error.reason, Reason::OutcomeUnknown(_)) => {
-                Error::Unavailable {
-                    retry_after: None,
-                    source: error,
-                }
-            }
-            Failure::Request(error) => error.into(),
-            failure => internal(failure),
-        })
     }
 
     /// Returns when what is shown has the version of a deletion that the API server has confirmed, so that others

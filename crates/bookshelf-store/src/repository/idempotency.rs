@@ -4,8 +4,13 @@
 //! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
 //! itself: whoever finds the object in the way of a request, on whichever replica, can tell whether it is what that
 //! very request has made. It lasts as long as the object, and an error leaves nothing.
+//!
+//! What has made nothing yet is known to the process that it is under way in, and to nobody else: of two requests with one
+//! key that make different objects at the same moment, on different replicas, both may succeed.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use bookshelf_crd::{annotations, rules};
 use kube::ResourceExt;
@@ -92,6 +97,58 @@ impl Imprint {
     }
 }
 
+/// The requests of this process that are under way, with what each says: as many as there are.
+#[derive(Default)]
+pub(super) struct UnderWay(Mutex<HashMap<String, Said>>);
+
+struct Said {
+    content: String,
+    /// How many say it.
+    requests: usize,
+}
+
+impl UnderWay {
+    /// A request begins, and is under way until what this answers is dropped. The same one may be under way already,
+    /// but none that says something else.
+    pub(super) fn begin(&self, imprint: &Imprint) -> Result<impl Drop, Error> {
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = under_way.entry(imprint.request.clone()).or_insert_with(|| Said {
+            content: imprint.content.clone(),
+            requests: 0,
+        });
+        if said.content != imprint.content {
+            return Err(Error::InProgress);
+        }
+        said.requests += 1;
+        Ok(Ending {
+            under_way: self,
+            request: imprint.request.clone(),
+        })
+    }
+
+    fn end(&self, request: &str) {
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(said) = under_way.get_mut(request) {
+            said.requests -= 1;
+            if said.requests == 0 {
+                under_way.remove(request);
+            }
+        }
+    }
+}
+
+/// Ends a request, however it ends.
+struct Ending<'a> {
+    under_way: &'a UnderWay,
+    request: String,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.under_way.end(&self.request);
+    }
+}
+
 /// A hash of all parts, each with its length, so that no two lists of parts are the same text.
 fn fingerprint(parts: &[&str]) -> String {
     // As many bytes as make it impossible that two are the same by chance.
@@ -142,6 +199,22 @@ mod tests {
             assert_eq!(has_made(&reused), Err(Error::KeyReused.to_string()));
         }
         assert!(!first.has_made(None).unwrap());
+    }
+
+    #[test]
+    fn while_a_request_is_under_way_its_key_is_no_other_s() {
+        let under_way = UnderWay::default();
+        let [request, same, other_id, other_key] = [("k", "a"), ("k", "a"), ("k", "b"), ("l", "b")]
+            .map(|(key, id)| create(key, ("ns", id), ["A", "", ""]));
+        let first = under_way.begin(&request);
+        let second = under_way.begin(&same);
+        assert!(first.is_ok() && second.is_ok() && under_way.begin(&other_key).is_ok());
+        for ended in [first, second] {
+            assert!(matches!(under_way.begin(&other_id), Err(Error::InProgress)));
+            drop(ended);
+        }
+        assert!(under_way.begin(&other_id).is_ok());
+        assert!(under_way.0.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -139,7 +139,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 uid: Some(loan.version.uid.to_string()),
                 resource_version: match expected {
                     Expected::Any => None,
-                    Expected::OneOf(_) => Some(loan.version.resource_version.to_string()),
+                    Expected::OneOf(_) | Expected::Except(_) => {
+                        Some(loan.version.resource_version.to_string())
+                    }
                 },
             };
             let deleted = self
@@ -219,7 +221,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         match self.loans.cached.get(&key.to_object_key()).await {
             Ok(object) => Loan::try_from(&object).map(Some).map_err(internal),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Error::of_read(error)),
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Expected {
     Any,
     /// One of these; of none, nothing.
     OneOf(Vec<Version>),
+    /// Whatever is there but these.
+    Except(Vec<Version>),
 }
 
 impl Expected {
@@ -54,6 +56,23 @@ impl Expected {
         match self {
             Self::Any => true,
             Self::OneOf(versions) => versions.contains(version),
+            Self::Except(versions) => !versions.contains(version),
+        }
+    }
+
+    /// The same, but for these versions.
+    #[must_use]
+    pub fn except(self, versions: Vec<Version>) -> Self {
+        match self {
+            Self::Any => Self::Except(versions),
+            Self::OneOf(mut these) => {
+                these.retain(|version| !versions.contains(version));
+                Self::OneOf(these)
+            }
+            Self::Except(mut these) => {
+                these.extend(versions);
+                Self::Except(these)
+            }
         }
     }
 }
@@ -79,5 +98,16 @@ mod tests {
         assert!(Expected::OneOf(vec![two.clone(), one.clone()]).accepts(&one));
         assert!(!Expected::OneOf(vec![two]).accepts(&one));
         assert!(!Expected::OneOf(Vec::new()).accepts(&one));
+    }
+
+    #[test]
+    fn a_write_is_not_meant_for_versions_that_it_excepts() {
+        let [one, two, three]: [Version; 3] = ["a.1", "a.2", "a.3"].map(|version| version.parse().unwrap());
+        let all_but_one = Expected::Any.except(vec![one.clone()]);
+        assert!(!all_but_one.accepts(&one) && all_but_one.accepts(&two));
+        let two_of_both = Expected::OneOf(vec![one.clone(), two.clone()]).except(vec![one.clone()]);
+        assert!(!two_of_both.accepts(&one) && two_of_both.accepts(&two) && !two_of_both.accepts(&three));
+        let neither = all_but_one.except(vec![two.clone()]);
+        assert!(!neither.accepts(&one) && !neither.accepts(&two) && neither.accepts(&three));
     }
 }

@@ -134,6 +134,7 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
     }
     // Boxed, as it would make every read carry the room that it needs.
     let whole = Box::pin(books.live_book(BookKey::parse(namespace, id)?)).await?;
+    // That one may be a later book of the name, which the cached one's loan is not of.
     let loan = books.loan_of(&whole);
     Ok(view::lent(&view::book(&whole), loan.as_deref()).answer(&request))
 }

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{Idempotency, TenantId, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
-use bookshelf_http::openapi::{EventStream, LastEventId};
+use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
@@ -22,7 +22,7 @@ use crate::{Repository, view};
     path = "/loan/{namespace}",
     operation_id = "list_loans",
     tag = "loans",
-    params(TenantId, Page, LastEventId),
+    params(TenantId, Page, LastEventIdOfBoth),
     responses((
         status = 200,
         description = "The loans; none where there is no such namespace",

@@ -136,7 +136,11 @@ mod tests {
             figure: Figure::new("list of 20, CPU a request", Unit::Microseconds, vec![cpu])
                 .beside("static server", vec![limit]),
         };
-        let rows = [row(1000, 10.0, 10.0), row(10_000, 50.0, 10.0), row(100_000, 24.0, 20.0)];
+        let rows = [
+            row(1000, 10.0, 10.0),
+            row(10_000, 50.0, 10.0),
+            row(100_000, 24.0, 20.0),
+        ];
         let growth = growth(&rows);
         assert_eq!(growth.len(), 1);
         assert_eq!(growth[0].books, 100_000);

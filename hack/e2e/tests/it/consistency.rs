@@ -2,6 +2,7 @@
 //! replica, and whoever wants to is shown what is.
 
 mod alternating;
+mod descriptions;
 mod streams;
 
 use std::time::{Duration, Instant};
@@ -28,10 +29,10 @@ struct Replica {
 }
 
 impl Replica {
-    async fn start(program: Program) -> Result<Self> {
+    async fn start(program: Program, arguments: &[&str]) -> Result<Self> {
         let mut kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
         let proxy = HeldWatches::before(&mut kubeconfig).await?;
-        let service = Service::launch_as(program, &kubeconfig, &ARGUMENTS).await?;
+        let service = Service::launch_as(program, &kubeconfig, &[&ARGUMENTS, arguments].concat()).await?;
         service.ready().await?;
         Ok(Self {
             api: service.api()?,
@@ -43,7 +44,10 @@ impl Replica {
 
 /// A replica of each API, both of which watch.
 async fn replicas() -> Result<[Replica; 2]> {
-    let (admin, user) = tokio::try_join!(Replica::start(Program::Admin), Replica::start(Program::User))?;
+    let (admin, user) = tokio::try_join!(
+        Replica::start(Program::Admin, &[]),
+        Replica::start(Program::User, &[])
+    )?;
     let replicas = [admin, user];
     // Their lists are complete. What happens now, their watches tell: so those are there, to be held.
     let library = Library::open().await?;

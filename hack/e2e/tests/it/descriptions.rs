@@ -86,3 +86,43 @@ async fn a_write_answers_and_keeps_the_description() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn streams_have_no_descriptions_and_tell_that_a_book_has_changed_all_the_same() -> Result<()> {
+    let library = Library::open().await?;
+    let (_services, apis) = apis(&library).await?;
+    let body = json!({"id": "book", "author": "A", "title": "T", "description": "First"});
+    let created = library
+        .admin
+        .post(library.list_path())
+        .json(&body)
+        .await?
+        .json(201);
+    for (api, with) in apis
+        .iter()
+        .zip(library.apis())
+        .map(|((api, _), with)| (api, with))
+    {
+        let mut listener = api.get(library.list_path()).listen().await?;
+        let mut expected = library.as_shown_by(with, &created, true);
+        expected.as_object_mut().map(|book| book.remove("description"));
+        let told = listener.until("synced").await?;
+        let book = told.iter().find(|event| event.event == "created");
+        // It may have begun before it was told of the book.
+        let book = match book {
+            Some(book) => book.data.clone(),
+            None => listener.told().await?.data,
+        };
+        assert_eq!(book, expected);
+        let body = json!({"author": "A", "title": "T", "description": format!("After {}", library.is_tenants(with))});
+        library
+            .admin
+            .put(library.path("book"))
+            .json(&body)
+            .await?
+            .json(200);
+        let updated = listener.told().await?;
+        assert_eq!((updated.event.as_str(), &updated.data), ("updated", &expected));
+    }
+    Ok(())
+}

@@ -10,6 +10,7 @@ mod requests;
 mod staleness;
 mod start;
 mod streams;
+mod under_way;
 
 use std::sync::{
     Arc,

@@ -49,3 +49,27 @@ async fn a_successful_read_leaves_no_line_and_a_failure_does() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_successful_read_is_a_line_for_who_wants_to_know_everything() -> Result<()> {
+    let service = Service::start(Program::User, &Cluster::shared()?, &["--log=debug"]).await?;
+    let mut log = service.log().end()?;
+    let read = service
+        .api()?
+        .get("/book/library")
+        .header("X-Request-ID", "a-read");
+    read.await?.json(200);
+    let is_of = |line: &Value| line["span"]["request_id"] == "a-read" && line["status"].is_number();
+    let line = log.line("a read was answered", is_of).await?;
+    for (field, expected) in [
+        ("level", "DEBUG"),
+        ("message", "request"),
+        ("method", "GET"),
+        ("path", "/book/library"),
+    ] {
+        assert_eq!(line[field], expected, "{line}");
+    }
+    assert_eq!(line["status"], 200, "{line}");
+    assert!(line["microseconds"].is_number(), "{line}");
+    Ok(())
+}

@@ -96,3 +96,30 @@ async fn requests_are_counted_by_the_template_of_their_route() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_the_caches_are_told_is_counted_by_what_it_is() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("listed").await?;
+    let service = Service::start(Program::Admin, &library.cluster, &[]).await?;
+    let (api, operations) = (service.api()?, service.ops()?);
+    let lists = r#"reflector_list_duration_seconds_count{resource="books.bookshelf.lostinsoba.com"}"#;
+    assert!((metric(&operations, lists).await? - 1.0).abs() < f64::EPSILON);
+    let failures = r#"reflector_failures_total{resource="books.bookshelf.lostinsoba.com"}"#;
+    assert!(metric(&operations, failures).await? < 1.0);
+    library.add("told").await?;
+    library.admin.delete(library.path("told")).await?.empty(204);
+    eventually("it is told of both", async || {
+        let there = api.get(library.path("listed")).await?.status == 200;
+        let events = async |kind: &str| {
+            let of =
+                format!(r#"cache_events_total{{resource="books.bookshelf.lostinsoba.com",type="{kind}"}}"#);
+            metric(&operations, &of).await
+        };
+        let told = events("listed").await? >= 1.0
+            && events("applied").await? >= 1.0
+            && events("deleted").await? >= 1.0;
+        Ok((there && told).then_some(()))
+    })
+    .await
+}

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout};
 
 use super::super::{Collection, Repository};
 use super::{At, Kind, StreamId, Subject, now, reached, snapshots};
@@ -14,9 +13,7 @@ use crate::object::ResourceVersion;
 const SHOWN_IS_TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// How long the watch has to come to the version that somebody goes on from.
 const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
-/// How long somebody waits for the API server's word on how far its versions have come.
-const ASKED_WITHIN: Duration = Duration::from_secs(3);
-/// How long that word is taken for new.
+/// How long the API server's word on how far its versions have come is taken for new.
 const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
 
 /// Where whoever has taken in everything up to this id goes on.
@@ -69,7 +66,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         let told = self.reader.wait_told(namespace, version, WATCH_TELLS_WITHIN);
         if told.await.is_err()
             && self
-                .current_version(version)
+                .current_version(version, ASKED_IS_NEW_FOR)
                 .await
                 .is_some_and(|current| current < version)
         {
@@ -77,30 +74,5 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         }
         let position = self.reader.load().told(namespace).position_at(version);
         position.map(Some)
-    }
-
-    /// How far the API server's versions have come, `at_least` if possible; `None` if it cannot be asked, or does not
-    /// answer for some seconds. Of any number who want to know at the same time, one asks, and whatever comes of a
-    /// question that was asked after somebody came is for them, too.
-    async fn current_version(&self, at_least: ResourceVersion) -> Option<ResourceVersion> {
-        let came = Instant::now();
-        let ask = async {
-            let mut asked = self.asked.lock().await;
-            if let Some((began, current)) = *asked {
-                let is_enough = current >= Some(at_least) && began.elapsed() < ASKED_IS_NEW_FOR;
-                if is_enough || began >= came {
-                    return current;
-                }
-            }
-            let began = Instant::now();
-            let current = self.writer.current_version(&self.client).await;
-            let current = current.inspect_err(|error| {
-                tracing::debug!(%error, "the API server cannot be asked how far its versions have come");
-            });
-            let current = current.ok();
-            *asked = Some((began, current));
-            current
-        };
-        timeout(ASKED_WITHIN, ask).await.ok().flatten()
     }
 }

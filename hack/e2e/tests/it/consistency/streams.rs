@@ -65,3 +65,16 @@ async fn a_stream_is_no_older_than_its_client_asks_for_or_is_refused() -> Result
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_book_is_read_past_the_cache_although_its_client_would_take_a_stream() -> Result<()> {
+    let (library, replicas) = behind().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    for replica in &replicas {
+        replica.api.get(&path).await?.problem(404, "not_found");
+        let live = replica.api.get(&path).header("Accept", "text/event-stream");
+        live.header("Cache-Control", "no-cache").await?.json(200);
+    }
+    Ok(())
+}

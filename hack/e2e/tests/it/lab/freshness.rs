@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use e2e::{Cluster, Library, Program, Service, eventually};
+use control_plane::Component;
+use e2e::{Cluster, Library, Program, Requests, Service, eventually};
+use futures::future::try_join_all;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::api::PostParams;
 
@@ -43,12 +45,16 @@ async fn a_version_at_which_nothing_happened_is_no_reason_to_refuse() -> Result<
         before, version,
         "the one that was started later knows of a later version"
     );
+    // Whether there is such a version is asked once.
     let lists = [("LIST books", 1), ("LIST bookloans", 1)];
+    // The API server counts the list of one object as what it is.
+    let gets = [("GET books", 1), ("GET bookloans", 1)];
     for (path, requests) in [
-        // The API server counts the list of one object as what it is.
-        (library.path("book"), [("GET books", 1), ("GET bookloans", 1)]),
-        (library.list_path(), lists),
-        ("/book".to_owned(), lists),
+        (library.path("book"), [lists, gets].concat()),
+        (library.list_path(), lists.to_vec()),
+        ("/book".to_owned(), lists.to_vec()),
+        // By now it is known that nothing happened up to there.
+        (library.path("book"), vec![]),
     ] {
         assert_costs(&library, &path, &requests, async || {
             let start = Instant::now();
@@ -95,15 +101,131 @@ async fn a_version_that_the_watch_has_told_costs_nothing_to_ask_for() -> Result<
 }
 
 #[tokio::test]
-async fn a_far_version_costs_no_more_than_the_first_page() -> Result<()> {
+async fn of_two_watched_namespaces_one_in_which_nothing_happens_costs_the_other_nothing() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (admin, user, idle) = turn.services(&[]).await?;
+    let mut busy = Library::open_in(turn.cluster(), &admin, &user).await?;
+    let namespaces = format!("--watch-namespaces={},{}", idle.namespace, busy.namespace);
+    // No bookmark comes as long as this test takes.
+    let arguments = [namespaces.as_str(), "--watch-timeout=3600"];
+    let admin = Service::start(Program::Admin, turn.cluster(), &arguments).await?;
+    let user = Service::start(Program::User, turn.cluster(), &arguments).await?;
+    (busy.admin, busy.user) = (admin.api()?, user.api()?);
+    let added = busy.add("book").await?;
+    let (books, _) = added.header(VERSION).split_once('.').unwrap_or_default();
+    let version = format!("{books}.1");
+    let apis = busy.apis();
+    let read = async |path: String| -> Result<()> {
+        for api in apis {
+            let start = Instant::now();
+            api.get(&path).header(VERSION, &version).await?.json(200);
+            assert!(start.elapsed() < Duration::from_secs(2), "{path}");
+        }
+        Ok(())
+    };
+    assert_costs(&busy, "the namespace where it happened", &[], async || {
+        for _ in 0..TIMES {
+            read(busy.path("book")).await?;
+            read(busy.list_path()).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    // Whether something has happened in the other one only the API server knows: how far it is, and what there is.
+    let lists = [("LIST books", 4)];
+    assert_costs(&busy, "all", &lists, async || read("/book".to_owned()).await).await?;
+    assert_costs(&busy, "what is known by then", &[], async || {
+        read("/book".to_owned()).await?;
+        read(idle.list_path()).await
+    })
+    .await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn however_many_ask_for_far_versions_ask_the_api_server_together() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
-    let lists = [("LIST books", 1), ("LIST bookloans", 1)];
-    assert_costs(&library, "a far version", &lists, async || {
-        let read = library.admin.get("/book").header(VERSION, "999999999999");
-        read.await?.problem(503, "unavailable");
+    let before = Requests::count(&library.client).await?;
+    let far = (0..40).map(async |number| {
+        let path = library.path(&format!("book-{number}"));
+        library.admin.get(path).header(VERSION, "999999999999").await
+    });
+    for read in try_join_all(far).await? {
+        read.problem(503, "unavailable");
+    }
+    assert!(library.books().get_opt("fence").await?.is_none());
+    let counted = eventually("the requests are counted", async || {
+        let counted = Requests::count(&library.client).await?.since(&before);
+        Ok(counted.contains_key("GET books").then_some(counted))
+    })
+    .await?;
+    let requests: u64 = counted.values().sum();
+    assert!(requests <= 10, "{counted:?}");
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_valid_is_refused_before_anything_is_asked_for() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&[]).await?;
+    let start = Instant::now();
+    assert_costs(&library, "refusals", &[], async || {
+        for (name, value) in [("Cache-Control", "no-cache"), (VERSION, "999999999999")] {
+            for api in library.apis() {
+                for (path, field) in [
+                    ("/book/BAD".to_owned(), "namespace_id"),
+                    ("/loan/BAD".to_owned(), "namespace_id"),
+                    (library.path("BAD"), "id"),
+                    (library.loan_path("BAD"), "id"),
+                    (format!("{}?limit=0", library.list_path()), "limit"),
+                ] {
+                    let read = api.get(path).tenant("bob").header(name, value);
+                    read.await?.invalid(field);
+                }
+            }
+            let nobody = library.user.get(library.loans_path()).header(name, value);
+            nobody.await?.invalid("X-TENANT-ID");
+            let create = library.admin.post(library.list_path()).header(name, value);
+            let create = create.body("application/json", "{").await?;
+            create.problem(400, "invalid_request");
+        }
         Ok(())
+    })
+    .await?;
+    assert!(start.elapsed() < Duration::from_mins(1), "nothing was waited for");
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_reads_past_the_cache_is_one_of_a_few_at_a_time() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&["--kube-timeout=3"]).await?;
+    library.add("book").await?;
+    let live = async |_| {
+        let read = library.admin.get(library.path("book"));
+        read.header("Cache-Control", "no-cache").await
+    };
+    turn.control_plane().pause(Component::Apiserver)?;
+    let (mut unavailable, mut overloaded) = (0, 0);
+    for read in try_join_all((0..20).map(live)).await? {
+        if read.status == 429 {
+            assert!(read.problem(429, "overloaded").retry_after.is_some());
+            overloaded += 1;
+        } else {
+            read.problem(503, "unavailable");
+            unavailable += 1;
+        }
+    }
+    assert_eq!((unavailable, overloaded), (8, 12));
+    turn.control_plane().resume(Component::Apiserver)?;
+    eventually("all are answered again", async || {
+        let reads = try_join_all((0..20).map(live)).await?;
+        Ok(reads.iter().all(|read| read.status == 200).then_some(()))
     })
     .await?;
     turn.leave();

@@ -105,6 +105,10 @@ async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_wr
         .json(201);
     // The watches are back, too.
     library.plant(&book("after")).await?;
+    let metrics = admin.ops()?.get("/metrics").await?.text();
+    let failures = r#"reflector_failures_total{resource="books.bookshelf.lostinsoba.com"} "#;
+    let failures = metrics.lines().find_map(|line| line.strip_prefix(failures));
+    assert!(failures.is_some_and(|failures| failures != "0"), "{metrics}");
     turn.leave();
     Ok(())
 }

@@ -1,0 +1,73 @@
+//! Writes whose clients go away before they are answered. The handler ends where it stands then, and what it has asked for
+//! may have been carried out: the log and the metrics say that somebody asked.
+
+use std::time::Instant;
+
+use actix_web::HttpRequest;
+use actix_web::http::{Method, StatusCode};
+use tracing::Span;
+
+use crate::metrics::{HttpMetrics, RouteMetrics};
+use crate::trace;
+
+/// What no client is told: nobody is there to be told. Proxies log it so.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A write that is not answered yet. Dropped before it is, it tells of that.
+pub(crate) struct Unanswered<'a> {
+    method: Method,
+    path: String,
+    span: Span,
+    started: Instant,
+    route: Option<&'a RouteMetrics>,
+    all: &'a HttpMetrics,
+    is_answered: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    /// Of a request in this span, to this route, if there is one; nothing for reads, which leave nothing behind.
+    pub(crate) fn write(
+        request: &HttpRequest,
+        span: &Span,
+        started: Instant,
+        route: Option<&'a RouteMetrics>,
+        all: &'a HttpMetrics,
+    ) -> Option<Self> {
+        let method = request.method();
+        (!method.is_safe()).then(|| Self {
+            method: method.clone(),
+            path: request.path().to_owned(),
+            span: span.clone(),
+            started,
+            route,
+            all,
+            is_answered: false,
+        })
+    }
+
+    /// There is an answer, which is logged and counted as any.
+    pub(crate) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let took = self.started.elapsed();
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let Self { method, path, .. } = self;
+        self.span.in_scope(|| {
+            let status = CLIENT_CLOSED_REQUEST;
+            tracing::info!(%method, path, status, microseconds, "the client went away before its answer");
+        });
+        let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::REQUEST_TIMEOUT);
+        trace::end(&self.span, status);
+        match self.route {
+            Some(route) => route.answered(status, took),
+            None => self.all.unrouted(&self.method, status, took),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What the API server is asked for by those who read, watches aside: once for all who want to know the same, and no more
+//! at a time than leaves room for writes, which wait for their turn in the same line.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Collection, internal};
+use crate::cache::{Failure, Part};
+use crate::error::Error;
+use crate::object::ResourceVersion;
+
+/// How many lists are asked for at a time.
+const LISTS_AT_ONCE: usize = 8;
+/// How long somebody waits to be one of these.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
+/// How long somebody waits for the API server's word on how far its versions have come.
+const ASKED_WITHIN: Duration = Duration::from_secs(3);
+/// How long it is remembered up to where a source was listed: by then the watch has told as much, in a bookmark.
+const LISTED_IS_KNOWN_FOR: Duration = Duration::from_mins(2);
+
+/// What has been asked of the API server.
+pub(super) struct Asked {
+    /// When somebody last began to ask how far its versions have come, and how far that was, if it answered.
+    how_far: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
+    /// Up to where all that a source of the cache is of was listed: of a namespace, or of everything.
+    listed: Mutex<BTreeMap<Option<String>, (Instant, ResourceVersion)>>,
+    turns: Semaphore,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            how_far: tokio::sync::Mutex::default(),
+            listed: Mutex::default(),
+            turns: Semaphore::new(LISTS_AT_ONCE),
+        }
+    }
+}
+
+impl Asked {
+    /// Whether nothing of a source is shown that is older than this version, as all of it was listed.
+    pub(super) fn is_listed(&self, source: Option<&str>, version: ResourceVersion) -> bool {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = listed.get(&source.map(str::to_owned));
+        listed.is_some_and(|(when, listed)| *listed >= version && when.elapsed() < LISTED_IS_KNOWN_FOR)
+    }
+
+    fn was_listed(&self, source: Option<&str>, began: Instant, version: ResourceVersion) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.insert(source.map(str::to_owned), (began, version));
+    }
+}
+
+impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
+    /// How far the API server's versions have come, `at_least` if possible; `None` if it cannot be asked, or does not
+    /// answer for some seconds. Of any number who want to know at the same time, one asks, and whatever comes of a
+    /// question that was asked after somebody came is for them, too. An answer that is enough is good for `new_for`.
+    pub(super) async fn current_version(
+        &self,
+        at_least: ResourceVersion,
+        new_for: Duration,
+    ) -> Option<ResourceVersion> {
+        let came = Instant::now();
+        let ask = async {
+            let mut asked = self.asked.how_far.lock().await;
+            if let Some((began, current)) = *asked {
+                let is_enough = current >= Some(at_least) && began.elapsed() < new_for;
+                if is_enough || began >= came {
+                    return current;
+                }
+            }
+            let began = Instant::now();
+            let current = self.writer.current_version(&self.client).await;
+            let current = current.inspect_err(|error| {
+                tracing::debug!(%error, "the API server cannot be asked how far its versions have come");
+            });
+            let current = current.ok();
+            *asked = Some((began, current));
+            current
+        };
+        timeout(ASKED_WITHIN, ask).await.ok().flatten()
+    }
+
+    /// Takes in what the API server has of a part, unless that is older than `at_least`, when it is its turn. `source` is
+    /// what of the cache the part is in.
+    pub(super) async fn list(
+        &self,
+        part: Part<'_>,
+        source: Option<&str>,
+        at_least: Option<ResourceVersion>,
+        deadline: Instant,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let turn_until = deadline.min(Instant::now() + TURN_WITHIN);
+        let turn = timeout_at(turn_until, self.asked.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Error::Overloaded)?;
+        if at_least.is_some_and(|version| self.asked.is_listed(source, version)) {
+            return Ok(at_least);
+        }
+        let began = Instant::now();
+        let reached = timeout_at(deadline, self.refresh(part, at_least)).await;
+        let reached = reached.map_err(|_| Error::NotYet)??;
+        let is_all_of_source = match part {
+            Part::All => source.is_none(),
+            Part::Namespace(namespace) => source == Some(namespace),
+            Part::Object { .. } => false,
+        };
+        // Of a list that is not as new as it should be, only the first page was asked for.
+        if let Some(version) = reached.filter(|reached| is_all_of_source && Some(*reached) >= at_least) {
+            self.asked.was_listed(source, began, version);
+        }
+        Ok(reached)
+    }
+
+    /// Takes in what the API server has of a part, unless that is older than `at_least`.
+    pub(super) async fn refresh(
+        &self,
+        part: Part<'_>,
+        at_least: Option<ResourceVersion>,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let is_enough = |version| Some(version) >= at_least;
+        let refreshed = self.writer.refresh(&self.client, part, is_enough).await;
+        refreshed.map_err(|failure| match failure {
+            Failure::Request(error) => Error::of_read(error),
+            failure => internal(failure),
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! `If-None-Match` on writes: not to what the client has seen, or not at all (RFC 9110, section 13.1.2).
+
+use anyhow::Result;
+use e2e::{Library, Request};
+use serde_json::json;
+
+/// The writes of a book that is there.
+fn writes(library: &Library, query: &str) -> [Request; 4] {
+    let path = library.path("book");
+    let category = json!({"category_id": "math"});
+    [
+        library
+            .admin
+            .put(format!("{path}{query}"))
+            .json(&library.body("book")),
+        library.admin.patch(format!("{path}/category")).json(&category),
+        library.admin.post(format!("{path}/category")).json(&category),
+        library.admin.delete(format!("{path}{query}")),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_there_is_not_written_by_who_wants_nothing_there_or_another_version() -> Result<()> {
+    let library = Library::open().await?;
+    let etag = library.add("book").await?.header("etag").to_owned();
+    let before = library.books().get("book").await?;
+    for unwanted in [
+        "*".to_owned(),
+        etag.clone(),
+        format!("W/{etag}"),
+        format!("\"a.1\", {etag}"),
+    ] {
+        for write in writes(&library, "") {
+            let refused = write.header("If-None-Match", &unwanted).await?;
+            let problem = refused.problem(412, "update_conflict");
+            assert_eq!(problem.etag.as_ref(), Some(&etag), "{unwanted}: {}", refused.what);
+        }
+    }
+    // If-Match does not make it right.
+    let put = library
+        .admin
+        .put(library.path("book"))
+        .json(&library.body("book"));
+    let put = put.header("If-Match", &etag).header("If-None-Match", &etag);
+    put.await?.problem(412, "update_conflict");
+    for write in writes(&library, "") {
+        write
+            .header("If-None-Match", "nonsense")
+            .await?
+            .invalid("If-None-Match");
+    }
+    assert_eq!(library.books().get("book").await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_another_version_than_the_unwanted_one_is_written() -> Result<()> {
+    let library = Library::open().await?;
+    let first = library.add("book").await?.header("etag").to_owned();
+    let changed = json!({"author": "A", "title": "Changed"});
+    library
+        .admin
+        .put(library.path("book"))
+        .json(&changed)
+        .await?
+        .json(200);
+    for write in writes(&library, "") {
+        let written = write.header("If-None-Match", &first).await?;
+        assert!(written.status < 300, "{}: {}", written.what, written.text());
+    }
+    for write in writes(&library, "") {
+        // What is not there is not found, whatever is wanted.
+        write
+            .header("If-None-Match", "*")
+            .await?
+            .problem(404, "not_found");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_forces_a_write_forces_it_past_every_version() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let [put, .., delete] = writes(&library, "?force=true");
+    put.header("If-None-Match", "*").await?.json(200);
+    delete.header("If-None-Match", "*").await?.empty(204);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_loan_is_not_ended_by_who_does_not_mean_it() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    library.lend("book", "bob").await?;
+    let path = library.loan_path("book");
+    let etag = library.admin.get(&path).await?.header("etag").to_owned();
+    for unwanted in ["*", &etag] {
+        let delete = library.admin.delete(&path).header("If-None-Match", unwanted);
+        delete.await?.problem(412, "update_conflict");
+    }
+    let delete = library.admin.delete(&path).header("If-None-Match", "\"a.1\"");
+    delete.await?.empty(204);
+    Ok(())
+}
