@@ -35,8 +35,10 @@ const AGE_IS_TRUE_FOR: Duration = Duration::from_millis(100);
 
 /// What answers are made of, whatever it keeps of each book.
 pub(crate) trait Source: Send + Sync {
-    /// The newest versions of which anything is shown.
-    fn versions(&self) -> Versions;
+    /// The newest versions of which anything is shown, of everything or of one namespace.
+    fn versions(&self, namespace: Option<&str>) -> Versions;
+    /// Whether one namespace may be newer than another.
+    fn watches_namespaces(&self) -> bool;
     /// How old what is shown may be.
     fn staleness(&self) -> Duration;
     /// Waits until nothing in this scope is shown that is older.
@@ -52,8 +54,15 @@ pub(crate) trait Source: Send + Sync {
 }
 
 impl<V: Send + Sync + 'static> Source for Repository<V> {
-    fn versions(&self) -> Versions {
-        self.versions()
+    fn versions(&self, namespace: Option<&str>) -> Versions {
+        match namespace {
+            Some(namespace) => self.versions_in(namespace),
+            None => self.versions(),
+        }
+    }
+
+    fn watches_namespaces(&self) -> bool {
+        self.watches_namespaces()
     }
 
     fn staleness(&self) -> Duration {
@@ -96,6 +105,7 @@ impl Met {
 /// How new answers are, on one thread.
 pub(crate) struct Consistency {
     source: Arc<dyn Source>,
+    watches_namespaces: bool,
     max_staleness: Option<Duration>,
     at_hand: RefCell<AtHand>,
 }
@@ -114,6 +124,7 @@ impl Consistency {
     pub(crate) fn new(source: Arc<dyn Source>, max_staleness: Option<Duration>) -> Self {
         let staleness = source.staleness();
         Self {
+            watches_namespaces: source.watches_namespaces(),
             source,
             max_staleness,
             at_hand: RefCell::new(AtHand {
@@ -164,9 +175,14 @@ impl Consistency {
         Ok(met)
     }
 
-    /// Puts into an answer's headers how new it is.
-    pub(crate) fn tell(&self, headers: &mut HeaderMap, met: Met, now: Instant) {
-        let current = self.source.versions();
+    /// Puts into the headers of the answer to a request how new it is.
+    pub(crate) fn tell(&self, request: &HttpRequest, headers: &mut HeaderMap, met: Met, now: Instant) {
+        let namespace = if self.watches_namespaces {
+            Some(book_path(request).0).filter(|namespace| !namespace.is_empty())
+        } else {
+            None
+        };
+        let current = self.source.versions(namespace);
         let at_hand = &mut *self.at_hand.borrow_mut();
         if at_hand.of != current || at_hand.version.is_none() {
             at_hand.of = current;

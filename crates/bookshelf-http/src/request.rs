@@ -106,7 +106,8 @@ pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<Serv
     }
     // What is the server's own shows nothing that could be old.
     if is_synced && !is_own {
-        api.consistency.tell(response.headers_mut(), met, started + took);
+        api.consistency
+            .tell(&request, response.headers_mut(), met, started + took);
     }
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(ServiceResponse::new(request, response))

@@ -18,7 +18,8 @@ use crate::object::{ObjectKey, ResourceVersion};
 pub struct Snapshot<V> {
     pub(super) contents: Contents<V>,
     pub(super) resource_version: Option<ResourceVersion>,
-    pub(super) newest: Option<ResourceVersion>,
+    /// Of what each source tells, the newest version of which something is shown.
+    pub(super) newest: Vec<Option<ResourceVersion>>,
     /// What each source has told.
     pub(super) journals: Vec<Journal<V>>,
     /// What we have written and has not been told yet, for each source.
@@ -43,7 +44,17 @@ impl<V> Snapshot<V> {
     /// Of our own deletes the API server does not say the version: they count when the watch has told of them.
     #[must_use]
     pub fn newest_version(&self) -> Option<ResourceVersion> {
-        self.newest
+        self.newest.iter().copied().max().flatten()
+    }
+
+    /// The same of a namespace, where the cache is of several that are told one by one
+    /// ([`Builder::namespaces`](super::Builder::namespaces)): what happens in another makes it no newer. Elsewhere it is
+    /// that of everything.
+    #[must_use]
+    pub fn newest_version_in(&self, namespace: &str) -> Option<ResourceVersion> {
+        let sources = self.journals.iter().zip(&self.newest);
+        let of_namespace = sources.filter(|(journal, _)| journal.has(namespace));
+        of_namespace.map(|(_, newest)| *newest).max().flatten()
     }
 
     /// The object of this namespace (empty for cluster-scoped objects) and name.

@@ -27,8 +27,6 @@ pub(super) struct State<V> {
     /// their predecessors.
     tombstones: OrdMap<ObjectKey, Tombstone>,
     awaited: Awaited,
-    /// The newest version that a reader has been shown something of.
-    newest: Option<ResourceVersion>,
 }
 
 impl<V> State<V> {
@@ -47,7 +45,6 @@ impl<V> State<V> {
             sources,
             tombstones: OrdMap::new(),
             awaited: Awaited::default(),
-            newest: None,
         }
     }
 
@@ -57,7 +54,7 @@ impl<V> State<V> {
             contents: self.contents.clone(),
             // None is less than any version: what one source has not told, the cache does not have.
             resource_version: versions.min().flatten(),
-            newest: self.newest,
+            newest: self.sources.iter().map(|source| source.newest).collect(),
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
             ahead: self
                 .sources
@@ -164,14 +161,14 @@ impl<V> State<V> {
                     // An API server restored from a backup: what we know of later versions is of another history.
                     for source in &mut self.sources {
                         source.ahead.clear();
+                        source.newest = source.newest.min(Some(version));
                     }
                     self.tombstones.clear();
-                    self.newest = Some(version);
                 }
                 let deleted = self.sources[source].journal.replaced(listing.told(), version);
                 let changes = self.swap(source, listing, version);
                 if told.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
-                    self.shown(version);
+                    self.shown(source, version);
                 }
                 self.awaited.told_of(&deleted);
                 self.forget_tombstones(source);
@@ -243,9 +240,10 @@ impl<V> State<V> {
         self.advance(source, version)
     }
 
-    /// What readers are shown was so at this version, and not before.
-    pub(super) fn shown(&mut self, version: ResourceVersion) {
-        self.newest = self.newest.max(Some(version));
+    /// What readers are shown of what a source tells was so at this version, and not before.
+    fn shown(&mut self, source: usize, version: ResourceVersion) {
+        let newest = &mut self.sources[source].newest;
+        *newest = (*newest).max(Some(version));
     }
 
     /// Who waits to be told that the object with this uid was deleted.
@@ -288,7 +286,7 @@ impl<V> State<V> {
         if self.sources[source].is_replacing() {
             return 0;
         }
-        self.shown(version);
+        self.shown(source, version);
         self.advance(source, version)
     }
 
@@ -322,7 +320,7 @@ impl<V> State<V> {
                 }
                 let repaired = self.swap(source, listing, told).max(untold);
                 if repaired > 0 {
-                    self.shown(told);
+                    self.shown(source, told);
                 }
                 repaired
             }

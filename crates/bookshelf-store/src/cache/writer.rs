@@ -199,10 +199,10 @@ impl<K: kube::Resource, V> Writer<K, V> {
         Deletion(state.awaited().wait(uid))
     }
 
-    /// Takes in that what the cache shows was so at this version, and not before, where it was not the watch that
-    /// told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
-    pub fn observe_version(&self, version: ResourceVersion) {
-        self.write(|state| state.shown(version));
+    /// Takes in that what the cache shows of a namespace was so at this version, and not before, where it was not the
+    /// watch that told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
+    pub fn observe_version(&self, namespace: &str, version: ResourceVersion) {
+        self.write(|state| state.observed_version(namespace, version));
     }
 
     /// Answers the object's key, if its metadata can be used.

@@ -156,7 +156,7 @@ fn is_denial(status: &Status) -> bool {
     is_status(status) && denial(without_object(&status.message)).is_some()
 }
 
-/// A message without what it begins with where it is about an object: `books.example.com "id" is invalid: `.
+/// A message without what it begins with where it is about an object: `shelves.example.com "id" is invalid: `.
 fn without_object(message: &str) -> &str {
     let rest = message.split_once(" \"").and_then(|(kind, rest)| {
         let (_, rest) = rest.split_once("\" is ")?;

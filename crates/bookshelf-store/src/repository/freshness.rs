@@ -111,6 +111,22 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
+    /// The same of one namespace. Where namespaces are watched one by one, what happens in another makes it no newer:
+    /// who asked for that would wait for news that this one does not have.
+    #[must_use]
+    pub fn versions_in(&self, namespace: &str) -> Versions {
+        Versions {
+            books: self.books.reader.load().newest_version_in(namespace),
+            loans: self.loans.reader.load().newest_version_in(namespace),
+        }
+    }
+
+    /// Whether namespaces are watched one by one.
+    #[must_use]
+    pub fn watches_namespaces(&self) -> bool {
+        !self.options.namespaces.is_empty()
+    }
+
     /// How old what is shown may be: nothing while the watches are live.
     #[must_use]
     pub fn staleness(&self) -> Duration {
@@ -205,7 +221,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// What tells the caches of a namespace: a source of its own, or the one that tells of all.
     fn source<'a>(&self, namespace: &'a str) -> Option<&'a str> {
-        (!self.options.namespaces.is_empty()).then_some(namespace)
+        self.watches_namespaces().then_some(namespace)
     }
 }
 
@@ -264,7 +280,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             name: key.name(),
         };
         if let Ok(Ok(Some(version))) = timeout(DELETION_TOLD_WITHIN, self.refresh(part, None)).await {
-            self.writer.observe_version(version);
+            self.writer.observe_version(key.namespace(), version);
         } else {
             tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");
         }

@@ -38,7 +38,7 @@ impl<V> State<V> {
             return None;
         }
         self.sources[source].ahead.wrote(key, version);
-        self.shown(version);
+        self.shown(source, version);
         Some(source)
     }
 
@@ -61,6 +61,17 @@ impl<V> State<V> {
         }
     }
 
+    /// What is shown of a namespace was so at this version, and not before.
+    pub(in super::super) fn observed_version(&mut self, namespace: &str, version: ResourceVersion) {
+        let source = self
+            .sources
+            .iter()
+            .position(|source| source.journal.has(namespace));
+        if let Some(source) = source {
+            self.shown(source, version);
+        }
+    }
+
     /// The API server listed a part of the resource at this version, and of it no more than these objects: what
     /// else of it is there, and no newer, is gone.
     pub(in super::super) fn listed_apart(
@@ -72,10 +83,8 @@ impl<V> State<V> {
         let of_part = self.contents.part(part);
         let gone = of_part.filter(|entry| entry.resource_version <= version && !listed.contains(&entry.key));
         let gone: Vec<_> = gone.cloned().collect();
-        if !gone.is_empty() {
-            self.shown(version);
-        }
         for entry in gone {
+            self.observed_version(entry.key.namespace(), version);
             self.observed_deleted(&entry.key, entry.uid.clone(), entry.resource_version);
         }
     }

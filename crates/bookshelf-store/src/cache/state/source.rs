@@ -16,6 +16,8 @@ pub(crate) struct Source<V> {
     pub(super) journal: Journal<V>,
     /// The list under way.
     pub(super) listing: Option<Listing<V>>,
+    /// The newest version that a reader has been shown something of, of what it tells.
+    pub(super) newest: Option<ResourceVersion>,
     /// Our own writes that it has not told yet: a list older than them does not undo them.
     pub(super) ahead: Ahead,
 }
@@ -25,6 +27,7 @@ impl<V> Source<V> {
         Self {
             journal: Journal::new(namespace, history),
             listing: None,
+            newest: None,
             ahead: Ahead::default(),
         }
     }

@@ -50,6 +50,21 @@ fn it_is_synced_when_every_namespace_is_and_as_old_as_the_oldest() {
 }
 
 #[test]
+fn what_happens_in_one_namespace_makes_another_no_newer() {
+    let (reader, x, y) = fixture();
+    list(&x, 9, vec![in_namespace("x", "a", 3)]);
+    list(&y, 9, vec![in_namespace("y", "b", 4)]);
+    y.apply([SourceEvent::Applied(in_namespace("y", "c", 20))]);
+    x.observe_version("x", rv(12));
+    let newest = || {
+        let snapshot = reader.load();
+        ["x", "y", "z"].map(|namespace| snapshot.newest_version_in(namespace))
+    };
+    assert_eq!(newest(), [Some(rv(12)), Some(rv(20)), None]);
+    assert_eq!(reader.load().newest_version(), Some(rv(20)));
+}
+
+#[test]
 fn a_list_of_one_namespace_leaves_the_others() {
     let (reader, x, y) = fixture();
     list(&x, 9, vec![in_namespace("x", "a", 3), in_namespace("x", "b", 4)]);

@@ -131,6 +131,15 @@ async fn of_two_watched_namespaces_one_in_which_nothing_happens_costs_the_other_
         Ok(())
     })
     .await?;
+    // Who has only seen the other one has seen nothing of that.
+    assert_costs(&busy, "the other one at its own version", &[], async || {
+        for api in apis {
+            let seen = api.get(idle.list_path()).await?.header(VERSION).to_owned();
+            api.get(idle.list_path()).header(VERSION, &seen).await?.json(200);
+        }
+        Ok(())
+    })
+    .await?;
     // Whether something has happened in the other one only the API server knows: how far it is, and what there is.
     let lists = [("LIST books", 4)];
     assert_costs(&busy, "all", &lists, async || read("/book".to_owned()).await).await?;
