@@ -56,14 +56,18 @@ impl Drop for Unanswered<'_> {
         if self.is_answered {
             return;
         }
+        let (code, message) = if std::thread::panicking() {
+            (500, "the request was not answered: it panicked")
+        } else {
+            (CLIENT_CLOSED_REQUEST, "the client went away before its answer")
+        };
         let took = self.started.elapsed();
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let Self { method, path, .. } = self;
         self.span.in_scope(|| {
-            let status = CLIENT_CLOSED_REQUEST;
-            tracing::info!(%method, path, status, microseconds, "the client went away before its answer");
+            tracing::info!(%method, path, status = code, microseconds, "{message}");
         });
-        let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::REQUEST_TIMEOUT);
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         trace::end(&self.span, status);
         match self.route {
             Some(route) => route.answered(status, took),

@@ -89,7 +89,8 @@ impl<K: kube::Resource, V> CachedClient<K, V> {
 
 impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     /// The object of this key, read from etcd's quorum: the cache shows nothing older of it from then on, and nothing
-    /// where there is none.
+    /// where there is none. Where the cache has not had it yet, an earlier one of its name may be shown until the watch has
+    /// told of its end, too.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let before = Known::of(&self.reader(), key);
         let got = self.resource.get(key).await;
@@ -153,7 +154,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             }
             Err(error) => {
                 if matches!(error.reason, Reason::NotFound(_)) {
-                    self.observe_gone(key, before, uid, version);
+                    // That it ever had the version of the precondition, nobody has said.
+                    self.observe_gone(key, before, uid, None);
                 }
                 Err(error)
             }

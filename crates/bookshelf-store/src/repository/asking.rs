@@ -23,12 +23,21 @@ const ASKED_WITHIN: Duration = Duration::from_secs(3);
 /// How long it is remembered up to where a source was listed: by then the watch has told as much, in a bookmark.
 const LISTED_IS_KNOWN_FOR: Duration = Duration::from_mins(2);
 
+/// Up to where all that a source of the cache is of was listed.
+struct Listed {
+    when: Instant,
+    version: ResourceVersion,
+    /// How far the watch had told by then. Once it tells more, that may be of what came and went before the list, which is
+    /// shown until its end is told, too: then the list says nothing any more.
+    told: Option<ResourceVersion>,
+}
+
 /// What has been asked of the API server.
 pub(super) struct Asked {
     /// When somebody last began to ask how far its versions have come, and how far that was, if it answered.
     how_far: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
-    /// Up to where all that a source of the cache is of was listed: of a namespace, or of everything.
-    listed: Mutex<BTreeMap<Option<String>, (Instant, ResourceVersion)>>,
+    /// By the namespace that a source is of, or of everything.
+    listed: Mutex<BTreeMap<Option<String>, Listed>>,
     turns: Semaphore,
 }
 
@@ -43,16 +52,32 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Whether nothing of a source is shown that is older than this version, as all of it was listed.
-    pub(super) fn is_listed(&self, source: Option<&str>, version: ResourceVersion) -> bool {
+    /// Whether nothing of a source that has told so far is shown that is older than this version, as all of it was listed.
+    pub(super) fn is_listed(
+        &self,
+        source: Option<&str>,
+        told: Option<ResourceVersion>,
+        version: ResourceVersion,
+    ) -> bool {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = listed.get(&source.map(str::to_owned));
-        listed.is_some_and(|(when, listed)| *listed >= version && when.elapsed() < LISTED_IS_KNOWN_FOR)
+        listed.is_some_and(|listed| {
+            listed.told == told && listed.version >= version && listed.when.elapsed() < LISTED_IS_KNOWN_FOR
+        })
     }
 
-    fn was_listed(&self, source: Option<&str>, began: Instant, version: ResourceVersion) {
+    fn was_listed(&self, source: Option<&str>, now: Listed) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.insert(source.map(str::to_owned), (began, version));
+        let known = listed.get(&source.map(str::to_owned));
+        // Of two lists the later one may have come first.
+        if known.is_none_or(|known| known.told != now.told || known.version < now.version) {
+            listed.insert(source.map(str::to_owned), now);
+        }
+    }
+
+    /// What was said of how far the API server's versions have come is so no more.
+    pub(super) async fn forget_how_far(&self) {
+        *self.how_far.lock().await = None;
     }
 }
 
@@ -98,10 +123,11 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         let turn_until = deadline.min(Instant::now() + TURN_WITHIN);
         let turn = timeout_at(turn_until, self.asked.turns.acquire()).await;
         let _turn = turn.map_err(|_| Error::Overloaded)?;
-        if at_least.is_some_and(|version| self.asked.is_listed(source, version)) {
+        let told = self.reader.load().told(source).version();
+        if at_least.is_some_and(|version| self.asked.is_listed(source, told, version)) {
             return Ok(at_least);
         }
-        let began = Instant::now();
+        let when = Instant::now();
         let reached = timeout_at(deadline, self.refresh(part, at_least)).await;
         let reached = reached.map_err(|_| Error::NotYet)??;
         let is_all_of_source = match part {
@@ -111,7 +137,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         };
         // Of a list that is not as new as it should be, only the first page was asked for.
         if let Some(version) = reached.filter(|reached| is_all_of_source && Some(*reached) >= at_least) {
-            self.asked.was_listed(source, began, version);
+            self.asked.was_listed(source, Listed { when, version, told });
         }
         Ok(reached)
     }
@@ -128,5 +154,33 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             Failure::Request(error) => Error::of_read(error),
             failure => internal(failure),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rv(version: u32) -> ResourceVersion {
+        version.to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn a_list_counts_until_the_watch_tells_more_and_an_older_one_takes_nothing_back() {
+        let asked = Asked::default();
+        let list = |version, told| Listed {
+            when: Instant::now(),
+            version: rv(version),
+            told: Some(rv(told)),
+        };
+        asked.was_listed(None, list(150, 50));
+        asked.was_listed(None, list(120, 50));
+        let is_listed = |told, version| asked.is_listed(None, Some(rv(told)), rv(version));
+        assert!(is_listed(50, 150));
+        assert!(!is_listed(50, 151));
+        assert!(!is_listed(90, 140), "what it tells may have gone before the list");
+        assert!(!asked.is_listed(Some("other"), Some(rv(50)), rv(1)));
+        asked.was_listed(None, list(130, 90));
+        assert!(is_listed(90, 130) && !is_listed(90, 140));
     }
 }

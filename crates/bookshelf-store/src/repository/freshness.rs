@@ -234,8 +234,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         deadline: Instant,
     ) -> Result<(), Error> {
         let Some(version) = version else { return Ok(()) };
-        let is_told = self.reader.load().told(source).version() >= Some(version);
-        if is_told || self.asked.is_listed(source, version) {
+        let told = self.reader.load().told(source).version();
+        if told >= Some(version) || self.asked.is_listed(source, told, version) {
             return Ok(());
         }
         let remaining = || deadline.saturating_duration_since(Instant::now());
@@ -254,7 +254,10 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                     Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
                     Err(Error::Overloaded) => return Err(Error::Overloaded),
                     // Known to be further a moment ago: what it says now is no answer.
-                    Ok(reached) => tracing::debug!(%version, ?reached, "the API server has gone back"),
+                    Ok(reached) => {
+                        tracing::debug!(%version, ?reached, "the API server has gone back");
+                        self.asked.forget_how_far().await;
+                    }
                     Err(error) => tracing::debug!(%error, "the API server cannot be asked"),
                 }
             }
