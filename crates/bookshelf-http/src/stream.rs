@@ -16,6 +16,7 @@ use actix_web::web::{BytesMut, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::error::Error;
 use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
+use futures::future::LocalBoxFuture;
 
 use crate::connection::Connection;
 use crate::page::Page;
@@ -39,38 +40,40 @@ pub fn last_event_id(request: &HttpRequest) -> Option<&str> {
 /// The answer to a request for a stream: that which `begin` makes, each member as `json` writes it.
 ///
 /// A stream has no pages: a request for one is refused. `HEAD` is told how it begins, and no more.
-pub async fn answer<V, S>(
-    request: &HttpRequest,
-    page: &Page,
-    begin: impl Future<Output = Result<Stream<V, S>, Error>>,
+pub fn answer<'a, V, S>(
+    request: &'a HttpRequest,
+    page: &'a Page,
+    begin: impl Future<Output = Result<Stream<V, S>, Error>> + 'a,
     json: impl Fn(&S::Item, &mut BytesMut) + 'static,
-) -> Result<HttpResponse, Problem>
+) -> LocalBoxFuture<'a, Result<HttpResponse, Problem>>
 where
     V: Send + Sync + 'static,
     S: Subject<V> + 'static,
 {
-    if !page.is_whole() {
-        let field = if page.limit.is_some() { "limit" } else { "continue" };
-        return Err(Problem::invalid(
-            field,
-            "must not be given with Accept: text/event-stream",
-        ));
-    }
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
-        .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
-    let streams = request.app_data::<Data<Streams>>();
-    let streams = streams.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
-    // Boxed, as it would make every read carry the room that it needs.
-    let stream = Box::pin(begin).await?;
-    if request.method() == Method::HEAD {
-        return Ok(response.finish());
-    }
-    if let Some(connection) = request.conn_data::<Connection>() {
-        connection.is_about(true);
-    }
-    Ok(response.streaming(streams.open(stream, json, request::span_of_answer(request))))
+    // Boxed, as every list would carry the room that it needs, and be copied with it: some kilobytes.
+    Box::pin(async move {
+        if !page.is_whole() {
+            let field = if page.limit.is_some() { "limit" } else { "continue" };
+            return Err(Problem::invalid(
+                field,
+                "must not be given with Accept: text/event-stream",
+            ));
+        }
+        let mut response = HttpResponse::Ok();
+        response
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
+            .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
+        let streams = request.app_data::<Data<Streams>>();
+        let streams = streams.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
+        let stream = begin.await?;
+        if request.method() == Method::HEAD {
+            return Ok(response.finish());
+        }
+        if let Some(connection) = request.conn_data::<Connection>() {
+            connection.is_about(true);
+        }
+        Ok(response.streaming(streams.open(stream, json, request::span_of_answer(request))))
+    })
 }
 
 /// Writes an event. JSON as we write it has no line breaks, so that it is one line of data.

@@ -169,7 +169,7 @@ fn without_object(message: &str) -> &str {
     told.unwrap_or(message)
 }
 
-/// Whether a message is the authorizer's: `books.example.com is forbidden: User "us" cannot create resource "books"`, of
+/// Whether a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource "shelves"`, of
 /// an object with its name.
 fn is_missing_right(message: &str) -> bool {
     let told = message.split_once("forbidden: User \"");

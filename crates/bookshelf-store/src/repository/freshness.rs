@@ -112,9 +112,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     /// The same of one namespace. Where namespaces are watched one by one, what happens in another makes it no newer:
-    /// who asked for that would wait for news that this one does not have.
+    /// who asked for that would wait for news that this one does not have. Of one that is not seen it is that of everything.
     #[must_use]
     pub fn versions_in(&self, namespace: &str) -> Versions {
+        if self.check_namespace(namespace).is_err() {
+            return self.versions();
+        }
         Versions {
             books: self.books.reader.load().newest_version_in(namespace),
             loans: self.loans.reader.load().newest_version_in(namespace),
