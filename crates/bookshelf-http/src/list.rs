@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::repository::{Generation, Place};
@@ -21,10 +20,9 @@ const ENTRY: usize = 512;
 /// About how many bytes a list has: what the room for their names is estimated by.
 const TYPICAL: u64 = 16 << 10;
 
-/// Lists that were asked for, each with the generation of what it was made of. Clones are the same.
-#[derive(Clone)]
+/// Lists that were asked for, each with the generation of what it was made of.
 pub struct Lists {
-    kept: Arc<Cache<Key, (Generation, Document), Weight>>,
+    kept: Cache<Key, (Generation, Document), Weight>,
 }
 
 /// Which list it is.
@@ -94,7 +92,7 @@ impl Default for Lists {
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         );
-        Self { kept: Arc::new(kept) }
+        Self { kept }
     }
 }
 

@@ -56,7 +56,7 @@ use bookshelf_crd::{self as crd, labels};
 use futures::future::BoxFuture;
 use kube::api::Preconditions;
 
-use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader, Writer};
+use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
 use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
 use crate::error::Error;
 use crate::interner::Interner;
@@ -113,9 +113,7 @@ pub struct Options {
 struct Collection<K: kube::Resource, T> {
     /// For what the next read has to show.
     cached: CachedClient<K, T>,
-    client: ResourceClient<K>,
     reader: Reader<T>,
-    writer: Writer<K, T>,
     asked: Asked,
 }
 
@@ -228,7 +226,7 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             .load()
             .get(key.namespace(), key.name())
             .map(|entry| entry.uid.clone());
-        let deletion = self.writer.deletion_of(version.uid.clone());
+        let deletion = self.cached.writer().deletion_of(version.uid.clone());
         let deleted = self.cached.delete(key, preconditions).await;
         let is_told = match &deleted {
             Ok(_) => true,
@@ -268,10 +266,8 @@ where
     let feed = Box::pin(list_watch.run(writer.clone()));
     (
         Collection {
-            cached: CachedClient::new(client.clone(), writer.clone()),
-            client,
+            cached: CachedClient::new(client, writer),
             reader,
-            writer,
             asked: Asked::default(),
         },
         feed,

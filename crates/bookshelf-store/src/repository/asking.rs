@@ -100,7 +100,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                 }
             }
             let began = Instant::now();
-            let current = self.writer.current_version(&self.client).await;
+            let current = self.cached.writer().current_version(self.cached.resource()).await;
             let current = current.inspect_err(|error| {
                 tracing::debug!(%error, "the API server cannot be asked how far its versions have come");
             });
@@ -149,7 +149,11 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         at_least: Option<ResourceVersion>,
     ) -> Result<Option<ResourceVersion>, Error> {
         let is_enough = |version| Some(version) >= at_least;
-        let refreshed = self.writer.refresh(&self.client, part, is_enough).await;
+        let refreshed = self
+            .cached
+            .writer()
+            .refresh(self.cached.resource(), part, is_enough)
+            .await;
         refreshed.map_err(|failure| match failure {
             Failure::Request(error) => Error::of_read(error),
             failure => internal(failure),

@@ -286,7 +286,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             name: key.name(),
         };
         if let Ok(Ok(Some(version))) = timeout(DELETION_TOLD_WITHIN, self.refresh(part, None)).await {
-            self.writer.observe_version(key.namespace(), version);
+            self.cached.writer().observe_version(key.namespace(), version);
         } else {
             tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");
         }

@@ -171,7 +171,7 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_listener_is_too_far_behind_ends() {
     let replica = empty(Replica::new());
-    let books = &replica.repository.books.writer;
+    let books = replica.repository.books.cached.writer();
     let begin = async |last_id: Option<&str>| -> BookStream<String> {
         replica
             .repository
@@ -210,8 +210,8 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
 /// A replica where nothing is, as the watches told at version 1.
 fn empty(replica: Replica) -> Replica {
     let Replica { repository, .. } = &replica;
-    History::new().relist(&mut 0, 1, &repository.books.writer);
-    History::new().relist(&mut 0, 1, &repository.loans.writer);
+    History::new().relist(&mut 0, 1, repository.books.cached.writer());
+    History::new().relist(&mut 0, 1, repository.loans.cached.writer());
     replica
 }
 
@@ -235,7 +235,7 @@ async fn an_api_server_that_does_not_answer_keeps_nobody_from_going_on_for_long(
 #[tokio::test(start_paused = true)]
 async fn a_stream_begins_without_what_was_deleted_here() {
     let replica = empty(Replica::new());
-    let books = &replica.repository.books.writer;
+    let books = replica.repository.books.cached.writer();
     books.apply([SourceEvent::Applied(book("a", 1, 2, 0))]);
     books.observe_deleted(
         &crate::object::ObjectKey::new("ns", "a"),
@@ -278,7 +278,7 @@ fn told(stream: &mut BookStream<String>) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_which_a_check_has_repaired_something_or_versions_went_back_is_told_all_again() {
     let replica = empty(Replica::new());
-    let books = &replica.repository.books.writer;
+    let books = replica.repository.books.cached.writer();
     books.apply([SourceEvent::Bookmark("9".parse().unwrap())]);
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
@@ -296,7 +296,7 @@ async fn a_stream_of_which_a_check_has_repaired_something_or_versions_went_back_
 #[tokio::test(start_paused = true)]
 async fn who_went_on_from_elsewhere_is_told_all_again_when_a_list_takes_the_place_of_the_watch() {
     let replica = empty(Replica::new());
-    let books = &replica.repository.books.writer;
+    let books = replica.repository.books.cached.writer();
     let begin = async |id| {
         let begin = replica.repository.book_stream(None, None, false, id);
         begin.await.unwrap()
@@ -317,7 +317,7 @@ async fn who_went_on_from_elsewhere_is_told_all_again_when_a_list_takes_the_plac
 #[tokio::test(start_paused = true)]
 async fn the_place_to_go_on_from_advances_although_nothing_happens() {
     let replica = empty(Replica::new());
-    let books = &replica.repository.books.writer;
+    let books = replica.repository.books.cached.writer();
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
     assert_eq!(stream.id(), None);

@@ -229,9 +229,11 @@ impl World {
                     loans,
                 } = &mut self.replicas[replica];
                 if is_of_books {
-                    self.books.deliver(books, events, &repository.books.writer);
+                    self.books
+                        .deliver(books, events, repository.books.cached.writer());
                 } else {
-                    self.loans.deliver(loans, events, &repository.loans.writer);
+                    self.loans
+                        .deliver(loans, events, repository.loans.cached.writer());
                 }
             }
             Step::Relist { replica, is_of_books } => {
@@ -241,9 +243,11 @@ impl World {
                     loans,
                 } = &mut self.replicas[replica];
                 if is_of_books {
-                    self.books.relist(books, self.version, &repository.books.writer);
+                    self.books
+                        .relist(books, self.version, repository.books.cached.writer());
                 } else {
-                    self.loans.relist(loans, self.version, &repository.loans.writer);
+                    self.loans
+                        .relist(loans, self.version, repository.loans.cached.writer());
                 }
             }
             Step::Listen { .. } => {}
