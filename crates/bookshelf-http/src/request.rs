@@ -37,119 +37,168 @@ pub(crate) struct Api {
 /// The id is on every log line that the request causes, in the response, and in every error. Failures and
 /// everything that is not a successful read are logged at info, successful reads at debug.
 pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<ServiceResponse, Error> {
-    let started = Instant::now();
     let (request, payload) = request.into_parts();
-    let method = request.method().clone();
-    let id = request_id(&request);
-    let found = api.table.find(&method, request.match_info().as_str());
-    let is_stream = matches!(&found, Ok(route) if route.is_streamed) && stream::is_asked_for(&request);
-    if let Some(connection) = request.conn_data::<Connection>() {
-        // A stream says so when it begins.
-        connection.is_about(false);
-    }
-    if is_stream {
-        request.extensions_mut().insert(RequestId(id.clone()));
-    }
-    // A read that goes well says nothing at info, so that it is not charged for a span either.
-    let span = if method.is_safe() && !trace::is_on() && !is_stream {
-        Span::none()
-    } else {
-        span_of(&id)
-    };
-    let (route, counted, is_own) = match found {
-        Ok(route) => (Ok(route), Some(&route.metrics), route.is_own),
-        Err(problem) => (Err(problem), None, false),
-    };
-    trace::begin(&span, &request, counted.map(RouteMetrics::template));
-    let unanswered = Unanswered::write(&request, &span, started, counted, &api.metrics);
-    let is_synced = api.readiness.is_synced();
-    let mut met = Met::default();
-    let response = match route {
-        Err(problem) => HttpResponse::from_error(problem),
-        // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
-        Ok(_) if !is_own && !is_synced => {
-            HttpResponse::from_error(Problem::unavailable("the books are not loaded yet"))
-        }
-        Ok(route) if is_own => (route.endpoint)(request.clone(), payload).await,
-        Ok(route) => {
-            let (response, as_asked) = if span.is_none() {
-                api.answer_by(route, &request, payload, is_stream, started).await
-            } else {
-                let answer = api.answer_by(route, &request, payload, is_stream, started);
-                // Boxed, as what has no span would carry the room for it, too.
-                Box::pin(answer.instrument(span.clone())).await
-            };
-            met = as_asked;
-            response
+    let exchange = Exchange::begin(&request, &api);
+    let (response, met) = match exchange.way() {
+        Way::Ended(response) => (response, Met::default()),
+        Way::Straight(route) => ((route.endpoint)(request.clone(), payload).await, Met::default()),
+        // Boxed, as every read would carry the room that these need.
+        Way::Around(route, asked) => {
+            let answer = exchange.answer_when_met(route, payload, asked);
+            Box::pin(answer.instrument(exchange.span.clone())).await
         }
     };
-    if let Some(unanswered) = unanswered {
-        unanswered.answered();
-    }
-    let status = response.status();
-    trace::end(&span, status);
-    let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
-    let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
-        response
-    } else {
-        let span = if span.is_none() { span_of(&id) } else { span };
-        span.in_scope(|| {
-            let response = as_problem(response, &id);
-            log(&method, request.path(), response.status(), is_quiet, started);
-            response
-        })
-    };
-    let took = started.elapsed();
-    match counted {
-        Some(counted) => counted.answered(response.status(), took),
-        None => api.metrics.unrouted(&method, response.status(), took),
-    }
-    // What is the server's own shows nothing that could be old.
-    if is_synced && !is_own {
-        api.consistency
-            .tell(&request, response.headers_mut(), met, started + took);
-    }
-    response.headers_mut().insert(REQUEST_ID, id);
+    let response = exchange.end(response, met);
     Ok(ServiceResponse::new(request, response))
 }
 
-impl Api {
-    /// The answer of a route, as new as the request asks for.
-    async fn answer_by(
-        &self,
-        route: &Route,
-        request: &HttpRequest,
-        payload: Payload,
-        is_stream: bool,
-        started: Instant,
-    ) -> (HttpResponse, Met) {
-        match self.consistency.asked(request, is_stream, started) {
-            Ok(asked) if asked.asks_for_nothing() => {
-                ((route.endpoint)(request.clone(), payload).await, asked)
-            }
-            // Boxed, as who asks for nothing would carry the room that it needs, too.
-            Ok(asked) => Box::pin(self.answer_when_met(route, request, payload, is_stream, asked)).await,
-            Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+/// A request while it is answered.
+struct Exchange<'a> {
+    api: &'a Api,
+    request: &'a HttpRequest,
+    id: HeaderValue,
+    /// None where there is no such path, or no such method.
+    route: Option<&'a Route>,
+    is_synced: bool,
+    is_stream: bool,
+    span: Span,
+    started: Instant,
+    unanswered: Option<Box<Unanswered<'a>>>,
+}
+
+/// How a request comes to its answer.
+enum Way<'a> {
+    /// It is there: a refusal.
+    Ended(HttpResponse),
+    /// The handler has it.
+    Straight(&'a Route),
+    /// The handler has it, in a span, and perhaps after something else.
+    Around(&'a Route, Met),
+}
+
+impl<'a> Exchange<'a> {
+    fn begin(request: &'a HttpRequest, api: &'a Api) -> Self {
+        let started = Instant::now();
+        let method = request.method();
+        let id = request_id(request);
+        let route = api.table.find(method, request.match_info().as_str());
+        let is_stream = route.is_some_and(|route| route.is_streamed) && stream::is_asked_for(request);
+        if let Some(connection) = request.conn_data::<Connection>() {
+            // A stream says so when it begins.
+            connection.is_about(false);
+        }
+        if is_stream {
+            request.extensions_mut().insert(RequestId(id.clone()));
+        }
+        // A read that goes well says nothing at info, so that it is not charged for a span either.
+        let span = if method.is_safe() && !trace::is_on() && !is_stream {
+            Span::none()
+        } else {
+            span_of(&id)
+        };
+        let counted = route.map(|route| &route.metrics);
+        trace::begin(&span, request, counted.map(RouteMetrics::template));
+        let unanswered = Unanswered::write(request, &span, started, counted, &api.metrics);
+        Self {
+            api,
+            request,
+            id,
+            route,
+            is_synced: api.readiness.is_synced(),
+            is_stream,
+            span,
+            started,
+            unanswered: unanswered.map(Box::new),
         }
     }
 
-    /// The same for a request that has to wait. What is not valid is not worth it.
-    async fn answer_when_met(
-        &self,
-        route: &Route,
-        request: &HttpRequest,
-        payload: Payload,
-        is_stream: bool,
-        asked: Met,
-    ) -> (HttpResponse, Met) {
+    fn way(&self) -> Way<'a> {
+        let Some(route) = self.route else {
+            let path = self.request.match_info().as_str();
+            return Way::refused(self.api.table.refusal(path));
+        };
+        if route.is_own {
+            return Way::Straight(route);
+        }
+        // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
+        if !self.is_synced {
+            return Way::refused(Problem::unavailable("the books are not loaded yet"));
+        }
+        let asked = self
+            .api
+            .consistency
+            .asked(self.request, self.is_stream, self.started);
+        match asked {
+            Ok(asked) if asked.asks_for_nothing() && self.span.is_none() => Way::Straight(route),
+            Ok(asked) => Way::Around(route, asked),
+            Err(problem) => Way::refused(problem),
+        }
+    }
+
+    /// The answer of a route, as new as the request asks for.
+    async fn answer_when_met(&self, route: &Route, payload: Payload, asked: Met) -> (HttpResponse, Met) {
+        let request = self.request;
+        if asked.asks_for_nothing() {
+            return ((route.endpoint)(request.clone(), payload).await, asked);
+        }
+        // What is not valid is not worth waiting for.
         let prepared = match (route.prepare)(request.clone(), payload).await {
             Ok(prepared) => prepared,
             Err(refusal) => return (refusal, Met::default()),
         };
-        match self.consistency.meet(request, is_stream, asked).await {
+        match self.api.consistency.meet(request, self.is_stream, asked).await {
             Ok(met) => (prepared().await, met),
             Err(problem) => (HttpResponse::from_error(problem), Met::default()),
         }
+    }
+
+    fn end(self, response: HttpResponse, met: Met) -> HttpResponse {
+        let Self {
+            api,
+            request,
+            id,
+            route,
+            is_synced,
+            span,
+            started,
+            unanswered,
+            ..
+        } = self;
+        if let Some(unanswered) = unanswered {
+            unanswered.answered();
+        }
+        let method = request.method();
+        let status = response.status();
+        trace::end(&span, status);
+        let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
+        let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+            response
+        } else {
+            let span = if span.is_none() { span_of(&id) } else { span };
+            span.in_scope(|| {
+                let response = as_problem(response, &id);
+                log(method, request.path(), response.status(), is_quiet, started);
+                response
+            })
+        };
+        let took = started.elapsed();
+        match route {
+            Some(route) => route.metrics.answered(response.status(), took),
+            None => api.metrics.unrouted(method, response.status(), took),
+        }
+        // What is the server's own shows nothing that could be old.
+        if is_synced && route.is_none_or(|route| !route.is_own) {
+            api.consistency
+                .tell(request, response.headers_mut(), met, started + took);
+        }
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
+}
+
+impl Way<'_> {
+    fn refused(problem: Problem) -> Self {
+        Self::Ended(HttpResponse::from_error(problem))
     }
 }
 
@@ -184,7 +233,9 @@ fn request_id(request: &HttpRequest) -> HeaderValue {
 /// An id of this process's own: numbers that follow each other, from one that no other process begins with.
 fn new_id() -> HeaderValue {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random()));
-    HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed))
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // Half of what the conversion of numbers takes. Digits are a header's value in any case.
+    HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from(number))
 }
 
 fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {

@@ -223,16 +223,18 @@ impl Table {
     }
 
     /// The route for a method and a path.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&Route, Problem> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<&Route> {
+        let routes = self.paths.at(path).ok()?.value;
+        routes.iter().find(|route| route.method == *method)
+    }
+
+    /// Why there is no route for a path, or none for the method that it was asked for with.
+    pub(crate) fn refusal(&self, path: &str) -> Problem {
         let Ok(found) = self.paths.at(path) else {
-            return Err(Problem::new(Code::NotFound, "no such route"));
+            return Problem::new(Code::NotFound, "no such route");
         };
-        let routes = found.value;
-        let route = routes.iter().find(|route| route.method == *method);
-        route.ok_or_else(|| {
-            let allow = routes.iter().map(|route| route.method.as_str());
-            Problem::method_not_allowed(allow.collect::<Vec<_>>().join(", "))
-        })
+        let allow = found.value.iter().map(|route| route.method.as_str());
+        Problem::method_not_allowed(allow.collect::<Vec<_>>().join(", "))
     }
 }
 
