@@ -7,7 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
+
+/// How long a connection is idle before the kernel asks whether its client is still there, and how often it asks then.
+const ASK_AFTER: Duration = Duration::from_mins(1);
+const ASK_EVERY: Duration = Duration::from_secs(15);
 
 /// The connections that are open.
 #[derive(Clone, Debug, Default)]
@@ -80,4 +84,20 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (SockRef::from(stream), timeout);
+}
+
+/// Keeps a connection for as long as its client is there: nobody else closes it. Of a client that is gone without a word,
+/// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes
+/// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
+pub(crate) fn keep(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+        return;
+    };
+    let probes = TcpKeepalive::new()
+        .with_time(ASK_AFTER)
+        .with_interval(ASK_EVERY)
+        .with_retries(3);
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&probes) {
+        tracing::warn!(%error, "a client that is gone may keep its connection");
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{ServerHandle, fn_service};
+use actix_web::http::KeepAlive;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
@@ -24,10 +25,6 @@ use crate::metrics::{HttpMetrics, StreamMetrics};
 use crate::route::{Routes, Table};
 use crate::stream::Streams;
 use crate::{connection, probes, request};
-
-/// How long an idle connection is kept: longer than load balancers keep theirs, so that it is not closed under
-/// a request on its way.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long a client has to take in the end of a stream.
 const STREAM_ENDS_WITHIN: Duration = Duration::from_secs(1);
@@ -115,10 +112,13 @@ pub(crate) async fn run(
     })
     .on_connect(move |connection, data| {
         connection::limit_writes(connection, write_timeout);
+        connection::keep(connection);
         data.insert(of_server.opened());
     })
     .disable_signals()
-    .keep_alive(KEEP_ALIVE)
+    // Whoever opened a connection closes it, so that it is not closed under a request on its way; that its client is
+    // gone the kernel notices.
+    .keep_alive(KeepAlive::Os)
     .shutdown_timeout(args.shutdown_timeout.as_secs());
     if args.workers > 0 {
         server = server.workers(args.workers);
