@@ -96,8 +96,12 @@ impl From<&str> for Uid {
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            UidForm::Uuid(bytes) => Uuid::from_bytes(*bytes).hyphenated().fmt(f),
-            UidForm::Other(text) => f.write_str(text),
+            UidForm::Uuid(bytes) => f.pad(
+                Uuid::from_bytes(*bytes)
+                    .hyphenated()
+                    .encode_lower(&mut Uuid::encode_buffer()),
+            ),
+            UidForm::Other(text) => f.pad(text),
         }
     }
 }
@@ -196,6 +200,7 @@ mod tests {
             "",
         ] {
             assert_eq!(Uid::from(uid).to_string(), uid);
+            assert_eq!(format!("{:.8}", Uid::from(uid)), uid.get(..8).unwrap_or(uid));
         }
         assert_ne!(
             Uid::from("69828521-6a60-4e81-b4cc-96bdcc063afe"),

@@ -7,7 +7,7 @@ use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
 use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_store::cache::Entry;
-use bookshelf_store::repository::{Book, Lent, Loan};
+use bookshelf_store::repository::{Book, Lent, Loan, Version};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -75,8 +75,13 @@ pub fn book(book: &Book) -> Document {
         managed_by: book.managed_by.as_deref(),
         available: !book.is_being_deleted,
     };
-    // Not the book's version alone: that is not all a client has seen here.
-    Document::new(&view, format_args!("{}.user", book.version))
+    // Not the book's version: that is not all a client has seen here. With the resource version, so much of the uid tells
+    // the book from one that another cluster has had in its place; the cache has as many tags as there are books.
+    let Version {
+        uid,
+        resource_version,
+    } = &book.version;
+    Document::new(&view, format_args!("{uid:.8}.{resource_version}"))
 }
 
 /// A book as clients see it with this loan of it, or without one.
