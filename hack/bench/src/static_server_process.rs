@@ -41,7 +41,7 @@ impl StaticServer {
                 "{NAME} has ended; {}",
                 server.process.log_tail()
             );
-            let Ok(answer) = rig.http.get(server.url()).send().await else {
+            let Ok(answer) = rig.http.get(server.url("/")).send().await else {
                 return Ok(None);
             };
             ensure!(
@@ -54,9 +54,10 @@ impl StaticServer {
         Ok(server)
     }
 
-    /// Where it answers.
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+    /// The URL of a path. It answers all of them alike, but to read a longer one takes longer: who is compared with it is
+    /// asked for the same.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 
     /// The process id.

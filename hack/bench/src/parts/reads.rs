@@ -44,12 +44,13 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
         let url = service.url(&read.path);
         let body = rig.body(&url).await?;
         let limit = StaticServer::start(rig, &body).await?;
+        let limit_url = limit.url(&read.path);
         rig.warm_up(service.id(), &url).await?;
-        rig.warm_up(limit.id(), &limit.url()).await?;
+        rig.warm_up(limit.id(), &limit_url).await?;
         let (mut ours, mut limits) = (Vec::new(), Vec::new());
         for _ in 0..rig.args.rounds {
             ours.push(rig.load(service.id(), &url).await?);
-            limits.push(rig.load(limit.id(), &limit.url()).await?);
+            limits.push(rig.load(limit.id(), &limit_url).await?);
         }
         limit.stop().await?;
         figures.extend(figures_of(rig, &read, body.len(), &ours, &limits));
