@@ -120,8 +120,9 @@ pub struct CacheArgs {
     #[arg(long, env = "BOOKSHELF_CACHE_DESCRIPTIONS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub cache_descriptions: bool,
 
-    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never
-    #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
+    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never. The only handlers
+    /// there are log at debug level
+    #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub resync_period: Duration,
 
     /// Seconds after which the cache is compared with a new list and repaired where it differs; 0: never

@@ -6,13 +6,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::document::Document;
 use bookshelf_http::extract::{Idempotency, Json, Preconditions, Query, book_key, book_path, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
-use bookshelf_store::repository::{BookKey, Category, Made, Namespace, Place};
+use bookshelf_store::repository::{Book, BookKey, Category, Made, Namespace, Place, Version};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -187,7 +188,12 @@ pub(crate) async fn create(
         value: book,
         is_unchanged,
     } = books.create_book(key, content, idempotency).await?;
-    let mut answer = view::book(&book).answer_with(StatusCode::CREATED);
+    let document = if is_unchanged {
+        written(&books, &book)
+    } else {
+        view::book(&book)
+    };
+    let mut answer = document.answer_with(StatusCode::CREATED);
     // What obeys the rules of names can be in a header.
     if let Ok(location) = HeaderValue::try_from(format!("/book/{}/{}", book.namespace_id, book.id)) {
         answer.headers_mut().insert(LOCATION, location);
@@ -232,7 +238,7 @@ pub(crate) async fn update(
     } else {
         books.update_book(key, content, &expected.0).await?
     };
-    Ok(view::book(&book).answer_with(StatusCode::OK))
+    Ok(written(&books, &book).answer_with(StatusCode::OK))
 }
 
 /// Puts a book into a category, or into none
@@ -262,7 +268,7 @@ pub(crate) async fn set_category(
     let key = book_key(&request)?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category, &expected.0).await?;
-    Ok(view::book(&book).answer_with(StatusCode::OK))
+    Ok(written(&books, &book).answer_with(StatusCode::OK))
 }
 
 /// Takes a book out
@@ -297,4 +303,18 @@ pub(crate) async fn delete(
         books.delete_book(key, &expected.0).await?;
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// A book that was written as clients see it: as the cache has made it of the same answer, or made anew where the cache has
+/// something newer by now, or keeps less.
+fn written(books: &Repository, book: &Book) -> Document {
+    let Version {
+        uid,
+        resource_version,
+    } = &book.version;
+    let made = books.show_book(&book.namespace_id, &book.id, |cached| {
+        let is_it = cached.uid == *uid && cached.resource_version == *resource_version;
+        (is_it && books.caches_descriptions()).then(|| cached.value.view.clone())
+    });
+    made.ok().flatten().unwrap_or_else(|| view::book(book))
 }
