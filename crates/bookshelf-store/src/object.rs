@@ -4,29 +4,31 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// An object's place in its resource: namespace and name.
 ///
 /// The namespace of a cluster-scoped object is the empty string. Keys order by namespace, then name, both by
-/// bytes, and clone without copying.
+/// bytes, and clone without allocating.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
     namespace: Arc<str>,
-    name: Arc<str>,
+    /// No two objects of a namespace share it, so that an allocation of its own would be one for every object.
+    name: SmolStr,
 }
 
 impl ObjectKey {
     /// The key of an object in a namespace.
-    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl AsRef<str>) -> Self {
         Self {
             namespace: namespace.into(),
-            name: name.into(),
+            name: SmolStr::new(name),
         }
     }
 
     /// The key of a cluster-scoped object.
-    pub fn cluster_scoped(name: impl Into<Arc<str>>) -> Self {
+    pub fn cluster_scoped(name: impl AsRef<str>) -> Self {
         Self::new("", name)
     }
 
