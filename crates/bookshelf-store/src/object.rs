@@ -1,6 +1,7 @@
 //! How an object is named, told from its predecessor, and versioned.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -75,11 +76,12 @@ impl fmt::Debug for ObjectKey {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uid(UidForm);
 
-/// Uids are opaque, but the API server's are UUIDs, which fit in 16 bytes where their text takes 36.
+/// Uids are opaque, but the API server's are UUIDs, which fit in 16 bytes where their text takes 36. As one half of them
+/// is not zero, and the text is behind a pointer to one, no more is needed to tell the forms apart.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum UidForm {
-    Uuid([u8; 16]),
-    Other(Arc<str>),
+    Uuid(NonZeroU64, u64),
+    Other(Arc<String>),
 }
 
 impl From<&str> for Uid {
@@ -88,18 +90,17 @@ impl From<&str> for Uid {
         let parsed = Uuid::try_parse(uid).ok();
         // Only the form that is written back to the letter: there are other ways to write a UUID.
         let canonical = parsed.filter(|uuid| uuid.hyphenated().encode_lower(&mut buffer) == uid);
-        Self(canonical.map_or_else(
-            || UidForm::Other(uid.into()),
-            |uuid| UidForm::Uuid(uuid.into_bytes()),
-        ))
+        let halves = canonical.map(|uuid| uuid.as_u64_pair());
+        let form = halves.and_then(|(high, low)| Some(UidForm::Uuid(NonZeroU64::new(high)?, low)));
+        Self(form.unwrap_or_else(|| UidForm::Other(Arc::new(uid.to_owned()))))
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            UidForm::Uuid(bytes) => f.pad(
-                Uuid::from_bytes(*bytes)
+            UidForm::Uuid(high, low) => f.pad(
+                Uuid::from_u64_pair(high.get(), *low)
                     .hyphenated()
                     .encode_lower(&mut Uuid::encode_buffer()),
             ),
@@ -120,7 +121,11 @@ impl fmt::Debug for Uid {
 /// ([KEP-5504](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/5504-comparable-resource-version)).
 /// Versions of different resources are not comparable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceVersion(u128);
+pub struct ResourceVersion {
+    // Two halves, the higher one first in the order, as a `u128` would have whatever it is part of aligned to 16 bytes.
+    high: u64,
+    low: u64,
+}
 
 /// A resource version that cannot be ordered.
 #[derive(Debug, thiserror::Error)]
@@ -131,12 +136,24 @@ pub struct InvalidResourceVersion(String);
 
 impl ResourceVersion {
     /// No object has an older one.
-    pub(crate) const LEAST: Self = Self(1);
+    pub(crate) const LEAST: Self = Self { high: 0, low: 1 };
 
     /// The number, as near as a metric can tell it.
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
     pub(crate) fn to_f64(self) -> f64 {
-        self.0 as f64
+        self.number() as f64
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "these are the halves")]
+    fn new(number: u128) -> Self {
+        Self {
+            high: (number >> 64) as u64,
+            low: number as u64,
+        }
+    }
+
+    fn number(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
     }
 }
 
@@ -145,22 +162,26 @@ impl FromStr for ResourceVersion {
 
     fn from_str(version: &str) -> Result<Self, Self::Err> {
         let is_canonical = version.bytes().all(|byte| byte.is_ascii_digit()) && !version.starts_with('0');
-        let parsed = if is_canonical { version.parse().ok() } else { None };
+        let parsed = if is_canonical {
+            version.parse::<u128>().ok()
+        } else {
+            None
+        };
         parsed
-            .map(Self)
+            .map(Self::new)
             .ok_or_else(|| InvalidResourceVersion(version.chars().take(64).collect()))
     }
 }
 
 impl fmt::Display for ResourceVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.number().fmt(f)
     }
 }
 
 impl fmt::Debug for ResourceVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.number().fmt(f)
     }
 }
 
@@ -173,7 +194,25 @@ mod tests {
         let version = |text: &str| text.parse::<ResourceVersion>().unwrap();
         assert!(version("9") < version("10"));
         assert!(version("99999999999999999999") < version("100000000000000000000"));
-        assert_eq!(version("42").to_string(), "42");
+        assert!(version("18446744073709551615") < version("18446744073709551616"));
+        assert!(version("18446744073709551616") < version("36893488147419103231"));
+        for text in [
+            "42",
+            "18446744073709551616",
+            "340282366920938463463374607431768211455",
+        ] {
+            assert_eq!(version(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_there_are_many_of_is_small() {
+        assert_eq!(size_of::<ObjectKey>(), 40);
+        assert_eq!(size_of::<Uid>(), 16);
+        assert_eq!(
+            (size_of::<ResourceVersion>(), align_of::<ResourceVersion>()),
+            (16, 8)
+        );
     }
 
     #[test]
@@ -198,6 +237,7 @@ mod tests {
         for uid in [
             "69828521-6a60-4e81-b4cc-96bdcc063afe",
             "69828521-6A60-4E81-B4CC-96BDCC063AFE",
+            "00000000-0000-0000-b4cc-96bdcc063afe",
             "1",
             "",
         ] {
