@@ -138,7 +138,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         });
         let by_category = builder.label(labels::CATEGORY);
         let by_request = builder.index("made by request", |book: &CachedBook<V>| {
-            book.made_by_request.iter().cloned().collect()
+            book.made_by_request.as_deref().cloned().into_iter().collect()
         });
         let (books, feed_books) =
             collection(connector.resource().without_managed_fields(), builder, &options);

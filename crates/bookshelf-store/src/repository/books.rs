@@ -14,8 +14,8 @@ pub struct CachedBook<V> {
     pub view: V,
     pub(super) is_being_deleted: bool,
     pub(super) label: ManagedBy,
-    /// The request part of its imprint, if it has one.
-    pub(super) made_by_request: Option<Arc<str>>,
+    /// The request part of its imprint, if it has one. Most have none: the box makes room for it as small as it can be.
+    pub(super) made_by_request: Option<Box<Arc<str>>>,
 }
 
 impl<V> CachedBook<V> {
@@ -27,7 +27,7 @@ impl<V> CachedBook<V> {
             made_by_request: book
                 .imprint
                 .as_ref()
-                .map(|imprint| imprint.request.as_str().into()),
+                .map(|imprint| Box::new(imprint.request.as_str().into())),
         }
     }
 }
