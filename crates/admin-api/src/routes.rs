@@ -19,6 +19,7 @@ pub fn routes() -> Routes {
         .service(
             route::at("/book/{namespace}/{id}")
                 .get(books::get)
+                .at_once(books::cached)
                 .put(books::update)
                 .delete(books::delete),
         )

@@ -1,37 +1,39 @@
 //! Writes whose clients go away before they are answered. The handler ends where it stands then, and what it has asked for
 //! may have been carried out: the log and the metrics say that somebody asked.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
 use tracing::Span;
 
-use crate::metrics::{HttpMetrics, RouteMetrics};
+use crate::metrics::HttpMetrics;
+use crate::route::Route;
 use crate::trace;
 
 /// What no client is told: nobody is there to be told. Proxies log it so.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// A write that is not answered yet. Dropped before it is, it tells of that.
-pub(crate) struct Unanswered<'a> {
+pub(crate) struct Unanswered {
     method: Method,
     path: String,
     span: Span,
     started: Instant,
-    route: Option<&'a RouteMetrics>,
-    all: &'a HttpMetrics,
+    route: Option<Rc<Route>>,
+    all: HttpMetrics,
     is_answered: bool,
 }
 
-impl<'a> Unanswered<'a> {
+impl Unanswered {
     /// Of a request in this span, to this route, if there is one; nothing for reads, which leave nothing behind.
     pub(crate) fn write(
         request: &HttpRequest,
         span: &Span,
         started: Instant,
-        route: Option<&'a RouteMetrics>,
-        all: &'a HttpMetrics,
+        route: Option<&Rc<Route>>,
+        all: &HttpMetrics,
     ) -> Option<Self> {
         let method = request.method();
         (!method.is_safe()).then(|| Self {
@@ -39,8 +41,8 @@ impl<'a> Unanswered<'a> {
             path: request.path().to_owned(),
             span: span.clone(),
             started,
-            route,
-            all,
+            route: route.cloned(),
+            all: all.clone(),
             is_answered: false,
         })
     }
@@ -51,7 +53,7 @@ impl<'a> Unanswered<'a> {
     }
 }
 
-impl Drop for Unanswered<'_> {
+impl Drop for Unanswered {
     fn drop(&mut self) {
         if self.is_answered {
             return;
@@ -69,8 +71,8 @@ impl Drop for Unanswered<'_> {
         });
         let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         trace::end(&self.span, status);
-        match self.route {
-            Some(route) => route.answered(status, took),
+        match &self.route {
+            Some(route) => route.metrics.answered(status, took),
             None => self.all.unrouted(&self.method, status, took),
         }
     }

@@ -1,5 +1,6 @@
 //! What every request gets: an id, a line in the log, and errors in one form.
 
+use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -9,12 +10,13 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
 use crate::abandoned::Unanswered;
 use crate::connection::Connection;
 use crate::consistency::{Consistency, Met};
-use crate::metrics::{HttpMetrics, RouteMetrics};
+use crate::metrics::HttpMetrics;
 use crate::problem::{Code, Problem};
 use crate::route::{Route, Table};
 use crate::serve::Readiness;
@@ -31,58 +33,59 @@ pub(crate) struct Api {
     pub(crate) readiness: Arc<Readiness>,
 }
 
+/// An answer: mostly there at once, as reads come from memory.
+pub(crate) type Answer = Either<Ready<Answered>, LocalBoxFuture<'static, Answered>>;
+
+type Answered = Result<ServiceResponse, Error>;
+
 /// Answers a request by the table: gives it its id, taken over or made; logs and counts it; turns every error
 /// into a problem document.
 ///
 /// The id is on every log line that the request causes, in the response, and in every error. Failures and
 /// everything that is not a successful read are logged at info, successful reads at debug.
-pub(crate) async fn answer(request: ServiceRequest, api: Rc<Api>) -> Result<ServiceResponse, Error> {
+pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
     let (request, payload) = request.into_parts();
-    let exchange = Exchange::begin(&request, &api);
-    let (response, met) = match exchange.way() {
-        Way::Ended(response) => (response, Met::default()),
-        Way::Straight(route) => ((route.endpoint)(request.clone(), payload).await, Met::default()),
-        // Boxed, as every read would carry the room that these need.
-        Way::Around(route, asked) => {
-            let answer = exchange.answer_when_met(route, payload, asked);
-            Box::pin(answer.instrument(exchange.span.clone())).await
-        }
-    };
-    let response = exchange.end(response, met);
-    Ok(ServiceResponse::new(request, response))
+    let exchange = Exchange::begin(request, Rc::clone(api));
+    match exchange.way() {
+        Way::Ended(response) => Either::Left(ready(Ok(exchange.end(response, Met::default())))),
+        Way::Handler(route, asked) => Either::Right(Box::pin(async move {
+            let answer = exchange.answer_when_met(&route, payload, asked);
+            let (response, met) = answer.instrument(exchange.span.clone()).await;
+            Ok(exchange.end(response, met))
+        })),
+    }
 }
 
 /// A request while it is answered.
-struct Exchange<'a> {
-    api: &'a Api,
-    request: &'a HttpRequest,
+struct Exchange {
+    api: Rc<Api>,
+    request: HttpRequest,
     id: HeaderValue,
     /// None where there is no such path, or no such method.
-    route: Option<&'a Route>,
+    route: Option<Rc<Route>>,
     is_synced: bool,
     is_stream: bool,
     span: Span,
     started: Instant,
-    unanswered: Option<Box<Unanswered<'a>>>,
+    unanswered: Option<Box<Unanswered>>,
 }
 
 /// How a request comes to its answer.
-enum Way<'a> {
-    /// It is there: a refusal.
+enum Way {
+    /// It is there.
     Ended(HttpResponse),
-    /// The handler has it.
-    Straight(&'a Route),
-    /// The handler has it, in a span, and perhaps after something else.
-    Around(&'a Route, Met),
+    /// A handler makes it, perhaps after something else.
+    Handler(Rc<Route>, Met),
 }
 
-impl<'a> Exchange<'a> {
-    fn begin(request: &'a HttpRequest, api: &'a Api) -> Self {
+impl Exchange {
+    fn begin(request: HttpRequest, api: Rc<Api>) -> Self {
         let started = Instant::now();
         let method = request.method();
-        let id = request_id(request);
-        let route = api.table.find(method, request.match_info().as_str());
-        let is_stream = route.is_some_and(|route| route.is_streamed) && stream::is_asked_for(request);
+        let id = request_id(&request);
+        let route = api.table.find(method, request.match_info().as_str()).cloned();
+        let is_stream =
+            route.as_ref().is_some_and(|route| route.is_streamed) && stream::is_asked_for(&request);
         if let Some(connection) = request.conn_data::<Connection>() {
             // A stream says so when it begins.
             connection.is_about(false);
@@ -96,15 +99,15 @@ impl<'a> Exchange<'a> {
         } else {
             span_of(&id)
         };
-        let counted = route.map(|route| &route.metrics);
-        trace::begin(&span, request, counted.map(RouteMetrics::template));
-        let unanswered = Unanswered::write(request, &span, started, counted, &api.metrics);
+        let template = route.as_ref().map(|route| route.metrics.template());
+        trace::begin(&span, &request, template);
+        let unanswered = Unanswered::write(&request, &span, started, route.as_ref(), &api.metrics);
         Self {
+            is_synced: api.readiness.is_synced(),
             api,
             request,
             id,
             route,
-            is_synced: api.readiness.is_synced(),
             is_stream,
             span,
             started,
@@ -112,13 +115,13 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn way(&self) -> Way<'a> {
-        let Some(route) = self.route else {
+    fn way(&self) -> Way {
+        let Some(route) = &self.route else {
             let path = self.request.match_info().as_str();
             return Way::refused(self.api.table.refusal(path));
         };
         if route.is_own {
-            return Way::Straight(route);
+            return Way::Handler(Rc::clone(route), Met::default());
         }
         // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
         if !self.is_synced {
@@ -127,32 +130,42 @@ impl<'a> Exchange<'a> {
         let asked = self
             .api
             .consistency
-            .asked(self.request, self.is_stream, self.started);
-        match asked {
-            Ok(asked) if asked.asks_for_nothing() && self.span.is_none() => Way::Straight(route),
-            Ok(asked) => Way::Around(route, asked),
-            Err(problem) => Way::refused(problem),
+            .asked(&self.request, self.is_stream, self.started);
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(problem) => return Way::refused(problem),
+        };
+        if let Some(at_once) = route.at_once
+            && asked.asks_for_nothing()
+            && let Some(answer) = self.span.in_scope(|| at_once(&self.request))
+        {
+            return Way::Ended(answer.unwrap_or_else(HttpResponse::from_error));
         }
+        Way::Handler(Rc::clone(route), asked)
     }
 
     /// The answer of a route, as new as the request asks for.
     async fn answer_when_met(&self, route: &Route, payload: Payload, asked: Met) -> (HttpResponse, Met) {
-        let request = self.request;
+        let request = &self.request;
         if asked.asks_for_nothing() {
             return ((route.endpoint)(request.clone(), payload).await, asked);
         }
-        // What is not valid is not worth waiting for.
-        let prepared = match (route.prepare)(request.clone(), payload).await {
-            Ok(prepared) => prepared,
-            Err(refusal) => return (refusal, Met::default()),
-        };
-        match self.api.consistency.meet(request, self.is_stream, asked).await {
-            Ok(met) => (prepared().await, met),
-            Err(problem) => (HttpResponse::from_error(problem), Met::default()),
-        }
+        // Boxed, as who asks for nothing would carry the room that it needs, too.
+        Box::pin(async move {
+            // What is not valid is not worth waiting for.
+            let prepared = match (route.prepare)(request.clone(), payload).await {
+                Ok(prepared) => prepared,
+                Err(refusal) => return (refusal, Met::default()),
+            };
+            match self.api.consistency.meet(request, self.is_stream, asked).await {
+                Ok(met) => (prepared().await, met),
+                Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+            }
+        })
+        .await
     }
 
-    fn end(self, response: HttpResponse, met: Met) -> HttpResponse {
+    fn end(self, response: HttpResponse, met: Met) -> ServiceResponse {
         let Self {
             api,
             request,
@@ -182,21 +195,21 @@ impl<'a> Exchange<'a> {
             })
         };
         let took = started.elapsed();
-        match route {
+        match &route {
             Some(route) => route.metrics.answered(response.status(), took),
             None => api.metrics.unrouted(method, response.status(), took),
         }
         // What is the server's own shows nothing that could be old.
         if is_synced && route.is_none_or(|route| !route.is_own) {
             api.consistency
-                .tell(request, response.headers_mut(), met, started + took);
+                .tell(&request, response.headers_mut(), met, started + took);
         }
         response.headers_mut().insert(REQUEST_ID, id);
-        response
+        ServiceResponse::new(request, response)
     }
 }
 
-impl Way<'_> {
+impl Way {
     fn refused(problem: Problem) -> Self {
         Self::Ended(HttpResponse::from_error(problem))
     }

@@ -3,6 +3,8 @@
 //! `HEAD` works where `GET` does, and any other method is a 405 that lists those there are
 //! ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
 
+use std::rc::Rc;
+
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
@@ -24,11 +26,15 @@ pub(crate) type Prepare =
 /// A handler with all that it needs.
 pub(crate) type Prepared = Box<dyn FnOnce() -> LocalBoxFuture<'static, HttpResponse>>;
 
+/// What answers a `GET` where that needs nothing but memory: no body, no waiting.
+pub type AtOnce = fn(&HttpRequest) -> Option<Result<HttpResponse, Problem>>;
+
 /// A resource under construction. Make one with [`at`].
 pub struct Resource {
     template: &'static str,
     is_own: bool,
     is_streamed: bool,
+    at_once: Option<AtOnce>,
     methods: Vec<(Method, Endpoint, Prepare)>,
 }
 
@@ -39,6 +45,7 @@ pub fn at(template: &'static str) -> Resource {
         template,
         is_own: false,
         is_streamed: false,
+        at_once: None,
         methods: Vec::new(),
     }
 }
@@ -87,6 +94,15 @@ impl Resource {
     pub fn streamed(self) -> Self {
         Self {
             is_streamed: true,
+            ..self
+        }
+    }
+
+    /// Has this answer a `GET` that asks for nothing newer than what is there. Where it answers nothing, the handler does.
+    #[must_use]
+    pub fn at_once(self, answer: AtOnce) -> Self {
+        Self {
+            at_once: Some(answer),
             ..self
         }
     }
@@ -180,7 +196,7 @@ impl Routes {
 
 /// The finished table.
 pub(crate) struct Table {
-    paths: matchit::Router<Vec<Route>>,
+    paths: matchit::Router<Vec<Rc<Route>>>,
 }
 
 /// One method of a resource.
@@ -188,6 +204,7 @@ pub(crate) struct Route {
     method: Method,
     pub(crate) endpoint: Endpoint,
     pub(crate) prepare: Prepare,
+    pub(crate) at_once: Option<AtOnce>,
     pub(crate) metrics: RouteMetrics,
     /// Whether it is of the service itself: there before the books are, and without a version.
     pub(crate) is_own: bool,
@@ -205,16 +222,20 @@ impl Table {
             template,
             is_own,
             is_streamed,
+            at_once,
             methods,
         } in routes.resources
         {
-            let route = |(method, endpoint, prepare): (Method, Endpoint, Prepare)| Route {
-                metrics: metrics.route(&method, template),
-                is_streamed: is_streamed && method.is_safe(),
-                method,
-                endpoint,
-                prepare,
-                is_own,
+            let route = |(method, endpoint, prepare): (Method, Endpoint, Prepare)| {
+                Rc::new(Route {
+                    metrics: metrics.route(&method, template),
+                    is_streamed: is_streamed && method.is_safe(),
+                    at_once: at_once.filter(|_| method.is_safe()),
+                    method,
+                    endpoint,
+                    prepare,
+                    is_own,
+                })
             };
             let added = paths.insert(template, methods.into_iter().map(route).collect());
             assert!(added.is_ok(), "{template}: {added:?}");
@@ -223,7 +244,7 @@ impl Table {
     }
 
     /// The route for a method and a path.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<&Route> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<&Rc<Route>> {
         let routes = self.paths.at(path).ok()?.value;
         routes.iter().find(|route| route.method == *method)
     }

@@ -106,9 +106,7 @@ pub(crate) async fn run(
             .app_data(max_body.clone())
             .app_data(of_requests.clone())
             .configure(data.clone())
-            .default_service(fn_service(move |request| {
-                request::answer(request, Rc::clone(&api))
-            }))
+            .default_service(fn_service(move |request| request::answer(request, &api)))
     })
     .on_connect(move |connection, data| {
         connection::limit_writes(connection, write_timeout);

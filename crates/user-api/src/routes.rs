@@ -11,7 +11,11 @@ use bookshelf_http::route::{self, Routes};
 pub fn routes() -> Routes {
     route::own()
         .service(route::at("/book/{namespace}").get(books::list).streamed())
-        .service(route::at("/book/{namespace}/{id}").get(books::get))
+        .service(
+            route::at("/book/{namespace}/{id}")
+                .get(books::get)
+                .at_once(books::cached),
+        )
         .service(route::at("/book/{namespace}/{id}/borrow").post(loans::borrow))
         .service(route::at("/book/{namespace}/{id}/return").post(loans::return_book))
         .service(route::at("/book").get(books::list_all).streamed())

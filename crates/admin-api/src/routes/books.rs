@@ -132,18 +132,23 @@ async fn answer_list(
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (namespace, id) = book_path(&request);
-    let cached = books.show_book(namespace, id, |book| {
-        let cached = &book.value.view;
-        let is_whole = books.caches_descriptions() || cached.is_known_to(&request);
-        is_whole.then(|| cached.answer(&request))
-    })?;
-    if let Some(answer) = cached {
-        return Ok(answer);
+    if let Some(answer) = cached(&request) {
+        return answer;
     }
-    // Boxed, as it would make every read carry the room that it needs.
-    let whole = Box::pin(books.live_book(BookKey::parse(namespace, id)?)).await?;
+    let whole = books.live_book(book_key(&request)?).await?;
     Ok(view::book(&whole).answer(&request))
+}
+
+/// The answer to [`get`], if the cache has all of it.
+pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
+    let books = request.app_data::<Data<Repository>>()?;
+    let (namespace, id) = book_path(request);
+    let shown = books.show_book(namespace, id, |book| {
+        let cached = &book.value.view;
+        let is_whole = books.caches_descriptions() || cached.is_known_to(request);
+        is_whole.then(|| cached.answer(request))
+    });
+    shown.map_err(Problem::from).transpose()
 }
 
 /// Adds a book

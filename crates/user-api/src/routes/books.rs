@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Query, book_path, namespace};
+use bookshelf_http::extract::{Query, book_key, book_path, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
-use bookshelf_store::repository::{BookKey, Category, Namespace, Place};
+use bookshelf_store::repository::{Category, Namespace, Place};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -123,18 +123,23 @@ async fn answer_list(
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (namespace, id) = book_path(&request);
-    let cached = books.show_lent_book(namespace, id, |book, loan| {
-        let cached = view::lent(&book.value.view, loan);
-        let is_whole = books.caches_descriptions() || cached.is_known_to(&request);
-        is_whole.then(|| cached.answer(&request))
-    })?;
-    if let Some(answer) = cached {
-        return Ok(answer);
+    if let Some(answer) = cached(&request) {
+        return answer;
     }
-    // Boxed, as it would make every read carry the room that it needs.
-    let whole = Box::pin(books.live_book(BookKey::parse(namespace, id)?)).await?;
+    let whole = books.live_book(book_key(&request)?).await?;
     // That one may be a later book of the name, which the cached one's loan is not of.
     let loan = books.loan_of(&whole);
     Ok(view::lent(&view::book(&whole), loan.as_deref()).answer(&request))
+}
+
+/// The answer to [`get`], if the cache has all of it.
+pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
+    let books = request.app_data::<Data<Repository>>()?;
+    let (namespace, id) = book_path(request);
+    let shown = books.show_lent_book(namespace, id, |book, loan| {
+        let cached = view::lent(&book.value.view, loan);
+        let is_whole = books.caches_descriptions() || cached.is_known_to(request);
+        is_whole.then(|| cached.answer(request))
+    });
+    shown.map_err(Problem::from).transpose()
 }
