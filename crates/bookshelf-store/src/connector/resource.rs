@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use hyper::body::Incoming;
 use kube::api::{
     DeleteParams, GetParams, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions,
     WatchParams,
 };
-use kube::client::Body;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
@@ -117,7 +117,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         namespace: Option<&str>,
         parameters: &WatchParams,
         version: &str,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<Incoming>, Error> {
         let call = self.call("watch", namespace.unwrap_or_default(), "");
         let request = self.request(namespace).watch(parameters, version);
         let request = request.map_err(|error| call.malformed(&error))?;

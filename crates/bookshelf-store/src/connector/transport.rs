@@ -9,9 +9,11 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Collected};
-use kube::client::Body;
+use hyper::body::Incoming;
+use kube::client::{AuthError, Body};
 use kube::core::Status;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tower::ServiceExt as _;
 
 use super::clients::Clients;
 use super::{Options, Reason};
@@ -91,7 +93,7 @@ impl Transport {
         &self,
         request: Request<Vec<u8>>,
         metrics: &CallMetrics,
-    ) -> Result<Response<Body>, Reason> {
+    ) -> Result<Response<Incoming>, Reason> {
         self.open_until(request, Instant::now() + self.deadline, metrics)
             .await
     }
@@ -101,7 +103,7 @@ impl Transport {
         request: Request<Vec<u8>>,
         deadline: Instant,
         metrics: &CallMetrics,
-    ) -> Result<Response<Body>, Reason> {
+    ) -> Result<Response<Incoming>, Reason> {
         let mut attempt = 1;
         loop {
             let started = Instant::now();
@@ -148,18 +150,18 @@ impl Transport {
             })
     }
 
-    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Body>, Failed> {
+    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Incoming>, Failed> {
         let is_read = request.method() == Method::GET;
         let unanswered = |reason| Failed { code: None, reason };
-        let response = match self.clients.current().send(request.map(Body::from)).await {
+        let response = match self.clients.current().oneshot(request.map(Body::from)).await {
             Ok(response) => response,
-            Err(error) if was_not_sent(&error) => {
+            Err(error) if was_not_sent(&*error) => {
                 return Err(unanswered(Reason::Unavailable {
                     retry_after: None,
-                    cause: chain(&error),
+                    cause: chain(&*error),
                 }));
             }
-            Err(error) => return Err(unanswered(lost(is_read, chain(&error)))),
+            Err(error) => return Err(unanswered(lost(is_read, chain(&*error)))),
         };
         if response.status().is_success() {
             return Ok(response);
@@ -227,16 +229,19 @@ fn lost(is_read: bool, cause: String) -> Reason {
     }
 }
 
-/// Whether the connection failed before the request left.
-fn was_not_sent(error: &kube::Error) -> bool {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+/// Whether there was no connection, or no credentials, before the request left.
+fn was_not_sent(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             return error.is_connect();
         }
+        if error.is::<AuthError>() {
+            return true;
+        }
         next = error.source();
     }
-    matches!(error, kube::Error::Auth(_) | kube::Error::BuildRequest(_))
+    false
 }
 
 /// An error with its causes, for the log.
