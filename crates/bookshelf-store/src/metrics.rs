@@ -25,8 +25,8 @@ use prometheus_client::registry::Registry;
 pub(crate) use cache::CacheMetrics;
 use cache::Caches;
 pub(crate) use events::EventMetrics;
-pub(crate) use requests::CallMetrics;
 use requests::Requests;
+pub(crate) use requests::{CallMetrics, ResourceMetrics};
 
 /// What connectors and caches count. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -44,9 +44,9 @@ impl Metrics {
         self.events.register(registry);
     }
 
-    /// What calls of one verb on one resource count.
-    pub(crate) fn calls(&self, verb: &'static str, resource: String) -> CallMetrics {
-        self.requests.calls(verb, resource)
+    /// What calls on one resource count.
+    pub(crate) fn requests(&self, resource: &str) -> ResourceMetrics {
+        self.requests.of(resource)
     }
 
     /// What becomes of events.

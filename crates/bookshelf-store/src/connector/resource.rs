@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::transport::Transport;
 use super::{Error, Reason};
 use crate::decode;
-use crate::metrics::{CallMetrics, Metrics};
+use crate::metrics::{CallMetrics, Metrics, ResourceMetrics};
 use crate::object::{ObjectKey, Uid};
 
 /// Get, list, create, update, patch and delete of one resource. Made by
@@ -29,6 +29,8 @@ use crate::object::{ObjectKey, Uid};
 pub struct ResourceClient<K: kube::Resource> {
     transport: Arc<Transport>,
     dynamic_type: K::DynamicType,
+    name: Arc<str>,
+    counted: Arc<ResourceMetrics>,
     skips_managed_fields: bool,
 }
 
@@ -37,6 +39,8 @@ impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
         Self {
             transport: Arc::clone(&self.transport),
             dynamic_type: self.dynamic_type.clone(),
+            name: Arc::clone(&self.name),
+            counted: Arc::clone(&self.counted),
             skips_managed_fields: self.skips_managed_fields,
         }
     }
@@ -53,9 +57,17 @@ pub enum Deleted<K> {
 
 impl<K: kube::Resource> ResourceClient<K> {
     pub(super) fn new(transport: Arc<Transport>, dynamic_type: K::DynamicType) -> Self {
+        let (plural, group) = (K::plural(&dynamic_type), K::group(&dynamic_type));
+        let name: Arc<str> = if group.is_empty() {
+            plural.into()
+        } else {
+            format!("{plural}.{group}").into()
+        };
         Self {
+            counted: Arc::new(transport.metrics.requests(&name)),
             transport,
             dynamic_type,
+            name,
             skips_managed_fields: false,
         }
     }
@@ -71,12 +83,7 @@ impl<K: kube::Resource> ResourceClient<K> {
     /// The resource's plural and group, as in `deployments.apps`.
     #[must_use]
     pub fn name(&self) -> String {
-        let (plural, group) = (K::plural(&self.dynamic_type), K::group(&self.dynamic_type));
-        if group.is_empty() {
-            plural.into_owned()
-        } else {
-            format!("{plural}.{group}")
-        }
+        self.name.to_string()
     }
 
     /// Where this connector counts.
@@ -91,11 +98,11 @@ impl<K: kube::Resource> ResourceClient<K> {
         parameters: &ListParams,
         deadline: Duration,
     ) -> Result<Bytes, Error> {
-        let call = self.call("list", namespace.unwrap_or_default(), "");
+        let call = self.call(&self.counted.list, namespace.unwrap_or_default(), "");
         let request = self.request(namespace).list(parameters);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .call_apart(request, deadline, &call.metrics())
+            .call_apart(request, deadline, call.counted)
             .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
@@ -107,7 +114,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         namespace: Option<&str>,
         parameters: &ListParams,
     ) -> Result<Bytes, Error> {
-        let call = self.call("list", namespace.unwrap_or_default(), "");
+        let call = self.call(&self.counted.list, namespace.unwrap_or_default(), "");
         call.send_raw(|request| request.list(parameters)).await
     }
 
@@ -118,11 +125,11 @@ impl<K: kube::Resource> ResourceClient<K> {
         parameters: &WatchParams,
         version: &str,
     ) -> Result<Response<Incoming>, Error> {
-        let call = self.call("watch", namespace.unwrap_or_default(), "");
+        let call = self.call(&self.counted.watch, namespace.unwrap_or_default(), "");
         let request = self.request(namespace).watch(parameters, version);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .open_apart(request, &call.metrics())
+            .open_apart(request, call.counted)
             .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
@@ -133,10 +140,10 @@ impl<K: kube::Resource> ResourceClient<K> {
         kube::core::Request::new(K::url_path(&self.dynamic_type, namespace))
     }
 
-    fn call<'a>(&'a self, verb: &'static str, namespace: &'a str, name: &'a str) -> Call<'a, K> {
+    fn call<'a>(&'a self, counted: &'a CallMetrics, namespace: &'a str, name: &'a str) -> Call<'a, K> {
         Call {
             resource: self,
-            verb,
+            counted,
             namespace,
             name,
         }
@@ -146,7 +153,7 @@ impl<K: kube::Resource> ResourceClient<K> {
 impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     /// The object of this key, read from etcd's quorum.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
-        let call = self.call("get", key.namespace(), key.name());
+        let call = self.call(&self.counted.get, key.namespace(), key.name());
         call.send_for_object(|request| request.get(key.name(), &GetParams::default()))
             .await
     }
@@ -156,7 +163,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     where
         K: Clone,
     {
-        let call = self.call("list", namespace.unwrap_or_default(), "");
+        let call = self.call(&self.counted.list, namespace.unwrap_or_default(), "");
         call.send(|request| request.list(parameters)).await
     }
 
@@ -167,7 +174,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     {
         let meta = object.meta();
         let call = self.call(
-            "create",
+            &self.counted.create,
             meta.namespace.as_deref().unwrap_or_default(),
             meta.name.as_deref().unwrap_or_default(),
         );
@@ -184,7 +191,11 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     {
         let meta = object.meta();
         let name = meta.name.as_deref().unwrap_or_default();
-        let call = self.call("update", meta.namespace.as_deref().unwrap_or_default(), name);
+        let call = self.call(
+            &self.counted.update,
+            meta.namespace.as_deref().unwrap_or_default(),
+            name,
+        );
         let body = serde_json::to_vec(object).map_err(|error| call.malformed(&error))?;
         call.send_for_object(|request| request.replace(name, &self.post_parameters(), body))
             .await
@@ -197,7 +208,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             field_manager: Some(self.transport.field_manager.clone()),
             ..Default::default()
         };
-        let call = self.call("patch", key.namespace(), key.name());
+        let call = self.call(&self.counted.patch, key.namespace(), key.name());
         call.send_for_object(|request| request.patch(key.name(), &parameters, patch))
             .await
     }
@@ -224,7 +235,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             uid: Option<String>,
         }
 
-        let call = self.call("delete", key.namespace(), key.name());
+        let call = self.call(&self.counted.delete, key.namespace(), key.name());
         let parameters = DeleteParams::background().preconditions(preconditions);
         let body = call
             .send_raw(|request| request.delete(key.name(), &parameters))
@@ -253,7 +264,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
 /// A call under way: what its errors are about.
 struct Call<'a, K: kube::Resource> {
     resource: &'a ResourceClient<K>,
-    verb: &'static str,
+    counted: &'a CallMetrics,
     namespace: &'a str,
     name: &'a str,
 }
@@ -296,7 +307,7 @@ impl<K: kube::Resource> Call<'_, K> {
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
         transport
-            .call(request, &self.metrics())
+            .call(request, self.counted)
             .instrument(self.span())
             .await
             .map_err(|reason| self.failed(reason))
@@ -304,22 +315,17 @@ impl<K: kube::Resource> Call<'_, K> {
 
     /// The time that the call takes; of a watch, until it is open.
     fn span(&self) -> tracing::Span {
-        let resource = self.resource.name();
+        let (verb, resource) = (self.counted.verb(), &*self.resource.name);
         tracing::debug_span!(
             "kubernetes",
             // For traces, in which the one who is asked has a span of its own.
-            otel.name = format!("{} {resource}", self.verb),
+            otel.name = format!("{verb} {resource}"),
             otel.kind = "client",
-            verb = self.verb,
+            verb,
             resource,
             self.namespace,
             self.name
         )
-    }
-
-    fn metrics(&self) -> CallMetrics {
-        let metrics = &self.resource.transport.metrics;
-        metrics.calls(self.verb, self.resource.name())
     }
 
     fn failed(&self, reason: Reason) -> Error {
@@ -333,7 +339,7 @@ impl<K: kube::Resource> Call<'_, K> {
 
 impl<K: kube::Resource> fmt::Display for Call<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource.name())?;
+        write!(f, "{} {}", self.counted.verb(), self.resource.name)?;
         for part in [self.namespace, self.name] {
             if !part.is_empty() {
                 write!(f, "/{part}")?;

@@ -104,6 +104,8 @@ impl Transport {
         deadline: Instant,
         metrics: &CallMetrics,
     ) -> Result<Response<Incoming>, Reason> {
+        // Each attempt takes a copy, which shares the body.
+        let request = request.map(Bytes::from);
         let mut attempt = 1;
         loop {
             let started = Instant::now();
@@ -150,7 +152,7 @@ impl Transport {
             })
     }
 
-    async fn attempt(&self, request: Request<Vec<u8>>) -> Result<Response<Incoming>, Failed> {
+    async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failed> {
         let is_read = request.method() == Method::GET;
         let unanswered = |reason| Failed { code: None, reason };
         let response = match self.clients.current().oneshot(request.map(Body::from)).await {

@@ -1,5 +1,6 @@
 //! What a connector counts.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -75,26 +76,72 @@ impl Requests {
         );
     }
 
-    pub(super) fn calls(&self, verb: &'static str, resource: String) -> CallMetrics {
-        CallMetrics {
-            requests: self.clone(),
-            of: Of { verb, resource },
+    pub(super) fn of(&self, resource: &str) -> ResourceMetrics {
+        let calls = |verb| CallMetrics::new(self, verb, resource);
+        ResourceMetrics {
+            create: calls("create"),
+            delete: calls("delete"),
+            get: calls("get"),
+            list: calls("list"),
+            patch: calls("patch"),
+            update: calls("update"),
+            watch: calls("watch"),
         }
     }
 }
 
-/// What calls of one verb on one resource count.
+/// What calls on one resource count, by their verbs.
+pub(crate) struct ResourceMetrics {
+    pub(crate) create: CallMetrics,
+    pub(crate) delete: CallMetrics,
+    pub(crate) get: CallMetrics,
+    pub(crate) list: CallMetrics,
+    pub(crate) patch: CallMetrics,
+    pub(crate) update: CallMetrics,
+    pub(crate) watch: CallMetrics,
+}
+
+/// What calls of one verb on one resource count. What each of them counts is looked up once, and not before it is
+/// counted: nobody is told of calls that were never made.
 pub(crate) struct CallMetrics {
     requests: Requests,
     of: Of,
+    ok: OnceLock<Counter>,
+    created: OnceLock<Counter>,
+    duration: OnceLock<Histogram>,
+    limiter: OnceLock<Histogram>,
 }
 
 impl CallMetrics {
+    fn new(requests: &Requests, verb: &'static str, resource: &str) -> Self {
+        Self {
+            requests: requests.clone(),
+            of: Of {
+                verb,
+                resource: resource.to_owned(),
+            },
+            ok: OnceLock::new(),
+            created: OnceLock::new(),
+            duration: OnceLock::new(),
+            limiter: OnceLock::new(),
+        }
+    }
+
+    /// Which calls.
+    pub(crate) fn verb(&self) -> &'static str {
+        self.of.verb
+    }
+
     /// A request was answered with this status code, or not at all.
     pub(crate) fn sent(&self, code: Option<u16>, took: Duration) {
-        self.requests.sent.get_or_create(&self.of_code(code)).inc();
-        let duration = self.requests.duration.get_or_create(&self.of);
-        duration.observe(took.as_secs_f64());
+        let sent = || self.requests.sent.get_or_create_owned(&self.of_code(code));
+        match code {
+            Some(200) => self.ok.get_or_init(sent).inc(),
+            Some(201) => self.created.get_or_init(sent).inc(),
+            _ => sent().inc(),
+        };
+        let duration = || self.requests.duration.get_or_create_owned(&self.of);
+        self.duration.get_or_init(duration).observe(took.as_secs_f64());
     }
 
     /// A request that was answered with this status code, or not at all, is sent again.
@@ -104,8 +151,8 @@ impl CallMetrics {
 
     /// A call has waited so long for its turn.
     pub(crate) fn waited(&self, time: Duration) {
-        let limiter = self.requests.limiter.get_or_create(&self.of);
-        limiter.observe(time.as_secs_f64());
+        let limiter = || self.requests.limiter.get_or_create_owned(&self.of);
+        self.limiter.get_or_init(limiter).observe(time.as_secs_f64());
     }
 
     fn of_code(&self, code: Option<u16>) -> OfCode {
