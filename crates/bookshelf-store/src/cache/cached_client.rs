@@ -163,7 +163,10 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     }
 
     fn observed(&self, object: K) -> K {
-        self.writer.observe(object.clone());
+        // The watch is often faster than the answer.
+        if !self.writer.shows(&object) {
+            self.writer.observe(object.clone());
+        }
         object
     }
 

@@ -185,6 +185,16 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state| drop(self.observe_one(state, object)));
     }
 
+    /// Whether readers are shown this very version of an object: then there is nothing to [`observe`](Self::observe).
+    pub(super) fn shows(&self, object: &K) -> bool {
+        let Ok(Identity { key, uid, version }) = identity(object) else {
+            return false;
+        };
+        let snapshot = self.shared.current.load();
+        let shown = snapshot.get(key.namespace(), key.name());
+        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+    }
+
     /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
     /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
     /// predecessor of its name back.
