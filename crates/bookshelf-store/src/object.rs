@@ -46,8 +46,8 @@ impl ObjectKey {
     }
 
     /// The namespace, not copied.
-    pub(crate) fn shared_namespace(&self) -> Arc<str> {
-        Arc::clone(&self.namespace)
+    pub(crate) fn shared_namespace(&self) -> &Arc<str> {
+        &self.namespace
     }
 
     /// The same key, with this copy of the namespace, which has to be equal.

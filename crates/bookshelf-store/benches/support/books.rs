@@ -98,7 +98,9 @@ impl OurCache {
 
     pub(crate) fn full(size: usize) -> Self {
         let cache = Self::empty();
-        cache.list((0..size).map(book));
+        // In the order in which an API server lists them.
+        let numbers = (0..NAMESPACES).flat_map(|first| (first..size).step_by(NAMESPACES));
+        cache.list(numbers.map(book));
         cache
     }
 

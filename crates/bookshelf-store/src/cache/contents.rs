@@ -277,7 +277,8 @@ impl<V> Contents<V> {
                     objects,
                     generation: next_generation(),
                 };
-                self.namespaces.insert(entry.key.shared_namespace(), state);
+                self.namespaces
+                    .insert(Arc::clone(entry.key.shared_namespace()), state);
             }
         }
     }

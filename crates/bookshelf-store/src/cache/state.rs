@@ -75,7 +75,7 @@ impl<V> State<V> {
     /// The copy of this namespace's name that objects share, those of a list under way too.
     pub(super) fn shared_namespace(&self, source: usize, namespace: &str) -> Option<&Arc<str>> {
         let listing = self.sources[source].listing.as_ref();
-        let listed = listing.and_then(|listing| listing.contents.shared_namespace(namespace));
+        let listed = listing.and_then(|listing| listing.shared_namespace(namespace));
         listed.or_else(|| self.contents.shared_namespace(namespace))
     }
 
@@ -129,7 +129,7 @@ impl<V> State<V> {
     pub(super) fn listed(&mut self, source: usize, entry: Arc<Entry<V>>) {
         let is_buried = self.is_buried(&entry);
         if let Some(listing) = &mut self.sources[source].listing {
-            listing.put(entry, is_buried);
+            listing.list(entry, is_buried);
         }
     }
 
@@ -152,6 +152,7 @@ impl<V> State<V> {
     pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
         let listing = self.sources[source].listing.take();
         let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
+        listing.put_pending();
         match listing.purpose {
             Purpose::Replace => {
                 // What we deleted may be what the list does not have.

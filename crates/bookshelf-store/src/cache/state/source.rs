@@ -49,9 +49,14 @@ impl<V> Source<V> {
     }
 }
 
+/// How much of a list is put in together.
+const TOGETHER: usize = 512;
+
 /// A list under way.
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
+    /// What was listed last and has yet to be put in, and whether it is buried.
+    pending: Vec<(Arc<Entry<V>>, bool)>,
     /// What the list has and readers are not to see: we have deleted it, and the watch has not told so.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
     /// What the watch told to be deleted since the list began, and at which version: a page that was made
@@ -78,14 +83,47 @@ impl<V> Listing<V> {
     pub(super) fn new(contents: Contents<V>, purpose: Purpose) -> Self {
         Self {
             contents,
+            pending: Vec::new(),
             buried: HashMap::new(),
             deleted: HashMap::new(),
             purpose,
         }
     }
 
+    /// Takes an object of the list in, to be put in with others.
+    pub(super) fn list(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
+        self.pending.push((entry, is_buried));
+        if self.pending.len() == TOGETHER {
+            self.put_pending();
+        }
+    }
+
+    /// Puts in what is pending: every other one, then those between them. A set splits a node that is full in halves,
+    /// and were a list put in as it comes, in order, all of them but the last would stay half empty.
+    pub(super) fn put_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let evens = pending.iter().step_by(2);
+        let odds = pending.iter().skip(1).step_by(2);
+        for (entry, is_buried) in evens.chain(odds) {
+            self.put_one(Arc::clone(entry), *is_buried);
+        }
+    }
+
+    /// The copy of this namespace's name that what was listed shares.
+    pub(super) fn shared_namespace(&self, namespace: &str) -> Option<&Arc<str>> {
+        let last = self.pending.last().map(|(entry, _)| &entry.key);
+        let last = last.filter(|key| key.namespace() == namespace);
+        last.map(ObjectKey::shared_namespace)
+            .or_else(|| self.contents.shared_namespace(namespace))
+    }
+
     /// Puts an object in, unless something newer is known of it.
     pub(super) fn put(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
+        self.put_pending();
+        self.put_one(entry, is_buried);
+    }
+
+    fn put_one(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
         let version = entry.resource_version;
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let current = current.or_else(|| self.buried.get(&entry.key));
@@ -107,6 +145,7 @@ impl<V> Listing<V> {
 
     /// Takes an object out that we have deleted, if it is the one meant.
     pub(super) fn bury(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
+        self.put_pending();
         if let Some(entry) = take_out_of(&mut self.contents, key, is_meant) {
             self.buried.insert(key.clone(), entry);
         }
@@ -114,6 +153,7 @@ impl<V> Listing<V> {
 
     /// Takes an object out that is there no longer, if it is the one meant.
     pub(super) fn take_out(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
+        self.put_pending();
         if self.buried.get(key).is_some_and(|entry| is_meant(entry)) {
             self.buried.remove(key);
         }
