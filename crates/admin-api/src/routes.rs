@@ -13,6 +13,7 @@ pub fn routes() -> Routes {
         .service(
             route::at("/book/{namespace}")
                 .get(books::list)
+                .at_once(books::listed)
                 .post(books::create)
                 .streamed(),
         )
@@ -28,7 +29,12 @@ pub fn routes() -> Routes {
                 .patch(books::set_category)
                 .post(books::set_category),
         )
-        .service(route::at("/book").get(books::list_all).streamed())
+        .service(
+            route::at("/book")
+                .get(books::list_all)
+                .at_once(books::all_listed)
+                .streamed(),
+        )
         .service(route::at("/namespace").get(namespaces::list))
         .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(

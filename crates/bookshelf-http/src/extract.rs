@@ -159,6 +159,13 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+impl<T: DeserializeOwned> Query<T> {
+    /// That of a request.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let parsed = web::Query::<T>::from_query(request.query_string());
         let invalid = |error| {
             Problem::new(
@@ -166,7 +173,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
                 format!("the query string is not valid: {error}"),
             )
         };
-        ready(parsed.map(|query| Self(query.into_inner())).map_err(invalid))
+        parsed.map(|query| Self(query.into_inner())).map_err(invalid)
     }
 }
 

@@ -100,7 +100,14 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()))
+        ready(Self::of(request))
+    }
+}
+
+impl Page {
+    /// That which a request asks for.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::parse(request.query_string())
     }
 }
 

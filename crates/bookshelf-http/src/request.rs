@@ -136,6 +136,7 @@ impl Exchange {
             Err(problem) => return Way::refused(problem),
         };
         if let Some(at_once) = route.at_once
+            && !self.is_stream
             && asked.asks_for_nothing()
             && let Some(answer) = self.span.in_scope(|| at_once(&self.request))
         {

@@ -98,7 +98,7 @@ impl Resource {
         }
     }
 
-    /// Has this answer a `GET` that asks for nothing newer than what is there. Where it answers nothing, the handler does.
+    /// Has this answer a `GET` that asks for no stream, and for nothing newer than what is there. Where it answers nothing, the handler does.
     #[must_use]
     pub fn at_once(self, answer: AtOnce) -> Self {
         Self {

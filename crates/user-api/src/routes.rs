@@ -10,7 +10,12 @@ use bookshelf_http::route::{self, Routes};
 #[must_use]
 pub fn routes() -> Routes {
     route::own()
-        .service(route::at("/book/{namespace}").get(books::list).streamed())
+        .service(
+            route::at("/book/{namespace}")
+                .get(books::list)
+                .at_once(books::listed)
+                .streamed(),
+        )
         .service(
             route::at("/book/{namespace}/{id}")
                 .get(books::get)
@@ -18,7 +23,12 @@ pub fn routes() -> Routes {
         )
         .service(route::at("/book/{namespace}/{id}/borrow").post(loans::borrow))
         .service(route::at("/book/{namespace}/{id}/return").post(loans::return_book))
-        .service(route::at("/book").get(books::list_all).streamed())
+        .service(
+            route::at("/book")
+                .get(books::list_all)
+                .at_once(books::all_listed)
+                .streamed(),
+        )
         .service(route::at("/namespace").get(namespaces::list))
         .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(route::at("/loan/{namespace}/{id}").get(loans::get))

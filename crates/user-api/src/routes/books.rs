@@ -90,14 +90,50 @@ async fn answer_list(
     lists: &Lists,
     request: &HttpRequest,
     namespace: Option<Namespace<'_>>,
+    query: &ListQuery,
+    page: &Page,
+) -> Result<HttpResponse, Problem> {
+    if stream::is_asked_for(request) {
+        let category = Category::parse(&query.category_id)?;
+        let begin = books.book_stream(namespace, category, true, stream::last_event_id(request));
+        return stream::answer(request, page, begin, view::streamed_book).await;
+    }
+    books_of(books, lists, request, namespace, query, page)
+}
+
+/// The answer to [`list`], from memory.
+pub(crate) fn listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
+    list_at_once(request, |request| namespace(request).map(Some))
+}
+
+/// The answer to [`list_all`], from memory.
+pub(crate) fn all_listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
+    list_at_once(request, |_| Ok(None))
+}
+
+fn list_at_once<'a>(
+    request: &'a HttpRequest,
+    namespace: impl FnOnce(&'a HttpRequest) -> Result<Option<Namespace<'a>>, Problem>,
+) -> Option<Result<HttpResponse, Problem>> {
+    let books = request.app_data::<Data<Repository>>()?;
+    let lists = request.app_data::<Data<Lists>>()?;
+    let answer = || {
+        let Query(query) = Query::of(request)?;
+        let page = Page::of(request)?;
+        books_of(books, lists, request, namespace(request)?, &query, &page)
+    };
+    Some(answer())
+}
+
+fn books_of(
+    books: &Repository,
+    lists: &Lists,
+    request: &HttpRequest,
+    namespace: Option<Namespace<'_>>,
     ListQuery { category_id }: &ListQuery,
     page: &Page,
 ) -> Result<HttpResponse, Problem> {
     let category = Category::parse(category_id)?;
-    if stream::is_asked_for(request) {
-        let begin = books.book_stream(namespace, category, true, stream::last_event_id(request));
-        return stream::answer(request, page, begin, view::streamed_book).await;
-    }
     let list = books
         .books(namespace, category)?
         .after(page.after(namespace)?)
