@@ -87,7 +87,8 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
 }
 
 /// Keeps a connection for as long as its client is there: nobody else closes it. Of a client that is gone without a word,
-/// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes
+/// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes; on Linux, when it has
+/// not answered for as long as [`limit_writes`] allows, where that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
 pub(crate) fn keep(connection: &dyn Any) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else {

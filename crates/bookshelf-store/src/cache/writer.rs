@@ -192,7 +192,9 @@ impl<K: kube::Resource, V> Writer<K, V> {
         };
         let snapshot = self.shared.current.load();
         let shown = snapshot.get(key.namespace(), key.name());
-        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+        // What is told while a list comes in is shown before it counts as such.
+        let counts = snapshot.newest_version_in(key.namespace()) >= Some(version);
+        counts && shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
     }
 
     /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
