@@ -26,7 +26,7 @@ pub(crate) type Prepare =
 /// A handler with all that it needs.
 pub(crate) type Prepared = Box<dyn FnOnce() -> LocalBoxFuture<'static, HttpResponse>>;
 
-/// What answers a `GET` where that needs nothing but memory: no body, no waiting.
+/// What answers a `GET` or `HEAD` where that needs nothing but memory: no body, no waiting.
 pub type AtOnce = fn(&HttpRequest) -> Option<Result<HttpResponse, Problem>>;
 
 /// A resource under construction. Make one with [`at`].
@@ -98,7 +98,8 @@ impl Resource {
         }
     }
 
-    /// Has this answer a `GET` that asks for no stream, and for nothing newer than what is there. Where it answers nothing, the handler does.
+    /// Has this answer a `GET` or `HEAD` that asks for no stream, and for nothing newer than what is there. Where it
+    /// answers nothing, the handler does.
     #[must_use]
     pub fn at_once(self, answer: AtOnce) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! A typed connector to the API server: get, list, create, update, patch and delete for any resource,
 //! namespaced or cluster-scoped.
 //!
-//! It is one step above [`kube::Client`], and differs from [`kube::Api`] in what a service that answers
+//! It stands where [`kube::Client`] does, on the same layers, and differs from [`kube::Api`] in what a service that answers
 //! requests needs:
 //!
 //! - every call has a deadline, waiting for the rate limiter included;

@@ -23,7 +23,6 @@ pub(super) type Client = BoxCloneSyncService<Request<Body>, Response<Incoming>, 
 pub(super) struct Clients {
     config: kube::Config,
     first: Client,
-    for_events: kube::Client,
     by_runtime: RwLock<HashMap<Id, Client>>,
 }
 
@@ -33,16 +32,15 @@ impl Clients {
         let first = client(&config)?;
         let by_runtime = HashMap::from([(Handle::current().id(), first.clone())]);
         Ok(Self {
-            for_events: kube::Client::new(first.clone(), config.default_namespace.as_str()),
             config,
             first,
             by_runtime: RwLock::new(by_runtime),
         })
     }
 
-    /// The first client, as kube's own code takes it.
-    pub(super) fn for_events(&self) -> &kube::Client {
-        &self.for_events
+    /// The first client, as kube's own code takes it, with a queue.
+    pub(super) fn for_events(&self) -> kube::Client {
+        kube::Client::new(self.first.clone(), self.config.default_namespace.as_str())
     }
 
     /// The client of the current runtime.

@@ -77,7 +77,7 @@ impl Connector {
         let (sender, queue) = mpsc::channel(QUEUE);
         let metrics = self.transport.metrics.events();
         let reporter = Reporter::from(self.transport.field_manager.as_str());
-        let recorder = Recorder::new(self.transport.clients.for_events().clone(), reporter);
+        let recorder = Recorder::new(self.transport.clients.for_events(), reporter);
         let events = Events {
             queue: sender,
             metrics: metrics.clone(),

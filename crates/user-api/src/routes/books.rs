@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::extract::{Query, book_key, book_path, namespace};
-use bookshelf_http::list::{Lists, Name};
+use bookshelf_http::list::{self, Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
@@ -103,26 +103,16 @@ async fn answer_list(
 
 /// The answer to [`list`], from memory.
 pub(crate) fn listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list_at_once(request, |request| namespace(request).map(Some))
+    list::at_once(request, |books: &Repository, lists, query, page| {
+        books_of(books, lists, request, Some(namespace(request)?), query, page)
+    })
 }
 
 /// The answer to [`list_all`], from memory.
 pub(crate) fn all_listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list_at_once(request, |_| Ok(None))
-}
-
-fn list_at_once<'a>(
-    request: &'a HttpRequest,
-    namespace: impl FnOnce(&'a HttpRequest) -> Result<Option<Namespace<'a>>, Problem>,
-) -> Option<Result<HttpResponse, Problem>> {
-    let books = request.app_data::<Data<Repository>>()?;
-    let lists = request.app_data::<Data<Lists>>()?;
-    let answer = || {
-        let Query(query) = Query::of(request)?;
-        let page = Page::of(request)?;
-        books_of(books, lists, request, namespace(request)?, &query, &page)
-    };
-    Some(answer())
+    list::at_once(request, |books: &Repository, lists, query, page| {
+        books_of(books, lists, request, None, query, page)
+    })
 }
 
 fn books_of(
