@@ -29,9 +29,10 @@ impl Log {
         }
     }
 
-    /// The place at which the log ends now.
+    /// The place at which the log ends now: after its last whole line, as another may be on its way.
     pub fn end(mut self) -> Result<Self> {
-        self.offset = self.path.metadata()?.len();
+        self.read()?;
+        self.unread.clear();
         Ok(self)
     }
 
