@@ -96,24 +96,16 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             "the body is not valid: it has to be an object",
         ));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer);
-    let value = parsed.map_err(|error| {
-        let path = error.path().to_string();
-        let is_field = path != "." && !error.inner().is_syntax() && !error.inner().is_eof();
-        if is_field {
-            Problem::invalid(path, format_args!("is not valid: {}", error.inner()))
-        } else {
-            Problem::new(
-                Code::InvalidRequest,
-                format!("the body is not valid: {}", error.inner()),
-            )
+    serde_json::from_slice(body).map_err(|error| {
+        // Only where something is wrong is it worth knowing where: to keep track of that takes as long as all the rest.
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Err(at) if !error.is_syntax() && !error.is_eof() && at.path().iter().next().is_some() => {
+                Problem::invalid(at.path().to_string(), format_args!("is not valid: {error}"))
+            }
+            _ => Problem::new(Code::InvalidRequest, format!("the body is not valid: {error}")),
         }
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| Problem::new(Code::InvalidRequest, format!("the body is not valid: {error}")))?;
-    Ok(value)
+    })
 }
 
 /// The namespace that a path `/{collection}/{namespace}` names, and those under it.

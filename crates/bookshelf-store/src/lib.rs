@@ -93,6 +93,7 @@
 pub mod cache;
 pub mod connector;
 mod decode;
+mod endless;
 pub mod error;
 mod interner;
 pub mod metrics;

@@ -58,6 +58,7 @@ use kube::api::Preconditions;
 
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
 use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
+use crate::endless::endless;
 use crate::error::Error;
 use crate::interner::Interner;
 use crate::object::ObjectKey;
@@ -164,11 +165,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             ]
         });
         let (events, send_events) = connector.events();
-        let feed = Box::pin(async {
-            futures::future::join3(feed_books, feed_loans, send_events)
-                .await
-                .0
-        });
+        let feed = Box::pin(endless([feed_books, feed_loans, Box::pin(send_events)]));
         (
             Self {
                 books,
@@ -249,12 +246,9 @@ fn collection<K, T>(
     client: ResourceClient<K>,
     builder: Builder<K, T>,
     options: &Options,
-) -> (
-    Collection<K, T>,
-    impl Future<Output = Infallible> + Send + use<K, T>,
-)
+) -> (Collection<K, T>, BoxFuture<'static, Infallible>)
 where
-    K: kube::Resource<DynamicType: Clone + Send + Sync> + serde::de::DeserializeOwned + Send + Sync,
+    K: kube::Resource<DynamicType: Clone + Send + Sync> + serde::de::DeserializeOwned + Send + Sync + 'static,
     T: Send + Sync + 'static,
 {
     let namespaces = options.namespaces.iter().map(String::as_str);

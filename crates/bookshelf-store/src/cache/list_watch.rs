@@ -12,12 +12,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use kube::api::{ListParams, WatchParams};
 use serde::de::DeserializeOwned;
 
 use super::writer::Writer;
 use crate::connector::ResourceClient;
+use crate::endless::endless;
 pub use failure::{Failure, Origin};
 use feed::Feed;
 
@@ -112,12 +112,7 @@ where
     /// doubles up to 30 s; meanwhile the cache keeps what it has.
     pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
         let sources = writer.sources().into_iter();
-        let feeds = sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run());
-        match join_all(feeds).await.first() {
-            Some(never) => match *never {},
-            // A cache has a source.
-            None => std::future::pending().await,
-        }
+        endless(sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run())).await
     }
 
     fn list_parameters(&self) -> ListParams {
