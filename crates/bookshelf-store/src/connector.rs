@@ -123,6 +123,9 @@ pub struct Connector {
 
 impl Connector {
     /// Connects as the environment says: a kubeconfig, or in a Pod its ServiceAccount. Sends nothing yet.
+    ///
+    /// As kubectl, with a kubeconfig it goes through the proxy that this names or, if none, `HTTPS_PROXY`, but to the hosts in
+    /// `NO_PROXY`.
     pub async fn infer(options: Options) -> Result<Self, ConnectError> {
         let selection = KubeConfigOptions {
             context: options.context.clone(),

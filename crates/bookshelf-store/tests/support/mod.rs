@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bookshelf_store::connector::{Connector, Options};
@@ -27,8 +28,14 @@ pub(crate) async fn api_server(
     options: &Options,
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
 ) -> Connector {
+    let url = format!("http://{}", listen(answer).await);
+    Connector::new(kube::Config::new(url.parse().unwrap()), options).unwrap()
+}
+
+/// Where such a server listens.
+pub(crate) async fn listen(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     let answer = Arc::new(answer);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -36,7 +43,7 @@ pub(crate) async fn api_server(
             tokio::spawn(async move { serve(stream, &*answer).await });
         }
     });
-    Connector::new(kube::Config::new(url.parse().unwrap()), options).unwrap()
+    address
 }
 
 async fn serve(mut stream: TcpStream, answer: &(impl Fn(&str) -> Answer + Sync)) -> std::io::Result<()> {
