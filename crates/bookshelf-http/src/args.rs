@@ -163,7 +163,7 @@ pub struct LogArgs {
     #[arg(
         long,
         env = "BOOKSHELF_LOG",
-        default_value = "info,actix_server=warn,kube_client=off",
+        default_value = "info,actix_server=warn",
         value_name = "FILTER"
     )]
     pub log: String,

@@ -54,7 +54,13 @@ async fn requests_go_through_the_proxy_with_its_credentials() {
     let got = config_maps.get(&ObjectKey::new("ns", "a")).await.unwrap();
     assert_eq!(got.metadata.name.as_deref(), Some("a"));
     let head = heads.recv().await.unwrap().to_lowercase();
-    assert!(head.starts_with("connect api-server.invalid:6443 http/1.1\r\n"), "{head}");
+    assert!(
+        head.starts_with("connect api-server.invalid:6443 http/1.1\r\n"),
+        "{head}"
+    );
     // RFC 7617: user:pass, in base64.
-    assert!(head.contains("proxy-authorization: basic dxnlcjpwyxnz\r\n"), "{head}");
+    assert!(
+        head.contains("proxy-authorization: basic dxnlcjpwyxnz\r\n"),
+        "{head}"
+    );
 }

@@ -4,6 +4,7 @@
 
 mod it {
     mod agreement;
+    mod at_a_version;
     mod availability;
     mod bodies;
     mod borrowing;

@@ -132,7 +132,12 @@ fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {
 /// A client whose connections to the API server are made over those of a connector.
 fn over<C>(connector: C, config: &kube::Config) -> kube::Result<Client>
 where
-    C: tower::Service<Uri, Response: Connection + Read + Write + Send + Unpin, Error: Into<BoxError>, Future: Send>,
+    C: tower::Service<
+            Uri,
+            Response: Connection + Read + Write + Send + Unpin,
+            Error: Into<BoxError>,
+            Future: Send,
+        >,
     C: Clone + Send + Sync + 'static,
 {
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);

@@ -28,6 +28,7 @@ use crate::{
     report::approximate,
     rig::Rig,
     service::Service,
+    static_server_process::StaticServer,
     statistics::median,
 };
 
@@ -58,20 +59,43 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     for read in super::reads::all() {
         eprintln!("{}", read.name);
         let url = service.url(&read.path);
-        let load = async || rig.load(service.id(), &url).await;
+        let limit = StaticServer::start(rig, &rig.body(&url).await?).await?;
+        let limit_url = limit.url(&read.path);
         rig.warm_up(service.id(), &url).await?;
-        let (mut with, mut without) = (Vec::new(), Vec::new());
+        rig.warm_up(limit.id(), &limit_url).await?;
+        let mut rounds = Vec::new();
         for _ in 0..rig.args.rounds {
-            without.push(load().await?);
+            let alone = [
+                rig.load(service.id(), &url).await?,
+                rig.load(limit.id(), &limit_url).await?,
+            ];
             let updates = Updates::start(rig);
-            let load = load().await?;
-            let rate = updates.stop().await?;
-            with.push(Disturbed { load, rate });
+            let ours = rig.load(service.id(), &url).await?;
+            let rate = updates.rate();
+            let limit = rig.load(limit.id(), &limit_url).await?;
+            updates.stop().await?;
+            rounds.push(Round {
+                alone,
+                ours: Disturbed { load: ours, rate },
+                limit,
+            });
         }
-        figures.extend(figures_of(read.name, &with, &without, cost));
+        limit.stop().await?;
+        figures.extend(figures_of(read.name, &rounds, cost));
     }
     service.stop().await?;
     Ok(figures)
+}
+
+/// What was measured in turns.
+struct Round {
+    /// The service, and the static server, while nothing changes.
+    alone: [Load; 2],
+    /// The service while other books change.
+    ours: Disturbed,
+    /// The static server meanwhile: nothing of the updates comes to it, so that whatever it loses, the machine takes from
+    /// whoever serves.
+    limit: Load,
 }
 
 /// Reads while other books change.
@@ -82,46 +106,66 @@ struct Disturbed {
 }
 
 impl Disturbed {
-    /// How many reads a second the server's core has room for beside [`RATE`] updates of `cost` microseconds each.
+    /// How many reads a second the server's core has room for beside [`RATE`] updates of `cost` microseconds each, were the
+    /// machine as fast as without them: it takes `slowdown` times as long for the same.
     ///
     /// Where the load generator is the limit, that cannot be seen, and neither is it the inverse of the CPU time of a
     /// request: fewer reads bear the cost of as many updates.
-    fn room(&self, cost: f64) -> Option<f64> {
+    fn room(&self, cost: f64, slowdown: f64) -> Option<f64> {
         let cpu = self.load.cpu?;
         let reads_only = cpu.per_request - cost * self.rate / self.load.requests_per_second;
-        Some((1e6 - cost * f64::from(RATE)) / reads_only)
+        Some((1e6 - cost * f64::from(RATE)) * slowdown / reads_only)
     }
 }
 
-fn figures_of(read: &str, with: &[Disturbed], without: &[Load], cost: Option<f64>) -> [Figure; 2] {
+fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
     const LIMIT: &str = "no updates";
-    let rates: Vec<f64> = with.iter().map(|with| with.rate).collect();
+    let rates: Vec<f64> = rounds.iter().map(|round| round.ours.rate).collect();
     let rate = median(&rates).unwrap_or_default();
     let served = |load: &Load| load.requests_per_second;
     let served = Figure::new(
         format!("{read}, served at {rate:.0} updates/s"),
         Unit::PerSecond,
-        with.iter().map(|with| served(&with.load)).collect(),
+        rounds.iter().map(|round| served(&round.ours.load)).collect(),
     )
-    .beside(LIMIT, without.iter().map(served).collect());
-    let loads: Vec<Load> = with.iter().map(|with| with.load).collect();
+    .beside(
+        LIMIT,
+        rounds.iter().map(|round| served(&round.alone[0])).collect(),
+    );
+    let loads: Vec<Load> = rounds.iter().map(|round| round.ours.load).collect();
     let note = not_judged(was_no_limit("it", &loads));
     let target = note.is_none().then_some(Target::RatioAtLeast(RATIO));
     let served = served.target(target).note(note);
 
-    let room = with.iter().filter_map(|with| with.room(cost?)).collect();
-    let undisturbed = without.iter().filter_map(|load| load.cpu);
-    let undisturbed = undisturbed.map(|cpu| 1e6 / cpu.per_request).collect();
-    [
-        served,
-        Figure::new(
-            format!("{read}, room for at {RATE} updates/s"),
-            Unit::PerSecond,
-            room,
-        )
-        .beside(LIMIT, undisturbed)
-        .target(Target::RatioAtLeast(RATIO)),
-    ]
+    let per_request = |load: &Load| load.cpu.map(|cpu| cpu.per_request);
+    let limit = Figure::new(
+        format!("{read}, CPU a request of the static server beside updates"),
+        Unit::Microseconds,
+        rounds
+            .iter()
+            .filter_map(|round| per_request(&round.limit))
+            .collect(),
+    )
+    .beside(
+        LIMIT,
+        rounds
+            .iter()
+            .filter_map(|round| per_request(&round.alone[1]))
+            .collect(),
+    );
+    let slowdown = limit.ratio();
+    let room = rounds
+        .iter()
+        .filter_map(|round| round.ours.room(cost?, slowdown?));
+    let undisturbed = rounds.iter().filter_map(|round| per_request(&round.alone[0]));
+    let room = Figure::new(
+        format!("{read}, room for at {RATE} updates/s"),
+        Unit::PerSecond,
+        room.collect(),
+    )
+    .beside(LIMIT, undisturbed.map(|per_request| 1e6 / per_request).collect())
+    .target(Target::RatioAtLeast(RATIO));
+    [served, limit, room]
 }
 
 /// The CPU time that an update at the API server takes in a process that nobody reads from, in microseconds.
@@ -172,16 +216,18 @@ impl Updates {
         approximate(self.done.load(Ordering::Relaxed))
     }
 
-    /// How many there were a second.
-    async fn stop(mut self) -> Result<f64> {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let done = self.done();
+    /// How many there have been a second.
+    fn rate(&self) -> f64 {
+        self.done() / self.started.elapsed().as_secs_f64()
+    }
+
+    async fn stop(mut self) -> Result<()> {
         // Those that have ended have failed.
         if let Some(ended) = self.workers.try_join_next() {
             ended?.context("books cannot be updated")?;
         }
         self.workers.shutdown().await;
-        Ok(done / seconds)
+        Ok(())
     }
 }
 
@@ -223,8 +269,12 @@ mod tests {
                 p99: 1.0,
                 cpu: Some(cpu),
             };
-            let room = Disturbed { load, rate: 500.0 }.room(100.0).unwrap();
+            let disturbed = Disturbed { load, rate: 500.0 };
+            let room = disturbed.room(100.0, 1.0).unwrap();
             assert!((room - 95_000.0).abs() < 1e-3, "{room}");
+            // Where the static server has taken twice as long, so would anybody.
+            let room = disturbed.room(100.0, 2.0).unwrap();
+            assert!((room - 190_000.0).abs() < 1e-3, "{room}");
         }
     }
 }

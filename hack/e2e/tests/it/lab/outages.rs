@@ -210,12 +210,6 @@ async fn what_vanished_unseen_is_gone_after_the_list_that_an_expired_watch_leads
     for service in [&mut admin, &mut user] {
         service.resume()?;
     }
-    // New connections: the services have nothing better to do now than to close those that were idle for so long.
-    let library = Library {
-        admin: admin.api()?,
-        user: user.api()?,
-        ..library
-    };
 
     library.vanished("vanishing").await?;
     library.shown("new").await?;
