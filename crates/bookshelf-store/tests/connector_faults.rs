@@ -106,18 +106,11 @@ fn key() -> ObjectKey {
 
 #[tokio::test]
 async fn a_create_that_was_not_taken_on_is_repeated() {
-    let metrics = Metrics::default();
-    let mut registry = Registry::default();
-    metrics.register(&mut registry);
-    let options = Options {
-        metrics,
-        ..Options::default()
-    };
+    let (options, registry) = counted();
     let (client, requests) = server_for(&[TOO_MANY, TOO_MANY, CREATED], options).await;
     client.create(&object()).await.unwrap();
     assert_eq!(requests.load(Ordering::SeqCst), 3);
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = text_of(&registry);
     let repeated = r#"rest_client_request_retries_total{verb="create",resource="configmaps",code="429"} 2"#;
     assert!(text.contains(repeated), "{text}");
 }
@@ -270,6 +263,24 @@ async fn a_name_that_would_leave_its_path_is_not_sent() {
     assert_eq!(requests.load(Ordering::SeqCst), 0);
 }
 
+/// Options of a connector whose counts are in the registry.
+fn counted() -> (Options, Registry) {
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let options = Options {
+        metrics,
+        ..Options::default()
+    };
+    (options, registry)
+}
+
+fn text_of(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
+}
+
 fn event(reason: &str) -> Event {
     Event {
         type_: EventType::Normal,
@@ -283,13 +294,22 @@ fn event(reason: &str) -> Event {
 #[tokio::test]
 async fn an_event_whose_answer_is_lost_is_sent_again_and_one_that_is_refused_is_not() {
     const REFUSED: Answer = Answer::With("422 Unprocessable Entity", "", r#"{"code": 422}"#);
-    let (connector, requests) = connector_for(&[Answer::HangUp, CREATED, REFUSED], Options::default()).await;
+    let (options, registry) = counted();
+    let (connector, requests) = connector_for(&[Answer::HangUp, CREATED, REFUSED], options).await;
     let (events, send) = connector.events();
     let sending = tokio::spawn(send);
     for (reason, attempts) in [("Lost", 2), ("Refused", 3)] {
         events.tell(event(reason), ObjectReference::default());
         events.flush(Duration::from_secs(30)).await;
         assert_eq!(requests.load(Ordering::SeqCst), attempts, "{reason}");
+    }
+    let text = text_of(&registry);
+    for code in ["<error>", "201", "422"] {
+        let of = format!(r#"{{verb="create",resource="events.events.k8s.io",code="{code}"}} 1"#);
+        assert!(
+            text.contains(&format!("rest_client_requests_total{of}\n")),
+            "{text}"
+        );
     }
     sending.abort();
 }
@@ -298,13 +318,7 @@ async fn an_event_whose_answer_is_lost_is_sent_again_and_one_that_is_refused_is_
 async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let metrics = Metrics::default();
-    let mut registry = Registry::default();
-    metrics.register(&mut registry);
-    let options = Options {
-        metrics,
-        ..Options::default()
-    };
+    let (options, registry) = counted();
     let (events, send) = connector(&url, options).events();
     let sending = tokio::spawn(send);
     // It takes the first one off the queue, and is never answered.
@@ -316,8 +330,7 @@ async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
         tell(number);
     }
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = text_of(&registry);
     assert!(
         text.contains("kubernetes_events_total{outcome=\"dropped\"} 500\n"),
         "{text}"

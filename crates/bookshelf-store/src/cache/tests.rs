@@ -6,6 +6,7 @@ mod deletions;
 mod events;
 mod following;
 mod model;
+mod own_writes;
 mod ranges;
 mod refreshes;
 mod refusals;
@@ -163,41 +164,6 @@ fn a_list_replaces_everything_at_once() {
 }
 
 #[test]
-fn an_older_event_does_not_undo_our_own_write() {
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(object("a", "1", 8, "ours"));
-    cache.applied(object("a", "1", 7, "older"));
-    assert_eq!(cache.contents(), ["a=ours"]);
-    cache.applied(object("a", "1", 9, "newer"));
-    assert_eq!(cache.contents(), ["a=newer"]);
-}
-
-#[test]
-fn a_list_older_than_our_own_write_does_not_undo_it() {
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(object("a", "1", 8, "ours"));
-    cache.writer.observe(object("b", "2", 9, "ours"));
-    cache.list(7, &[object("a", "1", 6, "older")]);
-    assert_eq!(cache.contents(), ["a=ours", "b=ours"]);
-    cache.list(10, &[object("a", "1", 8, "ours")]);
-    assert_eq!(
-        cache.contents(),
-        ["a=ours"],
-        "what a later list does not have is gone"
-    );
-}
-
-#[test]
-fn our_own_write_that_the_watch_has_passed_is_not_brought_back() {
-    let cache = fixture().listed(5, &[]);
-    cache.applied(object("a", "1", 6, "ours"));
-    cache.deleted(object("a", "1", 7, "ours"));
-    // The answer to our create arrives after the watch told of the creation and of a deletion.
-    cache.writer.observe(object("a", "1", 6, "ours"));
-    assert!(cache.contents().is_empty());
-}
-
-#[test]
 fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
@@ -248,19 +214,6 @@ fn what_a_streaming_list_tells_before_its_end_counts() {
     );
     cache.writer.apply([SourceEvent::ListDone(rv(7))]);
     assert_eq!(cache.contents(), ["b=y"]);
-}
-
-#[test]
-fn an_older_event_of_an_unreadable_object_does_not_undo_our_own_write() {
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(object("a", "1", 8, "ours"));
-    let error = "unreadable".to_owned();
-    cache.writer.apply([SourceEvent::Unreadable {
-        key: key("a"),
-        version: rv(7),
-        error,
-    }]);
-    assert_eq!(cache.contents(), ["a=ours"]);
 }
 
 #[test]
@@ -359,44 +312,6 @@ fn what_a_streaming_list_says_to_be_deleted_is_there_until_it_is_done() {
     assert_eq!(cache.contents(), ["a=x"]);
     cache.writer.apply([SourceEvent::ListDone(rv(8))]);
     assert!(cache.contents().is_empty());
-}
-
-#[test]
-fn our_own_write_that_the_watch_passes_without_a_word_is_not_selected() {
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(object("b", "2", 8, "ours"));
-    cache.writer.observe(object("c", "3", 9, "ours"));
-    cache.applied(object("c", "3", 9, "ours"));
-    assert_eq!(cache.contents(), ["a=x", "c=ours"]);
-}
-
-#[test]
-fn answers_to_our_own_writes_may_come_in_in_any_order() {
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(object("a", "1", 9, "second"));
-    cache.writer.observe(object("a", "1", 8, "first"));
-    cache.list(8, &[object("a", "1", 8, "first")]);
-    assert_eq!(cache.contents(), ["a=second"]);
-    cache.applied(object("a", "1", 9, "second"));
-
-    cache.writer.observe_deleted(&key("b"), "2".into(), rv(12));
-    cache.writer.observe_deleted(&key("b"), "1".into(), rv(10));
-    cache.applied(object("b", "2", 12, "deleted"));
-    assert_eq!(cache.contents(), ["a=second"]);
-}
-
-#[test]
-fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
-    let without_value = ConfigMap {
-        data: None,
-        ..object("a", "1", 8, "")
-    };
-    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
-    cache.writer.observe(without_value);
-    cache.applied(object("a", "1", 6, "older"));
-    assert!(cache.contents().is_empty());
-    cache.applied(object("a", "1", 9, "newer"));
-    assert_eq!(cache.contents(), ["a=newer"]);
 }
 
 #[test]

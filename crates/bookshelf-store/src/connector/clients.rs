@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper_timeout::TimeoutConnector;
@@ -15,8 +17,11 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
 use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, timeout};
 use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
+
+use crate::metrics::ResourceMetrics;
 
 /// Sends requests: what [`kube::Client`] is made of, but for its queue, with a task behind it, its spans and its retries. Each
 /// request would pay for the first two, which a connector does not need; what may be repeated, it knows better.
@@ -43,9 +48,31 @@ impl Clients {
         })
     }
 
-    /// The first client, as kube's own code takes it, with a queue.
-    pub(super) fn for_events(&self) -> kube::Client {
-        kube::Client::new(self.first.clone(), self.config.default_namespace.as_str())
+    /// The first client, as kube's own code takes it, with a queue. What creates or patches Events is counted, and answered
+    /// within `deadline` or not at all.
+    pub(super) fn for_events(&self, counted: ResourceMetrics, deadline: Duration) -> kube::Client {
+        let (first, counted) = (self.first.clone(), Arc::new(counted));
+        let service = service_fn(move |request: Request<Body>| {
+            let (first, counted) = (first.clone(), Arc::clone(&counted));
+            async move {
+                let counted = if request.method() == Method::PATCH {
+                    &counted.patch
+                } else {
+                    &counted.create
+                };
+                let started = Instant::now();
+                let answered = timeout(deadline, async {
+                    let (head, body) = first.oneshot(request).await?.into_parts();
+                    let body = body.collect().await?.to_bytes();
+                    Ok::<_, BoxError>(Response::from_parts(head, Full::new(body)))
+                });
+                let answered = answered.await.map_err(BoxError::from).flatten();
+                let code = answered.as_ref().map(|answer| answer.status().as_u16());
+                counted.sent(code.ok(), started.elapsed());
+                answered
+            }
+        });
+        kube::Client::new(service, self.config.default_namespace.as_str())
     }
 
     /// The client of the current runtime.

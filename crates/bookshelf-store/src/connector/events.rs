@@ -23,7 +23,7 @@ const QUEUE: usize = 1000;
 /// How many are sent at once, and each second in the long run: far less than what the requests of clients may take.
 const BURST: NonZeroU32 = NonZeroU32::new(25).expect("more than none");
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
-/// How long one attempt to send one may take.
+/// How long a request to send one may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How often one is sent at most.
 const ATTEMPTS: u32 = 4;
@@ -77,7 +77,9 @@ impl Connector {
         let (sender, queue) = mpsc::channel(QUEUE);
         let metrics = self.transport.metrics.events();
         let reporter = Reporter::from(self.transport.field_manager.as_str());
-        let recorder = Recorder::new(self.transport.clients.for_events(), reporter);
+        let requests = self.transport.metrics.requests("events.events.k8s.io");
+        let client = self.transport.clients.for_events(requests, DEADLINE);
+        let recorder = Recorder::new(client, reporter);
         let events = Events {
             queue: sender,
             metrics: metrics.clone(),
@@ -103,7 +105,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
             continue;
         };
         metrics.failed();
-        if failure.is_missing_right() && !has_warned {
+        if is_missing_right(&failure) && !has_warned {
             has_warned = true;
             tracing::warn!(
                 error = %failure,
@@ -123,17 +125,14 @@ async fn send_one(
     limiter: &DefaultDirectRateLimiter,
     event: &Event,
     about: &ObjectReference,
-) -> Result<(), Failure> {
+) -> Result<(), kube::Error> {
     let mut attempt = 1;
     loop {
         limiter.until_ready().await;
-        let sent = tokio::time::timeout(DEADLINE, recorder.publish(event, about)).await;
-        let failure = match sent {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => Failure::Refused(error),
-            Err(_) => Failure::Unanswered,
+        let Err(failure) = recorder.publish(event, about).await else {
+            return Ok(());
         };
-        if attempt == ATTEMPTS || failure.is_final() {
+        if attempt == ATTEMPTS || is_final(&failure) {
             return Err(failure);
         }
         tokio::time::sleep(jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1))).await;
@@ -141,28 +140,14 @@ async fn send_one(
     }
 }
 
-/// Why an event was not sent.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Refused(kube::Error),
-    #[error("no answer within {} s", DEADLINE.as_secs())]
-    Unanswered,
+/// Whether it would be the same again: the API server has understood, and does not want it.
+fn is_final(failure: &kube::Error) -> bool {
+    matches!(failure, kube::Error::Api(status) if status.code < 500 && status.code != 429)
 }
 
-impl Failure {
-    /// Whether it would be the same again: the API server has understood, and does not want it.
-    fn is_final(&self) -> bool {
-        match self {
-            Self::Refused(kube::Error::Api(status)) => status.code < 500 && status.code != 429,
-            Self::Refused(_) | Self::Unanswered => false,
-        }
-    }
-
-    fn is_missing_right(&self) -> bool {
-        let Self::Refused(kube::Error::Api(status)) = self else {
-            return false;
-        };
-        matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
-    }
+fn is_missing_right(failure: &kube::Error) -> bool {
+    let kube::Error::Api(status) = failure else {
+        return false;
+    };
+    matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
 }

@@ -1,0 +1,117 @@
+//! Our own writes: shown at once, and undone by nothing that is older.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+
+use super::super::SourceEvent;
+use super::{fixture, key, object, rv};
+
+#[test]
+fn an_older_event_does_not_undo_our_own_write() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    cache.applied(object("a", "1", 7, "older"));
+    assert_eq!(cache.contents(), ["a=ours"]);
+    cache.applied(object("a", "1", 9, "newer"));
+    assert_eq!(cache.contents(), ["a=newer"]);
+}
+
+#[test]
+fn a_list_older_than_our_own_write_does_not_undo_it() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    cache.writer.observe(object("b", "2", 9, "ours"));
+    cache.list(7, &[object("a", "1", 6, "older")]);
+    assert_eq!(cache.contents(), ["a=ours", "b=ours"]);
+    cache.list(10, &[object("a", "1", 8, "ours")]);
+    assert_eq!(
+        cache.contents(),
+        ["a=ours"],
+        "what a later list does not have is gone"
+    );
+}
+
+#[test]
+fn our_own_write_that_the_watch_has_passed_is_not_brought_back() {
+    let cache = fixture().listed(5, &[]);
+    cache.applied(object("a", "1", 6, "ours"));
+    cache.deleted(object("a", "1", 7, "ours"));
+    // The answer to our create arrives after the watch told of the creation and of a deletion.
+    cache.writer.observe(object("a", "1", 6, "ours"));
+    assert!(cache.contents().is_empty());
+}
+
+#[test]
+fn an_older_event_of_an_unreadable_object_does_not_undo_our_own_write() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 8, "ours"));
+    let error = "unreadable".to_owned();
+    cache.writer.apply([SourceEvent::Unreadable {
+        key: key("a"),
+        version: rv(7),
+        error,
+    }]);
+    assert_eq!(cache.contents(), ["a=ours"]);
+}
+
+#[test]
+fn our_own_write_that_the_watch_passes_without_a_word_is_not_selected() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("b", "2", 8, "ours"));
+    cache.writer.observe(object("c", "3", 9, "ours"));
+    cache.applied(object("c", "3", 9, "ours"));
+    assert_eq!(cache.contents(), ["a=x", "c=ours"]);
+}
+
+#[test]
+fn answers_to_our_own_writes_may_come_in_in_any_order() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(object("a", "1", 9, "second"));
+    cache.writer.observe(object("a", "1", 8, "first"));
+    cache.list(8, &[object("a", "1", 8, "first")]);
+    assert_eq!(cache.contents(), ["a=second"]);
+    cache.applied(object("a", "1", 9, "second"));
+
+    cache.writer.observe_deleted(&key("b"), "2".into(), rv(12));
+    cache.writer.observe_deleted(&key("b"), "1".into(), rv(10));
+    cache.applied(object("b", "2", 12, "deleted"));
+    assert_eq!(cache.contents(), ["a=second"]);
+}
+
+#[test]
+fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
+    let without_value = ConfigMap {
+        data: None,
+        ..object("a", "1", 8, "")
+    };
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    cache.writer.observe(without_value);
+    cache.applied(object("a", "1", 6, "older"));
+    assert!(cache.contents().is_empty());
+    cache.applied(object("a", "1", 9, "newer"));
+    assert_eq!(cache.contents(), ["a=newer"]);
+}
+
+#[test]
+fn an_answer_is_known_only_where_what_is_shown_counts_as_its_version() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
+    let ours = object("a", "1", 8, "ours");
+    assert!(!cache.writer.shows(&ours));
+    // The watch may be faster than the answer.
+    cache.applied(ours.clone());
+    assert!(cache.writer.shows(&ours));
+    for other in [object("a", "2", 8, "ours"), object("b", "1", 8, "ours")] {
+        assert!(!cache.writer.shows(&other));
+    }
+
+    // What is told while a list comes in is shown at once, and counts with the list, or when it is known to be ours.
+    let ours = object("a", "1", 10, "while a list comes in");
+    cache
+        .writer
+        .apply([SourceEvent::ListStarted, SourceEvent::Applied(ours.clone())]);
+    assert_eq!(cache.contents(), ["a=while a list comes in"]);
+    assert_eq!(cache.reader.load().newest_version(), Some(rv(8)));
+    assert!(!cache.writer.shows(&ours));
+    cache.writer.observe(ours.clone());
+    assert_eq!(cache.reader.load().newest_version(), Some(rv(10)));
+    assert!(cache.writer.shows(&ours));
+}
