@@ -94,7 +94,7 @@ pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;
 pub use subscription::{Event, Subscription};
 pub use told::{News, Position, Step, Told, TooOld};
-pub use writer::{Deletion, Writer};
+pub use writer::{Deletion, LeftOut, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;

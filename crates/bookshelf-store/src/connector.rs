@@ -27,6 +27,7 @@
 mod clients;
 mod error;
 mod events;
+mod proxy;
 mod resource;
 mod transport;
 
@@ -124,14 +125,14 @@ pub struct Connector {
 impl Connector {
     /// Connects as the environment says: a kubeconfig, or in a Pod its ServiceAccount. Sends nothing yet.
     ///
-    /// As kubectl, with a kubeconfig it goes through the proxy that this names or, if none, `HTTPS_PROXY`, but to the hosts in
-    /// `NO_PROXY`.
+    /// As kubectl, with a kubeconfig it goes through the proxy that this names or, if it names none, through that of
+    /// `HTTPS_PROXY`, but for this host and those of `NO_PROXY`.
     pub async fn infer(options: Options) -> Result<Self, ConnectError> {
         let selection = KubeConfigOptions {
             context: options.context.clone(),
             ..Default::default()
         };
-        let config = if let Some(path) = &options.kubeconfig {
+        let mut config = if let Some(path) = &options.kubeconfig {
             let in_file = |source| ConnectError::Kubeconfig {
                 path: path.clone(),
                 source,
@@ -153,6 +154,7 @@ impl Connector {
                 .await
                 .map_err(|error| ConnectError::Infer(Box::new(error)))?
         };
+        proxy::except(&mut config);
         Self::new(config, &options)
     }
 

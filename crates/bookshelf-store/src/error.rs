@@ -120,7 +120,7 @@ impl From<connector::Error> for Error {
                 source: error,
             },
             Reason::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
-            Reason::NotAllowed(_) | Reason::Expired(_) | Reason::Malformed(_) => {
+            Reason::NotAllowed(_) | Reason::Expired(_) | Reason::Malformed(_) | Reason::Unreadable(_) => {
                 Self::Internal(Box::new(error))
             }
         }

@@ -122,6 +122,26 @@ async fn what_has_finalizers_is_shown_while_they_run() {
 }
 
 #[tokio::test]
+async fn what_is_answered_as_it_was_when_it_went_at_once_is_gone() {
+    // As Pods that have ended are.
+    let mut deleted = object("1", 9);
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    deleted["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    let mut held = deleted.clone();
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let mut given_time = deleted.clone();
+    given_time["metadata"]["deletionGracePeriodSeconds"] = 30.into();
+    for (answer, still_shown) in [(deleted, None), (held, Some(9)), (given_time, Some(9))] {
+        let client = client(&[map("1", 3)], move |_| Answer::ok(&answer)).await;
+        let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
+        assert_eq!(matches!(deleted, Deleted::Gone), still_shown.is_none());
+        assert_eq!(shown(&client), still_shown);
+        applied(client.writer(), map("1", 8));
+        assert_eq!(shown(&client), still_shown);
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_else_has_deleted_is_not_shown_by_who_finds_it_missing() {
     let client = client(&[map("1", 3)], |_| not_found()).await;
     let error = client.delete(&key(), Preconditions::default()).await.unwrap_err();

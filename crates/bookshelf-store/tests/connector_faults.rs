@@ -133,6 +133,15 @@ async fn a_create_is_given_up_when_it_is_never_taken_on() {
 }
 
 #[tokio::test]
+async fn a_create_whose_answer_makes_no_sense_has_happened() {
+    const NONSENSE: Answer = Answer::With("201 Created", "", r#"{"metadata": 1}"#);
+    let (client, requests) = server(&[NONSENSE]).await;
+    let error = client.create(&object()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::Unreadable(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_create_whose_answer_is_lost_is_not_repeated() {
     let (client, requests) = server(&[Answer::HangUp]).await;
     let error = client.create(&object()).await.unwrap_err();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bookshelf_store::cache::{Builder, Failure, ListWatch, Origin, Reader};
+use bookshelf_store::cache::{Builder, Failure, LeftOut, ListWatch, Origin, Reader};
 use bookshelf_store::connector::Options;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
@@ -50,7 +50,20 @@ async fn follow(
     configure: impl FnOnce(ListWatch<ConfigMap>) -> ListWatch<ConfigMap>,
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
 ) -> (Reader<()>, tokio::task::JoinHandle<Infallible>) {
-    let builder = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(()));
+    follow_into(Builder::new(keep), namespaces, configure, answer).await
+}
+
+fn keep(_: ConfigMap) -> Result<(), Infallible> {
+    Ok(())
+}
+
+/// The same, into such a cache.
+async fn follow_into(
+    builder: Builder<ConfigMap, ()>,
+    namespaces: &[&str],
+    configure: impl FnOnce(ListWatch<ConfigMap>) -> ListWatch<ConfigMap>,
+    answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
+) -> (Reader<()>, tokio::task::JoinHandle<Infallible>) {
     let (reader, writer) = builder.namespaces(namespaces.iter().copied()).build();
     let connector = api_server(&Options::default(), answer).await;
     let list_watch = configure(ListWatch::new(connector.resource()));
@@ -95,6 +108,26 @@ async fn an_api_server_that_cannot_stream_lists_is_listed_in_pages() {
         assert!(is_streaming_list(streaming) && is_watch(watch), "{requests:?}");
         assert!(watch.contains("resourceVersion=7"), "{watch}");
         assert!(pages.len() == 3 && pages.iter().all(|page| page.contains("limit=500")));
+        feed.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_nothing_may_be_null() {
+    for items in ["", r#", "items": null"#, r#", "items": []"#] {
+        let list = format!(r#"{{"metadata": {{"resourceVersion": "7"}}{items}}}"#);
+        let answer = move |request: &str| {
+            if is_streaming_list(request) {
+                refused("400 Bad Request")
+            } else if is_watch(request) {
+                Answer::Watch(vec![])
+            } else {
+                Answer::ok(&list)
+            }
+        };
+        let (reader, feed) = follow(&[], |list_watch| list_watch, answer).await;
+        reader.wait_synced(SOON).await.unwrap();
+        assert!(names(&reader).is_empty());
         feed.abort();
     }
 }
@@ -225,20 +258,28 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         }
     };
     let (failures, mut failed) = mpsc::unbounded_channel();
+    let tell_failure = failures.clone();
     let tell = move |failure: &Failure, origin: Origin<'_>| {
         let what = match failure {
-            Failure::LeftOut { key, .. } => key.to_string(),
             Failure::Request(_) => "a request".to_owned(),
             Failure::Unreadable(_) => "an object without metadata".to_owned(),
             other => other.to_string(),
         };
-        let namespace = origin.namespace.map(str::to_owned);
+        assert_eq!(origin.resource, "configmaps");
+        let namespace = origin.namespace.unwrap_or_default().to_owned();
+        tell_failure.send((namespace, what)).unwrap();
+        panic!("a hook that panics");
+    };
+    let tell_left_out = move |left_out: &LeftOut| {
+        let LeftOut { key, version, .. } = left_out;
+        assert_eq!(*version, Some("8".parse().unwrap()));
         failures
-            .send((origin.resource.to_owned(), namespace, what))
+            .send((key.namespace().to_owned(), key.to_string()))
             .unwrap();
         panic!("a hook that panics");
     };
-    let (reader, feed) = follow(
+    let (reader, feed) = follow_into(
+        Builder::new(keep).on_left_out(tell_left_out),
         &["forbidden", "ns"],
         |list_watch| list_watch.on_failure(tell),
         answer,
@@ -250,9 +291,8 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         ("ns", "an object without metadata"),
     ];
     while !expected.is_empty() {
-        let (resource, namespace, what) = failed.recv().await.unwrap();
-        assert_eq!(resource, "configmaps");
-        expected.retain(|expected| *expected != (namespace.as_deref().unwrap_or_default(), &what));
+        let (namespace, what) = failed.recv().await.unwrap();
+        expected.retain(|expected| *expected != (namespace.as_str(), what.as_str()));
     }
     let one = async {
         while reader.load().get("ns", "a").is_none() {

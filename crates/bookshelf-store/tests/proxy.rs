@@ -7,7 +7,7 @@ mod support;
 
 use std::net::SocketAddr;
 
-use bookshelf_store::connector::{Connector, Options};
+use bookshelf_store::connector::{ConnectError, Connector, Options};
 use bookshelf_store::object::ObjectKey;
 use k8s_openapi::api::core::v1::ConfigMap;
 use support::{Answer, listen};
@@ -63,4 +63,12 @@ async fn requests_go_through_the_proxy_with_its_credentials() {
         head.contains("proxy-authorization: basic dxnlcjpwyxnz\r\n"),
         "{head}"
     );
+}
+
+#[tokio::test]
+async fn a_proxy_of_an_unknown_kind_is_an_error_and_not_passed_by() {
+    let mut config = kube::Config::new("http://api-server.invalid:6443".parse().unwrap());
+    config.proxy_url = Some("gopher://proxy".parse().unwrap());
+    let refusal = Connector::new(config, &Options::default()).err().unwrap();
+    assert!(matches!(refusal, ConnectError::Client(_)), "{refusal}");
 }

@@ -71,6 +71,8 @@ pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     config.read_timeout = Some(TIMEOUT);
     config.write_timeout = Some(TIMEOUT);
     config.default_retry = false;
+    // It is on this host, whatever proxy leads to others.
+    config.proxy_url = None;
     Ok(Client::try_from(config)?)
 }
 

@@ -10,6 +10,7 @@ use super::contents::{Contents, Declaration, Index, IndexKeys};
 use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
+use super::writer::{LeftOut, LeftOutHook};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
 
@@ -25,6 +26,7 @@ pub struct Builder<K, V> {
     namespaces: Vec<Arc<str>>,
     history: usize,
     metrics: OnceLock<CacheMetrics>,
+    on_left_out: Arc<LeftOutHook>,
 }
 
 /// How many changes are kept: minutes of them where dozens are written each second.
@@ -32,7 +34,8 @@ const HISTORY: usize = 8192;
 
 impl<K: kube::Resource, V> Builder<K, V> {
     /// A cache of resource `K` that keeps of each object what `transform` makes of it. An object for which
-    /// that fails is logged, counted and left out.
+    /// that fails is logged, counted and left out. Objects come without `metadata.managedFields`
+    /// ([`ListWatch`](super::ListWatch) skips them unread).
     ///
     /// The transform has to depend on the object and nothing else: what is cached of a version is not made anew. It
     /// runs while others wait to write, so it must neither wait nor call the cache's writer. A panic in it is a
@@ -46,6 +49,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
             namespaces: Vec::new(),
             history: HISTORY,
             metrics: OnceLock::new(),
+            on_left_out: Arc::new(|_| {}),
         }
     }
 
@@ -105,6 +109,15 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
+    /// Calls `hook` with every object that is left out of the cache, each time it comes and wherever it comes from: a list,
+    /// the watch, an answer to our own write. That is logged and counted in any case. The hook is called after the write, by
+    /// whoever wrote, and must not block. A panic in it is logged.
+    #[must_use]
+    pub fn on_left_out(mut self, hook: impl Fn(&LeftOut) + Send + Sync + 'static) -> Self {
+        self.on_left_out = Arc::new(hook);
+        self
+    }
+
     /// The empty cache: its reading and its writing side.
     #[must_use]
     pub fn build(self) -> (Reader<V>, Writer<K, V>) {
@@ -126,6 +139,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
             Arc::clone(&shared),
             state,
             self.transform,
+            self.on_left_out,
             Keeper::new(kept),
             sender,
         );

@@ -63,8 +63,11 @@ impl<K: kube::Resource<DynamicType: Clone>, V> Clone for CachedClient<K, V> {
 }
 
 impl<K: kube::Resource, V> CachedClient<K, V> {
-    /// Joins a resource's calls with its cache, which something else has to feed.
+    /// Joins a resource's calls with its cache, which something else has to feed. Their answers come
+    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as what a
+    /// [`ListWatch`](super::ListWatch) tells: of a version, the cache keeps what comes first.
     pub fn new(resource: ResourceClient<K>, writer: Writer<K, V>) -> Self {
+        let resource = resource.without_managed_fields();
         Self { resource, writer }
     }
 

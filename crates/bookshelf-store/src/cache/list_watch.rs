@@ -28,6 +28,8 @@ use feed::Feed;
 /// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)),
 /// and comes in pages of 500 otherwise.
 ///
+/// Objects come without `metadata.managedFields`, which are skipped unread.
+///
 /// What it does is counted in the connector's [`Metrics`](crate::metrics::Metrics).
 pub struct ListWatch<K: kube::Resource> {
     resource: ResourceClient<K>,
@@ -100,8 +102,8 @@ where
         self
     }
 
-    /// Calls `hook` with every failure, beside logging it, before trying again; and with every object that is left out,
-    /// each time it comes. It must not block. A panic in it is logged.
+    /// Calls `hook` with every failure, beside logging it, before trying again. It must not block. A panic in it is logged.
+    /// What is wrong with single objects is told by [`Builder::on_left_out`](super::Builder::on_left_out).
     #[must_use]
     pub fn on_failure(mut self, hook: impl Fn(&Failure, Origin<'_>) + Send + Sync + 'static) -> Self {
         self.on_failure = Arc::new(hook);

@@ -16,9 +16,9 @@ pub enum SourceEvent<K> {
     Listed(K),
     /// The list is complete, at this version. What it did not have is gone.
     ListDone(ResourceVersion),
-    /// An object was added or modified.
+    /// An object was added or modified. Before a list is done, this is part of it.
     Applied(K),
-    /// An object was deleted; its resourceVersion is that of the deletion.
+    /// An object was deleted, likewise; its resourceVersion is that of the deletion.
     Deleted(K),
     /// Everything up to this version has been told.
     Bookmark(ResourceVersion),

@@ -192,13 +192,14 @@ impl<V> State<V> {
         let is_buried = self.is_buried(&entry);
         let told = &mut self.sources[source];
         told.ahead.confirm(&entry.key, version);
-        if !told.is_replacing() {
+        let is_replacing = told.is_replacing();
+        if !is_replacing {
             told.journal.applied(&entry);
         }
         if let Some(listing) = &mut told.listing {
             listing.put(Arc::clone(&entry), is_buried);
         }
-        if !is_buried {
+        if !is_buried && !is_replacing {
             self.put(source, entry);
         }
         self.tell(source, version)

@@ -22,6 +22,7 @@ pub struct Writer<K, V> {
     shared: Arc<Shared<V>>,
     state: Arc<Mutex<State<V>>>,
     transform: Transform<K, V>,
+    on_left_out: Arc<LeftOutHook>,
     labels: Arc<Keeper>,
     /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
     published: Arc<watch::Sender<()>>,
@@ -35,6 +36,7 @@ impl<K, V> Clone for Writer<K, V> {
             shared: Arc::clone(&self.shared),
             state: Arc::clone(&self.state),
             transform: Arc::clone(&self.transform),
+            on_left_out: Arc::clone(&self.on_left_out),
             labels: Arc::clone(&self.labels),
             published: Arc::clone(&self.published),
             source: self.source,
@@ -74,6 +76,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         shared: Arc<Shared<V>>,
         state: State<V>,
         transform: Transform<K, V>,
+        on_left_out: Arc<LeftOutHook>,
         labels: Keeper,
         published: watch::Sender<()>,
     ) -> Self {
@@ -81,6 +84,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             shared,
             state: Arc::new(Mutex::new(state)),
             transform,
+            on_left_out,
             labels: Arc::new(labels),
             published: Arc::new(published),
             source: 0,
@@ -108,21 +112,15 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// In a cache of several namespaces this is what the first of them is told, and the cache is synced when all have been
     /// told a list: [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
-        self.take_in(events).repaired
-    }
-
-    /// The same, and answers which objects are left out.
-    pub(super) fn take_in(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> TakenIn {
         let metrics = self.shared.metrics.get();
         let mut is_heard = false;
-        let mut left_out = Vec::new();
-        let repaired = self.write(|state| {
+        let repaired = self.write(|state, left_out| {
             let repaired = events.into_iter().map(|event| {
                 is_heard |= state.is_kept_current_by(self.source, &event);
                 if let Some(metrics) = metrics {
                     metrics.count(&event);
                 }
-                self.apply_one(state, event, &mut left_out)
+                self.apply_one(state, event, left_out)
             });
             repaired.sum()
         });
@@ -140,7 +138,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             let age = self.shared.heard.age();
             metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
         }
-        TakenIn { repaired, left_out }
+        repaired
     }
 
     /// Where to count what the cache is told, unless that is known.
@@ -163,7 +161,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
 
     /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
     pub fn abandon_check(&self) {
-        self.write(|state| state.check_abandoned(self.source));
+        self.write(|state, _| state.check_abandoned(self.source));
     }
 
     /// Notes that the API server has been heard, and tells what comes: a watch was opened.
@@ -182,7 +180,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// What the [`ListWatch`](super::ListWatch) does not select is shown, too, until the watch has passed its version
     /// without a word of it. What is in none of the cache's namespaces is not.
     pub fn observe(&self, object: K) {
-        self.write(|state| drop(self.observe_one(state, object)));
+        self.write(|state, left_out| drop(self.observe_one(state, object, left_out)));
     }
 
     /// Whether readers are shown this very version of an object: then there is nothing to [`observe`](Self::observe).
@@ -192,16 +190,14 @@ impl<K: kube::Resource, V> Writer<K, V> {
         };
         let snapshot = self.shared.current.load();
         let shown = snapshot.get(key.namespace(), key.name());
-        // What is told while a list comes in is shown before it counts as such.
-        let counts = snapshot.newest_version_in(key.namespace()) >= Some(version);
-        counts && shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
     }
 
     /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
     /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
     /// predecessor of its name back.
     pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
-        self.write(|state| state.observed_deleted(key, uid, version));
+        self.write(|state, _| state.observed_deleted(key, uid, version));
     }
 
     /// Awaits the deletion of the object with this uid from here on: ask for it before asking the API server to
@@ -214,17 +210,24 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Takes in that what the cache shows of a namespace was so at this version, and not before, where it was not the
     /// watch that told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
     pub fn observe_version(&self, namespace: &str, version: ResourceVersion) {
-        self.write(|state| state.observed_version(namespace, version));
+        self.write(|state, _| state.observed_version(namespace, version));
     }
 
     /// Answers the object's key, if its metadata can be used.
-    pub(super) fn observe_one(&self, state: &mut State<V>, object: K) -> Option<ObjectKey> {
+    pub(super) fn observe_one(
+        &self,
+        state: &mut State<V>,
+        object: K,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Option<ObjectKey> {
         let identity = identity(&object);
-        let entry = self.entry(state, object);
+        let entry = self
+            .entry(state, object)
+            .map_err(|refused| left_out.push(refused));
         let Identity { key, version, .. } = identity.ok()?;
         match entry {
             Ok(entry) => state.observed(entry),
-            Err(_) => state.observed_unreadable(&key, version),
+            Err(()) => state.observed_unreadable(&key, version),
         }
         Some(key)
     }
@@ -313,10 +316,11 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State<V>) -> T) -> T {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State<V>, &mut Vec<LeftOut>) -> T) -> T {
+        let mut left_out = Vec::new();
         // Nothing that is called here is expected to panic; what did would leave a state that the next list repairs.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut state);
+        let result = change(&mut state, &mut left_out);
         let previous = self.shared.current.swap(Arc::new(state.snapshot()));
         // Under the lock, so that snapshots are announced in their order.
         self.published.send_replace(());
@@ -324,28 +328,37 @@ impl<K: kube::Resource, V> Writer<K, V> {
         drop(state);
         // Not under it: after a list, this is all there was.
         drop(previous);
+        for left_out in &left_out {
+            if catch_unwind(AssertUnwindSafe(|| (self.on_left_out)(left_out))).is_err() {
+                tracing::error!(
+                    "the hook for what is left out panicked; the panic is in the standard error output"
+                );
+            }
+        }
         result
     }
 }
 
-/// What has become of events.
-pub(super) struct TakenIn {
-    /// How many objects a check had to repair.
-    repaired: usize,
-    pub(super) left_out: Vec<LeftOut>,
+/// An object that is left out of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Which object; with empty names where it says none.
+    pub key: ObjectKey,
+    /// Its version, if it says one.
+    pub version: Option<ResourceVersion>,
+    /// Why it is left out: it cannot be read, or the transform or an index refuses it.
+    pub error: String,
 }
 
-/// An object that was left out, and why.
-pub(super) struct LeftOut {
-    pub(super) key: ObjectKey,
-    pub(super) error: String,
-}
+/// What is called for each.
+pub(super) type LeftOutHook = dyn Fn(&LeftOut) + Send + Sync;
 
 impl LeftOut {
     fn new(key: ObjectKey, version: Option<ResourceVersion>, error: String) -> Self {
-        let version = version.map(tracing::field::display);
-        tracing::warn!(%key, version, error, "leaving an object out of the cache");
-        Self { key, error }
+        let logged = version.map(tracing::field::display);
+        tracing::warn!(%key, version = logged, error, "leaving an object out of the cache");
+        Self { key, version, error }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The clients of a connector: one for each runtime that sends requests.
 
 use std::collections::HashMap;
-use std::env;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -104,48 +103,30 @@ impl Clients {
 fn client(config: &kube::Config) -> kube::Result<Client> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
-    let no_proxy = env::var("NO_PROXY").or_else(|_| env::var("no_proxy"));
-    let Some(proxy) = proxy(config, &no_proxy.unwrap_or_default())? else {
+    let Some(proxy_url) = &config.proxy_url else {
         return over(connector, config);
     };
-    let uri = proxy.uri().clone();
-    match uri.scheme_str() {
-        Some("http") => over(tunnel(&proxy, connector), config),
-        Some("https") => {
+    let proxy = Matcher::builder().all(proxy_url.to_string()).build();
+    let proxy = proxy.intercept(&config.cluster_url);
+    let scheme = proxy.as_ref().and_then(|proxy| proxy.uri().scheme_str());
+    match (scheme, &proxy) {
+        (Some("http"), Some(proxy)) => over(tunnel(proxy, connector), config),
+        (Some("https"), Some(proxy)) => {
             let connector = config.rustls_https_connector_with_connector(connector)?;
-            over(tunnel(&proxy, connector), config)
+            over(tunnel(proxy, connector), config)
         }
-        Some("socks5" | "socks5h") => {
-            let mut connector = SocksV5::new(uri, connector);
+        (Some("socks5" | "socks5h"), Some(proxy)) => {
+            let mut connector = SocksV5::new(proxy.uri().clone(), connector);
             if let Some((user, password)) = proxy.raw_auth() {
                 connector = connector.with_auth(user.to_owned(), password.to_owned());
             }
             over(connector, config)
         }
-        _ => Err(unsupported(uri)),
+        // Never past it: that may be the only way there, or the only allowed one.
+        _ => Err(kube::Error::ProxyProtocolUnsupported {
+            proxy_url: Box::new(proxy_url.clone()),
+        }),
     }
-}
-
-/// The proxy on the way to the API server: that of the kubeconfig or, with a kubeconfig, of `HTTPS_PROXY`, unless the hosts
-/// that need none have the API server's.
-fn proxy(config: &kube::Config, no_proxy: &str) -> kube::Result<Option<Intercept>> {
-    let Some(proxy_url) = &config.proxy_url else {
-        return Ok(None);
-    };
-    let proxy_but_for = |hosts: &str| {
-        let matcher = Matcher::builder().all(proxy_url.to_string()).no(hosts).build();
-        matcher.intercept(&config.cluster_url)
-    };
-    // Where it makes no sense, never past it: it may be the only way there, or the only allowed one.
-    if proxy_but_for("").is_none() {
-        return Err(unsupported(proxy_url.clone()));
-    }
-    Ok(proxy_but_for(no_proxy))
-}
-
-fn unsupported(proxy_url: Uri) -> kube::Error {
-    let proxy_url = Box::new(proxy_url);
-    kube::Error::ProxyProtocolUnsupported { proxy_url }
 }
 
 fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {
@@ -180,31 +161,4 @@ where
         .map_err(BoxError::from)
         .service(hyper);
     Ok(BoxCloneSyncService::new(service))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_is_for_the_hosts_that_are_not_excepted_and_never_passed_by_for_its_kind() {
-        let through = |proxy_url: &str, no_proxy| {
-            let mut config = kube::Config::new("https://api.example.com:6443".parse().unwrap());
-            config.proxy_url = Some(proxy_url.parse().unwrap());
-            let proxy = proxy(&config, no_proxy);
-            proxy
-                .map(|proxy| proxy.map(|proxy| proxy.uri().to_string()))
-                .map_err(|error| error.to_string())
-        };
-        let proxy = Ok(Some("http://proxy:3128/".to_owned()));
-        assert_eq!(through("http://user:password@proxy:3128", ""), proxy);
-        assert_eq!(through("proxy:3128", "proxy,10.0.0.0/8,other.example.com"), proxy);
-        for exception in ["api.example.com", "10.0.0.1, .example.com", "*"] {
-            assert_eq!(through("socks5://proxy", exception), Ok(None), "{exception}");
-        }
-        for no_proxy in ["", "api.example.com"] {
-            let refusal = through("gopher://proxy", no_proxy).unwrap_err();
-            assert!(refusal.contains("gopher://proxy"), "{refusal}");
-        }
-    }
 }

@@ -62,9 +62,12 @@ pub enum Reason {
     /// The request was sent and not answered: if it writes, the write may have happened.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
-    /// The request cannot be sent, or the answer not be read.
+    /// The request cannot be sent, or is none that the API server knows. Nothing was written.
     #[error("{0}")]
     Malformed(String),
+    /// The API server did what it was asked, and its answer cannot be read: what was to be written is.
+    #[error("done, but the answer cannot be read: {0}")]
+    Unreadable(String),
 }
 
 impl Reason {

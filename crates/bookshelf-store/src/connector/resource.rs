@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{
     DeleteParams, GetParams, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions,
     WatchParams,
@@ -240,14 +241,14 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         let body = call
             .send_raw(|request| request.delete(key.name(), &parameters))
             .await?;
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| call.unreadable(&error))?;
         if answer.kind == "Status" {
             let uid = answer.details.and_then(|details| details.uid);
             return Ok((Deleted::Gone, uid.as_deref().map(Uid::from)));
         }
-        let object: K = serde_json::from_slice(&body).map_err(|error| call.malformed(&error))?;
+        let object: K = serde_json::from_slice(&body).map_err(|error| call.unreadable(&error))?;
         // Of some built-in resources the API server answers the object that is gone.
-        if object.meta().deletion_timestamp.is_none() {
+        if is_gone(object.meta()) {
             return Ok((Deleted::Gone, object.meta().uid.as_deref().map(Uid::from)));
         }
         Ok((Deleted::Terminating(Box::new(object)), None))
@@ -275,7 +276,7 @@ impl<K: kube::Resource> Call<'_, K> {
         build: impl FnOnce(kube::core::Request) -> Result<Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<T, Error> {
         let body = self.send_raw(build).await?;
-        serde_json::from_slice(&body).map_err(|error| self.malformed(&error))
+        serde_json::from_slice(&body).map_err(|error| self.unreadable(&error))
     }
 
     async fn send_for_object(
@@ -291,7 +292,7 @@ impl<K: kube::Resource> Call<'_, K> {
         } else {
             serde_json::from_slice(&body)
         };
-        object.map_err(|error| self.malformed(&error))
+        object.map_err(|error| self.unreadable(&error))
     }
 
     async fn send_raw(
@@ -335,6 +336,10 @@ impl<K: kube::Resource> Call<'_, K> {
     fn malformed(&self, error: &dyn fmt::Display) -> Error {
         self.failed(Reason::Malformed(error.to_string()))
     }
+
+    fn unreadable(&self, error: &dyn fmt::Display) -> Error {
+        self.failed(Reason::Unreadable(error.to_string()))
+    }
 }
 
 impl<K: kube::Resource> fmt::Display for Call<'_, K> {
@@ -347,6 +352,14 @@ impl<K: kube::Resource> fmt::Display for Call<'_, K> {
         }
         Ok(())
     }
+}
+
+/// Whether the object that a delete is answered with is there no more: it was given no time to end, and nothing has to run
+/// before. (A namespace, which is given none either, does not say so: it has finalizers of its own kind.)
+fn is_gone(deleted: &ObjectMeta) -> bool {
+    let finalizers = deleted.finalizers.as_deref().unwrap_or_default();
+    deleted.deletion_timestamp.is_none()
+        || (deleted.deletion_grace_period_seconds == Some(0) && finalizers.is_empty())
 }
 
 /// Whether a name stays one segment of the request's path: kube puts names into it as they are. A little

@@ -6,7 +6,7 @@ use kube::core::Status;
 use tokio_util::codec::LinesCodecError;
 
 use crate::connector::{Error, Reason};
-use crate::object::{ObjectKey, ResourceVersion};
+use crate::object::ResourceVersion;
 
 /// Why a list or a watch ended before its time, or what was wrong with what it told.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +35,6 @@ pub enum Failure {
     /// The API server ended the watch.
     #[error("the API server ended the watch: {}", .0.message)]
     Ended(Box<Status>),
-    /// An object came that is left out of the cache, as it cannot be read, or the transform or an index refuses it.
-    /// Everything else goes on.
-    #[error("{key} is left out of the cache: {error}")]
-    LeftOut {
-        /// Its key.
-        key: ObjectKey,
-        /// Why it is left out.
-        error: String,
-    },
 }
 
 /// Where something failed: which resource is followed, and in which namespace, where each is followed by itself.

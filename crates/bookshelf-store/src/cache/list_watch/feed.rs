@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::wire::Unreadable;
 use super::{Failure, ListWatch, Origin};
 use crate::cache::source_event::SourceEvent;
-use crate::cache::writer::{LeftOut, Writer};
+use crate::cache::writer::Writer;
 use crate::connector::jittered;
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
@@ -70,9 +70,7 @@ where
 
     /// Tells the cache.
     pub(super) fn tell(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
-        for LeftOut { key, error } in self.writer.take_in(events).left_out {
-            self.call_hook(&Failure::LeftOut { key, error });
-        }
+        self.writer.apply(events);
     }
 
     /// What is known of an object that cannot be read. Of one without readable metadata the cache cannot be told anything.

@@ -64,7 +64,8 @@ where
                 .list_page(self.namespace.as_deref(), &parameters, PAGE_DEADLINE)
                 .await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
-            let objects = page.items.iter().map(|object| wire::read_object(object));
+            let (metadata, items) = page.into_parts();
+            let objects = items.map(wire::read_object);
             // Here, and not while others wait to write.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
@@ -76,7 +77,7 @@ where
             let PageMetadata {
                 resource_version: version,
                 continue_token,
-            } = page.metadata;
+            } = metadata;
             if continue_token.is_empty() {
                 self.tell([SourceEvent::ListDone(parse(&version)?)]);
                 return Ok(version);

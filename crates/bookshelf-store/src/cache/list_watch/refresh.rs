@@ -70,7 +70,8 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
         let mut listed = HashSet::new();
         loop {
             let body = resource.list_unparsed(part.namespace(), &parameters).await?;
-            let Page { metadata, items } = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
+            let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
+            let (metadata, items) = page.into_parts();
             let PageMetadata {
                 resource_version,
                 continue_token,
@@ -79,11 +80,11 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
             if !enough(version) {
                 return Ok(version);
             }
-            let objects: Vec<_> = items.into_iter().map(wire::read_object::<K>).collect();
-            self.write(|state| {
+            let objects: Vec<_> = items.map(wire::read_object::<K>).collect();
+            self.write(|state, left_out| {
                 for object in objects {
                     match object {
-                        Ok(object) => listed.extend(self.observe_one(state, object)),
+                        Ok(object) => listed.extend(self.observe_one(state, object, left_out)),
                         // The watch tells of it, too, and then it is left out.
                         Err(unreadable) => listed.extend(unreadable.map(|unreadable| unreadable.key)),
                     }

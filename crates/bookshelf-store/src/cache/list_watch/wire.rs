@@ -20,8 +20,16 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 #[derive(Deserialize)]
 pub(super) struct Page<'a> {
     pub(super) metadata: PageMetadata,
-    #[serde(borrow)]
-    pub(super) items: Vec<&'a RawValue>,
+    /// None, or null, is as good as an empty list, as API servers that are written in Go send it.
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+impl<'a> Page<'a> {
+    /// What is said of the page, and its objects.
+    pub(super) fn into_parts(self) -> (PageMetadata, impl Iterator<Item = &'a RawValue>) {
+        (self.metadata, self.items.into_iter().flatten())
+    }
 }
 
 #[derive(Deserialize)]

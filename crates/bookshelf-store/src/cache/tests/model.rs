@@ -205,7 +205,10 @@ impl Client {
                 let written = server.write(name, value);
                 self.ours
                     .insert(NAMES[name], (server.version, Some(value.to_string())));
-                self.cache.writer.observe(written);
+                // As a `CachedClient` does.
+                if !self.cache.writer.shows(&written) {
+                    self.cache.writer.observe(written);
+                }
             }
             Step::DeleteOurselves { name } => {
                 let known = server.objects.get(NAMES[name]);

@@ -16,7 +16,7 @@ fn refresh(cache: &Fixture, part: Part<'_>, version: u32, objects: &[k8s_openapi
     let listed: HashSet<_> = names.map(key).collect();
     cache
         .writer
-        .write(|state| state.listed_apart(part, &listed, rv(version)));
+        .write(|state, _| state.listed_apart(part, &listed, rv(version)));
 }
 
 #[test]
