@@ -114,7 +114,7 @@ fn lists(criterion: &mut Criterion) {
                             } else {
                                 OurCache::empty()
                             };
-                            (ours, books::all(size))
+                            (ours, books::listed(size).collect::<Vec<_>>())
                         },
                         |(ours, books)| {
                             ours.list(books);
@@ -134,7 +134,7 @@ fn lists(criterion: &mut Criterion) {
                             } else {
                                 KubeCache::empty()
                             };
-                            (kube, books::all(size))
+                            (kube, books::listed(size).collect::<Vec<_>>())
                         },
                         |(mut kube, books)| {
                             kube.list(books);

@@ -26,7 +26,7 @@ fn main() {
         row(size, "bookshelf-store, listed again", served, |size| {
             let cache = OurCache::full(size);
             ALLOCATOR.reset_peak_usage();
-            cache.list((0..size).map(books::book));
+            cache.list(books::listed(size));
             cache
         });
         row(size, "bookshelf-store, after 10,000 changes", served, |size| {
@@ -41,7 +41,7 @@ fn main() {
         row(size, "kube reflector::Store, listed again", served, |size| {
             let mut cache = KubeCache::full(size);
             ALLOCATOR.reset_peak_usage();
-            cache.list((0..size).map(books::book));
+            cache.list(books::listed(size));
             cache
         });
     }

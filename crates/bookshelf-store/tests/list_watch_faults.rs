@@ -50,11 +50,11 @@ async fn follow(
     configure: impl FnOnce(ListWatch<ConfigMap>) -> ListWatch<ConfigMap>,
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
 ) -> (Reader<()>, tokio::task::JoinHandle<Infallible>) {
-    follow_into(Builder::new(keep), namespaces, configure, answer).await
+    follow_into(builder(), namespaces, configure, answer).await
 }
 
-fn keep(_: ConfigMap) -> Result<(), Infallible> {
-    Ok(())
+fn builder() -> Builder<ConfigMap, ()> {
+    Builder::new(|_: ConfigMap| Ok::<_, Infallible>(()))
 }
 
 /// The same, into such a cache.
@@ -279,7 +279,7 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         panic!("a hook that panics");
     };
     let (reader, feed) = follow_into(
-        Builder::new(keep).on_left_out(tell_left_out),
+        builder().on_left_out(tell_left_out),
         &["forbidden", "ns"],
         |list_watch| list_watch.on_failure(tell),
         answer,

@@ -56,8 +56,10 @@ pub(crate) fn changed(number: usize, version: usize) -> Book {
     book
 }
 
-pub(crate) fn all(size: usize) -> Vec<Book> {
-    (0..size).map(book).collect()
+/// So many books, in the order in which an API server lists them: by namespace and name.
+pub(crate) fn listed(size: usize) -> impl Iterator<Item = Book> {
+    let numbers = (0..NAMESPACES).flat_map(move |first| (first..size).step_by(NAMESPACES));
+    numbers.map(book)
 }
 
 #[derive(Serialize)]
@@ -98,9 +100,7 @@ impl OurCache {
 
     pub(crate) fn full(size: usize) -> Self {
         let cache = Self::empty();
-        // In the order in which an API server lists them.
-        let numbers = (0..NAMESPACES).flat_map(|first| (first..size).step_by(NAMESPACES));
-        cache.list(numbers.map(book));
+        cache.list(listed(size));
         cache
     }
 
@@ -137,7 +137,7 @@ impl KubeCache {
 
     pub(crate) fn full(size: usize) -> Self {
         let mut cache = Self::empty();
-        cache.list((0..size).map(book));
+        cache.list(listed(size));
         cache
     }
 
