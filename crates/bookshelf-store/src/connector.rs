@@ -11,16 +11,24 @@
 //! - a write whose answer was lost is [`Reason::OutcomeUnknown`], never a failure;
 //! - requests are limited on the client's side, as client-go does: [`Options::qps`] and [`Options::burst`].
 //!
-//! ```no_run
+//! ```
 //! use bookshelf_store::connector::{Connector, Options};
 //! use bookshelf_store::object::ObjectKey;
-//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use k8s_openapi::api::core::v1::Namespace;
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let connector = Connector::infer(Options::default()).await?;
-//! let config_maps = connector.resource::<ConfigMap>();
-//! let root_ca = config_maps.get(&ObjectKey::new("default", "kube-root-ca.crt")).await?;
+//! # // Run where there is an API server for tests.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let options = Options::default();
+//! # let options = Options { kubeconfig: Some(kubeconfig.into()), ..options };
+//! let connector = Connector::infer(options).await?;
+//! let namespaces = connector.resource::<Namespace>();
+//! let namespace = namespaces.get(&ObjectKey::cluster_scoped("default")).await?;
+//! println!("there since {:?}", namespace.metadata.creation_timestamp);
+//! # assert!(namespace.metadata.creation_timestamp.is_some());
 //! # Ok(())
+//! # })
 //! # }
 //! ```
 
@@ -180,7 +188,29 @@ impl Connector {
         self.resource_with(K::DynamicType::default())
     }
 
-    /// The calls for a resource that is known at run time only.
+    /// The calls for a resource that is known at run time only: with kube's `ApiResource` for `K::DynamicType`, objects are
+    /// read as [`DynamicObject`](kube::api::DynamicObject)s.
+    ///
+    /// ```
+    /// use bookshelf_store::connector::{Connector, Options};
+    /// use bookshelf_store::object::ObjectKey;
+    /// use kube::api::{ApiResource, DynamicObject};
+    /// use kube::core::GroupVersionKind;
+    ///
+    /// # // Run where there is an API server for tests.
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let options = Options { kubeconfig: Some(kubeconfig.into()), ..Options::default() };
+    /// # let connector = Connector::infer(options).await?;
+    /// let kind = GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", "ClusterRole");
+    /// let roles = connector.resource_with::<DynamicObject>(ApiResource::from_gvk(&kind));
+    /// let admin = roles.get(&ObjectKey::cluster_scoped("cluster-admin")).await?;
+    /// assert!(admin.data["rules"].is_array());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[must_use]
     pub fn resource_with<K: kube::Resource>(&self, dynamic_type: K::DynamicType) -> ResourceClient<K> {
         ResourceClient::new(Arc::clone(&self.transport), dynamic_type)

@@ -8,7 +8,7 @@
 //!
 //! Connector and cache know no book: they serve any resource. This is how they are put together:
 //!
-//! ```no_run
+//! ```
 //! use std::collections::BTreeMap;
 //! use std::time::Duration;
 //!
@@ -16,8 +16,13 @@
 //! use bookshelf_store::connector::{Connector, Options};
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //!
-//! # async fn example(map: ConfigMap) -> Result<(), Box<dyn std::error::Error>> {
-//! let connector = Connector::infer(Options::default()).await?;
+//! # // Run where there is an API server for tests.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let options = Options::default();
+//! # let options = Options { kubeconfig: Some(kubeconfig.into()), ..options };
+//! let connector = Connector::infer(options).await?;
 //! let config_maps = connector.resource::<ConfigMap>();
 //!
 //! // What to keep of each object, and by what to find it.
@@ -43,11 +48,22 @@
 //!
 //! // Reads ask nobody, and are of one version each; writes are in the next read.
 //! let config_maps = CachedClient::new(config_maps, writer);
+//! # let name = format!("wired-{}", std::process::id());
+//! # let map: ConfigMap = serde_json::from_value(serde_json::json!({
+//! #     "metadata": {"name": name, "namespace": "default", "labels": {"team": "green"}},
+//! #     "data": {"config": "value"},
+//! # }))?;
 //! config_maps.create(&map).await?;
 //! let snapshot = reader.snapshot();
 //! println!("green: {}", snapshot.indexed(by_team, "green").count());
 //! println!("with a config: {}", snapshot.indexed_in(by_key, "config", "default").count());
+//! # assert_eq!(snapshot.indexed(by_team, "green").filter(|entry| entry.key.name() == name).count(), 1);
+//! # assert_eq!(snapshot.indexed_in(by_key, "config", "default").filter(|entry| entry.key.name() == name).count(), 1);
+//! # let key = bookshelf_store::object::ObjectKey::new("default", &name);
+//! # config_maps.delete(&key, kube::api::Preconditions::default()).await?;
+//! # assert!(reader.load().get("default", &name).is_none());
 //! # Ok(())
+//! # })
 //! # }
 //! ```
 //!

@@ -19,7 +19,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// ([`Builder::namespaces`](super::Builder::namespaces)) is not shown. What the selectors of the
 /// [`ListWatch`](super::ListWatch) do not select is shown until the watch has passed its version.
 ///
-/// ```no_run
+/// ```
 /// use std::time::Duration;
 ///
 /// use bookshelf_store::cache::{Builder, CachedClient, ListWatch};
@@ -28,24 +28,36 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// use k8s_openapi::api::core::v1::ConfigMap;
 /// use kube::api::Preconditions;
 ///
-/// # async fn example(mut map: ConfigMap) -> Result<(), Box<dyn std::error::Error>> {
-/// let connector = Connector::infer(Options::default()).await?;
+/// # // Run where there is an API server for tests.
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let options = Options::default();
+/// # let options = Options { kubeconfig: Some(kubeconfig.into()), ..options };
+/// let connector = Connector::infer(options).await?;
 /// let config_maps = connector.resource::<ConfigMap>();
 /// let (reader, writer) = Builder::new(|map: ConfigMap| map.data.ok_or("it has no data")).build();
 /// tokio::spawn(ListWatch::new(config_maps.clone()).run(writer.clone()));
 /// reader.wait_synced(Duration::from_secs(30)).await?;
 ///
 /// let config_maps = CachedClient::new(config_maps, writer);
+/// let key = ObjectKey::new("default", format!("shown-at-once-{}", std::process::id()));
+/// let mut map: ConfigMap = serde_json::from_value(serde_json::json!({
+///     "metadata": {"name": key.name(), "namespace": key.namespace()},
+///     "data": {"first": "value"},
+/// }))?;
 /// map = config_maps.create(&map).await?;
-/// assert!(reader.load().get("default", "a").is_some());
+/// assert!(reader.load().get(key.namespace(), key.name()).is_some());
 ///
 /// map.data.get_or_insert_default().insert("key".to_owned(), "value".to_owned());
 /// config_maps.update(&map).await?;
-/// assert!(reader.load().get("default", "a").is_some_and(|entry| entry.value.contains_key("key")));
+/// let snapshot = reader.snapshot();
+/// assert!(snapshot.get(key.namespace(), key.name()).is_some_and(|entry| entry.value.contains_key("key")));
 ///
-/// config_maps.delete(&ObjectKey::new("default", "a"), Preconditions::default()).await?;
-/// assert!(reader.load().get("default", "a").is_none());
+/// config_maps.delete(&key, Preconditions::default()).await?;
+/// assert!(reader.load().get(key.namespace(), key.name()).is_none());
 /// # Ok(())
+/// # })
 /// # }
 /// ```
 pub struct CachedClient<K: kube::Resource, V> {
