@@ -1,13 +1,12 @@
 //! What answers are made of.
 
 use actix_web::HttpResponse;
-use actix_web::body::BoxBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::web::Bytes;
 
 /// An answer with a JSON body that is ready as it is.
-pub fn json(status: StatusCode, body: Bytes) -> HttpResponse {
+pub fn json(status: StatusCode, body: impl MessageBody + 'static) -> HttpResponse {
     // Not by a builder: that is made for answers whose parts may be wrong, and shows in the time of a read.
     let mut answer = HttpResponse::with_body(status, BoxBody::new(body));
     let json = HeaderValue::from_static("application/json");

@@ -54,17 +54,10 @@ impl Document {
         quoted.unwrap_or_default().trim_matches('"')
     }
 
-    /// Whether the client says that it has this document
-    /// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). What it says without
-    /// sense says nothing.
+    /// Whether the client says that it has this document.
     #[must_use]
     pub fn is_known_to(&self, request: &HttpRequest) -> bool {
-        match condition(request.headers(), &IF_NONE_MATCH) {
-            None | Some(Err(_)) => false,
-            Some(Ok(Condition::Any)) => true,
-            // Weak or strong is the same here.
-            Some(Ok(Condition::OneOf(tags))) => tags.iter().any(|tag| tag.opaque == self.tag().as_bytes()),
-        }
+        is_known(self.tag(), request)
     }
 
     /// The answer to a GET: the document, or that the client has it.
@@ -89,6 +82,18 @@ impl Document {
             response.headers_mut().insert(ETAG, tag);
         }
         response
+    }
+}
+
+/// Whether the client says that it has what has this tag
+/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). What it says without
+/// sense says nothing.
+pub(crate) fn is_known(tag: &str, request: &HttpRequest) -> bool {
+    match condition(request.headers(), &IF_NONE_MATCH) {
+        None | Some(Err(_)) => false,
+        Some(Ok(Condition::Any)) => true,
+        // Weak or strong is the same here.
+        Some(Ok(Condition::OneOf(tags))) => tags.iter().any(|known| known.opaque == tag.as_bytes()),
     }
 }
 

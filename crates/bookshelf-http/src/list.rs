@@ -1,7 +1,8 @@
 //! Lists: the JSON of their members put together, and kept until one of them changes.
 
+mod members;
+
 use std::borrow::Borrow;
-use std::fmt::Write as _;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,12 +11,12 @@ use equivalent::Equivalent;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use crate::document::Document;
 use crate::extract::Query;
-use crate::page::{self, Page};
+use crate::page::Page;
 use crate::problem::Problem;
+use members::Members;
 
 /// How much memory all kept lists take, in bytes. One that does not fit is made each time.
 const CAPACITY: u64 = 16 << 20;
@@ -128,79 +129,27 @@ impl Lists {
         members: impl FnOnce() -> M,
     ) -> HttpResponse {
         if !page.is_whole() {
-            return put_together(members(), page.limit).answer(request);
+            return Members::gather(members(), page.limit).answer(request);
         }
-        let kept = self.kept.get(&name).filter(|(of, _)| *of == generation);
-        let list = kept.map_or_else(
-            || {
-                let list = put_together(members(), None);
-                // There is no end of names of what has nothing.
-                if generation != Generation::default() {
-                    self.kept.insert(name.into(), (generation, list.clone()));
-                }
-                list
-            },
-            |(_, list)| list,
-        );
+        if let Some((_, list)) = self.kept.get(&name).filter(|(of, _)| *of == generation) {
+            return list.answer(request);
+        }
+        let members = Members::gather(members(), None);
+        // There is no end of names of what has nothing.
+        if generation == Generation::default() || !members.fit_together() {
+            return members.answer(request);
+        }
+        let list = members.document();
+        self.kept.insert(name.into(), (generation, list.clone()));
         list.answer(request)
     }
 }
-
-/// The list of these members, as many as there may be, and where it goes on. Its tag is the hash of theirs and of
-/// their JSON: the same on every replica, and after every restart.
-fn put_together<'a, T: Borrow<Document>>(
-    members: impl Iterator<Item = (T, Place<'a>)>,
-    limit: Option<usize>,
-) -> Document {
-    const HEAD: &[u8] = br#"{"list":["#;
-    const CONTINUE: &[u8] = br#","continue":""#;
-    // As much as makes it impossible that two are the same by chance.
-    const TAG: usize = 16;
-    let limit = limit.unwrap_or(usize::MAX);
-    let mut members = members.take(limit.saturating_add(1)).collect::<Vec<_>>();
-    let is_more = members.len() > limit;
-    members.truncate(limit);
-    let next = members.last().filter(|_| is_more);
-    let next = next.map(|(_, place)| page::encode(*place));
-    let length = members
-        .iter()
-        .map(|(member, _)| member.borrow().json().len() + 1)
-        .sum::<usize>();
-    let tail = CONTINUE.len() + next.as_ref().map_or(0, String::len) + 3;
-    let mut list = Vec::with_capacity(HEAD.len() + length + tail + 2 + 2 * TAG);
-    let mut hash = Sha256::new();
-    list.extend_from_slice(HEAD);
-    for (number, (member, _)) in members.iter().enumerate() {
-        if number > 0 {
-            list.push(b',');
-        }
-        list.extend_from_slice(member.borrow().json());
-        hash.update(member.borrow().json());
-        hash.update(member.borrow().tag());
-    }
-    list.push(b']');
-    if let Some(next) = next {
-        // In base64url nothing has to be escaped.
-        list.extend_from_slice(CONTINUE);
-        list.extend_from_slice(next.as_bytes());
-        list.push(b'"');
-        hash.update(next);
-    }
-    list.push(b'}');
-    let tag = hash.finalize()[..TAG]
-        .iter()
-        .fold(String::with_capacity(2 * TAG), |mut tag, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(tag, "{byte:02x}");
-            tag
-        });
-    Document::with_tag(list, tag)
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::body::to_bytes;
-    use actix_web::http::header::ETAG;
+    use actix_web::body::MessageBody as _;
+    use actix_web::body::{BodySize, to_bytes};
+    use actix_web::http::StatusCode;
+    use actix_web::http::header::{ETAG, IF_NONE_MATCH};
     use actix_web::test::TestRequest;
 
     use super::*;
@@ -243,12 +192,18 @@ mod tests {
         let ids = ["a", "b", "c"];
         let text = |limit| {
             let members = ids.map(|id| (Document::new(&id, id), Place { namespace: "ns", id }));
-            String::from_utf8(put_together(members.into_iter(), limit).json().to_vec()).unwrap()
+            String::from_utf8(
+                Members::gather(members.into_iter(), limit)
+                    .document()
+                    .json()
+                    .to_vec(),
+            )
+            .unwrap()
         };
         for limit in [None, Some(3), Some(4)] {
             assert_eq!(text(limit), r#"{"list":["a","b","c"]}"#);
         }
-        let next = page::encode(Place {
+        let next = crate::page::encode(Place {
             namespace: "ns",
             id: "b",
         });
@@ -269,5 +224,40 @@ mod tests {
         assert_ne!(tag(1, &[1, 2]), tag(1, &[1]));
         assert_ne!(tag(1, &[1, 2]), tag(1, &[12]));
         assert_ne!(tag(1, &[]), tag(1, &[1]));
+    }
+
+    #[actix_web::test]
+    async fn a_list_that_is_too_long_to_be_kept_is_sent_as_it_would_be() {
+        let text = "x".repeat(100_000);
+        for count in [1, 150, 200] {
+            let members = || {
+                let documents = (0..count).map(|number| Document::new(&format!("{number}{text}"), number));
+                documents.map(|document| (document, Place::default()))
+            };
+            let whole = Members::gather(members(), None);
+            let is_long = !whole.fit_together();
+            assert_eq!(is_long, count == 200);
+            let whole = whole.document();
+            let page = Page::default();
+            let name = Name {
+                of: "texts",
+                namespace: "",
+                filter: "",
+            };
+            let lists = Lists::default();
+            let ask = |request: TestRequest| {
+                let request = request.to_http_request();
+                lists.answer(&request, &page, name, generation(1), members)
+            };
+            let answer = ask(TestRequest::default());
+            let tag = answer.headers().get(ETAG).unwrap().clone();
+            assert_eq!(tag, format!("\"{}\"", whole.tag()));
+            let length = u64::try_from(whole.json().len()).unwrap();
+            assert_eq!(answer.body().size(), BodySize::Sized(length));
+            assert!(to_bytes(answer.into_body()).await.unwrap() == whole.json());
+            assert_eq!(lists.kept.len(), usize::from(!is_long));
+            let known = ask(TestRequest::default().insert_header((IF_NONE_MATCH, tag)));
+            assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+        }
     }
 }

@@ -1,0 +1,167 @@
+//! The members of a list, and what it is made of them: a document, or a body that is made while it is sent.
+
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderValue};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_store::repository::Place;
+use sha2::{Digest as _, Sha256};
+
+use super::CAPACITY;
+use crate::document::{self, Document};
+use crate::{answer, page};
+
+const HEAD: &[u8] = br#"{"list":["#;
+
+/// About how much of a long list is put together at a time.
+const CHUNK: usize = 256 << 10;
+
+/// The members of a list.
+pub(super) struct Members<T> {
+    all: Vec<T>,
+    /// What follows them: the end of the list, and where it goes on.
+    tail: String,
+    /// The tag of the list: the hash of theirs and of their JSON, the same on every replica, and after every restart.
+    tag: String,
+    /// The bytes of the list.
+    length: usize,
+}
+
+impl<T: Borrow<Document>> Members<T> {
+    /// Of these, as many as there may be.
+    pub(super) fn gather<'a>(members: impl Iterator<Item = (T, Place<'a>)>, limit: Option<usize>) -> Self {
+        // As much as makes it impossible that two are the same by chance.
+        const TAG: usize = 16;
+        let limit = limit.unwrap_or(usize::MAX);
+        let mut is_more = false;
+        let mut last = Place::default();
+        let mut hash = Sha256::new();
+        let mut length = HEAD.len();
+        let mut gathered = Vec::new();
+        for (number, (member, place)) in members.enumerate() {
+            is_more = number == limit;
+            if is_more {
+                break;
+            }
+            let document: &Document = member.borrow();
+            hash.update(document.json());
+            hash.update(document.tag());
+            length += document.json().len() + usize::from(number > 0);
+            last = place;
+            gathered.push(member);
+        }
+        let tail = if is_more {
+            // In base64url nothing has to be escaped.
+            let next = page::encode(last);
+            hash.update(&next);
+            format!(r#"],"continue":"{next}"}}"#)
+        } else {
+            "]}".to_owned()
+        };
+        let tag = hash.finalize()[..TAG]
+            .iter()
+            .fold(String::with_capacity(2 * TAG), |mut tag, byte| {
+                // Writing to a string does not fail.
+                let _ = write!(tag, "{byte:02x}");
+                tag
+            });
+        Self {
+            length: length + tail.len(),
+            all: gathered,
+            tail,
+            tag,
+        }
+    }
+
+    /// Whether there is room for the list in memory as a whole.
+    pub(super) fn fit_together(&self) -> bool {
+        u64::try_from(self.length).is_ok_and(|length| length <= CAPACITY)
+    }
+
+    /// The list as a whole.
+    pub(super) fn document(&self) -> Document {
+        // (the tag with its quotes comes behind)
+        let mut list = Vec::with_capacity(self.length + self.tag.len() + 2);
+        list.extend_from_slice(HEAD);
+        for (number, member) in self.all.iter().enumerate() {
+            if number > 0 {
+                list.push(b',');
+            }
+            list.extend_from_slice(member.borrow().json());
+        }
+        list.extend_from_slice(self.tail.as_bytes());
+        Document::with_tag(list, &self.tag)
+    }
+
+    /// The answer to a GET. Of a long list, each client that reads slowly would hold one of its own: it is put together
+    /// while it is sent.
+    pub(super) fn answer(self, request: &HttpRequest) -> HttpResponse {
+        if self.fit_together() {
+            return self.document().answer(request);
+        }
+        let mut response = if document::is_known(&self.tag, request) {
+            HttpResponse::new(StatusCode::NOT_MODIFIED)
+        } else {
+            let members: Vec<_> = self
+                .all
+                .into_iter()
+                .map(|member| member.borrow().clone())
+                .collect();
+            let long = Long {
+                length: self.length,
+                members: members.into_iter(),
+                tail: Some(self.tail),
+                is_begun: false,
+            };
+            answer::json(StatusCode::OK, long)
+        };
+        if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", self.tag)) {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
+    }
+}
+
+/// The body of a long list.
+struct Long {
+    length: usize,
+    members: std::vec::IntoIter<Document>,
+    /// Gone once it is sent.
+    tail: Option<String>,
+    is_begun: bool,
+}
+
+impl MessageBody for Long {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(u64::try_from(self.length).unwrap_or(u64::MAX))
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.tail.is_none() {
+            return Poll::Ready(None);
+        }
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        while chunk.len() < CHUNK {
+            let Some(member) = self.members.next() else {
+                if !self.is_begun {
+                    chunk.extend_from_slice(HEAD);
+                }
+                chunk.extend_from_slice(self.tail.take().unwrap_or_default().as_bytes());
+                break;
+            };
+            chunk.extend_from_slice(if self.is_begun { b"," } else { HEAD });
+            chunk.extend_from_slice(member.json());
+            self.is_begun = true;
+        }
+        Poll::Ready(Some(Ok(chunk.freeze())))
+    }
+}
