@@ -1,6 +1,7 @@
 //! How new an answer is: what a client asks for, and what every answer says of it.
 //!
-//! Every answer carries `X-Resource-Version`, the version it was served at. A client that sends it along, to any
+//! Every answer carries `X-Resource-Version`, a version that nothing in it is newer than: it is looked up when the answer is
+//! there, and may have come a moment later. A client that sends it along, to any
 //! replica, is shown nothing older. `Cache-Control: no-cache` asks for what the API server has
 //! ([RFC 9111, section 5.2.1.4](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1.4)), and `Age` says how long
 //! ago the API server was last heard ([section 5.1](https://www.rfc-editor.org/rfc/rfc9111#section-5.1)).

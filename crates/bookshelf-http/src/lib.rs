@@ -15,7 +15,6 @@
 //! - [`stream`] — lists as event streams;
 //! - [`serve`] — the server, its probes, and how it ends.
 
-mod abandoned;
 pub mod answer;
 pub mod api;
 pub mod args;

@@ -1,10 +1,12 @@
 //! What every request gets: an id, a line in the log, and errors in one form.
 
+mod abandoned;
+
 use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -13,7 +15,6 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
-use crate::abandoned::Unanswered;
 use crate::connection::Connection;
 use crate::consistency::{Consistency, Met};
 use crate::metrics::HttpMetrics;
@@ -67,7 +68,8 @@ struct Exchange {
     is_stream: bool,
     span: Span,
     started: Instant,
-    unanswered: Option<Box<Unanswered>>,
+    /// What is dropped before has lost its client.
+    is_answered: bool,
 }
 
 /// How a request comes to its answer.
@@ -101,7 +103,6 @@ impl Exchange {
         };
         let template = route.as_ref().map(|route| route.metrics.template());
         trace::begin(&span, &request, template);
-        let unanswered = Unanswered::write(&request, &span, started, route.as_ref(), &api.metrics);
         Self {
             is_synced: api.readiness.is_synced(),
             api,
@@ -111,7 +112,7 @@ impl Exchange {
             is_stream,
             span,
             started,
-            unanswered: unanswered.map(Box::new),
+            is_answered: false,
         }
     }
 
@@ -166,47 +167,40 @@ impl Exchange {
         .await
     }
 
-    fn end(self, response: HttpResponse, met: Met) -> ServiceResponse {
-        let Self {
-            api,
-            request,
-            id,
-            route,
-            is_synced,
-            span,
-            started,
-            unanswered,
-            ..
-        } = self;
-        if let Some(unanswered) = unanswered {
-            unanswered.answered();
-        }
-        let method = request.method();
+    fn end(mut self, response: HttpResponse, met: Met) -> ServiceResponse {
+        self.is_answered = true;
+        let method = self.request.method();
         let status = response.status();
-        trace::end(&span, status);
+        trace::end(&self.span, status);
         let is_quiet = method.is_safe() && (status.is_success() || status == StatusCode::NOT_MODIFIED);
         let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
             response
         } else {
-            let span = if span.is_none() { span_of(&id) } else { span };
-            span.in_scope(|| {
-                let response = as_problem(response, &id);
-                log(method, request.path(), response.status(), is_quiet, started);
+            let of_error = self.span.is_none().then(|| span_of(&self.id));
+            of_error.as_ref().unwrap_or(&self.span).in_scope(|| {
+                let response = as_problem(response, &self.id);
+                let (path, status) = (self.request.path(), response.status());
+                log(method, path, status, is_quiet, self.started);
                 response
             })
         };
-        let took = started.elapsed();
-        match &route {
-            Some(route) => route.metrics.answered(response.status(), took),
-            None => api.metrics.unrouted(method, response.status(), took),
-        }
+        let took = self.started.elapsed();
+        self.count(response.status(), took);
         // What is the server's own shows nothing that could be old.
-        if is_synced && route.is_none_or(|route| !route.is_own) {
-            api.consistency
-                .tell(&request, response.headers_mut(), met, started + took);
+        if self.is_synced && self.route.as_ref().is_none_or(|route| !route.is_own) {
+            let now = self.started + took;
+            let headers = response.headers_mut();
+            self.api.consistency.tell(&self.request, headers, met, now);
         }
-        response.headers_mut().insert(REQUEST_ID, id);
-        ServiceResponse::new(request, response)
+        response.headers_mut().insert(REQUEST_ID, self.id.clone());
+        ServiceResponse::new(self.request.clone(), response)
+    }
+
+    fn count(&self, status: StatusCode, took: Duration) {
+        match &self.route {
+            Some(route) => route.metrics.answered(status, took),
+            None => self.api.metrics.unrouted(self.request.method(), status, took),
+        }
     }
 }
 
@@ -276,13 +270,16 @@ fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
 }
 
 fn log(method: &Method, path: &str, status: StatusCode, is_quiet: bool, started: Instant) {
-    let status = status.as_u16();
-    let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let (status, microseconds) = (status.as_u16(), microseconds(started.elapsed()));
     if is_quiet {
         tracing::debug!(%method, path, status, microseconds, "request");
     } else {
         tracing::info!(%method, path, status, microseconds, "request");
     }
+}
+
+fn microseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ pub enum ConnectError {
 }
 
 /// A connection to one API server. Clones share it, its limits included; each tokio runtime that uses it has its own
-/// sockets.
+/// sockets, which are let go with the last clone: a runtime for every job wants a connector for every job.
 #[derive(Clone)]
 pub struct Connector {
     transport: Arc<transport::Transport>,

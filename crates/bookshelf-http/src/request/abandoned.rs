@@ -1,0 +1,33 @@
+//! Writes whose clients go away before they are answered. The handler ends where it stands then, and what it has asked for
+//! may have been carried out: the log and the metrics say that somebody asked.
+
+use actix_web::http::StatusCode;
+
+use super::{Exchange, microseconds};
+use crate::trace;
+
+/// What no client is told: nobody is there to be told. Proxies log it so.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let method = self.request.method();
+        // Reads leave nothing behind.
+        if self.is_answered || method.is_safe() {
+            return;
+        }
+        let (code, message) = if std::thread::panicking() {
+            (500, "the request was not answered: it panicked")
+        } else {
+            (CLIENT_CLOSED_REQUEST, "the client went away before its answer")
+        };
+        let took = self.started.elapsed();
+        self.span.in_scope(|| {
+            let (path, microseconds) = (self.request.path(), microseconds(took));
+            tracing::info!(%method, path, status = code, microseconds, "{message}");
+        });
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        trace::end(&self.span, status);
+        self.count(status, took);
+    }
+}
