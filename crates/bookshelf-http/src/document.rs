@@ -57,7 +57,7 @@ impl Document {
     /// Whether the client says that it has this document.
     #[must_use]
     pub fn is_known_to(&self, request: &HttpRequest) -> bool {
-        is_known(self.tag(), request)
+        is_known(|| self.tag(), request)
     }
 
     /// The answer to a GET: the document, or that the client has it.
@@ -88,12 +88,15 @@ impl Document {
 /// Whether the client says that it has what has this tag
 /// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). What it says without
 /// sense says nothing.
-pub(crate) fn is_known(tag: &str, request: &HttpRequest) -> bool {
+pub(crate) fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest) -> bool {
     match condition(request.headers(), &IF_NONE_MATCH) {
         None | Some(Err(_)) => false,
         Some(Ok(Condition::Any)) => true,
         // Weak or strong is the same here.
-        Some(Ok(Condition::OneOf(tags))) => tags.iter().any(|known| known.opaque == tag.as_bytes()),
+        Some(Ok(Condition::OneOf(tags))) => {
+            let tag = tag().as_bytes();
+            tags.iter().any(|known| known.opaque == tag)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod abandoned;
 
 use std::future::{Ready, ready};
+use std::mem;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -192,7 +193,9 @@ impl Exchange {
             let headers = response.headers_mut();
             self.api.consistency.tell(&self.request, headers, met, now);
         }
-        response.headers_mut().insert(REQUEST_ID, self.id.clone());
+        // Its copy would take an allocation.
+        let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
+        response.headers_mut().insert(REQUEST_ID, id);
         ServiceResponse::new(self.request.clone(), response)
     }
 

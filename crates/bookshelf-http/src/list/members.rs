@@ -106,7 +106,7 @@ impl<T: Borrow<Document>> Members<T> {
         if self.fit_together() {
             return self.document().answer(request);
         }
-        let mut response = if document::is_known(&self.tag, request) {
+        let mut response = if document::is_known(|| &self.tag, request) {
             HttpResponse::new(StatusCode::NOT_MODIFIED)
         } else {
             let members: Vec<_> = self
