@@ -128,7 +128,7 @@ impl Code {
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
-                "The Kubernetes API is out of reach",
+                "This cannot be answered now",
             ),
             Self::OutcomeUnknown => (
                 StatusCode::GATEWAY_TIMEOUT,

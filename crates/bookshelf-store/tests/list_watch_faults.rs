@@ -271,8 +271,12 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         panic!("a hook that panics");
     };
     let tell_left_out = move |left_out: &LeftOut| {
-        let LeftOut { key, version, .. } = left_out;
-        assert_eq!(*version, Some("8".parse().unwrap()));
+        let LeftOut {
+            key,
+            resource_version,
+            ..
+        } = left_out;
+        assert_eq!(*resource_version, Some("8".parse().unwrap()));
         failures
             .send((key.namespace().to_owned(), key.to_string()))
             .unwrap();

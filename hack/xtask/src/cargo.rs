@@ -63,11 +63,10 @@ async fn build_with(options: &[&str], packages: &[&str]) -> Result<BTreeMap<Stri
     for package in packages {
         arguments.extend(["--package", package]);
     }
-    let output = cargo(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .context("cannot run `cargo build`")?;
+    // `output` would take what cargo says to the terminal, too.
+    let building = cargo(arguments).stdout(Stdio::piped()).spawn();
+    let output = building.context("cannot run `cargo build`")?.wait_with_output();
+    let output = output.await.context("`cargo build` is lost")?;
     ensure!(
         output.status.success(),
         "`cargo build` of {} failed; its messages are above",

@@ -32,7 +32,7 @@ pub struct Entry<V> {
 /// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
 /// [`Builder::label`](super::Builder::label) declared it. Its own cache's only: another cache panics or answers
 /// from another index.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index(pub(super) usize);
 
 /// A part of a resource.

@@ -2,7 +2,9 @@
 
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// What a source tells a cache: a list, then the changes since.
+/// What a source tells a cache: a list, from [`ListStarted`](Self::ListStarted) to [`ListDone`](Self::ListDone), then the
+/// changes since. Changes that no list was told before are taken for all there is up to their version, and a list that was
+/// not started for an empty one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SourceEvent<K> {
@@ -16,7 +18,7 @@ pub enum SourceEvent<K> {
     Listed(K),
     /// The list is complete, at this version. What it did not have is gone.
     ListDone(ResourceVersion),
-    /// An object was added or modified. Before a list is done, this is part of it.
+    /// An object was added or modified. While a list comes in that takes the place of what is there, this is part of it.
     Applied(K),
     /// An object was deleted, likewise; its resourceVersion is that of the deletion.
     Deleted(K),

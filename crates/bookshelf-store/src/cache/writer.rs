@@ -346,7 +346,7 @@ pub struct LeftOut {
     /// Which object; with empty names where it says none.
     pub key: ObjectKey,
     /// Its version, if it says one.
-    pub version: Option<ResourceVersion>,
+    pub resource_version: Option<ResourceVersion>,
     /// Why it is left out: it cannot be read, or the transform or an index refuses it.
     pub error: String,
 }
@@ -355,10 +355,14 @@ pub struct LeftOut {
 pub(super) type LeftOutHook = dyn Fn(&LeftOut) + Send + Sync;
 
 impl LeftOut {
-    fn new(key: ObjectKey, version: Option<ResourceVersion>, error: String) -> Self {
-        let logged = version.map(tracing::field::display);
-        tracing::warn!(%key, version = logged, error, "leaving an object out of the cache");
-        Self { key, version, error }
+    fn new(key: ObjectKey, resource_version: Option<ResourceVersion>, error: String) -> Self {
+        let version = resource_version.map(tracing::field::display);
+        tracing::warn!(%key, version, error, "leaving an object out of the cache");
+        Self {
+            key,
+            resource_version,
+            error,
+        }
     }
 }
 

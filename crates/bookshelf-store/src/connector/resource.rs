@@ -168,7 +168,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         call.send(|request| request.list(parameters)).await
     }
 
-    /// Makes an object, in the namespace its metadata names; answers what the API server stored.
+    /// Makes an object, in the namespace its metadata names; answers what the API server stored. Without a namespace, an object
+    /// that has to be in one is a [`Reason::NotFound`].
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
