@@ -14,6 +14,7 @@ pub fn routes() -> Routes {
             route::at("/book/{namespace}")
                 .get(books::list)
                 .at_once(books::listed)
+                .without_loans()
                 .post(books::create)
                 .streamed(),
         )
@@ -21,6 +22,7 @@ pub fn routes() -> Routes {
             route::at("/book/{namespace}/{id}")
                 .get(books::get)
                 .at_once(books::cached)
+                .without_loans()
                 .put(books::update)
                 .delete(books::delete),
         )
@@ -33,9 +35,10 @@ pub fn routes() -> Routes {
             route::at("/book")
                 .get(books::list_all)
                 .at_once(books::all_listed)
+                .without_loans()
                 .streamed(),
         )
-        .service(route::at("/namespace").get(namespaces::list))
+        .service(route::at("/namespace").get(namespaces::list).without_loans())
         .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(
             route::at("/loan/{namespace}/{id}")

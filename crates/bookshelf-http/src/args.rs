@@ -69,11 +69,18 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
 
-    /// Requests per second to the Kubernetes API in the long run; 0: no limit
-    #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 50.0, value_parser = qps, value_name = "NUMBER")]
+    /// Requests in flight to the Kubernetes API at once, lists and watches of the cache and Events aside: a quarter for
+    /// reads that the cache cannot answer, the rest for writes. First come, first served; a request whose turn cannot come in
+    /// time is answered with 429
+    #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=10_000), value_name = "NUMBER")]
+    pub kube_max_in_flight: u32,
+
+    /// Requests per second to the Kubernetes API in the long run; 0: no limit, as the API server limits by itself
+    /// (API Priority and Fairness)
+    #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 0.0, value_parser = qps, value_name = "NUMBER")]
     pub kube_qps: f64,
 
-    /// Requests to the Kubernetes API that may follow each other at once
+    /// Requests to the Kubernetes API that may follow each other at once, where --kube-qps is a limit
     #[arg(long, env = "BOOKSHELF_KUBE_BURST", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub kube_burst: u32,
 
@@ -103,6 +110,7 @@ impl KubeArgs {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             deadline: self.kube_timeout,
+            max_in_flight: self.kube_max_in_flight,
             qps: self.kube_qps,
             burst: self.kube_burst,
             client_name: client_name.to_owned(),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 use bookshelf_store::error::Error;
-use bookshelf_store::repository::{Repository, Scope, Versions};
+use bookshelf_store::repository::{Repository, Scope, Shown, Versions};
 use futures::future::LocalBoxFuture;
 
 use crate::extract::{book_key, book_path, namespace};
@@ -50,8 +50,8 @@ pub(crate) trait Source: Send + Sync {
         scope: Scope<'a>,
         versions: Versions,
     ) -> LocalBoxFuture<'a, Result<(), Error>>;
-    /// Asks the API server for everything in this scope; answers at which version it is shown from then on.
-    fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>>;
+    /// Lists what an answer shows of this scope from the API server; returns the version that the cache has from then on.
+    fn refresh<'a>(&'a self, scope: Scope<'a>, shown: Shown) -> LocalBoxFuture<'a, Result<Versions, Error>>;
 }
 
 impl<V: Send + Sync + 'static> Source for Repository<V> {
@@ -82,8 +82,8 @@ impl<V: Send + Sync + 'static> Source for Repository<V> {
         Box::pin(self.catch_up_streams(scope, versions, PATIENCE))
     }
 
-    fn refresh<'a>(&'a self, scope: Scope<'a>) -> LocalBoxFuture<'a, Result<Versions, Error>> {
-        Box::pin(self.refresh(scope, LIVE_WITHIN))
+    fn refresh<'a>(&'a self, scope: Scope<'a>, shown: Shown) -> LocalBoxFuture<'a, Result<Versions, Error>> {
+        Box::pin(self.refresh(scope, shown, LIVE_WITHIN))
     }
 }
 
@@ -158,12 +158,13 @@ impl Consistency {
         &self,
         request: &HttpRequest,
         is_stream: bool,
+        shown: Shown,
         mut met: Met,
     ) -> Result<Met, Problem> {
         let scope = scope(request)?;
         let mut reached = Versions::default();
         if met.is_live {
-            reached = self.source.refresh(scope).await?;
+            reached = self.source.refresh(scope, shown).await?;
         }
         if !reached.includes(met.at_least) {
             if is_stream {

@@ -321,7 +321,7 @@ impl From<Error> for Problem {
             Error::NamespaceTerminating => Code::NamespaceTerminating,
             Error::Forbidden => Code::Forbidden,
             Error::Rejected(_) => Code::Rejected,
-            Error::Overloaded => Code::Overloaded,
+            Error::Overloaded { .. } => Code::Overloaded,
             Error::NotYet | Error::Unavailable { .. } => Code::Unavailable,
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
@@ -332,7 +332,8 @@ impl From<Error> for Problem {
         };
         let retry_after = match &error {
             Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(RETRY_AFTER_DEFAULT)),
-            Error::Overloaded | Error::NotYet => Some(RETRY_AFTER_DEFAULT),
+            Error::Overloaded { retry_after } => Some((*retry_after).max(RETRY_AFTER_DEFAULT)),
+            Error::NotYet => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());

@@ -160,7 +160,12 @@ impl Exchange {
                 Ok(prepared) => prepared,
                 Err(refusal) => return (refusal, Met::default()),
             };
-            match self.api.consistency.meet(request, self.is_stream, asked).await {
+            match self
+                .api
+                .consistency
+                .meet(request, self.is_stream, route.shown, asked)
+                .await
+            {
                 Ok(met) => (prepared().await, met),
                 Err(problem) => (HttpResponse::from_error(problem), Met::default()),
             }

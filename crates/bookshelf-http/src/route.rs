@@ -9,6 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder};
+use bookshelf_store::repository::Shown;
 use futures::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
@@ -34,6 +35,7 @@ pub struct Resource {
     template: &'static str,
     is_own: bool,
     is_streamed: bool,
+    shown: Shown,
     at_once: Option<AtOnce>,
     methods: Vec<(Method, Endpoint, Prepare)>,
 }
@@ -45,6 +47,7 @@ pub fn at(template: &'static str) -> Resource {
         template,
         is_own: false,
         is_streamed: false,
+        shown: Shown::default(),
         at_once: None,
         methods: Vec::new(),
     }
@@ -94,6 +97,15 @@ impl Resource {
     pub fn streamed(self) -> Self {
         Self {
             is_streamed: true,
+            ..self
+        }
+    }
+
+    /// Declares that its answers show books and no loans: a read from the API server asks for no loans.
+    #[must_use]
+    pub fn without_loans(self) -> Self {
+        Self {
+            shown: Shown::Books,
             ..self
         }
     }
@@ -211,6 +223,8 @@ pub(crate) struct Route {
     pub(crate) is_own: bool,
     /// Whether it answers with an event stream where that is asked for.
     pub(crate) is_streamed: bool,
+    /// The resources that its answers show.
+    pub(crate) shown: Shown,
 }
 
 impl Table {
@@ -223,6 +237,7 @@ impl Table {
             template,
             is_own,
             is_streamed,
+            shown,
             at_once,
             methods,
         } in routes.resources
@@ -236,6 +251,7 @@ impl Table {
                     endpoint,
                     prepare,
                     is_own,
+                    shown,
                 })
             };
             let added = paths.insert(template, methods.into_iter().map(route).collect());

@@ -4,12 +4,15 @@
 //! It stands where [`kube::Client`] does, on the same layers, and differs from [`kube::Api`] in what a service that answers
 //! requests needs:
 //!
-//! - every call has a deadline, waiting for the rate limiter included;
+//! - every call has a deadline, waiting for its turn included;
 //! - kube's own retry is off: it repeats a POST whose answer was lost, and up to 15 times. Here a request is
 //!   repeated only when nothing was written ([`Reason::Unavailable`]), a few times, with jitter, within the
 //!   deadline;
 //! - a write whose answer was lost is [`Reason::OutcomeUnknown`], never a failure;
-//! - requests are limited on the client's side, as client-go does: [`Options::qps`] and [`Options::burst`].
+//! - the requests in flight are limited ([`Options::max_in_flight`]), first come, first served, each [`PriorityLevel`]
+//!   with a share of its own, and on demand those of a second, as client-go does it ([`Options::qps`],
+//!   [`Options::burst`]). A call whose turn cannot come before its deadline is refused at once
+//!   ([`Reason::Overloaded`]).
 //!
 //! ```
 //! use bookshelf_store::connector::{Connector, Options};
@@ -35,6 +38,7 @@
 mod clients;
 mod error;
 mod events;
+mod limits;
 mod proxy;
 mod resource;
 mod transport;
@@ -52,6 +56,7 @@ use clients::Clients;
 pub(crate) use error::explanation;
 pub use error::{Error, Reason};
 pub use events::{Event, EventType, Events};
+pub use limits::PriorityLevel;
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 
@@ -62,12 +67,16 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context. `None`: its current one.
     pub context: Option<String>,
-    /// The longest a call takes, from asking for it to its answer: waiting for the rate limiter, connecting
-    /// and retries included.
+    /// The longest a call takes, from asking for it to its answer: waiting for its turn, connecting and retries
+    /// included.
     pub deadline: Duration,
-    /// Requests per second in the long run; 0 or less: no limit.
+    /// The most requests in flight at once, of which each [`PriorityLevel`] has a share of one at least. The lists and
+    /// watches that feed caches, and Events, do not count.
+    pub max_in_flight: u32,
+    /// Requests per second in the long run; 0 or less: no limit, as Kubernetes advises where the API server has
+    /// [Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
     pub qps: f64,
-    /// How many requests may follow each other at once.
+    /// The number of requests that may follow each other at once, where `qps` is a limit.
     pub burst: u32,
     /// Who we are: the `User-Agent`, and the manager of the fields we write. As in client-go, the program's file name,
     /// unless it is said otherwise.
@@ -82,7 +91,8 @@ impl Default for Options {
             kubeconfig: None,
             context: None,
             deadline: Duration::from_secs(5),
-            qps: 50.0,
+            max_in_flight: 64,
+            qps: 0.0,
             burst: 100,
             client_name: program_name().unwrap_or_else(|| "unknown".to_owned()),
             metrics: Metrics::default(),

@@ -57,9 +57,12 @@ pub enum Error {
     /// What is shown has not become as new as was asked for, in the time there was.
     #[error("what is as new as the request asks for is not known here yet")]
     NotYet,
-    /// Too much is asked of the API server at once by those who read.
-    #[error("too many requests ask for what only the Kubernetes API knows")]
-    Overloaded,
+    /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
+    #[error("too many requests wait for the Kubernetes API, nothing was written")]
+    Overloaded {
+        /// The time after which another try has its turn.
+        retry_after: Duration,
+    },
     /// The API server is out of reach or sheds load. Nothing was written.
     #[error("the Kubernetes API is unavailable, nothing was written")]
     Unavailable {
@@ -118,6 +121,9 @@ impl From<connector::Error> for Error {
             Reason::Unavailable { retry_after, .. } => Self::Unavailable {
                 retry_after: *retry_after,
                 source: error,
+            },
+            Reason::Overloaded { retry_after } => Self::Overloaded {
+                retry_after: *retry_after,
             },
             Reason::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
             Reason::NotAllowed(_) | Reason::Expired(_) | Reason::Malformed(_) | Reason::Unreadable(_) => {

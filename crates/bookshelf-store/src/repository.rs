@@ -57,7 +57,7 @@ use futures::future::BoxFuture;
 use kube::api::Preconditions;
 
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
-use crate::connector::{self, Connector, Deleted, Events, Reason, ResourceClient};
+use crate::connector::{self, Connector, Deleted, Events, PriorityLevel, Reason, ResourceClient};
 use crate::endless::endless;
 use crate::error::Error;
 use crate::interner::Interner;
@@ -66,7 +66,7 @@ use crate::object::ObjectKey;
 use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
-pub use freshness::{Scope, Versions};
+pub use freshness::{Scope, Shown, Versions};
 use idempotency::UnderWay;
 pub use idempotency::{IdempotencyKey, Made};
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
@@ -112,8 +112,10 @@ pub struct Options {
 
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
-    /// For what the next read has to show.
+    /// For writes, and the reads that are part of one: what the next read has to show.
     cached: CachedClient<K, T>,
+    /// For clients who need something newer than the cache, with a share of their own of the requests.
+    live: CachedClient<K, T>,
     reader: Reader<T>,
     asked: Asked,
 }
@@ -260,6 +262,10 @@ where
     let feed = Box::pin(list_watch.run(writer.clone()));
     (
         Collection {
+            live: CachedClient::new(
+                client.clone().with_priority_level(PriorityLevel::LiveReads),
+                writer.clone(),
+            ),
             cached: CachedClient::new(client, writer),
             reader,
             asked: Asked::default(),

@@ -29,7 +29,7 @@ pub fn routes() -> Routes {
                 .at_once(books::all_listed)
                 .streamed(),
         )
-        .service(route::at("/namespace").get(namespaces::list))
+        .service(route::at("/namespace").get(namespaces::list).without_loans())
         .service(route::at("/loan/{namespace}").get(loans::list).streamed())
         .service(route::at("/loan/{namespace}/{id}").get(loans::get))
 }

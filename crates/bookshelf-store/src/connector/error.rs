@@ -59,6 +59,14 @@ pub enum Reason {
         /// What happened.
         cause: String,
     },
+    /// Our own limits leave the request no turn before its deadline. It was not sent.
+    #[error(
+        "the client-side limits (max_in_flight, qps) leave no turn before the deadline, there is one in {retry_after:?}"
+    )]
+    Overloaded {
+        /// The time after which another try has its turn.
+        retry_after: Duration,
+    },
     /// The request was sent and not answered: if it writes, the write may have happened.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
@@ -71,11 +79,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// How long the API server has asked to be left alone.
+    /// The time to wait before another try, as the API server or our own limits say.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Overloaded { retry_after } => Some(*retry_after),
             _ => None,
         }
     }

@@ -5,15 +5,14 @@
 //! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
 
 use std::convert::Infallible;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota};
 use k8s_openapi::api::core::v1::ObjectReference;
 pub use kube::runtime::events::{Event, EventType};
 use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::{mpsc, oneshot};
 
+use super::limits::RateLimiter;
 use super::transport::jittered;
 use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
@@ -21,8 +20,8 @@ use crate::metrics::EventMetrics;
 /// How many events wait to be sent.
 const QUEUE: usize = 1000;
 /// How many are sent at once, and each second in the long run: far less than what the requests of clients may take.
-const BURST: NonZeroU32 = NonZeroU32::new(25).expect("more than none");
-const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
+const BURST: u32 = 25;
+const PER_SECOND: f64 = 10.0;
 /// How long a request to send one may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How often one is sent at most.
@@ -89,7 +88,7 @@ impl Connector {
 }
 
 async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: EventMetrics) -> Infallible {
-    let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST));
+    let limiter = RateLimiter::new(PER_SECOND, BURST);
     let mut has_warned = false;
     while let Some(item) = queue.recv().await {
         let (event, about) = match item {
@@ -100,7 +99,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
                 continue;
             }
         };
-        let Err(failure) = send_one(&recorder, &limiter, &event, &about).await else {
+        let Err(failure) = send_one(&recorder, limiter.as_ref(), &event, &about).await else {
             metrics.sent();
             continue;
         };
@@ -122,13 +121,15 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
 /// Sends one event when it is its turn, again where another attempt may do better.
 async fn send_one(
     recorder: &Recorder,
-    limiter: &DefaultDirectRateLimiter,
+    limiter: Option<&RateLimiter>,
     event: &Event,
     about: &ObjectReference,
 ) -> Result<(), kube::Error> {
     let mut attempt = 1;
     loop {
-        limiter.until_ready().await;
+        if let Some(limiter) = limiter {
+            limiter.ready().await;
+        }
         let Err(failure) = recorder.publish(event, about).await else {
             return Ok(());
         };

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use super::transport::Transport;
-use super::{Error, Reason};
+use super::{Error, PriorityLevel, Reason};
 use crate::decode;
 use crate::metrics::{CallMetrics, Metrics, ResourceMetrics};
 use crate::object::{ObjectKey, Uid};
@@ -32,6 +32,7 @@ pub struct ResourceClient<K: kube::Resource> {
     dynamic_type: K::DynamicType,
     name: Arc<str>,
     counted: Arc<ResourceMetrics>,
+    level: PriorityLevel,
     skips_managed_fields: bool,
 }
 
@@ -42,6 +43,7 @@ impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
             dynamic_type: self.dynamic_type.clone(),
             name: Arc::clone(&self.name),
             counted: Arc::clone(&self.counted),
+            level: self.level,
             skips_managed_fields: self.skips_managed_fields,
         }
     }
@@ -69,6 +71,7 @@ impl<K: kube::Resource> ResourceClient<K> {
             transport,
             dynamic_type,
             name,
+            level: PriorityLevel::default(),
             skips_managed_fields: false,
         }
     }
@@ -78,6 +81,13 @@ impl<K: kube::Resource> ResourceClient<K> {
     #[must_use]
     pub fn without_managed_fields(mut self) -> Self {
         self.skips_managed_fields = true;
+        self
+    }
+
+    /// The same calls as part of another priority level.
+    #[must_use]
+    pub fn with_priority_level(mut self, level: PriorityLevel) -> Self {
+        self.level = level;
         self
     }
 
@@ -309,7 +319,7 @@ impl<K: kube::Resource> Call<'_, K> {
             build(self.resource.request(Some(self.namespace))).map_err(|error| self.malformed(&error))?;
         let transport = &self.resource.transport;
         transport
-            .call(request, self.counted)
+            .call(request, self.resource.level, self.counted)
             .instrument(self.span())
             .await
             .map_err(|reason| self.failed(reason))

@@ -1,11 +1,9 @@
-//! Sends a request: under a deadline, rate limited, repeated only when nothing was written.
+//! Sends a request: under a deadline, within the limits, repeated only when nothing was written.
 
 use std::error::Error as StdError;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
-use governor::{DefaultDirectRateLimiter, Quota};
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Collected};
@@ -16,7 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
 use super::clients::Clients;
-use super::{Options, Reason};
+use super::limits::Limits;
+use super::{Options, PriorityLevel, Reason};
 use crate::metrics::{CallMetrics, Metrics};
 
 /// How often a request is sent at most.
@@ -26,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Transport {
     pub(super) clients: Clients,
-    limiter: Option<DefaultDirectRateLimiter>,
+    limits: Limits,
     pub(super) deadline: Duration,
     connect_timeout: Duration,
     pub(super) field_manager: String,
@@ -37,7 +36,7 @@ impl Transport {
     pub(super) fn new(clients: Clients, options: &Options) -> Self {
         Self {
             clients,
-            limiter: limiter(options),
+            limits: Limits::new(options),
             deadline: options.deadline,
             connect_timeout: connect_timeout(options),
             field_manager: options.client_name.clone(),
@@ -49,13 +48,17 @@ impl Transport {
     pub(super) async fn call(
         &self,
         request: Request<Vec<u8>>,
+        level: PriorityLevel,
         metrics: &CallMetrics,
     ) -> Result<Bytes, Reason> {
         let started = Instant::now();
         let deadline = started + self.deadline;
-        let turn = self.wait_for_turn(deadline).await;
+        let turn = self.limits.turn(level, deadline - self.connect_timeout).await;
         metrics.waited(started.elapsed());
-        turn?;
+        let _turn = turn.map_err(|retry_after| {
+            metrics.refused();
+            Reason::Overloaded { retry_after }
+        })?;
         self.call_until(request, deadline, metrics).await
     }
 
@@ -140,18 +143,6 @@ impl Transport {
         }
     }
 
-    async fn wait_for_turn(&self, deadline: Instant) -> Result<(), Reason> {
-        let Some(limiter) = &self.limiter else {
-            return Ok(());
-        };
-        timeout_at(deadline - self.connect_timeout, limiter.until_ready())
-            .await
-            .map_err(|_| Reason::Unavailable {
-                retry_after: None,
-                cause: "the client-side rate limit (qps, burst) left no turn before the deadline".to_owned(),
-            })
-    }
-
     async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failed> {
         let is_read = request.method() == Method::GET;
         let unanswered = |reason| Failed { code: None, reason };
@@ -201,17 +192,6 @@ struct Failed {
     /// The status code of the answer, if there was one.
     code: Option<u16>,
     reason: Reason,
-}
-
-/// The limiter that the options ask for; none where they ask for none, or for more than it can count.
-fn limiter(options: &Options) -> Option<DefaultDirectRateLimiter> {
-    let period = Duration::try_from_secs_f64(options.qps.recip())
-        .ok()
-        .filter(|_| options.qps > 0.0)?;
-    let burst = NonZeroU32::new(options.burst).unwrap_or(NonZeroU32::MIN);
-    Some(DefaultDirectRateLimiter::direct(
-        Quota::with_period(period)?.allow_burst(burst),
-    ))
 }
 
 /// Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.

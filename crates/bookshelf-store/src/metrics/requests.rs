@@ -31,6 +31,7 @@ struct OfCode {
 pub(super) struct Requests {
     sent: Family<OfCode, Counter>,
     retries: Family<OfCode, Counter>,
+    refused: Family<Of, Counter>,
     duration: Family<Of, Histogram>,
     limiter: Family<Of, Histogram>,
 }
@@ -40,6 +41,7 @@ impl Default for Requests {
         Self {
             sent: Family::default(),
             retries: Family::default(),
+            refused: Family::default(),
             duration: Family::new_with_constructor(histogram),
             limiter: Family::new_with_constructor(histogram),
         }
@@ -62,6 +64,11 @@ impl Requests {
             "Requests to the API server that repeated one which it did not take on, by what that was answered",
             self.retries.clone(),
         );
+        registry.register(
+            "rest_client_refused_calls",
+            "Calls that were refused as the client-side limits left no turn before the deadline",
+            self.refused.clone(),
+        );
         registry.register_with_unit(
             "rest_client_request_duration",
             "Time from a request to the head of its answer, each repetition for itself",
@@ -70,7 +77,7 @@ impl Requests {
         );
         registry.register_with_unit(
             "rest_client_rate_limiter_duration",
-            "Time that calls waited for the client-side rate limiter",
+            "Time that calls waited for the client-side limits: requests in flight, and requests a second",
             Unit::Seconds,
             self.limiter.clone(),
         );
@@ -147,6 +154,11 @@ impl CallMetrics {
     /// A request that was answered with this status code, or not at all, is sent again.
     pub(crate) fn repeated(&self, code: Option<u16>) {
         self.requests.retries.get_or_create(&self.of_code(code)).inc();
+    }
+
+    /// A call had no turn before its deadline.
+    pub(crate) fn refused(&self) {
+        self.requests.refused.get_or_create(&self.of).inc();
     }
 
     /// A call has waited so long for its turn.

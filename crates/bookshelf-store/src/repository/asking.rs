@@ -1,12 +1,12 @@
-//! What the API server is asked for by those who read, watches aside: once for all who want to know the same, and no more
-//! at a time than leaves room for writes, which wait for their turn in the same line.
+//! Live reads: requests to the API server on behalf of clients who need something newer than the cache. One request
+//! answers all who want to know the same at the same time. They have their own share of the requests in flight
+//! ([`PriorityLevel::LiveReads`](crate::connector::PriorityLevel)).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Collection, internal};
@@ -14,10 +14,6 @@ use crate::cache::{Failure, Part};
 use crate::error::Error;
 use crate::object::ResourceVersion;
 
-/// How many lists are asked for at a time.
-const LISTS_AT_ONCE: usize = 8;
-/// How long somebody waits to be one of these.
-const TURN_WITHIN: Duration = Duration::from_secs(1);
 /// How long somebody waits for the API server's word on how far its versions have come.
 const ASKED_WITHIN: Duration = Duration::from_secs(3);
 /// How long it is remembered up to where a source was listed: by then the watch has told as much, in a bookmark.
@@ -33,22 +29,12 @@ struct Listed {
 }
 
 /// What has been asked of the API server.
+#[derive(Default)]
 pub(super) struct Asked {
     /// When somebody last began to ask how far its versions have come, and how far that was, if it answered.
     how_far: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
     /// By the namespace that a source is of, or of everything.
     listed: Mutex<BTreeMap<Option<String>, Listed>>,
-    turns: Semaphore,
-}
-
-impl Default for Asked {
-    fn default() -> Self {
-        Self {
-            how_far: tokio::sync::Mutex::default(),
-            listed: Mutex::default(),
-            turns: Semaphore::new(LISTS_AT_ONCE),
-        }
-    }
 }
 
 impl Asked {
@@ -82,37 +68,43 @@ impl Asked {
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
-    /// How far the API server's versions have come, `at_least` if possible; `None` if it cannot be asked, or does not
-    /// answer for some seconds. Of any number who want to know at the same time, one asks, and whatever comes of a
-    /// question that was asked after somebody came is for them, too. An answer that is enough is good for `new_for`.
+    /// The latest version that the API server has come to, `at_least` if possible; `None` if it cannot be asked, or does
+    /// not answer for some seconds. One request answers all who ask at the same time: an answer to a question that was
+    /// sent after somebody came is for them, too. An answer that is enough is good for `new_for`.
+    ///
+    /// Fails where the question has no turn.
     pub(super) async fn current_version(
         &self,
         at_least: ResourceVersion,
         new_for: Duration,
-    ) -> Option<ResourceVersion> {
+    ) -> Result<Option<ResourceVersion>, Error> {
         let came = Instant::now();
         let ask = async {
             let mut asked = self.asked.how_far.lock().await;
             if let Some((began, current)) = *asked {
                 let is_enough = current >= Some(at_least) && began.elapsed() < new_for;
                 if is_enough || began >= came {
-                    return current;
+                    return Ok(current);
                 }
             }
             let began = Instant::now();
-            let current = self.cached.writer().current_version(self.cached.resource()).await;
-            let current = current.inspect_err(|error| {
-                tracing::debug!(%error, "the API server cannot be asked how far its versions have come");
-            });
-            let current = current.ok();
+            let current = self.live.writer().current_version(self.live.resource()).await;
+            let current = match current.map_err(of_failure) {
+                Ok(current) => Some(current),
+                Err(error @ Error::Overloaded { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "the API server does not answer which version it has come to");
+                    None
+                }
+            };
             *asked = Some((began, current));
-            current
+            Ok(current)
         };
-        timeout(ASKED_WITHIN, ask).await.ok().flatten()
+        timeout(ASKED_WITHIN, ask).await.unwrap_or(Ok(None))
     }
 
-    /// Takes in what the API server has of a part, unless that is older than `at_least`, when it is its turn. `source` is
-    /// what of the cache the part is in.
+    /// Takes in what the API server has of a part, unless that is older than `at_least`. `source` is what of the cache the
+    /// part is in.
     pub(super) async fn list(
         &self,
         part: Part<'_>,
@@ -120,9 +112,6 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         at_least: Option<ResourceVersion>,
         deadline: Instant,
     ) -> Result<Option<ResourceVersion>, Error> {
-        let turn_until = deadline.min(Instant::now() + TURN_WITHIN);
-        let turn = timeout_at(turn_until, self.asked.turns.acquire()).await;
-        let _turn = turn.map_err(|_| Error::Overloaded)?;
         let told = self.reader.load().told(source).version();
         if at_least.is_some_and(|version| self.asked.is_listed(source, told, version)) {
             return Ok(at_least);
@@ -150,14 +139,18 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     ) -> Result<Option<ResourceVersion>, Error> {
         let is_enough = |version| Some(version) >= at_least;
         let refreshed = self
-            .cached
+            .live
             .writer()
-            .refresh(self.cached.resource(), part, is_enough)
+            .refresh(self.live.resource(), part, is_enough)
             .await;
-        refreshed.map_err(|failure| match failure {
-            Failure::Request(error) => Error::of_read(error),
-            failure => internal(failure),
-        })
+        refreshed.map_err(of_failure)
+    }
+}
+
+fn of_failure(failure: Failure) -> Error {
+    match failure {
+        Failure::Request(error) => Error::of_read(error),
+        failure => internal(failure),
     }
 }
 

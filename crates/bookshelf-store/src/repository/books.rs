@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bookshelf_crd as crd;
+
 use super::model::{Book, BookKey, Loan, ManagedBy};
 use super::{Repository, internal};
-use crate::cache::Entry;
+use crate::cache::{CachedClient, Entry};
 use crate::error::Error;
 
 /// What the cache keeps of a book.
@@ -79,10 +81,23 @@ impl<V: Send + Sync + 'static> Repository<V> {
         (!loan.value.is_left_over(&book.version.uid)).then(|| Arc::clone(loan))
     }
 
-    /// Reads a book from the API server, for the cache too.
+    /// Reads a book from the API server for a client that needs more than the cache has; the cache takes it in.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
+        self.get_book(key, &self.books.live).await
+    }
+
+    /// Reads a book from the API server as part of a write; the cache takes it in.
+    pub(super) async fn reread_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
+        self.get_book(key, &self.books.cached).await
+    }
+
+    async fn get_book(
+        &self,
+        key: BookKey<'_>,
+        client: &CachedClient<crd::Book, CachedBook<V>>,
+    ) -> Result<Book, Error> {
         self.check_namespace(key.namespace)?;
-        let read = self.books.cached.get(&key.to_object_key()).await;
+        let read = client.get(&key.to_object_key()).await;
         Book::try_from(&read.map_err(Error::of_read)?).map_err(internal)
     }
 }

@@ -108,7 +108,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         imprint: Option<&Imprint>,
     ) -> Result<Made<Book>, Error> {
         let imprint = imprint.ok_or(Error::AlreadyExists)?;
-        let there = self.live_book(key).await?;
+        let there = self.reread_book(key).await?;
         if !imprint.has_made(there.imprint.as_ref())? {
             return Err(Error::AlreadyExists);
         }
@@ -140,7 +140,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             id: other.key.name(),
             ..key
         };
-        match self.live_book(other).await {
+        match self.reread_book(other).await {
             Ok(other) => imprint.has_made(other.imprint.as_ref()).map(drop),
             Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
@@ -260,7 +260,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     pub(super) async fn live(&self, key: BookKey<'_>) -> Result<Found, Error> {
-        let book = self.live_book(key).await?;
+        let book = self.reread_book(key).await?;
         Ok(Found {
             label: book.label,
             is_being_deleted: book.is_being_deleted,

@@ -100,6 +100,16 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// The resources that an answer shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Books, and which of them are on loan; or loans, whose books say whether they count.
+    #[default]
+    BooksAndLoans,
+    /// Books alone.
+    Books,
+}
+
 impl<V: Send + Sync + 'static> Repository<V> {
     /// The newest versions of which anything is shown: whoever waits for them, on any replica, is shown nothing older
     /// ([`catch_up`](Self::catch_up)).
@@ -185,20 +195,22 @@ impl<V: Send + Sync + 'static> Repository<V> {
         books.and(loans).map_err(|NotYet| Error::NotYet)
     }
 
-    /// Asks the API server for everything in this scope, and shows that from then on. Answers the version at which
-    /// it was so.
-    pub async fn refresh(&self, scope: Scope<'_>, within: Duration) -> Result<Versions, Error> {
+    /// Lists everything in this scope that an answer shows from the API server: the cache shows nothing older from then
+    /// on. Returns the versions of the lists.
+    pub async fn refresh(&self, scope: Scope<'_>, shown: Shown, within: Duration) -> Result<Versions, Error> {
         let deadline = Instant::now() + within;
         let part = scope.part();
         let source = match scope.namespace() {
             Some(namespace) => self.source(namespace),
             None => None,
         };
-        let (books, loans) = join(
-            self.books.list(part, source, None, deadline),
-            self.loans.list(part, source, None, deadline),
-        )
-        .await;
+        let loans = async {
+            match shown {
+                Shown::BooksAndLoans => self.loans.list(part, source, None, deadline).await,
+                Shown::Books => Ok(None),
+            }
+        };
+        let (books, loans) = join(self.books.list(part, source, None, deadline), loans).await;
         Ok(Versions {
             books: books?,
             loans: loans?,
@@ -249,13 +261,13 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         let told = self.reader.wait_told(source, version, remaining());
         let asked = async {
             // Versions do not go back. One that is not there yet, and may never be, costs no list, however many ask for it.
-            let current = self.current_version(version, Duration::MAX).await;
+            let current = self.current_version(version, Duration::MAX).await?;
             if current < Some(version) {
                 tracing::debug!(%version, ?current, "the API server is not known to have come to the version");
             } else {
                 match self.list(part, source, Some(version), deadline).await {
                     Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
-                    Err(Error::Overloaded) => return Err(Error::Overloaded),
+                    Err(error @ Error::Overloaded { .. }) => return Err(error),
                     // Known to be further a moment ago: what it says now is no answer.
                     Ok(reached) => {
                         tracing::debug!(%version, ?reached, "the API server has gone back");

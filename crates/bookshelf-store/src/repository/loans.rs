@@ -32,7 +32,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
             // The first of such requests may have been another replica's, which knew the book sooner.
             Err(Error::NotFound) if imprint.is_some() => {
-                let book = self.live_book(key).await?;
+                let book = self.reread_book(key).await?;
                 (book.version.uid, book.is_being_deleted)
             }
             Err(error) => return Err(error),
@@ -88,7 +88,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             return Ok(false);
         }
         // It may be our cache that has the earlier book.
-        Ok(!loan.is_left_over(book) || !loan.is_left_over(&self.live_book(key).await?.version.uid))
+        Ok(!loan.is_left_over(book) || !loan.is_left_over(&self.reread_book(key).await?.version.uid))
     }
 
     /// Takes a book back from a tenant. Where there is no loan there is nothing to do.
@@ -193,7 +193,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !loan.is_left_over(book) {
             return Err(Error::AlreadyBorrowed);
         }
-        let book = self.live_book(key).await?;
+        let book = self.reread_book(key).await?;
         if book.is_being_deleted {
             return Err(Error::BeingDeleted);
         }

@@ -68,7 +68,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             && self
                 .current_version(version, ASKED_IS_NEW_FOR)
                 .await
-                .is_some_and(|current| current < version)
+                .is_ok_and(|current| current.is_some_and(|current| current < version))
         {
             return Err(TooOld);
         }
