@@ -4,19 +4,22 @@
 //! own, and repeated ones as one with a count. What does not fit is dropped, and counted. What could not be sent is tried
 //! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
 
+mod recorder;
+
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota};
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::Reporter;
 pub use kube::runtime::events::{Event, EventType};
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::transport::jittered;
 use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
+use recorder::Recorder;
 
 /// How many events wait to be sent.
 const QUEUE: usize = 1000;
@@ -88,7 +91,7 @@ impl Connector {
     }
 }
 
-async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: EventMetrics) -> Infallible {
+async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: EventMetrics) -> Infallible {
     let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST));
     let mut has_warned = false;
     while let Some(item) = queue.recv().await {
@@ -100,7 +103,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
                 continue;
             }
         };
-        let Err(failure) = send_one(&recorder, &limiter, &event, &about).await else {
+        let Err(failure) = send_one(&mut recorder, &limiter, &event, &about).await else {
             metrics.sent();
             continue;
         };
@@ -121,7 +124,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
 
 /// Sends one event when it is its turn, again where another attempt may do better.
 async fn send_one(
-    recorder: &Recorder,
+    recorder: &mut Recorder,
     limiter: &DefaultDirectRateLimiter,
     event: &Event,
     about: &ObjectReference,
