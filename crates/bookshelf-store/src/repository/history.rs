@@ -88,8 +88,9 @@ impl Happening<'_> {
                 ("Forced", "Delete", note.to_owned())
             }
             Self::Refused => {
-                let note = "Not changed: its labels or annotations name another owner";
-                ("Refused", "Change", note.to_owned())
+                let label = crd::labels::MANAGED_BY;
+                let note = format!("Not changed: {label} or a mark of a GitOps tool names another owner");
+                ("Refused", "Change", note)
             }
         };
         let loan = match self {
