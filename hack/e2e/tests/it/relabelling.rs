@@ -20,6 +20,8 @@ use kube::{
 use serde_json::{Value, json};
 
 const RELABELLINGS: usize = 400;
+/// The same for each mark of a GitOps tool.
+const MARKINGS: usize = 120;
 
 /// The patch that gives the book to Helm, or marks it, and back.
 fn takeover(mark: Option<&Mark>, number: usize) -> Value {
@@ -56,7 +58,8 @@ fn ours(book: &Book) -> (&BookSpec, Option<&str>) {
 /// Gives the book to another tool and back, again and again; makes it anew where a client has deleted it.
 async fn relabel(library: &Library, mark: Option<&Mark>, done: &AtomicBool) -> Result<()> {
     let books = library.books();
-    for number in 0..RELABELLINGS {
+    let times = mark.map_or(RELABELLINGS, |_| MARKINGS);
+    for number in 0..times {
         let patch = takeover(mark, number);
         match books
             .patch("book", &PatchParams::default(), &Patch::Merge(&patch))
