@@ -50,7 +50,7 @@ async fn set_rules(library: &Library, are_strict: bool) -> Result<()> {
         ..PostParams::default()
     };
     let mut dark = book("probe");
-    dark.spec.author = DARK.to_owned();
+    DARK.clone_into(&mut dark.spec.author);
     let ana = loan("probe", "Ana Mar\u{ed}a");
     eventually("the rules are in force", async || {
         let book = library.books().create(&dry_run, &dark).await.is_ok();
