@@ -5,11 +5,14 @@
 // kube's derive takes one `printcolumn` for each column.
 #![allow(clippy::duplicated_attributes)]
 
+use kube::core::Rule;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::{rules, text};
+
 /// The most characters an author has.
-pub const AUTHOR_MAX: u32 = 512;
+pub const AUTHOR_MAX: u32 = 2_048;
 /// The most characters a title has.
 pub const TITLE_MAX: u32 = 1_024;
 /// The most characters a description has: with the longest labels and annotations a client may add, a book
@@ -30,7 +33,7 @@ pub const DESCRIPTION_MAX: u32 = 16_384;
     category = "bookshelf",
     namespaced,
     derive = "PartialEq",
-    doc = "A book of a library. Its name is the book's id, its namespace the library; the label books.bookshelf.lostinsoba.com/category puts it into a category, app.kubernetes.io/managed-by says who may change it.",
+    doc = "A book of a library. Its name is the book's id, its namespace the library; the label books.bookshelf.lostinsoba.com/category puts it into a category, app.kubernetes.io/managed-by says who may change it: where it names another tool than bookshelf, or where the book bears a mark of Argo CD, Flux or kapp, bookshelf does not.",
     annotation("helm.sh/resource-policy", "keep"),
     selectable = ".spec.author",
     printcolumn(name = "Author", type_ = "string", json_path = ".spec.author"),
@@ -40,22 +43,111 @@ pub const DESCRIPTION_MAX: u32 = 16_384;
         type_ = "string",
         json_path = r".metadata.labels['books\.bookshelf\.lostinsoba\.com/category']"
     ),
+    printcolumn(
+        name = "Managed By",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.labels['app\.kubernetes\.io/managed-by']"
+    ),
+    printcolumn(
+        name = "Argo CD",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.annotations['argocd\.argoproj\.io/tracking-id']"
+    ),
+    printcolumn(
+        name = "Argo CD Installation",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.annotations['argocd\.argoproj\.io/installation-id']"
+    ),
+    printcolumn(
+        name = "Argo CD Instance",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.labels['argocd\.argoproj\.io/instance']"
+    ),
+    printcolumn(
+        name = "Flux Kustomization",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.labels['kustomize\.toolkit\.fluxcd\.io/name']"
+    ),
+    printcolumn(
+        name = "Flux HelmRelease",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.labels['helm\.toolkit\.fluxcd\.io/name']"
+    ),
+    printcolumn(
+        name = "kapp App",
+        type_ = "string",
+        priority = 1,
+        json_path = r".metadata.labels['kapp\.k14s\.io/app']"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BookSpec {
-    /// Who wrote the book, as the title page has it. Required, not blank.
+    /// Who wrote the book, as the title page has it: one line. Required, not blank.
     #[schemars(length(min = 1, max = AUTHOR_MAX))]
-    #[x_kube(validation = ("self.trim() != ''", "must not be blank"))]
+    #[x_kube(validation = not_blank(), validation = one_line())]
     pub author: String,
 
-    /// The book's title. Required, not blank.
+    /// The book's title: one line. Required, not blank.
     #[schemars(length(min = 1, max = TITLE_MAX))]
-    #[x_kube(validation = ("self.trim() != ''", "must not be blank"))]
+    #[x_kube(validation = not_blank(), validation = one_line())]
     pub title: String,
 
-    /// What the book is about, in free text.
+    /// What the book is about, in free text of any number of lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = DESCRIPTION_MAX))]
+    #[x_kube(validation = without_control_characters())]
     pub description: Option<String>,
+}
+
+// These are CEL rules and not patterns, because the API server quotes a pattern as it is in place of a message.
+
+fn not_blank() -> Rule {
+    Rule::new(format!("self.matches(r'{}')", text::VISIBLE)).message(rules::NOT_BLANK)
+}
+
+fn one_line() -> Rule {
+    Rule::new(format!("!self.matches(r'{}')", text::CONTROL))
+        .message("must not contain control characters (U+0000 to U+001F, U+007F to U+009F), U+FFFE or U+FFFF")
+}
+
+fn without_control_characters() -> Rule {
+    Rule::new(format!("!self.matches(r'{}')", text::CONTROL_IN_PARAGRAPHS)).message(
+        "must not contain control characters other than tab, line feed and carriage return \
+         (U+0000 to U+001F, U+007F to U+009F), U+FFFE or U+FFFF",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::CustomResourceExt as _;
+
+    use super::*;
+    use crate::management::{MARKS, Place};
+
+    #[test]
+    fn each_mark_has_a_wide_column() {
+        let definition = Book::crd();
+        let columns = definition.spec.versions[0]
+            .additional_printer_columns
+            .iter()
+            .flatten();
+        let wide = columns.filter(|column| column.priority == Some(1));
+        let wide: Vec<&str> = wide.map(|column| column.json_path.as_str()).collect();
+        for mark in MARKS {
+            let place = match mark.place {
+                Place::Annotation => "annotations",
+                Place::Label => "labels",
+            };
+            let path = format!(".metadata.{place}['{}']", mark.key.replace('.', r"\."));
+            assert!(wide.contains(&path.as_str()), "{path}: {wide:?}");
+        }
+        assert_eq!(wide.len(), MARKS.len() + 1);
+    }
 }

@@ -8,6 +8,8 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
+
 /// The most characters a tenant's name has.
 pub const BORROWED_BY_MAX: u32 = 253;
 
@@ -36,8 +38,11 @@ pub const BORROWED_BY_MAX: u32 = 253;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BookLoanSpec {
-    /// The tenant who has the book. Required, and never changes: a loan is made and deleted, not passed on.
+    /// The tenant who has the book, in printable ASCII characters without blanks. Required, and never changes: a loan is made and deleted, not passed on.
     #[schemars(length(min = 1, max = BORROWED_BY_MAX))]
-    #[x_kube(validation = ("self == oldSelf", "is immutable: return the book and borrow it again"))]
+    #[x_kube(
+        validation = ("self == oldSelf", "is immutable: return the book and borrow it again"),
+        validation = (r"self.matches('^[!-~]*$')", rules::TENANT)
+    )]
     pub borrowed_by: String,
 }

@@ -20,26 +20,3 @@ pub fn value<'a>(object: &'a impl ResourceExt, key: &str) -> Option<&'a str> {
         .map(String::as_str)
         .filter(|value| !value.is_empty())
 }
-
-/// Whether bookshelf may change a book with this value of [`MANAGED_BY`]: it is its own, or nobody's.
-///
-/// Every other value names another owner, Helm for instance, whose next run would undo what was written.
-#[must_use]
-pub fn is_manageable(managed_by: Option<&str>) -> bool {
-    matches!(managed_by, None | Some("" | MANAGED_BY_BOOKSHELF))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_book_is_manageable_when_nobody_or_bookshelf_manages_it() {
-        for managed_by in [None, Some(""), Some("bookshelf")] {
-            assert!(is_manageable(managed_by), "{managed_by:?}");
-        }
-        for managed_by in ["Helm", "argocd", "Bookshelf", "bookshelf ", " "] {
-            assert!(!is_manageable(Some(managed_by)), "{managed_by:?}");
-        }
-    }
-}

@@ -1,12 +1,12 @@
 //! The custom resources of bookshelf: [`Book`] and [`BookLoan`], the labels and annotations they carry and the rules their
 //! values obey.
 //!
-//! This is the one place where the group, the keys of labels and annotations, the managed-by rule and the rules for names live.
+//! This is the one place where the group, the keys of labels and annotations, the rule of who may change a book and the rules for names live.
 //! The crate has no client, no runtime and no flags, so that [`crdgen`](../crdgen/index.html) stays a small
 //! binary and others can depend on the types alone.
 //!
 //! ```
-//! use bookshelf_crd::{Book, BookSpec, labels};
+//! use bookshelf_crd::{Book, BookSpec, labels, management};
 //!
 //! let mut book = Book::new("biological-science", BookSpec {
 //!     author: "Taylor D.J.".into(),
@@ -15,14 +15,16 @@
 //! });
 //! book.metadata.labels.get_or_insert_default().insert(labels::CATEGORY.into(), "biology".into());
 //! assert_eq!(labels::value(&book, labels::CATEGORY), Some("biology"));
-//! assert!(labels::is_manageable(labels::value(&book, labels::MANAGED_BY)));
+//! assert!(management::is_manageable(&book));
 //! ```
 
 pub mod annotations;
 pub mod book;
 pub mod book_loan;
 pub mod labels;
+pub mod management;
 pub mod rules;
+pub mod text;
 
 pub use book::{Book, BookSpec};
 pub use book_loan::{BookLoan, BookLoanSpec};

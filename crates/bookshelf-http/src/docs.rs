@@ -65,7 +65,7 @@ pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
         "start.js" => ("text/javascript", START),
         "swagger-ui.css" => ("text/css", STYLE),
         "swagger-ui-bundle.js" => ("text/javascript", BUNDLE),
-        _ => return Err(Problem::new(Code::NotFound, "not found")),
+        _ => return Err(Problem::new(Code::NotFound, "not found: the file does not exist")),
     };
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, KEPT))

@@ -308,7 +308,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::Invalid(invalid) => return Self::invalid(invalid.field, invalid.rule),
-            Error::NotFound => Code::NotFound,
+            Error::NotFound(_) => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
             Error::KeyReused => Code::KeyReused,
             Error::InProgress => Code::InProgress,

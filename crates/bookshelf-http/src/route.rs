@@ -269,7 +269,7 @@ impl Table {
     /// Why there is no route for a path, or none for the method that it was asked for with.
     pub(crate) fn refusal(&self, path: &str) -> Problem {
         let Ok(found) = self.paths.at(path) else {
-            return Problem::new(Code::NotFound, "no such route");
+            return Problem::new(Code::NotFound, "not found: the route does not exist");
         };
         let allow = found.value.iter().map(|route| route.method.as_str());
         Problem::method_not_allowed(allow.collect::<Vec<_>>().join(", "))

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use bookshelf_crd::GROUP;
 use bookshelf_crd::rules::Rule;
+use kube::core::Status;
 
 use crate::connector::{self, Reason};
 use crate::repository::Version;
@@ -15,9 +17,9 @@ pub enum Error {
     /// A value breaks a rule. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The book or loan, or the namespace to make it in, does not exist.
-    #[error("not found")]
-    NotFound,
+    /// The namespace, the book or the loan does not exist.
+    #[error("not found: {0}")]
+    NotFound(Missing),
     /// A book of this id exists in the namespace.
     #[error("already exists")]
     AlreadyExists,
@@ -27,7 +29,7 @@ pub enum Error {
     /// The idempotency key is that of another request, which is still under way.
     #[error("another request with this Idempotency-Key is under way")]
     InProgress,
-    /// The book's managed-by label names another owner.
+    /// Another tool manages the book.
     #[error("not manageable")]
     NotManageable,
     /// The book changed again and again while we tried to.
@@ -79,6 +81,34 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The object that does not exist, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// A namespace.
+    #[error("the namespace {0:?} does not exist")]
+    Namespace(Box<str>),
+    /// A book, by its id.
+    #[error("the book {0:?} does not exist")]
+    Book(Box<str>),
+    /// A loan, by the id of its book.
+    #[error("the loan of the book {0:?} does not exist")]
+    Loan(Box<str>),
+}
+
+impl Missing {
+    /// Returns the object that the API server did not find, where that is one of the domain.
+    fn in_status(status: &Status) -> Option<Self> {
+        let details = status.details.as_ref()?;
+        let name = details.name.as_str().into();
+        match (details.group.as_str(), details.kind.as_str()) {
+            ("", "namespaces") => Some(Self::Namespace(name)),
+            (GROUP, "books") => Some(Self::Book(name)),
+            (GROUP, "bookloans") => Some(Self::Loan(name)),
+            _ => None,
+        }
+    }
+}
+
 /// A value that breaks a rule: which field, which rule.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
@@ -113,7 +143,11 @@ impl Error {
 impl From<connector::Error> for Error {
     fn from(error: connector::Error) -> Self {
         match &error.reason {
-            Reason::NotFound(_) => Self::NotFound,
+            Reason::NotFound(status) => match Missing::in_status(status) {
+                Some(missing) => Self::NotFound(missing),
+                // Not an object but the resource: its definition, for instance.
+                None => Self::Internal(Box::new(error)),
+            },
             Reason::AlreadyExists(_) => Self::AlreadyExists,
             Reason::Conflict(_) => Self::UpdateConflict,
             Reason::NamespaceTerminating(_) => Self::NamespaceTerminating,
@@ -130,5 +164,39 @@ impl From<connector::Error> for Error {
                 Self::Internal(Box::new(error))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::response::StatusDetails;
+
+    use super::*;
+
+    #[test]
+    fn what_the_api_server_does_not_find_is_named_where_it_is_of_the_domain() {
+        for (group, kind, message) in [
+            ("", "namespaces", "the namespace \"x\" does not exist"),
+            (GROUP, "books", "the book \"x\" does not exist"),
+            (GROUP, "bookloans", "the loan of the book \"x\" does not exist"),
+            ("example.com", "books", ""),
+            ("", "", ""),
+        ] {
+            let details = StatusDetails {
+                name: "x".to_owned(),
+                group: group.to_owned(),
+                kind: kind.to_owned(),
+                uid: String::new(),
+                causes: Vec::new(),
+                retry_after_seconds: 0,
+            };
+            let status = Status {
+                details: Some(details),
+                ..Status::default()
+            };
+            let missing = Missing::in_status(&status).map(|missing| missing.to_string());
+            assert_eq!(missing.unwrap_or_default(), message, "{group} {kind}");
+        }
+        assert_eq!(Missing::in_status(&Status::default()), None);
     }
 }

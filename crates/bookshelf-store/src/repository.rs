@@ -59,7 +59,7 @@ use kube::api::Preconditions;
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
 use crate::connector::{self, Connector, Deleted, Events, PriorityLevel, Reason, ResourceClient};
 use crate::endless::endless;
-use crate::error::Error;
+use crate::error::{Error, Missing};
 use crate::interner::Interner;
 use crate::object::ObjectKey;
 
@@ -70,7 +70,7 @@ pub use freshness::{Scope, Shown, Versions};
 use idempotency::UnderWay;
 pub use idempotency::{IdempotencyKey, Made};
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
-pub use model::{Book, BookContent, BookKey, Category, Loan, Namespace, Tenant, Unconvertible};
+pub use model::{Book, BookContent, BookKey, Borrower, Category, Loan, Namespace, Tenant, Unconvertible};
 pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
 pub use version::{Expected, NotAVersion, Version};
 
@@ -201,7 +201,17 @@ impl<V: Send + Sync + 'static> Repository<V> {
     fn check_namespace(&self, namespace: &str) -> Result<(), Error> {
         let namespaces = &self.options.namespaces;
         let is_seen = namespaces.is_empty() || namespaces.iter().any(|seen| seen == namespace);
-        is_seen.then_some(()).ok_or(Error::NotFound)
+        let missing = || Error::NotFound(Missing::Namespace(namespace.into()));
+        is_seen.then_some(()).ok_or_else(missing)
+    }
+
+    /// The error of a request for an object that is not there: the namespace is missing where the repository does not see
+    /// that.
+    fn missing(&self, key: BookKey<'_>, missing: fn(Box<str>) -> Missing) -> Error {
+        match self.check_namespace(key.namespace) {
+            Ok(()) => Error::NotFound(missing(key.id.into())),
+            Err(unseen) => unseen,
+        }
     }
 
     /// Whether both caches have their first list: before that, nothing can be answered.

@@ -18,9 +18,9 @@ use utoipa::ToSchema;
 pub(crate) struct BookView<'a> {
     #[schema(schema_with = fields::id)]
     id: &'a str,
-    #[schema(schema_with = fields::author)]
+    #[schema(schema_with = fields::stored_author)]
     author: &'a str,
-    #[schema(schema_with = fields::title)]
+    #[schema(schema_with = fields::stored_title)]
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::category_id)]
@@ -28,7 +28,7 @@ pub(crate) struct BookView<'a> {
     #[schema(schema_with = fields::namespace_id)]
     namespace_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::description)]
+    #[schema(schema_with = fields::stored_description)]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::managed_by)]
@@ -112,7 +112,7 @@ pub(crate) struct LoanView<'a> {
     book_id: &'a str,
     #[schema(schema_with = fields::namespace_id)]
     namespace_id: &'a str,
-    #[schema(schema_with = fields::tenant)]
+    #[schema(schema_with = fields::borrower)]
     borrowed_by: &'a str,
     #[schema(schema_with = fields::time)]
     borrowed_at: String,

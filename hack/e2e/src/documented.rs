@@ -32,7 +32,8 @@ pub(crate) fn check(answer: &Answer) {
     });
     // What is no operation of an API is answered with 404 or 405, and the tests of routes see to that.
     let is_documented = objections.is_empty() || objections.contains(&None);
-    let is_no_route = || answer.status == 404 && problem(answer)["message"] == "no such route";
+    let is_no_route =
+        || answer.status == 404 && problem(answer)["message"] == "not found: the route does not exist";
     assert!(is_documented || is_no_route(), "{}: {objections:?}", answer.what);
 }
 

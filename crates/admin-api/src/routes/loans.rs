@@ -8,7 +8,7 @@ use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
-use bookshelf_store::repository::{Place, Tenant};
+use bookshelf_store::repository::{Borrower, Place};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -19,9 +19,9 @@ use crate::{Repository, view};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Only the loans of this tenant.
+    /// Only the loans of whom they name so.
     #[serde(default)]
-    #[param(schema_with = fields::tenant_filter)]
+    #[param(schema_with = fields::borrower_filter)]
     borrowed_by: String,
 }
 
@@ -52,19 +52,18 @@ pub(crate) async fn list(
     page: Page,
 ) -> Result<HttpResponse, Problem> {
     let namespace = namespace(&request)?;
-    let tenant = &query.0.borrowed_by;
+    let borrower = Borrower::parse(&query.0.borrowed_by);
     if stream::is_asked_for(&request) {
-        let tenant = Tenant::parse_borrowed_by(tenant)?;
-        let begin = books.loan_stream(namespace, tenant, stream::last_event_id(&request));
+        let begin = books.loan_stream(namespace, borrower, stream::last_event_id(&request));
         return stream::answer(&request, &page, begin, view::streamed_loan).await;
     }
     let list = books
-        .loans(namespace, Tenant::parse_borrowed_by(tenant)?)?
+        .loans(namespace, borrower)?
         .after(page.after(Some(namespace))?);
     let name = Name {
         of: "loans",
         namespace: namespace.as_str(),
-        filter: tenant,
+        filter: &query.0.borrowed_by,
     };
     Ok(lists.answer(&request, &page, name, list.generation(), || {
         list.iter()

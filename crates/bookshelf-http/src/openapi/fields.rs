@@ -12,11 +12,13 @@ const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 /// Printable ASCII without blanks.
 const GRAPHIC: &str = "^[!-~]+$";
-/// At least one character that is not Unicode white space; `\s` is something else to each dialect.
-const NOT_BLANK: &str = concat!(
-    r"[^\u0009-\u000d\u0020\u0085\u00a0\u1680",
-    r"\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+/// One line with at least one letter, number, punctuation mark or symbol.
+const LINE: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*[\p{L}\p{N}\p{P}\p{S}]",
+    r"[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*$"
 );
+/// Any number of lines.
+const PARAGRAPHS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]*$";
 /// Entity tags as `If-Match` lists them, empty elements of the list included, or `*`
 /// ([RFC 9110, sections 5.6.1.2 and 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2)). White space around
 /// a field's value is not of it.
@@ -43,7 +45,9 @@ fn or_null(object: ObjectBuilder) -> Object {
 /// A book's id.
 #[must_use]
 pub fn id() -> Object {
-    let id = string("The book's id, the name of its object: a DNS-1123 subdomain.");
+    let id = string(
+        "The book's id, the name of its object: a DNS-1123 subdomain of lower-case ASCII letters, ASCII digits, `-` and `.`.",
+    );
     id.min_length(Some(1))
         .max_length(Some(253))
         .pattern(Some(NAME))
@@ -61,7 +65,8 @@ pub fn same_id() -> Object {
 /// A namespace.
 #[must_use]
 pub fn namespace_id() -> Object {
-    let namespace = string("The namespace: a DNS-1123 label.");
+    let namespace =
+        string("The namespace: a DNS-1123 label of lower-case ASCII letters, ASCII digits and `-`.");
     namespace
         .min_length(Some(1))
         .max_length(Some(63))
@@ -80,11 +85,12 @@ pub fn same_namespace_id() -> Object {
 /// An author.
 #[must_use]
 pub fn author() -> Object {
-    let author = string("Who wrote the book; not blank.");
+    let author =
+        string("Who wrote the book: one line, with at least one letter, number, punctuation mark or symbol.");
     author
         .min_length(Some(1))
         .max_length(Some(AUTHOR_MAX as usize))
-        .pattern(Some(NOT_BLANK))
+        .pattern(Some(LINE))
         .examples(["Modenov P.S."])
         .build()
 }
@@ -92,33 +98,60 @@ pub fn author() -> Object {
 /// A title.
 #[must_use]
 pub fn title() -> Object {
-    let title = string("The book's title; not blank.");
+    let title =
+        string("The book's title: one line, with at least one letter, number, punctuation mark or symbol.");
     title
         .min_length(Some(1))
         .max_length(Some(TITLE_MAX as usize))
-        .pattern(Some(NOT_BLANK))
+        .pattern(Some(LINE))
         .examples(["Analytic Geometry"])
         .build()
 }
 
-fn any_description() -> ObjectBuilder {
-    string("What the book is about.").max_length(Some(DESCRIPTION_MAX as usize))
+// What is stored may be older than a rule, or than the definition of the resource: no pattern and no greatest length.
+
+/// An author, as it is stored.
+#[must_use]
+pub fn stored_author() -> Object {
+    let author = string("Who wrote the book.").min_length(Some(1));
+    author.examples(["Modenov P.S."]).build()
 }
 
-/// A description that there is.
+/// A title, as it is stored.
 #[must_use]
-pub fn description() -> Object {
-    any_description().min_length(Some(1)).build()
+pub fn stored_title() -> Object {
+    let title = string("The book's title.").min_length(Some(1));
+    title.examples(["Analytic Geometry"]).build()
+}
+
+/// A description, as it is stored.
+#[must_use]
+pub fn stored_description() -> Object {
+    string("What the book is about.").min_length(Some(1)).build()
+}
+
+/// The borrower of a book, as it is stored.
+#[must_use]
+pub fn borrower() -> Object {
+    let description = "The tenant who has the book. Loans that this service makes name 1 to 253 printable ASCII \
+                       characters without blanks; others may name anybody.";
+    string(description).examples(["bob"]).build()
 }
 
 /// A description that a client gives; none, where it is empty or `null`.
 #[must_use]
 pub fn new_description() -> Object {
-    or_null(any_description().examples(["Lectures on vectors, lines and planes."]))
+    or_null(
+        string("What the book is about.")
+            .max_length(Some(DESCRIPTION_MAX as usize))
+            .pattern(Some(PARAGRAPHS))
+            .examples(["Lectures on vectors, lines and planes."]),
+    )
 }
 
 fn any_category_id() -> ObjectBuilder {
-    let category = string("The book's category: a label's value.");
+    let category =
+        string("The book's category: a label's value, of ASCII letters, ASCII digits, `-`, `_` and `.`.");
     category
         .max_length(Some(63))
         .pattern(Some(LABEL_VALUE))
@@ -134,7 +167,7 @@ pub fn category_id() -> Object {
 /// A category to put a book into; the empty one is none.
 #[must_use]
 pub fn any_or_no_category_id() -> Object {
-    let description = "A category: a label's value. The empty one is none.";
+    let description = "A category: a label's value, of ASCII letters, ASCII digits, `-`, `_` and `.`. The empty one is none.";
     any_category_id().description(Some(description)).build()
 }
 
@@ -154,8 +187,9 @@ pub fn new_category_id() -> Object {
 /// Who manages a book.
 #[must_use]
 pub fn managed_by() -> Object {
-    let description = "Who manages the book: what its label `app.kubernetes.io/managed-by` says. Any other than \
-                       `bookshelf` alone may change it.";
+    let description = "The manager of the book: the value of its label `app.kubernetes.io/managed-by`. Where that is empty \
+                       or `bookshelf`, and the book bears a mark of a GitOps tool, the tool: `argocd`, `flux` or `kapp`. \
+                       This service changes only books that `bookshelf` or nobody manages.";
     string(description)
         .min_length(Some(1))
         .max_length(Some(63))
@@ -175,14 +209,11 @@ pub fn tenant() -> Object {
         .build()
 }
 
-/// A tenant whose loans are asked for; the empty string is every tenant.
+/// A borrower whose loans are asked for; the empty string is everybody.
 #[must_use]
-pub fn tenant_filter() -> Object {
-    let tenant = ObjectBuilder::from(tenant()).min_length(None);
-    tenant
-        .description(Some("Only the loans of this tenant; all, where it is empty."))
-        .pattern(Some("^[!-~]*$"))
-        .build()
+pub fn borrower_filter() -> Object {
+    let borrower = string("Only the loans of this borrower; all, where it is empty.");
+    borrower.examples(["bob"]).build()
 }
 
 /// A point in time.
@@ -247,7 +278,13 @@ mod tests {
             && Regex::new(pattern).unwrap().is_match(text)
     }
 
-    const TEXTS: [&str; 32] = [
+    const TEXTS: [&str; 38] = [
+        "\u{98}a",
+        "\u{ffff}",
+        "a\u{fffe}",
+        "語\u{301}",
+        "\u{2060}📖",
+        "a\nb\t\r",
         "",
         "a",
         "0",
@@ -284,13 +321,14 @@ mod tests {
 
     #[test]
     fn patterns_accept_what_the_rules_accept() {
-        let long = [63, 64, 128, 253, 254, 512, 513, 1_024, 1_025].map(|length| "a".repeat(length));
+        let long = [63, 64, 128, 253, 254, 1_024, 1_025, 2_048, 2_049].map(|length| "a".repeat(length));
         let numbers = [18, 19, 38, 40].map(|length| "9".repeat(length));
         let version = Regex::new(VERSION).unwrap();
         let long = long.iter().chain(&numbers).map(String::as_str);
         for text in TEXTS.into_iter().chain(long) {
-            let content = |author: &str, title: &str| {
-                BookContent::new(author.to_owned(), title.to_owned(), String::new(), String::new()).is_ok()
+            let content = |author: &str, title: &str, description: &str| {
+                let text = |text: &str| text.to_owned();
+                BookContent::new(text(author), text(title), text(description), String::new()).is_ok()
             };
             for (schema, is_accepted) in [
                 (namespace_id(), Namespace::parse(text).is_ok()),
@@ -299,9 +337,9 @@ mod tests {
                 (category_filter(), Category::parse(text).is_ok()),
                 (tenant(), Tenant::parse(text).is_ok()),
                 (idempotency_key(), IdempotencyKey::parse(text).is_ok()),
-                (tenant_filter(), Tenant::parse_borrowed_by(text).is_ok()),
-                (author(), content(text, "title")),
-                (title(), content("author", text)),
+                (author(), content(text, "title", "")),
+                (title(), content("author", text, "")),
+                (new_description(), content("author", "title", text)),
             ] {
                 assert_eq!(
                     fits(&schema, text),

@@ -47,10 +47,16 @@ fn last_part(code: Code) -> String {
 
 fn example(code: Code) -> Value {
     let (message, more) = match code {
-        Code::InvalidRequest => ("author must not be blank", json!({"field": "author"})),
+        Code::InvalidRequest => (
+            "author must not contain the character U+0098",
+            json!({"field": "author"}),
+        ),
         Code::Forbidden => ("forbidden", json!({})),
         Code::NotManageable => ("not manageable", json!({})),
-        Code::NotFound => ("not found", json!({})),
+        Code::NotFound => (
+            "not found: the namespace \"science-library\" does not exist",
+            json!({}),
+        ),
         Code::MethodNotAllowed => ("this resource allows GET, HEAD", json!({})),
         Code::RequestTimeout => ("the body did not arrive within 30 s", json!({})),
         Code::AlreadyExists => ("already exists", json!({})),

@@ -4,18 +4,21 @@
 //! own, and repeated ones as one with a count. What does not fit is dropped, and counted. What could not be sent is tried
 //! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
 
+mod recorder;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::Reporter;
 pub use kube::runtime::events::{Event, EventType};
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::limits::RateLimiter;
 use super::transport::jittered;
 use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
+use recorder::Recorder;
 
 /// How many events wait to be sent.
 const QUEUE: usize = 1000;
@@ -87,7 +90,7 @@ impl Connector {
     }
 }
 
-async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: EventMetrics) -> Infallible {
+async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: EventMetrics) -> Infallible {
     let limiter = RateLimiter::new(PER_SECOND, BURST);
     let mut has_warned = false;
     while let Some(item) = queue.recv().await {
@@ -99,7 +102,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
                 continue;
             }
         };
-        let Err(failure) = send_one(&recorder, limiter.as_ref(), &event, &about).await else {
+        let Err(failure) = send_one(&mut recorder, limiter.as_ref(), &event, &about).await else {
             metrics.sent();
             continue;
         };
@@ -120,7 +123,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, recorder: Recorder, metrics: Even
 
 /// Sends one event when it is its turn, again where another attempt may do better.
 async fn send_one(
-    recorder: &Recorder,
+    recorder: &mut Recorder,
     limiter: Option<&RateLimiter>,
     event: &Event,
     about: &ObjectReference,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bookshelf_crd as crd;
 
-use super::model::{Book, BookKey, Loan, ManagedBy};
+use super::model::{Book, BookKey, Loan, Management};
 use super::{Repository, internal};
 use crate::cache::{CachedClient, Entry};
-use crate::error::Error;
+use crate::error::{Error, Missing};
 
 /// What the cache keeps of a book.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct CachedBook<V> {
     /// What the caller wants at hand.
     pub view: V,
     pub(super) is_being_deleted: bool,
-    pub(super) label: ManagedBy,
+    pub(super) management: Management,
     /// The request part of its imprint, if it has one. Most have none: the box makes room for it as small as it can be.
     pub(super) made_by_request: Option<Box<Arc<str>>>,
 }
@@ -25,7 +25,7 @@ impl<V> CachedBook<V> {
         Self {
             view,
             is_being_deleted: book.is_being_deleted,
-            label: book.label,
+            management: book.management,
             made_by_request: book
                 .imprint
                 .as_ref()
@@ -47,8 +47,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
     ) -> Result<R, Error> {
         let books = self.books.reader.load();
         let Some(book) = books.get(namespace, id) else {
-            BookKey::parse(namespace, id)?;
-            return Err(Error::NotFound);
+            let key = BookKey::parse(namespace, id)?;
+            return Err(self.missing(key, Missing::Book));
         };
         Ok(show(book))
     }
@@ -71,7 +71,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// A book, from the cache.
     pub(super) fn book(&self, key: BookKey<'_>) -> Result<Arc<Entry<CachedBook<V>>>, Error> {
         let books = self.books.reader.load();
-        books.get(key.namespace, key.id).cloned().ok_or(Error::NotFound)
+        let book = books.get(key.namespace, key.id).cloned();
+        book.ok_or_else(|| self.missing(key, Missing::Book))
     }
 
     /// The loan that counts for a book, from the cache; `None` where nobody has it.

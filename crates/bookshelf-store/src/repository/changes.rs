@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::history::Happening;
 use super::idempotency::{IdempotencyKey, Imprint, Made};
-use super::model::{Book, BookContent, BookKey, Category, ManagedBy};
+use super::model::{Book, BookContent, BookKey, Category, Management};
 use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
@@ -15,27 +15,27 @@ use crate::error::Error;
 /// A book as a write finds it, before it is judged.
 pub(super) struct Found {
     pub(super) version: Version,
-    pub(super) label: ManagedBy,
+    pub(super) management: Management,
     is_being_deleted: bool,
 }
 
 impl Found {
     /// The version to change, if the book may be changed.
     pub(super) fn version_to_change(&self, expected: &Expected) -> Result<Version, Error> {
-        if self.is_being_deleted && self.label.is_manageable() {
+        self.check_manageable()?;
+        if self.is_being_deleted {
             return Err(Error::BeingDeleted);
         }
-        self.check_manageable()?;
         self.check_expected(expected)?;
         Ok(self.version.clone())
     }
 
     /// Whether the book may be deleted: once more does no harm.
     pub(super) fn check_manageable(&self) -> Result<(), Error> {
-        self.label
-            .is_manageable()
-            .then_some(())
-            .ok_or(Error::NotManageable)
+        match self.management {
+            Management::Here(_) => Ok(()),
+            Management::Elsewhere => Err(Error::NotManageable),
+        }
     }
 
     /// Whether this is what the client has seen. Asked last: what would be refused anyhow is refused for that
@@ -70,7 +70,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if self.book(key).is_ok() {
             let made = self.made_before(key, &content, imprint.as_ref()).await;
             // Not there any more: our cache is behind.
-            if !matches!(made, Err(Error::NotFound)) {
+            if !matches!(made, Err(Error::NotFound(_))) {
                 return made;
             }
         }
@@ -92,7 +92,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 let made = self.made_before(key, &content, imprint.as_ref()).await;
                 made.map_err(|error| match error {
                     // Deleted meanwhile; the next try may add it.
-                    Error::NotFound => Error::AlreadyExists,
+                    Error::NotFound(_) => Error::AlreadyExists,
                     error => error,
                 })
             }
@@ -142,7 +142,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         };
         match self.reread_book(other).await {
             Ok(other) => imprint.has_made(other.imprint.as_ref()).map(drop),
-            Err(Error::NotFound) => Ok(()),
+            Err(Error::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -254,7 +254,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 uid: entry.uid.clone(),
                 resource_version: entry.resource_version,
             },
-            label: entry.value.label,
+            management: entry.value.management,
             is_being_deleted: entry.value.is_being_deleted,
         })
     }
@@ -262,7 +262,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub(super) async fn live(&self, key: BookKey<'_>) -> Result<Found, Error> {
         let book = self.reread_book(key).await?;
         Ok(Found {
-            label: book.label,
+            management: book.management,
             is_being_deleted: book.is_being_deleted,
             version: book.version,
         })

@@ -1,13 +1,14 @@
 //! Writes whatever the version is, and never whatever the owner is.
 
 use bookshelf_crd::labels;
+use bookshelf_crd::management::{MARKS, Place};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
 use kube::api::Patch;
 use serde_json::{Value, json};
 
 use super::history::Happening;
-use super::model::{Book, BookContent, BookKey, ManagedBy};
+use super::model::{Book, BookContent, BookKey, ManagedBy, Management, Metadata};
 use super::version::Expected;
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::Reason;
@@ -24,7 +25,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
             let version = self.judged(key, &found, found.version_to_change(&Expected::Any))?;
-            let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, found.label)));
+            let Management::Here(metadata) = found.management else {
+                return Err(Error::NotManageable);
+            };
+            let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, metadata)));
             match self.books.cached.patch(&object_key, &patch).await {
                 Ok(object) => {
                     self.tell(key, &version.uid, &Happening::ForciblyUpdated);
@@ -65,31 +69,30 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 /// The JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces what a librarian says of a
-/// book, if its managed-by label is as it was found and nobody has deleted it.
-fn operations(content: &BookContent, label: ManagedBy) -> Vec<PatchOperation> {
+/// book, if its managed-by label is as it was found, it bears no mark of a GitOps tool and nobody has deleted it.
+fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> {
     let managed_by = || label_at(labels::MANAGED_BY);
     let all_labels = || pointer(["metadata", "labels"]);
     let ours = || Value::from(labels::MANAGED_BY_BOOKSHELF);
     // To test for null is to test for absence, as the API server does it, if what it would be in is there.
-    let (test_label, set_label) = match label {
+    let (test_label, set_label) = match metadata.label {
         ManagedBy::NoLabels => (
             test(all_labels(), Value::Null),
             add(all_labels(), json!({(labels::MANAGED_BY): ours()})),
         ),
         ManagedBy::NoLabel => (test(managed_by(), Value::Null), add(managed_by(), ours())),
         ManagedBy::Nobody => (test(managed_by(), "".into()), add(managed_by(), ours())),
-        // What is another's is not to be changed: this test fails there.
-        ManagedBy::Bookshelf | ManagedBy::Another => (test(managed_by(), ours()), add(managed_by(), ours())),
+        ManagedBy::Bookshelf => (test(managed_by(), ours()), add(managed_by(), ours())),
     };
-    let deletion_timestamp = pointer(["metadata", "deletionTimestamp"]);
+    let mut operations = vec![test_label];
+    operations.extend(tests_of_marks(metadata));
     let spec = &content.spec;
-    let mut operations = vec![
-        test_label,
-        test(deletion_timestamp, Value::Null),
+    operations.extend([
+        test(pointer(["metadata", "deletionTimestamp"]), Value::Null),
         set_label,
         add(pointer(["spec", "author"]), spec.author.as_str().into()),
         add(pointer(["spec", "title"]), spec.title.as_str().into()),
-    ];
+    ]);
     for (path, value) in [
         (pointer(["spec", "description"]), &spec.description),
         (label_at(labels::CATEGORY), &content.category),
@@ -101,6 +104,21 @@ fn operations(content: &BookContent, label: ManagedBy) -> Vec<PatchOperation> {
         }
     }
     operations
+}
+
+/// The tests that a book bears no mark. Where it has no labels or no annotations, none of them is one: that it has no
+/// labels is tested with the managed-by label.
+fn tests_of_marks(metadata: Metadata) -> impl Iterator<Item = PatchOperation> {
+    let no_annotations = pointer(["metadata", "annotations"]);
+    let no_annotations = (!metadata.has_annotations).then(|| test(no_annotations, Value::Null));
+    let marks = MARKS.iter().filter_map(move |mark| {
+        let (map, is_there) = match mark.place {
+            Place::Annotation => ("annotations", metadata.has_annotations),
+            Place::Label => ("labels", metadata.label != ManagedBy::NoLabels),
+        };
+        is_there.then(|| test(pointer(["metadata", map, mark.key]), Value::Null))
+    });
+    no_annotations.into_iter().chain(marks)
 }
 
 fn test(path: PointerBuf, value: Value) -> PatchOperation {
@@ -129,9 +147,25 @@ mod tests {
         BookContent::new(text("A"), text("T"), text(description), text(category)).unwrap()
     }
 
+    fn found(label: ManagedBy, has_annotations: bool) -> Metadata {
+        Metadata {
+            label,
+            has_annotations,
+        }
+    }
+
+    /// What is tested, as JSON.
+    fn tests(metadata: Metadata) -> Vec<Value> {
+        let operations = serde_json::to_value(operations(&content("", ""), metadata)).unwrap();
+        let operations = operations.as_array().unwrap().iter();
+        operations
+            .filter(|operation| operation["op"] == "test")
+            .cloned()
+            .collect()
+    }
+
     #[test]
     fn what_is_tested_is_the_label_as_it_was_found() {
-        let first = |label| serde_json::to_value(&operations(&content("", ""), label)[0]).unwrap();
         let path = "/metadata/labels/app.kubernetes.io~1managed-by";
         for (label, path, value) in [
             (ManagedBy::NoLabels, "/metadata/labels", Value::Null),
@@ -139,7 +173,46 @@ mod tests {
             (ManagedBy::Nobody, path, "".into()),
             (ManagedBy::Bookshelf, path, "bookshelf".into()),
         ] {
-            assert_eq!(first(label), json!({"op": "test", "path": path, "value": value}));
+            let expected = json!({"op": "test", "path": path, "value": value});
+            assert_eq!(tests(found(label, false))[0], expected);
+        }
+    }
+
+    #[test]
+    fn the_absence_of_each_mark_is_tested_in_what_is_there() {
+        let paths = |label, has_annotations| {
+            let tests = tests(found(label, has_annotations));
+            let absent = tests.into_iter().skip(1).filter(|test| test["value"].is_null());
+            absent
+                .map(|test| test["path"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let annotations = [
+            "/metadata/annotations/argocd.argoproj.io~1tracking-id",
+            "/metadata/annotations/argocd.argoproj.io~1installation-id",
+        ];
+        let labels = [
+            "/metadata/labels/argocd.argoproj.io~1instance",
+            "/metadata/labels/kustomize.toolkit.fluxcd.io~1name",
+            "/metadata/labels/helm.toolkit.fluxcd.io~1name",
+            "/metadata/labels/kapp.k14s.io~1app",
+        ];
+        let (none, deleted) = (["/metadata/annotations"], ["/metadata/deletionTimestamp"]);
+        for (label, has_annotations, expected) in [
+            (ManagedBy::NoLabels, false, [&none[..], &deleted].concat()),
+            (ManagedBy::NoLabels, true, [&annotations[..], &deleted].concat()),
+            (ManagedBy::NoLabel, false, [&none[..], &labels, &deleted].concat()),
+            (
+                ManagedBy::Bookshelf,
+                true,
+                [&annotations[..], &labels, &deleted].concat(),
+            ),
+        ] {
+            assert_eq!(
+                paths(label, has_annotations),
+                expected,
+                "{label:?} {has_annotations}"
+            );
         }
     }
 
@@ -147,15 +220,24 @@ mod tests {
     fn the_rest_of_the_object_stays() {
         for (category, description) in [("", ""), ("math", "D")] {
             for label in ["Helm", "bookshelf"] {
+                // The API server takes what is absent for null, the library for an error.
                 let mut object = json!({
                     "metadata": {
                         "labels": {(labels::MANAGED_BY): label, "team": "a"},
+                        "annotations": {"note": "a"},
                         "deletionTimestamp": null,
                     },
                     "spec": {"author": "B", "title": "U", "later": 1},
                 });
+                for mark in MARKS {
+                    let map = match mark.place {
+                        Place::Annotation => "annotations",
+                        Place::Label => "labels",
+                    };
+                    object["metadata"][map][mark.key] = Value::Null;
+                }
                 let before = object.clone();
-                let patch = operations(&content(category, description), ManagedBy::Bookshelf);
+                let patch = operations(&content(category, description), found(ManagedBy::Bookshelf, true));
                 let is_applied = json_patch::patch(&mut object, &patch).is_ok();
                 assert_eq!(is_applied, label == "bookshelf");
                 if !is_applied {

@@ -3,7 +3,7 @@
 //! Events of one reason, action and loan are one with a count, and the first one's note: a note says nothing that may
 //! differ between them.
 
-use bookshelf_crd as crd;
+use bookshelf_crd::{self as crd, text};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 
@@ -74,7 +74,9 @@ impl Happening<'_> {
             Self::Borrowed(loan) => ("Borrowed", "Borrow", format!("Borrowed by {}", loan.borrowed_by)),
             Self::Returned(loan) => ("Returned", "Return", format!("Returned by {}", loan.borrowed_by)),
             Self::TakenBack(loan) => {
-                let note = format!("Taken back from {} by a librarian", loan.borrowed_by);
+                // Others may have made the loan, in any name. A note has at most 1 kB.
+                let borrower: String = text::printable(&loan.borrowed_by).chars().take(200).collect();
+                let note = format!("Taken back from {borrower} by a librarian");
                 ("TakenBack", "TakeBack", note)
             }
             Self::ForciblyUpdated => {
@@ -86,7 +88,8 @@ impl Happening<'_> {
                 ("Forced", "Delete", note.to_owned())
             }
             Self::Refused => {
-                let note = format!("Not changed: {} names another owner", crd::labels::MANAGED_BY);
+                let label = crd::labels::MANAGED_BY;
+                let note = format!("Not changed: {label} or a mark of a GitOps tool names another owner");
                 ("Refused", "Change", note)
             }
         };

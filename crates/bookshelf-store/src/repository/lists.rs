@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Repository;
 use super::books::CachedBook;
-use super::model::{BookKey, Category, Loan, Namespace, Tenant};
+use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
 use crate::cache::{Entry, Snapshot};
-use crate::error::Error;
+use crate::error::{Error, Missing};
 
 /// Which contents a list was made of. What was made of lists of the same generation, namespace and filter is the
 /// same, in one process.
@@ -179,7 +179,7 @@ pub struct LoanList<'a, V> {
     loans: Arc<Snapshot<Loan>>,
     books: Arc<Snapshot<CachedBook<V>>>,
     namespace: Namespace<'a>,
-    tenant: Option<Tenant<'a>>,
+    borrower: Option<Borrower<'a>>,
     after: Place<'a>,
 }
 
@@ -202,13 +202,13 @@ impl<'a, V> LoanList<'a, V> {
     /// The loans, ordered by their books' ids.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<Loan>>> {
         let namespace = self.namespace.as_str();
-        let loans: Box<dyn Iterator<Item = _> + '_> = match self.tenant {
+        let loans: Box<dyn Iterator<Item = _> + '_> = match self.borrower {
             None => Box::new(self.loans.namespaced_after(namespace, self.after.id)),
-            Some(tenant) => {
-                let (by_tenant, tenant) = (self.repository.by_tenant, tenant.as_str());
+            Some(borrower) => {
+                let (by_tenant, borrower) = (self.repository.by_tenant, borrower.as_str());
                 Box::new(
                     self.loans
-                        .indexed_in_after(by_tenant, tenant, namespace, self.after.id),
+                        .indexed_in_after(by_tenant, borrower, namespace, self.after.id),
                 )
             }
         };
@@ -250,7 +250,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub fn loans<'a>(
         &'a self,
         namespace: Namespace<'a>,
-        tenant: Option<Tenant<'a>>,
+        borrower: Option<Borrower<'a>>,
     ) -> Result<LoanList<'a, V>, Error> {
         self.check_namespace(namespace.as_str())?;
         Ok(LoanList {
@@ -258,7 +258,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             loans: self.loans.reader.snapshot(),
             books: self.books.reader.snapshot(),
             namespace,
-            tenant,
+            borrower,
             after: Place::default(),
         })
     }
@@ -267,7 +267,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub fn loan(&self, key: BookKey<'_>) -> Result<Arc<Entry<Loan>>, Error> {
         self.cached_loan(key)
             .filter(|loan| !self.is_left_over(key, &loan.value))
-            .ok_or(Error::NotFound)
+            .ok_or_else(|| self.missing(key, Missing::Loan))
     }
 
     /// The loan of a book to this tenant. Another tenant's is nobody else's to know of.
@@ -276,7 +276,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if &*loan.value.borrowed_by == tenant.as_str() {
             Ok(loan)
         } else {
-            Err(Error::NotFound)
+            Err(self.missing(key, Missing::Loan))
         }
     }
 }

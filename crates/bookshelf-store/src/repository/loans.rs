@@ -14,7 +14,7 @@ use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::Entry;
 use crate::connector::Reason;
-use crate::error::Error;
+use crate::error::{Error, Missing};
 use crate::object::Uid;
 
 impl<V: Send + Sync + 'static> Repository<V> {
@@ -31,7 +31,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let (mut book, is_being_deleted) = match self.book(key) {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
             // The first of such requests may have been another replica's, which knew the book sooner.
-            Err(Error::NotFound) if imprint.is_some() => {
+            Err(Error::NotFound(_)) if imprint.is_some() => {
                 let book = self.reread_book(key).await?;
                 (book.version.uid, book.is_being_deleted)
             }
@@ -130,7 +130,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         for _ in 0..=CONFLICT_RETRIES {
             let loan = match found {
                 Some(loan) => loan,
-                None => self.live_loan(key).await?.ok_or(Error::NotFound)?,
+                None => self
+                    .live_loan(key)
+                    .await?
+                    .ok_or_else(|| self.missing(key, Missing::Loan))?,
             };
             if !expected.accepts(&loan.version) {
                 return Err(Error::Stale(loan.version));

@@ -29,7 +29,7 @@ use resume::resume;
 
 use super::Repository;
 use super::books::CachedBook;
-use super::model::{Category, Loan, Namespace, Tenant};
+use super::model::{Borrower, Category, Loan, Namespace};
 use crate::cache::{self, Entry, Index, News, Position, Snapshot, Step, TooOld};
 use crate::error::Error;
 use crate::object::ResourceVersion;
@@ -190,11 +190,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub async fn loan_stream(
         self: &Arc<Self>,
         namespace: Namespace<'_>,
-        tenant: Option<Tenant<'_>>,
+        borrower: Option<Borrower<'_>>,
         last_event_id: Option<&str>,
     ) -> Result<LoanStream<V>, Error> {
         self.check_namespace(namespace.as_str())?;
-        let subject = Loans::new(namespace, tenant);
+        let subject = Loans::new(namespace, borrower);
         Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
     }
 }

@@ -43,11 +43,11 @@ pub(crate) async fn list(
     let namespace = namespace(&request)?;
     let tenant = tenant.tenant()?;
     if stream::is_asked_for(&request) {
-        let begin = books.loan_stream(namespace, Some(tenant), stream::last_event_id(&request));
+        let begin = books.loan_stream(namespace, Some(tenant.into()), stream::last_event_id(&request));
         return stream::answer(&request, &page, begin, view::streamed_loan).await;
     }
     let list = books
-        .loans(namespace, Some(tenant))?
+        .loans(namespace, Some(tenant.into()))?
         .after(page.after(Some(namespace))?);
     let name = Name {
         of: "loans",

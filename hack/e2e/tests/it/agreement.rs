@@ -1,7 +1,9 @@
 //! What passes our rules passes the API server's, and the other way round.
 
+mod characters;
+
 use anyhow::{Result, bail};
-use bookshelf_crd::{Book, labels};
+use bookshelf_crd::{Book, labels, rules};
 use e2e::{Library, book, loan};
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{Api, Resource, ResourceExt as _, api::PostParams};
@@ -60,28 +62,32 @@ async fn on_which_text_is_blank() -> Result<()> {
         .collect();
     assert_eq!(white_space.len(), 25, "Unicode's White_Space");
     // No text to see either, but no white space: NUL, a separator, a hyphen, a zero-width space, a word joiner, a
-    // byte order mark, a Mongolian vowel separator, a Hangul filler, a Braille blank.
+    // byte order mark, a Mongolian vowel separator. And what counts as a letter and a symbol: a Hangul filler, a Braille
+    // blank.
     let others = "\0\u{1f}\u{ad}\u{200b}\u{2060}\u{feff}\u{180e}\u{3164}\u{2800}";
     for field in ["author", "title"] {
         assert_agreed(&library, field, "", false).await?;
         assert_agreed(&library, field, &String::from_iter(&white_space), false).await?;
         for blank in &white_space {
             assert_agreed(&library, field, &blank.to_string(), false).await?;
-            assert_agreed(&library, field, &format!("{blank}a{blank}"), true).await?;
+            let is_refused = blank.is_control();
+            assert_agreed(&library, field, &format!("{blank}a{blank}"), !is_refused).await?;
         }
         for other in others.chars() {
-            assert_agreed(&library, field, &other.to_string(), true).await?;
+            let is_visible = matches!(other, '\u{3164}' | '\u{2800}');
+            assert_agreed(&library, field, &other.to_string(), is_visible).await?;
         }
     }
     assert_agreed(&library, "description", "", true).await?;
-    assert_agreed(&library, "description", "\u{3000}", true).await
+    assert_agreed(&library, "description", "\u{3000}\r\n\t", true).await?;
+    assert_agreed(&library, "description", "\u{98}Die\u{9c} Verwandlung", false).await
 }
 
 #[tokio::test]
 async fn on_how_long_text_may_be_whatever_its_characters_need() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    for (field, max) in [("author", 512), ("title", 1_024), ("description", 16_384)] {
+    for (field, max) in [("author", 2_048), ("title", 1_024), ("description", 16_384)] {
         // One, two, three and four bytes in UTF-8; the last two UTF-16 units. And two characters that make one letter.
         for character in ["a", "é", "ก", "📖"] {
             assert_agreed(&library, field, &character.repeat(max), true).await?;
@@ -182,6 +188,29 @@ async fn on_what_a_namespace_is() -> Result<()> {
 }
 
 #[tokio::test]
+async fn on_what_a_tenant_is() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let good = ["b/ob", "~!@#$%^&*()", "system:serviceaccount:a:b"];
+    let bad = [
+        "b ob",
+        "bob\n",
+        "\tbob",
+        "bob\u{7f}",
+        "Ana Mar\u{ed}a",
+        "b\u{98}ob",
+        "\u{200b}",
+    ];
+    let cases = good.map(|name| (name, true)).into_iter();
+    for (name, expected) in cases.chain(bad.map(|name| (name, false))) {
+        let accepted = accepts(&library.loans(), &loan("dry-run", name)).await?;
+        assert_eq!(accepted, expected, "the API server: {name:?}");
+        assert_eq!(rules::tenant(name).is_ok(), expected, "ours: {name:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn on_how_long_a_tenants_name_may_be() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
@@ -213,7 +242,7 @@ async fn on_what_the_api_server_refuses_of_our_largest_book_nothing() -> Result<
     let library = Library::open().await?;
     let body = json!({
         "id": "a".repeat(253),
-        "author": "📖".repeat(512),
+        "author": "📖".repeat(2_048),
         "title": "📖".repeat(1_024),
         "description": "📖".repeat(16_384),
         "category_id": "a".repeat(63),

@@ -115,7 +115,8 @@ async fn a_book_that_does_not_exist_cannot_be_borrowed() -> Result<()> {
         "/book/no-such-namespace/missing/borrow".to_owned(),
     ] {
         let answer = library.user.post(path).tenant("bob").await?;
-        assert_eq!(answer.problem(404, "not_found").message, "not found");
+        let message = answer.problem(404, "not_found").message;
+        assert_eq!(message, "not found: the book \"missing\" does not exist");
     }
     assert_eq!(library.loans().get_opt("missing").await?, None);
     Ok(())

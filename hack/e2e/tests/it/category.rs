@@ -121,7 +121,8 @@ async fn a_missing_book_has_no_category_to_set() -> Result<()> {
             .request(method, path)
             .json(&json!({"category_id": "math"}))
             .await?;
-        assert_eq!(answer.problem(404, "not_found").message, "not found");
+        let message = answer.problem(404, "not_found").message;
+        assert_eq!(message, "not found: the book \"missing\" does not exist");
     }
     Ok(())
 }

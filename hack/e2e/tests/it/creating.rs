@@ -178,7 +178,11 @@ async fn in_a_namespace_that_does_not_exist_nothing_can_be_made() -> Result<()> 
         .post("/book/no-such-namespace")
         .json(&library.body("new"))
         .await?;
-    assert_eq!(answer.problem(404, "not_found").message, "not found");
+    let message = answer.problem(404, "not_found").message;
+    assert_eq!(
+        message,
+        "not found: the namespace \"no-such-namespace\" does not exist"
+    );
     Ok(())
 }
 

@@ -29,7 +29,8 @@ async fn a_missing_book_cannot_be_deleted() -> Result<()> {
     library.admin.delete(library.path("book")).await?.empty(204);
     for id in ["missing", "book"] {
         let answer = library.admin.delete(library.path(id)).await?;
-        assert_eq!(answer.problem(404, "not_found").message, "not found");
+        let message = answer.problem(404, "not_found").message;
+        assert_eq!(message, format!("not found: the book {id:?} does not exist"));
     }
     Ok(())
 }

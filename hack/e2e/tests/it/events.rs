@@ -131,6 +131,26 @@ async fn kubectl_shows_what_has_happened_to_a_book() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_longest_id_has_events_too() -> Result<()> {
+    let apis = Apis::start().await?;
+    let library = apis.library().await?;
+    let id = "a".repeat(253);
+    library.add(&id).await?;
+    lend(&library, &id, "bob").await?;
+    for _ in 0..2 {
+        let put = library.admin.put(library.path(&id));
+        put.json(&library.body(&id)).await?.json(200);
+    }
+    reasons(&library, &id, &[("Borrowed", 1), ("Created", 1), ("Updated", 2)]).await?;
+    let kubectl = library.cluster.kubectl().await?;
+    let about = format!("book/{id}");
+    let events = ["events", "--for", &about, "-n", &library.namespace];
+    let shown = kubectl.run(&events).await?;
+    assert!(shown.contains("Borrowed by bob"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_happens_again_is_counted_and_a_repeated_request_is_not() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;

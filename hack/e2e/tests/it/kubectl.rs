@@ -170,10 +170,33 @@ async fn authors_and_borrowers_can_be_selected_by_field() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_manager_of_a_book_is_in_its_wide_columns() -> Result<()> {
+    let (library, kubectl) = library().await?;
+    let labels = json!({"app.kubernetes.io/managed-by": "its-manager", "kapp.k14s.io/app": "its-app"});
+    let mut managed = manifest("managed", "A", "T", &labels);
+    managed["metadata"]["annotations"] = json!({"argocd.argoproj.io/tracking-id": "its-tracking-id"});
+    let apply = ["apply", "-n", &library.namespace, "-f", "-"];
+    kubectl.run_with_input(&apply, &managed.to_string()).await?;
+    let get = ["get", "books", "-n", &library.namespace];
+    let shown = kubectl.run(&get).await?;
+    let header = shown.lines().next().unwrap_or_default();
+    let header: Vec<&str> = header.split_whitespace().collect();
+    assert_eq!(header, ["NAME", "AUTHOR", "TITLE", "CATEGORY", "AGE"]);
+    let wide = kubectl.run(&[&get[..], &["-o", "wide"]].concat()).await?;
+    for word in ["MANAGED BY", "its-manager", "its-app", "its-tracking-id"] {
+        assert!(wide.contains(word), "{word}: {wide}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn every_field_is_explained() -> Result<()> {
     let kubectl = e2e::Cluster::shared()?.kubectl().await?;
     for (resource, words) in [
-        ("book", vec!["A book of a library", "managed-by"]),
+        (
+            "book",
+            vec!["A book of a library", "managed-by", "Argo CD, Flux or kapp"],
+        ),
         ("book.spec", vec!["author", "title", "description", "-required-"]),
         ("book.spec.author", vec!["Who wrote the book"]),
         ("book.spec.title", vec!["The book's title"]),
@@ -201,11 +224,15 @@ async fn every_field_is_explained() -> Result<()> {
 async fn kubectl_is_told_what_is_wrong_with_a_book() -> Result<()> {
     let (library, kubectl) = library().await?;
     let blank = manifest("blank", " ", "T", &json!({}));
+    let invisible = manifest("invisible", "A", "\u{200b}", &json!({}));
+    let dark = manifest("dark", "\u{98}Die\u{9c} Verwandlung", "T", &json!({}));
     let long = manifest("long", "A", &"t".repeat(1_025), &json!({}));
     let mut missing = manifest("missing", "A", "T", &json!({}));
     missing["spec"] = json!({"title": "T"});
     for (manifest, words) in [
         (blank, ["spec.author", "must not be blank"]),
+        (invisible, ["spec.title", "must not be blank"]),
+        (dark, ["spec.author", "must not contain control characters"]),
         (long, ["spec.title", "1024"]),
         (missing, ["spec.author", "Required value"]),
     ] {

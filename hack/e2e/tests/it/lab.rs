@@ -9,6 +9,7 @@ mod precondition_requests;
 mod requests;
 mod staleness;
 mod start;
+mod stored_before;
 mod streams;
 mod under_way;
 

@@ -1,7 +1,10 @@
 //! Books that another tool manages: shown and lent, never changed.
 
 use anyhow::Result;
-use bookshelf_crd::{Book, labels};
+use bookshelf_crd::{
+    Book, labels,
+    management::{MARKS, Mark, Place},
+};
 use e2e::{Answer, Library, Request, book, eventually};
 use kube::{
     ResourceExt as _,
@@ -16,6 +19,16 @@ fn managed_by(id: &str, manager: &str) -> Book {
     book
 }
 
+fn marked(id: &str, mark: &Mark, value: &str) -> Book {
+    let mut book = book(id);
+    let values = match mark.place {
+        Place::Annotation => book.annotations_mut(),
+        Place::Label => book.labels_mut(),
+    };
+    values.insert(mark.key.to_owned(), value.to_owned());
+    book
+}
+
 /// Every way to change a book.
 fn writes(library: &Library, id: &str) -> Vec<Request> {
     let path = library.path(id);
@@ -25,6 +38,11 @@ fn writes(library: &Library, id: &str) -> Vec<Request> {
         library.admin.patch(format!("{path}/category")).json(&category),
         library.admin.post(format!("{path}/category")).json(&category),
         library.admin.delete(&path),
+        library
+            .admin
+            .put(format!("{path}?force=true"))
+            .json(&library.body(id)),
+        library.admin.delete(format!("{path}?force=true")),
     ]
 }
 
@@ -45,6 +63,65 @@ async fn a_book_that_another_tool_manages_cannot_be_changed() -> Result<()> {
         assert_eq!(library.books().get(&id).await?, before);
         let shown = library.admin.get(library.path(&id)).await?.json(200);
         assert_eq!(shown["managed_by"], *manager);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -> Result<()> {
+    let library = Library::open().await?;
+    for (number, mark) in MARKS.iter().enumerate() {
+        for (kind, value, managed_by) in [("full", "x", None), ("empty", "", Some("bookshelf"))] {
+            let id = format!("{kind}-{number}");
+            let mut object = marked(&id, mark, value);
+            if let Some(managed_by) = managed_by {
+                let labels = object.labels_mut();
+                labels.insert(labels::MANAGED_BY.to_owned(), managed_by.to_owned());
+            }
+            let before = library.plant(&object).await?;
+            for write in writes(&library, &id) {
+                assert_not_manageable(&write.await?);
+            }
+            for api in library.apis() {
+                let shown = api.get(library.path(&id)).await?.json(200);
+                assert_eq!(shown["managed_by"], mark.tool, "{mark:?}");
+            }
+            let borrow = library.user.post(library.path(&format!("{id}/borrow")));
+            borrow.tenant("bob").await?.json(201);
+            let back = library.user.post(library.path(&format!("{id}/return")));
+            back.tenant("bob").await?.empty(204);
+            assert_eq!(library.books().get(&id).await?, before);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mark_that_is_added_counts_at_once() -> Result<()> {
+    let library = Library::open().await?;
+    for (number, mark) in MARKS.iter().enumerate() {
+        let map = match mark.place {
+            Place::Annotation => "annotations",
+            Place::Label => "labels",
+        };
+        // Without labels and annotations, and with others.
+        for (kind, others) in [("bare", json!({})), ("full", json!({"example.com/other": "x"}))] {
+            for write in 0..writes(&library, "").len() {
+                let id = format!("{kind}-{number}-{write}");
+                let mut object = book(&id);
+                object.metadata.labels = serde_json::from_value(others.clone())?;
+                object.metadata.annotations = serde_json::from_value(others.clone())?;
+                library.plant(&object).await?;
+                let patch = json!({"metadata": {map: {(mark.key): ""}}});
+                let marked = library
+                    .books()
+                    .patch(&id, &PatchParams::default(), &Patch::Merge(&patch))
+                    .await?;
+                // Whether the cache knows it or not.
+                assert_not_manageable(&writes(&library, &id).remove(write).await?);
+                assert_eq!(library.books().get(&id).await?, marked);
+            }
+        }
     }
     Ok(())
 }

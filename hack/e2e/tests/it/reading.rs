@@ -155,7 +155,7 @@ async fn a_book_that_does_not_exist_is_not_found() -> Result<()> {
             "/book/no-such-namespace/missing".to_owned(),
         ] {
             let problem = api.get(path).await?.problem(404, "not_found");
-            assert_eq!(problem.message, "not found");
+            assert_eq!(problem.message, "not found: the book \"missing\" does not exist");
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! A book that Helm takes over while we change it: check and write are one, so that none of our writes is done to a
-//! book that Helm has.
+//! A book that another tool takes over while we change it: check and write are one, so that none of our writes is done to
+//! a book that the other tool has.
 
 use std::{
     collections::BTreeMap,
@@ -7,19 +7,47 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use bookshelf_crd::{Book, BookSpec, labels};
+use bookshelf_crd::{
+    Book, BookSpec, labels,
+    management::{MARKS, Mark, Place, is_manageable},
+};
 use e2e::{Library, book};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::{
     ResourceExt as _,
     api::{Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const RELABELLINGS: usize = 400;
+/// The same for each mark of a GitOps tool.
+const MARKINGS: usize = 120;
 
-fn is_helms(book: &Book) -> bool {
-    labels::value(book, labels::MANAGED_BY) == Some("Helm")
+/// The patch that gives the book to Helm, or marks it, and back.
+fn takeover(mark: Option<&Mark>, number: usize) -> Value {
+    match mark {
+        None => {
+            let manager = match number % 6 {
+                1 => Some("bookshelf"),
+                3 => Some(""),
+                5 => None,
+                _ => Some("Helm"),
+            };
+            json!({"metadata": {"labels": {(labels::MANAGED_BY): manager}}})
+        }
+        Some(mark) => {
+            let value = match number % 4 {
+                0 => Some("x"),
+                2 => Some(""),
+                _ => None,
+            };
+            let map = match mark.place {
+                Place::Annotation => "annotations",
+                Place::Label => "labels",
+            };
+            json!({"metadata": {map: {(mark.key): value}}})
+        }
+    }
 }
 
 /// What we write, and the relabelling does not.
@@ -27,17 +55,12 @@ fn ours(book: &Book) -> (&BookSpec, Option<&str>) {
     (&book.spec, labels::value(book, labels::CATEGORY))
 }
 
-/// Gives the book to Helm and back, to us or to nobody, again and again; makes it anew where a client has deleted it.
-async fn relabel(library: &Library, done: &AtomicBool) -> Result<()> {
+/// Gives the book to another tool and back, again and again; makes it anew where a client has deleted it.
+async fn relabel(library: &Library, mark: Option<&Mark>, done: &AtomicBool) -> Result<()> {
     let books = library.books();
-    for number in 0..RELABELLINGS {
-        let manager = match number % 6 {
-            1 => Some("bookshelf"),
-            3 => Some(""),
-            5 => None,
-            _ => Some("Helm"),
-        };
-        let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): manager}}});
+    let times = mark.map_or(RELABELLINGS, |_| MARKINGS);
+    for number in 0..times {
+        let patch = takeover(mark, number);
         match books
             .patch("book", &PatchParams::default(), &Patch::Merge(&patch))
             .await
@@ -105,15 +128,17 @@ async fn history(library: &Library, version: &str) -> Result<Vec<WatchEvent<Book
     bail!("the watch ended before the test")
 }
 
-async fn judged(writers: &[usize]) -> Result<()> {
+async fn judged(mark: Option<&Mark>, writers: &[usize]) -> Result<()> {
     let library = Library::open().await?;
     let planted = library.plant(&book("book")).await?;
     let version = planted.resource_version().context("a version")?;
     let done = AtomicBool::new(false);
     let clients = async {
         let writers = writers.iter().map(|kind| write(&library, *kind, &done));
-        let (relabelled, answers) =
-            tokio::join!(relabel(&library, &done), futures::future::try_join_all(writers));
+        let (relabelled, answers) = tokio::join!(
+            relabel(&library, mark, &done),
+            futures::future::try_join_all(writers)
+        );
         relabelled?;
         library
             .books()
@@ -132,14 +157,14 @@ async fn judged(writers: &[usize]) -> Result<()> {
                 let before = before.context("what is modified was there")?;
                 if ours(&before) != ours(&book) {
                     changes += 1;
-                    assert!(!is_helms(&before), "changed: {before:?} to {book:?}");
+                    assert!(is_manageable(&before), "changed: {before:?} to {book:?}");
                 }
                 Some(book)
             }
             WatchEvent::Deleted(_) => {
                 let before = before.context("what is deleted was there")?;
                 changes += 1;
-                assert!(!is_helms(&before), "deleted: {before:?}");
+                assert!(is_manageable(&before), "deleted: {before:?}");
                 None
             }
             _ => before,
@@ -157,20 +182,44 @@ async fn judged(writers: &[usize]) -> Result<()> {
 
 #[tokio::test]
 async fn no_update_and_no_category_reaches_a_book_that_helm_has() -> Result<()> {
-    judged(&[0, 0, 1, 1]).await
+    judged(None, &[0, 0, 1, 1]).await
 }
 
 #[tokio::test]
 async fn no_delete_reaches_a_book_that_helm_has() -> Result<()> {
-    judged(&[2, 2]).await
+    judged(None, &[2, 2]).await
 }
 
 #[tokio::test]
 async fn no_forced_update_reaches_a_book_that_helm_has() -> Result<()> {
-    judged(&[3, 3, 3, 1]).await
+    judged(None, &[3, 3, 3, 1]).await
 }
 
 #[tokio::test]
 async fn no_forced_delete_reaches_a_book_that_helm_has() -> Result<()> {
-    judged(&[4, 4]).await
+    judged(None, &[4, 4]).await
+}
+
+#[tokio::test]
+async fn no_update_and_no_category_reaches_a_book_that_bears_a_mark() -> Result<()> {
+    for mark in &MARKS {
+        judged(Some(mark), &[0, 0, 1]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_forced_update_reaches_a_book_that_bears_a_mark() -> Result<()> {
+    for mark in &MARKS {
+        judged(Some(mark), &[3, 3, 3]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_delete_reaches_a_book_that_bears_a_mark_forced_or_not() -> Result<()> {
+    for mark in &MARKS {
+        judged(Some(mark), &[2, 4]).await?;
+    }
+    Ok(())
 }

@@ -144,7 +144,8 @@ async fn there_is_no_other_route() -> Result<()> {
                     answer.what
                 );
             } else {
-                answer.problem(404, "not_found");
+                let message = answer.problem(404, "not_found").message;
+                assert_eq!(message, "not found: the route does not exist", "{}", answer.what);
             }
         }
     }

@@ -141,7 +141,8 @@ async fn a_missing_book_is_not_made_by_an_update() -> Result<()> {
         .put(library.path("missing"))
         .json(&library.body("missing"))
         .await?;
-    assert_eq!(answer.problem(404, "not_found").message, "not found");
+    let message = answer.problem(404, "not_found").message;
+    assert_eq!(message, "not found: the book \"missing\" does not exist");
     assert_eq!(library.books().get_opt("missing").await?, None);
     Ok(())
 }

@@ -122,7 +122,11 @@ async fn everything_works_in_the_namespaces_that_are_seen() -> Result<()> {
 async fn any_other_namespace_is_not_found() -> Result<()> {
     let scoped = scoped().await?;
     let (admin, user, unseen) = (scoped.admin.api()?, scoped.user.api()?, &scoped.unseen);
-    let not_found = |answer: Answer| drop(answer.problem(404, "not_found"));
+    let expected = format!("not found: the namespace {:?} does not exist", unseen.namespace);
+    let not_found = |answer: Answer| {
+        let message = answer.problem(404, "not_found").message;
+        assert_eq!(message, expected, "{}", answer.what);
+    };
     let (list, path) = (unseen.list_path(), unseen.path("book"));
     let tenant = |api: &Api, method: &str, path: String| {
         let method = method.parse().unwrap_or_default();

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 
 use super::super::books::CachedBook;
-use super::super::model::{Loan, Namespace, Tenant};
+use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
 use super::{Changes, Kind, Now, Outcome, Subject, What};
 use crate::cache::Entry;
 
-/// The loans of a namespace, of one tenant or of all, without those that earlier books have left over.
+/// The loans of a namespace, of one borrower or of all, without those that earlier books have left over.
 pub struct Loans {
     namespace: String,
-    tenant: Option<String>,
+    borrower: Option<String>,
 }
 
 impl Loans {
-    pub(super) fn new(namespace: Namespace<'_>, tenant: Option<Tenant<'_>>) -> Self {
+    pub(super) fn new(namespace: Namespace<'_>, borrower: Option<Borrower<'_>>) -> Self {
         Self {
             namespace: namespace.as_str().to_owned(),
-            tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
+            borrower: borrower.map(|borrower| borrower.as_str().to_owned()),
         }
     }
 
     fn has(&self, loan: &Entry<Loan>) -> bool {
-        let tenant = self.tenant.as_deref();
-        tenant.is_none_or(|tenant| *loan.value.borrowed_by == *tenant)
+        let borrower = self.borrower.as_deref();
+        borrower.is_none_or(|borrower| *loan.value.borrowed_by == *borrower)
     }
 }
 
@@ -47,8 +47,8 @@ impl<V> Subject<V> for Loans {
     }
 
     fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
-        let mut loans: Vec<_> = match &self.tenant {
-            Some(tenant) => now.loans.indexed(now.by_tenant, tenant).collect(),
+        let mut loans: Vec<_> = match &self.borrower {
+            Some(borrower) => now.loans.indexed(now.by_tenant, borrower).collect(),
             None => now.loans.iter().collect(),
         };
         loans.retain(|loan| !is_left_over(loan, book_of(now, &loan.key)));

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::Repository;
 use super::{Arc, BookStream, Books, Lent, Loan, Loans, Stream, StreamEvent, Subject, What};
 use crate::cache::{Entry, SourceEvent};
-use crate::repository::{Category, Namespace, Tenant};
+use crate::repository::{Borrower, Category, Namespace};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
 
 type Has = BTreeMap<String, String>;
@@ -78,8 +78,8 @@ fn math() -> Option<Category<'static>> {
     Category::parse(CATEGORIES[0]).unwrap()
 }
 
-fn bob() -> Option<Tenant<'static>> {
-    Tenant::parse_borrowed_by("bob").unwrap()
+fn bob() -> Option<Borrower<'static>> {
+    Borrower::parse("bob")
 }
 
 async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {

@@ -1,0 +1,117 @@
+//! The rules of free text: authors, titles and descriptions.
+//!
+//! Each is one regular expression, which the custom resource definitions hand to the API server (Go's RE2) and this crate
+//! to [`regex`], whose syntax is the same. Both know the characters of their own version of Unicode: here, only those of
+//! [`UNICODE`] count, the version of Go 1.21 to 1.26. An API server that is built with a newer Go takes a text of nothing but
+//! newer characters, which is blank here.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::rules::Rule;
+
+/// The version of Unicode that decides which text is blank.
+pub const UNICODE: &str = "15.0";
+
+/// The characters of which a text that is not blank has one: letters, numbers, punctuation marks and symbols.
+pub const VISIBLE: &str = r"[\p{L}\p{N}\p{P}\p{S}]";
+
+/// The characters that no line has: most of them break a printed YAML document, the rest end the line.
+pub const CONTROL: &str = r"[\x00-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]";
+
+/// The same, but for tab, line feed and carriage return.
+pub const CONTROL_IN_PARAGRAPHS: &str = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]";
+
+static IS_VISIBLE: LazyLock<Regex> = LazyLock::new(|| class(&format!(r"[{VISIBLE}&&\p{{Age:{UNICODE}}}]")));
+static IS_CONTROL: LazyLock<Regex> = LazyLock::new(|| class(CONTROL));
+static IS_CONTROL_IN_PARAGRAPHS: LazyLock<Regex> = LazyLock::new(|| class(CONTROL_IN_PARAGRAPHS));
+
+fn class(expression: &str) -> Regex {
+    Regex::new(expression).expect("the expressions are valid, as the tests below show")
+}
+
+/// Checks text of one line that is not blank and has at most `max` characters (Unicode scalar values, as the API server
+/// counts).
+pub fn line(value: &str, max: u32) -> Result<(), Rule> {
+    if !IS_VISIBLE.is_match(value) {
+        return Err(Rule::NotBlank);
+    }
+    without(&IS_CONTROL, value)?;
+    length(value, max)
+}
+
+/// Checks text of any number of lines, none included, and at most `max` characters.
+pub fn paragraphs(value: &str, max: u32) -> Result<(), Rule> {
+    without(&IS_CONTROL_IN_PARAGRAPHS, value)?;
+    length(value, max)
+}
+
+/// Returns text that may break rules as a line that can be printed: with the replacement character U+FFFD in place of each
+/// control character.
+#[must_use]
+pub fn printable(value: &str) -> Cow<'_, str> {
+    IS_CONTROL.replace_all(value, "\u{fffd}")
+}
+
+fn without(class: &Regex, value: &str) -> Result<(), Rule> {
+    let found = class.find(value);
+    let character = found.and_then(|found| found.as_str().chars().next());
+    character.map_or(Ok(()), |character| Err(Rule::Without(character)))
+}
+
+fn length(value: &str, max: u32) -> Result<(), Rule> {
+    if value.chars().count() > max as usize {
+        Err(Rule::MaxLength(max))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_counts_characters() {
+        assert_eq!(line("ä", 1), Ok(()));
+        assert_eq!(line("äö", 1), Err(Rule::MaxLength(1)));
+        assert_eq!(paragraphs("ä\n", 2), Ok(()));
+        assert_eq!(paragraphs("ä\r\n", 2), Err(Rule::MaxLength(2)));
+    }
+
+    #[test]
+    fn text_without_a_letter_number_punctuation_mark_or_symbol_is_blank() {
+        // White space, format characters, a combining mark, a private character, and one that Unicode 16.0 has added.
+        let blanks = "\u{a0}\u{2003}\u{3000}\u{200b}\u{2060}\u{feff}\u{ad}\u{301}\u{e000}\u{1c89}";
+        assert_eq!(line("", 9), Err(Rule::NotBlank));
+        assert_eq!(line(blanks, 99), Err(Rule::NotBlank));
+        for blank in blanks.chars() {
+            assert_eq!(line(&blank.to_string(), 9), Err(Rule::NotBlank), "{blank:?}");
+            assert_eq!(line(&format!("{blank}a"), 9), Ok(()), "{blank:?}");
+        }
+        for visible in ["a", "ß", "語", "٣", "½", "…", "+", "📖", "\u{2800}"] {
+            assert_eq!(line(visible, 9), Ok(()), "{visible:?}");
+        }
+        assert_eq!(paragraphs(blanks, 99), Ok(()));
+        assert_eq!(paragraphs("", 9), Ok(()));
+    }
+
+    #[test]
+    fn a_control_character_is_named() {
+        for character in ('\0'..=char::MAX).filter(|character| *character != 'a') {
+            let is_control = character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}');
+            let refused = Err(Rule::Without(character));
+            let expected = if is_control { refused } else { Ok(()) };
+            let text = format!("a{character}");
+            assert_eq!(line(&text, 9), expected, "{character:?}");
+            let is_kept = matches!(character, '\t' | '\n' | '\r');
+            let expected = if is_kept { Ok(()) } else { expected };
+            assert_eq!(paragraphs(&text, 9), expected, "{character:?}");
+        }
+        let refused = line("\u{98}Die\u{9c} Verwandlung", 99).map_err(|rule| rule.to_string());
+        assert_eq!(printable("\u{98}Die\n"), "\u{fffd}Die\u{fffd}");
+        assert_eq!(refused, Err("must not contain the character U+0098".to_owned()));
+    }
+}

@@ -1,0 +1,114 @@
+//! Every character of Unicode, judged by the API server and by our rules.
+
+use anyhow::Result;
+use bookshelf_crd::{Book, book, rules::Rule, text};
+use e2e::{Library, book};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::accepts;
+
+/// How many books are sent at a time.
+const AT_ONCE: usize = 16;
+
+/// Asserts that the API server accepts all of these books, or none of them.
+async fn assert_judged(library: &Library, books: Vec<Book>, expected: bool) -> Result<()> {
+    let api = library.books();
+    let judged = stream::iter(books).map(|book| {
+        let api = &api;
+        async move { Ok::<_, anyhow::Error>((accepts(api, &book).await?, book)) }
+    });
+    judged
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(async |(accepted, book)| {
+            let spec = book.spec;
+            let characters = |text: &str| text.escape_unicode().take(120).collect::<String>();
+            assert_eq!(
+                accepted,
+                expected,
+                "{} {} {}",
+                characters(&spec.author),
+                characters(&spec.title),
+                characters(&spec.description.unwrap_or_default())
+            );
+            Ok(())
+        })
+        .await
+}
+
+fn with_author(author: String) -> Book {
+    let mut book = book("dry-run");
+    book.spec.author = author;
+    book
+}
+
+fn with_title(title: String) -> Book {
+    let mut book = book("dry-run");
+    book.spec.title = title;
+    book
+}
+
+fn with_description(description: String) -> Book {
+    let mut book = book("dry-run");
+    book.spec.description = Some(description);
+    book
+}
+
+/// The texts of so many characters that these make.
+fn texts(characters: &[char], length: u32) -> impl Iterator<Item = String> {
+    let chunks = characters.chunks(length as usize);
+    chunks.map(|chunk| chunk.iter().collect())
+}
+
+/// The first and the last of each row of characters that follow each other.
+fn ends(characters: &[char]) -> Vec<char> {
+    let follow = |first: &char, second: &char| u32::from(*first) + 1 == u32::from(*second);
+    let rows = characters.chunk_by(follow);
+    rows.flat_map(|row| row.first().into_iter().chain(row.last()))
+        .copied()
+        .collect()
+}
+
+#[tokio::test]
+async fn on_which_characters_text_may_have() -> Result<()> {
+    let library = Library::open().await?;
+    let is_in_line = |character: &char| text::line(&format!("a{character}"), 2).is_ok();
+    let is_in_paragraphs = |character: &char| text::paragraphs(&character.to_string(), 2).is_ok();
+    let all = || '\0'..=char::MAX;
+    let (allowed, refused): (Vec<_>, Vec<_>) = all().partition(is_in_line);
+    assert_eq!(refused.len(), 32 + 33 + 2);
+    let marked = || refused.iter().map(|character| format!("a{character}"));
+    // Each by itself.
+    assert_judged(&library, marked().map(with_author).collect(), false).await?;
+    assert_judged(&library, marked().map(with_title).collect(), false).await?;
+    let lines = texts(&allowed, book::AUTHOR_MAX - 1).map(|text| format!("a{text}"));
+    assert_judged(&library, lines.map(with_author).collect(), true).await?;
+
+    let (allowed, refused): (Vec<_>, Vec<_>) = all().partition(is_in_paragraphs);
+    assert_eq!(refused.len(), 32 + 33 + 2 - 3);
+    let marked = refused.iter().map(|character| format!("a{character}"));
+    assert_judged(&library, marked.map(with_description).collect(), false).await?;
+    let paragraphs = texts(&allowed, book::DESCRIPTION_MAX);
+    assert_judged(&library, paragraphs.map(with_description).collect(), true).await
+}
+
+#[tokio::test]
+async fn on_which_characters_make_a_text_that_is_not_blank() -> Result<()> {
+    let library = Library::open().await?;
+    let judge = |character: &char| text::line(&character.to_string(), 1);
+    let visible: Vec<char> = ('\0'..=char::MAX)
+        .filter(|character| judge(character).is_ok())
+        .collect();
+    // What has no place in a line is another test's.
+    let blank: Vec<char> = ('\0'..=char::MAX)
+        .filter(|character| judge(character) == Err(Rule::NotBlank))
+        .filter(|character| text::line(&format!("a{character}"), 2).is_ok())
+        .collect();
+    // One that counts would make all of its text count.
+    let blanks = texts(&blank, book::AUTHOR_MAX);
+    assert_judged(&library, blanks.map(with_author).collect(), false).await?;
+    let ends = || ends(&visible).into_iter().map(String::from);
+    assert!(ends().count() > 1_000);
+    assert_judged(&library, ends().map(with_title).collect(), true).await?;
+    let some = ends().step_by(50);
+    assert_judged(&library, some.map(with_author).collect(), true).await
+}
