@@ -379,3 +379,6 @@ impl From<bookshelf_store::error::Invalid> for Problem {
         Error::from(invalid).into()
     }
 }
+
+#[cfg(test)]
+mod tests;
