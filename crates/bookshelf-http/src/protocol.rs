@@ -31,7 +31,7 @@ fn is_host(value: &[u8]) -> bool {
         (value[1..end].iter().all(is_in_address), &value[end + 1..])
     } else {
         let end = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
-        (value[..end].iter().all(is_in_name), &value[end..])
+        (value[..end].iter().copied().all(is_in_name), &value[end..])
     };
     let is_port = match rest.split_first() {
         None => true,
@@ -42,7 +42,7 @@ fn is_host(value: &[u8]) -> bool {
 }
 
 /// Whether a registered name may have this: an unreserved character, a subdelimiter, or a part of an encoded one.
-fn is_in_name(byte: &u8) -> bool {
+fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

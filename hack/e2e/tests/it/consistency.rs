@@ -5,7 +5,7 @@ mod alternating;
 mod descriptions;
 mod streams;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use e2e::{Answer, Api, Cluster, HeldWatches, Library, Program, Service, eventually};
