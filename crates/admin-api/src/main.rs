@@ -1,9 +1,7 @@
 //! The binary: parses the flags and runs.
 
-use clap::Parser as _;
-
 // The server brings a thread for each worker; this one feeds the cache.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    admin_api::run(admin_api::Args::parse()).await
+    admin_api::run(bookshelf_http::args::parse()).await
 }

@@ -9,8 +9,9 @@ use crate::routes::{books, loans, namespaces};
 #[openapi(
     info(
         title = "bookshelf for librarians",
-        description = "Adds books, changes them and takes them out. Every error is a problem document (RFC 9457), \
-                       every answer about books says at which version it was served, and `HEAD` works where `GET` does."
+        description = "Adds books, changes them and takes them out. Every error is a problem document (RFC 9457), but for \
+                       what the HTTP parser cannot read (400, 408 and 431 without a body), every answer about books says at \
+                       which version it was served, and `HEAD` works where `GET` does."
     ),
     tags(
         (name = "books", description = "What the library has."),

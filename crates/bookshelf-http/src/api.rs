@@ -14,6 +14,7 @@ use crate::args::{CacheArgs, KubeArgs, LogArgs, ScopeArgs, ServeArgs};
 use crate::consistency::Consistency;
 use crate::list::Lists;
 use crate::openapi::Description;
+use crate::refused::Refusals;
 use crate::route::Routes;
 use crate::serve::{self, Readiness};
 use crate::telemetry;
@@ -48,8 +49,10 @@ pub async fn run<V: Send + Sync + 'static>(
     openapi: fn() -> Value,
 ) -> anyhow::Result<()> {
     let service = name.strip_prefix("bookshelf-").unwrap_or(name);
-    let telemetry = telemetry::init(&args.log, service)?;
-    let served = serve(name, args, view, routes, openapi).await;
+    args.cache.check()?;
+    let refusals = Refusals::default();
+    let telemetry = telemetry::init(&args.log, service, &refusals)?;
+    let served = serve(name, args, refusals, view, routes, openapi).await;
     telemetry.shut_down().await;
     served
 }
@@ -57,6 +60,7 @@ pub async fn run<V: Send + Sync + 'static>(
 async fn serve<V: Send + Sync + 'static>(
     name: &str,
     args: &ApiArgs,
+    refusals: Refusals,
     view: fn(&Book) -> V,
     routes: fn() -> Routes,
     openapi: fn() -> Value,
@@ -84,6 +88,7 @@ async fn serve<V: Send + Sync + 'static>(
         &args.serve,
         readiness,
         registry,
+        refusals,
         feed,
         last,
         data,

@@ -1,8 +1,10 @@
 //! The flags both binaries have. Each has an environment variable of the same name: `BOOKSHELF_` and the flag
-//! in capitals.
+//! in capitals; an empty variable counts as none.
 
 // The comments of flags are their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
+
+mod environment;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use bookshelf_store::connector::Options;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
 use clap::{ArgAction, Args, ValueEnum};
+pub use environment::parse;
 use http::Uri;
 
 /// Where the API is served, and how it ends.
@@ -94,8 +97,8 @@ pub struct KubeArgs {
 #[command(next_help_heading = "Books")]
 pub struct ScopeArgs {
     /// Namespaces to see, with commas between them: rights in these are enough, and any other is not found. Default: all
-    #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_delimiter = ',', value_parser = namespace, value_name = "NAMESPACES")]
-    pub watch_namespaces: Vec<String>,
+    #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_parser = namespaces, value_name = "NAMESPACES")]
+    pub watch_namespaces: Vec<Namespaces>,
 
     /// Tell what happens to books as Kubernetes Events, which kubectl describe book shows
     #[arg(long, env = "BOOKSHELF_EVENTS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
@@ -148,12 +151,34 @@ pub struct CacheArgs {
 }
 
 impl CacheArgs {
+    /// Refuses what makes no sense together.
+    pub fn check(&self) -> anyhow::Result<()> {
+        // All is well while the API server is heard once in each period of a watch; that is told a moment later.
+        let least = 2 * Duration::from_secs(self.watch_timeout.into());
+        if let Some(max_staleness) = self.max_staleness {
+            anyhow::ensure!(
+                max_staleness >= least,
+                "--max-staleness={} is less than twice --watch-timeout={}: the Kubernetes API may say nothing for as long as it \
+                 keeps a watch open, and reads would be refused while all is well. Choose a --max-staleness of {} or more, or a \
+                 smaller --watch-timeout",
+                max_staleness.as_secs_f64(),
+                self.watch_timeout,
+                least.as_secs(),
+            );
+        }
+        Ok(())
+    }
+
     /// The repository's options; `scope` says what it is about.
     #[must_use]
     pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
         let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
         repository::Options {
-            namespaces: scope.watch_namespaces.clone(),
+            namespaces: scope
+                .watch_namespaces
+                .iter()
+                .flat_map(|list| list.0.clone())
+                .collect(),
             events: scope.events,
             resync: unless_zero(self.resync_period),
             check: unless_zero(self.check_period),
@@ -196,6 +221,9 @@ pub enum LogFormat {
     Json,
 }
 
+#[cfg(test)]
+mod tests;
+
 /// A year: longer than anybody waits, and short enough to add to any point in time.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
@@ -219,9 +247,22 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn namespace(text: &str) -> Result<String, String> {
-    let parsed = Namespace::parse(text).map_err(|invalid| invalid.rule.to_string())?;
-    Ok(parsed.as_str().to_owned())
+/// Namespaces as they were given together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespaces(Vec<String>);
+
+/// Names with commas between them; templates leave blanks and commas that are not needed.
+fn namespaces(text: &str) -> Result<Namespaces, String> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let parsed = names.map(|name| match Namespace::parse(name) {
+        Ok(namespace) => Ok(namespace.as_str().to_owned()),
+        Err(invalid) => Err(format!("{name:?} {}", invalid.rule)),
+    });
+    let names = parsed.collect::<Result<Vec<_>, _>>()?;
+    if names.is_empty() {
+        return Err("must name a namespace".to_owned());
+    }
+    Ok(Namespaces(names))
 }
 
 fn collector(text: &str) -> Result<Uri, String> {

@@ -4,18 +4,28 @@ use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
+
+use crate::refused::Refusals;
 
 /// How long a connection is idle before the kernel asks whether its client is still there, and how often it asks then.
 const ASK_AFTER: Duration = Duration::from_mins(1);
 const ASK_EVERY: Duration = Duration::from_secs(15);
+/// How long a new connection has for the head of its first request.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much sooner that is over: the server's clock goes in steps of half a second.
+const CLOCK_STEP: Duration = Duration::from_millis(600);
 
 /// The connections that are open.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Connections(Arc<Counts>);
+pub(crate) struct Connections {
+    counts: Arc<Counts>,
+    refusals: Refusals,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -27,34 +37,53 @@ struct Counts {
 pub(crate) struct Connection {
     of: Connections,
     is_stream: Cell<bool>,
+    /// Whether a request has come.
+    is_used: Cell<bool>,
+    opened: Instant,
 }
 
 impl Connections {
+    /// None yet; those that are closed because no request came are counted among these refusals.
+    pub(crate) fn new(refusals: Refusals) -> Self {
+        Self {
+            counts: Arc::default(),
+            refusals,
+        }
+    }
+
     /// Counts one more.
     pub(crate) fn opened(&self) -> Connection {
-        self.0.all.fetch_add(1, Ordering::Relaxed);
+        self.counts.all.fetch_add(1, Ordering::Relaxed);
         Connection {
             of: self.clone(),
             is_stream: Cell::new(false),
+            is_used: Cell::new(false),
+            opened: Instant::now(),
         }
     }
 
     /// How many there are.
     pub(crate) fn all(&self) -> usize {
-        self.0.all.load(Ordering::Relaxed)
+        self.counts.all.load(Ordering::Relaxed)
     }
 
     /// How many of them are about an event stream, whether that has ended or not: what it told last may not have been
     /// taken yet.
     pub(crate) fn streams(&self) -> usize {
-        self.0.streams.load(Ordering::Relaxed)
+        self.counts.streams.load(Ordering::Relaxed)
     }
 }
 
 impl Connection {
+    /// Notes that a request has come, which is not known to be about an event stream.
+    pub(crate) fn is_asked(&self) {
+        self.is_used.set(true);
+        self.is_about(false);
+    }
+
     /// Whether it is about an event stream from now on.
     pub(crate) fn is_about(&self, is_stream: bool) {
-        let streams = &self.of.0.streams;
+        let streams = &self.of.counts.streams;
         match (self.is_stream.replace(is_stream), is_stream) {
             (false, true) => drop(streams.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(streams.fetch_sub(1, Ordering::Relaxed)),
@@ -66,7 +95,12 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.is_about(false);
-        self.of.0.all.fetch_sub(1, Ordering::Relaxed);
+        self.of.counts.all.fetch_sub(1, Ordering::Relaxed);
+        // The server answers so by itself, and tells nobody. Who goes away does so before, or is one of few.
+        if !self.is_used.get() && self.opened.elapsed() + CLOCK_STEP >= HEAD_TIMEOUT {
+            let refusals = &self.of.refusals;
+            refusals.refused(StatusCode::REQUEST_TIMEOUT, "no whole head came in time");
+        }
     }
 }
 

@@ -27,6 +27,9 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// What an answer depends on beside the URL.
 const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Accept, Authorization, X-TENANT-ID");
 
+/// The refusal of a request whose version does not come.
+const NEWER: &str = "X-Resource-Version is newer than anything that this replica knows. Try again; if that does not help, \
+                     leave the header out: after a restore of etcd the version may never come";
 /// How long a request waits for the version it asks for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a request waits for all that the API server has of what it asks for.
@@ -167,11 +170,15 @@ impl Consistency {
             reached = self.source.refresh(scope, shown).await?;
         }
         if !reached.includes(met.at_least) {
-            if is_stream {
-                self.source.catch_up_streams(scope, met.at_least).await?;
+            let caught_up = if is_stream {
+                self.source.catch_up_streams(scope, met.at_least).await
             } else {
-                self.source.catch_up(scope, met.at_least).await?;
-            }
+                self.source.catch_up(scope, met.at_least).await
+            };
+            caught_up.map_err(|error| match error {
+                Error::NotYet => Problem::unavailable(NEWER),
+                error => error.into(),
+            })?;
         }
         met.at_least = met.at_least.max(reached);
         Ok(met)

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::answer;
-use crate::entity_tag::{Condition, condition};
+use crate::entity_tag::{Condition, check_match, condition};
 
 /// A JSON document and its strong entity tag.
 #[derive(Clone, Debug)]
@@ -25,7 +25,8 @@ impl Document {
     /// The document of a value that always serializes, as a struct of strings does. The tag has no blanks and no
     /// quotes.
     pub fn new(value: &impl Serialize, tag: impl fmt::Display) -> Self {
-        Self::with_tag(serde_json::to_vec(value).unwrap_or_default(), tag)
+        let json = serde_json::to_vec(value).unwrap_or_default();
+        Self::with_tag(escape_line_ends(json), tag)
     }
 
     /// The document with this JSON.
@@ -60,10 +61,13 @@ impl Document {
         is_known(|| self.tag(), request)
     }
 
-    /// The answer to a GET: the document, or that the client has it.
+    /// The answer to a GET: the document, that the client has it, or that it is not what the request is meant for.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        if self.is_known_to(request) {
+        // In this order (RFC 9110, section 13.2.2).
+        if let Err(problem) = check_match(request.headers(), || Some(self.tag())) {
+            HttpResponse::from_error(problem)
+        } else if self.is_known_to(request) {
             self.tagged(HttpResponse::new(StatusCode::NOT_MODIFIED))
         } else {
             self.answer_with(StatusCode::OK)
@@ -85,6 +89,33 @@ impl Document {
     }
 }
 
+/// JSON without the characters that some readers of event streams, of lines and of scripts take for the end of a line:
+/// U+0085, U+2028 and U+2029 stand escaped. Other JSON stays as it is.
+fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
+    // What they begin with in UTF-8 is rare enough in the texts of most languages.
+    let Some(first) = memchr::memchr2(0xc2, 0xe2, &json) else {
+        return json;
+    };
+    let escape = |rest: &[u8]| match rest {
+        [0xc2, 0x85, ..] => Some((2, br"\u0085")),
+        [0xe2, 0x80, 0xa8, ..] => Some((3, br"\u2028")),
+        [0xe2, 0x80, 0xa9, ..] => Some((3, br"\u2029")),
+        _ => None,
+    };
+    let mut escaped = Vec::with_capacity(json.len());
+    let (plain, mut rest) = json.split_at(first);
+    escaped.extend_from_slice(plain);
+    while !rest.is_empty() {
+        let (length, text): (_, &[u8]) = match escape(rest) {
+            Some((length, text)) => (length, text),
+            None => (1, &rest[..1]),
+        };
+        escaped.extend_from_slice(text);
+        rest = &rest[length..];
+    }
+    escaped
+}
+
 /// Whether the client says that it has what has this tag
 /// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). What it says without
 /// sense says nothing.
@@ -102,9 +133,53 @@ pub(crate) fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest)
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::{HeaderName, IF_MATCH};
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn what_may_be_taken_for_the_end_of_a_line_is_escaped_and_nothing_else() {
+        let json = |text: &str| String::from_utf8(Document::new(&text, "a").json().to_vec()).unwrap();
+        for unchanged in [
+            "",
+            "plain",
+            "“é” ä Математика 数学 \u{84}\u{86}\u{2027}\u{202a}\u{a0}",
+        ] {
+            assert_eq!(json(unchanged), format!("\"{unchanged}\""));
+        }
+        let text = "\u{2028}a\u{85}é\u{2029}“\u{2028}";
+        assert_eq!(json(text), r#""\u2028a\u0085é\u2029“\u2028""#);
+        assert_eq!(serde_json::from_str::<String>(&json(text)).unwrap(), text);
+    }
+
+    #[test]
+    fn a_read_is_for_the_version_that_it_names() {
+        let document = Document::new(&"text", "a.1");
+        let status = |headers: &[(HeaderName, &'static str)]| {
+            let mut request = TestRequest::default();
+            for (name, value) in headers {
+                request = request.append_header((name.clone(), *value));
+            }
+            document.answer(&request.to_http_request()).status().as_u16()
+        };
+        for (condition, expected) in [
+            (r#""a.1""#, 200),
+            (r#""b", "a.1""#, 200),
+            ("*", 200),
+            (r#"W/"a.1""#, 412),
+            (r#""a.10""#, 412),
+            ("a.1", 400),
+            ("", 400),
+        ] {
+            assert_eq!(status(&[(IF_MATCH, condition)]), expected, "{condition}");
+        }
+        // The one comes before the other.
+        for (condition, expected) in [("*", 304), (r#""b""#, 412)] {
+            let both = [(IF_NONE_MATCH, r#""a.1""#), (IF_MATCH, condition)];
+            assert_eq!(status(&both), expected, "{condition}");
+        }
+    }
 
     #[test]
     fn a_client_has_a_document_if_it_names_its_tag() {

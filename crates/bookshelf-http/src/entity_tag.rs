@@ -1,7 +1,9 @@
 //! Entity tags as conditional requests list them
 //! ([RFC 9110, section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
+
+use crate::problem::Problem;
 
 /// An entity tag of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,33 @@ pub(crate) fn condition<'a>(
     name: &HeaderName,
 ) -> Option<Result<Condition<'a>, Malformed>> {
     headers.contains_key(name).then(|| parse(headers.get_all(name)))
+}
+
+/// The refusal of a malformed condition in the fields of this name.
+pub(crate) fn malformed(name: &'static str) -> Problem {
+    Problem::invalid(name, "must be * or entity tags as an ETag has them, in quotes")
+}
+
+/// Refuses a read that is meant for something else than what has this entity tag, or none
+/// ([RFC 9110, section 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+pub(crate) fn check_match<'a>(
+    headers: &HeaderMap,
+    tag: impl FnOnce() -> Option<&'a str>,
+) -> Result<(), Problem> {
+    match condition(headers, &IF_MATCH) {
+        None | Some(Ok(Condition::Any)) => Ok(()),
+        Some(Err(Malformed)) => Err(malformed("If-Match")),
+        Some(Ok(Condition::OneOf(tags))) => {
+            let current = tag();
+            // The comparison is strong.
+            let mut strong = tags.iter().filter(|tag| !tag.is_weak);
+            if strong.any(|tag| current.is_some_and(|current| tag.opaque == current.as_bytes())) {
+                Ok(())
+            } else {
+                Err(Problem::not_matched(current))
+            }
+        }
+    }
 }
 
 /// Fields of one name are one list.

@@ -1,112 +1,20 @@
 //! What handlers take from a request, with errors that name the field.
 
+mod body;
+mod query;
+
 use std::future::{Ready, ready};
-use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use actix_web::web::{self, BytesMut};
+use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant, Version};
-use futures::StreamExt as _;
-use futures::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
-use crate::entity_tag::{Condition, EntityTag, condition};
-use crate::problem::{Code, Problem};
+pub use body::{Json, MaxBody};
+pub use query::{FromQuery, Parameters, Query};
 
-/// How long a request's body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The largest body, as `--max-body` says.
-#[derive(Clone, Copy, Debug)]
-pub struct MaxBody(pub usize);
-
-/// A JSON body. Unknown fields are the type's business (`deny_unknown_fields`); a value of the wrong type is
-/// an error that names its field.
-#[derive(Debug)]
-pub struct Json<T>(pub T);
-
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let payload = payload.take();
-        Box::pin(async move {
-            check_content_type(&request)?;
-            let limit = request
-                .app_data::<web::Data<MaxBody>>()
-                .map_or(usize::MAX, |limit| limit.0);
-            let body = timeout(BODY_TIMEOUT, read(payload, limit)).await.map_err(|_| {
-                Problem::new(
-                    Code::RequestTimeout,
-                    format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
-                )
-            })??;
-            parse(&body).map(Self)
-        })
-    }
-}
-
-fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "Content-Type has to be application/json",
-        ))
-    }
-}
-
-async fn read(mut payload: Payload, limit: usize) -> Result<BytesMut, Problem> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            Problem::new(
-                Code::InvalidRequest,
-                format!("the request body cannot be read: {error}"),
-            )
-        })?;
-        if body.len() + chunk.len() > limit {
-            return Err(Problem::new(
-                Code::TooLarge,
-                format!("the request body has more than {limit} bytes"),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // An array would be taken for the values of the fields in their order.
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::new(
-            Code::InvalidRequest,
-            "the body is not valid: it has to be an object",
-        ));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        // Only where something is wrong is it worth knowing where: to keep track of that takes as long as all the rest.
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(at) if !error.is_syntax() && !error.is_eof() && at.path().iter().next().is_some() => {
-                Problem::invalid(at.path().to_string(), format_args!("is not valid: {error}"))
-            }
-            _ => Problem::new(Code::InvalidRequest, format!("the body is not valid: {error}")),
-        }
-    })
-}
+use crate::entity_tag::{Condition, EntityTag, condition, malformed};
+use crate::problem::Problem;
 
 /// The namespace that a path `/{collection}/{namespace}` names, and those under it.
 pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
@@ -142,33 +50,6 @@ fn split(path: &str) -> (&str, &str) {
     }
 }
 
-/// A query string. What does not fit the type is an error.
-#[derive(Debug)]
-pub struct Query<T>(pub T);
-
-impl<T: DeserializeOwned> FromRequest for Query<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request))
-    }
-}
-
-impl<T: DeserializeOwned> Query<T> {
-    /// That of a request.
-    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let parsed = web::Query::<T>::from_query(request.query_string());
-        let invalid = |error| {
-            Problem::new(
-                Code::InvalidRequest,
-                format!("the query string is not valid: {error}"),
-            )
-        };
-        parsed.map(|query| Self(query.into_inner())).map_err(invalid)
-    }
-}
-
 /// Which versions of an object a write is meant for, as `If-Match` and `If-None-Match` say
 /// ([RFC 9110, section 13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
 #[derive(Debug)]
@@ -184,17 +65,15 @@ impl FromRequest for Preconditions {
 }
 
 fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
-    let malformed =
-        |name| move |_| Problem::invalid(name, "must be * or entity tags as an ETag has them, in quotes");
     let matching = condition(headers, &IF_MATCH).transpose();
-    let expected = match matching.map_err(malformed("If-Match"))? {
+    let expected = match matching.map_err(|_| malformed("If-Match"))? {
         None | Some(Condition::Any) => Expected::Any,
         // The comparison is strong.
         Some(Condition::OneOf(tags)) => Expected::OneOf(versions(tags.iter().filter(|tag| !tag.is_weak))),
     };
     let unwanted = condition(headers, &IF_NONE_MATCH).transpose();
     Ok(Preconditions(
-        match unwanted.map_err(malformed("If-None-Match"))? {
+        match unwanted.map_err(|_| malformed("If-None-Match"))? {
             None => expected,
             // There is no version that this is meant for: what is not there is not found.
             Some(Condition::Any) => Expected::OneOf(Vec::new()),
@@ -274,20 +153,8 @@ impl FromRequest for Idempotency {
 mod tests {
     use actix_web::http::header::HeaderName;
     use actix_web::test::TestRequest;
-    use serde::Deserialize;
 
     use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Example {
-        #[expect(dead_code, reason = "only its type matters")]
-        name: String,
-    }
-
-    fn message(body: &str) -> String {
-        parse::<Example>(body.as_bytes()).unwrap_err().to_string()
-    }
 
     #[test]
     fn a_write_is_meant_for_the_versions_that_its_headers_leave() {
@@ -325,23 +192,6 @@ mod tests {
                 refusal.to_lowercase().starts_with(&format!("{name} must be")),
                 "{refusal}"
             );
-        }
-    }
-
-    #[test]
-    fn an_unknown_field_is_named() {
-        assert!(message(r#"{"name": "a", "nmae": "b"}"#).contains("`nmae`"));
-    }
-
-    #[test]
-    fn a_value_of_the_wrong_type_names_its_field() {
-        assert!(message(r#"{"name": 5}"#).starts_with("name is not valid: invalid type: integer `5`"));
-    }
-
-    #[test]
-    fn malformed_and_trailing_json_are_refused() {
-        for body in ["", "{", "[]", r#"{"name": "a"} x"#, "null", r#" ["a"]"#] {
-            assert!(message(body).contains("not valid"), "{body}");
         }
     }
 }

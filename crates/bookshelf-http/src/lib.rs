@@ -30,6 +30,8 @@ pub mod openapi;
 pub mod page;
 mod probes;
 pub mod problem;
+mod protocol;
+mod refused;
 pub mod request;
 pub mod route;
 pub mod serve;

@@ -10,10 +10,9 @@ use bookshelf_store::repository::{Generation, Place};
 use equivalent::Equivalent;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-use serde::de::DeserializeOwned;
 
 use crate::document::Document;
-use crate::extract::Query;
+use crate::extract::{FromQuery, Parameters};
 use crate::page::Page;
 use crate::problem::Problem;
 use members::Members;
@@ -27,15 +26,20 @@ const TYPICAL: u64 = 16 << 10;
 
 /// The answer to a request for a list that is no stream: what `list` makes of `R`, the kept lists, the query and the page.
 /// `None` where the app has neither.
-pub fn at_once<R: 'static, Q: DeserializeOwned>(
+pub fn at_once<R: 'static, Q: FromQuery>(
     request: &HttpRequest,
     list: impl FnOnce(&R, &Lists, &Q, &Page) -> Result<HttpResponse, Problem>,
 ) -> Option<Result<HttpResponse, Problem>> {
     let of = request.app_data::<Data<R>>()?;
     let lists = request.app_data::<Data<Lists>>()?;
     let answer = || {
-        let Query(query) = Query::of(request)?;
-        list(of, lists, &query, &Page::of(request)?)
+        let parameters = Parameters::of(request)?;
+        list(
+            of,
+            lists,
+            &Q::from_query(&parameters)?,
+            &Page::from_query(&parameters)?,
+        )
     };
     Some(answer())
 }

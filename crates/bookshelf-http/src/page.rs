@@ -13,6 +13,7 @@ use bookshelf_store::repository::{Namespace, Place};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::extract::{FromQuery, Parameters};
 use crate::problem::Problem;
 
 /// The most members of a page.
@@ -30,8 +31,9 @@ pub struct Page {
     after: Option<(String, String)>,
 }
 
-#[derive(Default, IntoParams)]
+#[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "parameters are read one by one")]
 struct PageQuery {
     /// How many members the answer has at most; all, where it is left out. A stream of events has no pages.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false, example = 100)]
@@ -64,23 +66,19 @@ impl Page {
         Ok(Place { namespace: of, id })
     }
 
-    fn parse(query_string: &str) -> Result<Self, Problem> {
-        let mut query = PageQuery::default();
-        for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
-            let (name, field) = match &*name {
-                LIMIT => (LIMIT, &mut query.limit),
-                CONTINUE => (CONTINUE, &mut query.after),
-                _ => continue,
-            };
-            if field.replace(value.into_owned()).is_some() {
-                return Err(Problem::invalid(name, "must be given once"));
-            }
-        }
-        let limit = query.limit.as_deref().map(|limit| {
+    #[cfg(test)]
+    fn parse(query: &str) -> Result<Self, Problem> {
+        Self::from_query(&Parameters::parse(query)?)
+    }
+}
+
+impl FromQuery for Page {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let limit = parameters.get(LIMIT)?.map(|limit| {
             let limit = limit.parse().ok().filter(|limit| (1..=LONGEST).contains(limit));
             limit.ok_or_else(|| Problem::invalid(LIMIT, format_args!("must be a number from 1 to {LONGEST}")))
         });
-        let after = query.after.as_deref();
+        let after = parameters.get(CONTINUE)?;
         let after = after.map(|token| decode(token).ok_or_else(invalid_continue));
         Ok(Self {
             limit: limit.transpose()?,
@@ -100,14 +98,7 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request))
-    }
-}
-
-impl Page {
-    /// That which a request asks for.
-    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        Self::parse(request.query_string())
+        ready(Parameters::of(request).and_then(|parameters| Self::from_query(&parameters)))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
-
+use actix_web::{Error, HttpRequest, HttpResponse};
 use prometheus_client::registry::Registry;
 
+use crate::connection::Connection;
+use crate::protocol;
 use crate::serve::Readiness;
 
 /// The routes of the operations port.
@@ -18,6 +21,36 @@ pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, 
         .route("/livez", web::get().to(livez))
         .route("/readyz", web::get().to(readyz))
         .route("/healthz", web::get().to(readyz));
+}
+
+/// Has `service` answer a request as HTTP asks of every server.
+pub(crate) fn keep_to_http<S, B>(
+    request: ServiceRequest,
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.is_asked();
+    }
+    let answer = match protocol::check_host(request.request()) {
+        Ok(()) => Ok(service.call(request)),
+        Err(problem) => {
+            let refused = HttpResponse::BadRequest().body(problem.to_string());
+            Err(request.into_response(refused))
+        }
+    };
+    async move {
+        let mut answer = match answer {
+            Ok(answer) => answer.await?.map_into_boxed_body(),
+            Err(refused) => refused,
+        };
+        let request = answer.request().clone();
+        protocol::decline_upgrade(&request, answer.response_mut());
+        Ok(answer)
+    }
 }
 
 /// The process answers. Nothing of the API server: restarting us does not bring that back.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::openapi::fields;
+use crate::protocol;
 
 /// When to try again where nobody has said.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
@@ -170,6 +171,8 @@ pub struct Problem {
     allow: Option<Box<str>>,
     /// For the log, never for the client.
     cause: Option<Box<str>>,
+    /// Whether the connection ends with the answer.
+    closes: bool,
 }
 
 impl Problem {
@@ -184,17 +187,39 @@ impl Problem {
             retry_after: None,
             allow: None,
             cause: None,
+            closes: false,
         }
     }
 
     /// A field that breaks a rule; the message names both.
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, rule: impl fmt::Display) -> Self {
+        Self::of_field(Code::InvalidRequest, field, rule)
+    }
+
+    /// A problem with a field; the message names the field and the rule it breaks.
+    pub(crate) fn of_field(code: Code, field: impl Into<Cow<'static, str>>, rule: impl fmt::Display) -> Self {
         let field = field.into();
         Self {
             field: Some(field.clone()),
-            ..Self::new(Code::InvalidRequest, format!("{field} {rule}"))
+            ..Self::new(code, format!("{field} {rule}"))
         }
+    }
+
+    /// The condition of a read that does not hold, for what has this entity tag or none.
+    pub(crate) fn not_matched(tag: Option<&str>) -> Self {
+        Self {
+            etag: tag.map(|tag| format!("\"{tag}\"").into()),
+            ..Self::new(
+                Code::PreconditionFailed,
+                "If-Match does not name the current version",
+            )
+        }
+    }
+
+    /// The same problem with an answer that is the last on its connection.
+    pub(crate) fn and_close(self) -> Self {
+        Self { closes: true, ..self }
     }
 
     /// A method that a resource does not have; `allow` lists those it has.
@@ -226,10 +251,10 @@ impl Problem {
     #[must_use]
     pub fn to_response(&self, request_id: &str) -> HttpResponse {
         let status = self.code.status();
-        // Whole seconds, rounded up: earlier would be too early.
+        // Whole seconds, rounded up: earlier would be too early, and at once is not later.
         let retry_after = self
             .retry_after
-            .map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
+            .map(|time| (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1));
         let body = Body {
             kind: self.code.urn(),
             title: self.code.title(),
@@ -252,7 +277,11 @@ impl Problem {
             response.insert_header((ALLOW, &**allow));
         }
         // A struct of strings and numbers always serializes.
-        response.body(serde_json::to_vec(&body).unwrap_or_default())
+        let mut response = response.body(serde_json::to_vec(&body).unwrap_or_default());
+        if self.closes {
+            protocol::close(&mut response);
+        }
+        response
     }
 }
 
@@ -284,7 +313,7 @@ pub(crate) struct Body<'a> {
     etag: Option<&'a str>,
     /// Seconds to wait before another try.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, minimum = 1)]
     retry_after: Option<u64>,
 }
 
@@ -351,3 +380,6 @@ impl From<bookshelf_store::error::Invalid> for Problem {
         Error::from(invalid).into()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::metrics::HttpMetrics;
 use crate::problem::{Code, Problem};
 use crate::route::{Route, Table};
 use crate::serve::Readiness;
-use crate::{stream, trace};
+use crate::{protocol, stream, trace};
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,7 +91,7 @@ impl Exchange {
             route.as_ref().is_some_and(|route| route.is_streamed) && stream::is_asked_for(&request);
         if let Some(connection) = request.conn_data::<Connection>() {
             // A stream says so when it begins.
-            connection.is_about(false);
+            connection.is_asked();
         }
         if is_stream {
             request.extensions_mut().insert(RequestId(id.clone()));
@@ -118,6 +118,9 @@ impl Exchange {
     }
 
     fn way(&self) -> Way {
+        if let Err(problem) = protocol::check_host(&self.request) {
+            return Way::refused(problem);
+        }
         let Some(route) = &self.route else {
             let path = self.request.match_info().as_str();
             return Way::refused(self.api.table.refusal(path));
@@ -198,6 +201,7 @@ impl Exchange {
             let headers = response.headers_mut();
             self.api.consistency.tell(&self.request, headers, met, now);
         }
+        protocol::decline_upgrade(&self.request, &mut response);
         // Its copy would take an allocation.
         let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
         response.headers_mut().insert(REQUEST_ID, id);

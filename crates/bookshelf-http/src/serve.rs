@@ -18,10 +18,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::args::ServeArgs;
-use crate::connection::Connections;
+use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::consistency::Consistency;
 use crate::extract::MaxBody;
 use crate::metrics::{HttpMetrics, StreamMetrics};
+use crate::refused::Refusals;
 use crate::route::{Routes, Table};
 use crate::stream::Streams;
 use crate::{connection, probes, request};
@@ -63,7 +64,7 @@ impl Readiness {
 
 /// Serves an API until SIGTERM or SIGINT, then finishes what is under way.
 ///
-/// `consistency` says on each thread how new answers are; `routes` is the URL table, `data` adds what its handlers need; `registry` is what `/metrics` tells; `feed` is what keeps its cache up to date: if that ends, so does the
+/// `consistency` says on each thread how new answers are; `routes` is the URL table, `data` adds what its handlers need; `registry` is what `/metrics` tells, the `refusals` of the HTTP parser included; `feed` is what keeps its cache up to date: if that ends, so does the
 /// server, with an error; `last` is what is to be done when all requests have been answered.
 #[expect(
     clippy::too_many_arguments,
@@ -73,6 +74,7 @@ pub(crate) async fn run(
     args: &ServeArgs,
     readiness: Readiness,
     mut registry: Registry,
+    refusals: Refusals,
     feed: BoxFuture<'static, Infallible>,
     last: BoxFuture<'static, ()>,
     data: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -87,13 +89,14 @@ pub(crate) async fn run(
     let max_body = web::Data::new(MaxBody(args.max_body));
     let metrics = HttpMetrics::default();
     metrics.register(&mut registry);
+    refusals.register(&mut registry);
     let api_readiness = Arc::clone(&readiness);
     let stream_metrics = StreamMetrics::default();
     stream_metrics.register(&mut registry);
     let streams = Streams::new(stream_metrics);
     let of_requests = web::Data::new(streams.clone());
     let write_timeout = args.write_timeout;
-    let connections = Connections::default();
+    let connections = Connections::new(refusals.clone());
     let of_server = connections.clone();
     let mut server = HttpServer::new(move || {
         let api = Rc::new(request::Api {
@@ -114,6 +117,7 @@ pub(crate) async fn run(
         data.insert(of_server.opened());
     })
     .disable_signals()
+    .client_request_timeout(HEAD_TIMEOUT)
     // Whoever opened a connection closes it, so that it is not closed under a request on its way; that its client is
     // gone the kernel notices.
     .keep_alive(KeepAlive::Os)
@@ -125,9 +129,18 @@ pub(crate) async fn run(
 
     let ops_readiness = Arc::clone(&readiness);
     let registry = Arc::new(registry);
-    let ops = move || App::new().configure(|config| probes::configure(config, &ops_readiness, &registry));
+    let ops = move || {
+        App::new()
+            .wrap_fn(probes::keep_to_http)
+            .configure(|config| probes::configure(config, &ops_readiness, &registry))
+    };
+    let of_ops = Connections::new(refusals);
     let ops_server = HttpServer::new(ops)
-        .on_connect(move |connection, _| connection::limit_writes(connection, write_timeout))
+        .on_connect(move |connection, data| {
+            connection::limit_writes(connection, write_timeout);
+            data.insert(of_ops.opened());
+        })
+        .client_request_timeout(HEAD_TIMEOUT)
         .workers(1)
         .disable_signals()
         .listen(ops_listener)

@@ -19,14 +19,17 @@ use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
 use futures::future::LocalBoxFuture;
 
 use crate::connection::Connection;
+use crate::entity_tag::check_match;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
-use crate::request;
+use crate::{protocol, request};
 pub use accept::is_asked_for;
 pub(crate) use open::Streams;
 
 /// The id of the last event that the client has taken in.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// The type of an answer, with what clients would read in it anyhow, but for some.
+const CONTENT: &str = "text/event-stream; charset=utf-8";
 /// Tells nginx, and who does as it does, not to hold events back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -59,9 +62,11 @@ where
                 "must not be given with Accept: text/event-stream",
             ));
         }
+        // A stream has no entity tag that could be named.
+        check_match(request.headers(), || None)?;
         let mut response = HttpResponse::Ok();
         response
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static(CONTENT)))
             .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
         let streams = request.app_data::<Data<Streams>>();
         let streams = streams.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
@@ -72,11 +77,14 @@ where
         if let Some(connection) = request.conn_data::<Connection>() {
             connection.is_about(true);
         }
-        Ok(response.streaming(streams.open(stream, json, request::span_of_answer(request))))
+        let body = streams.open(stream, json, request::span_of_answer(request));
+        let mut response = response.streaming(body);
+        protocol::frame_stream(request, &mut response);
+        Ok(response)
     })
 }
 
-/// Writes an event. JSON as we write it has no line breaks, so that it is one line of data.
+/// Writes an event. JSON as [`Document`](crate::document::Document) has it has no line breaks, so that it is one line of data.
 fn write<T>(event: &StreamEvent<T>, json: impl Fn(&T, &mut BytesMut), to: &mut BytesMut) {
     let (name, item) = match &event.what {
         What::Reset => ("reset", None),

@@ -8,6 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{LogArgs, LogFormat};
+use crate::refused::{Elsewhere, Refusals};
 use crate::trace::Exporter;
 
 /// What ends with the process, once all that is to be told was told.
@@ -23,8 +24,9 @@ impl Telemetry {
     }
 }
 
-/// Starts logging, and traces of a service of this name. Once per process, within a tokio runtime.
-pub fn init(args: &LogArgs, service: &str) -> anyhow::Result<Telemetry> {
+/// Starts logging, and traces of a service of this name. What the HTTP parser refuses is counted in place of being logged as
+/// an error. Once per process, within a tokio runtime.
+pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&args.log).with_context(|| {
         format!(
             "--log {:?} is not a filter such as info or bookshelf_store=debug,info",
@@ -46,21 +48,21 @@ pub fn init(args: &LogArgs, service: &str) -> anyhow::Result<Telemetry> {
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .map_event_format(Elsewhere)
             .boxed()
     } else {
-        lines.boxed()
+        lines.map_event_format(Elsewhere).boxed()
     };
     let endpoint = args.otlp_endpoint.as_ref();
     let exporter = endpoint
         .map(|endpoint| Exporter::new(endpoint, service))
         .transpose()?;
+    // What is exported and counted is not what is logged.
+    let lines = lines.with_filter(filter);
+    let lines = tracing_subscriber::registry().with(lines).with(refusals.layer());
     let started = match &exporter {
-        // What is exported is not what is logged.
-        Some(exporter) => {
-            let lines = tracing_subscriber::registry().with(lines.with_filter(filter));
-            lines.with(exporter.layer()).try_init()
-        }
-        None => tracing_subscriber::registry().with(lines).with(filter).try_init(),
+        Some(exporter) => lines.with(exporter.layer()).try_init(),
+        None => lines.try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))?;
     Ok(Telemetry(exporter))

@@ -132,7 +132,7 @@ impl Request {
         let response = request.builder.timeout(LONGEST_STREAM).send().await?;
         ensure!(response.status() == 200, "{what}: {}", response.status());
         let content_type = response.headers().get(CONTENT_TYPE);
-        let is_stream = content_type.is_some_and(|value| value == "text/event-stream");
+        let is_stream = content_type.is_some_and(|value| value == "text/event-stream; charset=utf-8");
         ensure!(is_stream, "{what}: {content_type:?}");
         documented::check_stream(&what, response.status().as_u16(), response.headers());
         Ok(Listener::to(response, bytes))

@@ -152,6 +152,12 @@ impl Service {
         self.listen
     }
 
+    /// Where its operations port listens.
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_listen
+    }
+
     /// How many sockets it has open, those that it listens on included.
     pub fn sockets(&self) -> Result<usize> {
         let mut sockets = 0;

@@ -11,6 +11,7 @@ mod it {
     mod bystanders;
     mod category;
     mod chart;
+    mod clients;
     mod command_line;
     mod conditional_reads;
     mod conditional_writes;
@@ -29,10 +30,12 @@ mod it {
     mod loans;
     mod logs;
     mod managed_elsewhere;
+    mod matching_reads;
     mod metrics;
     mod openapi;
     mod own_writes;
     mod paging;
+    mod queries;
     mod races;
     mod reading;
     mod relabelling;

@@ -7,37 +7,50 @@ use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::document::Document;
-use bookshelf_http::extract::{Idempotency, Json, Preconditions, Query, book_key, book_path, namespace};
+use bookshelf_http::extract::{
+    FromQuery, Idempotency, Json, Parameters, Preconditions, Query, book_key, book_path, namespace,
+};
 use bookshelf_http::list::{self, Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventId, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
 use bookshelf_store::repository::{Book, BookKey, Category, Made, Namespace, Place, Version};
-use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::Repository;
 use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
 
 /// The query string of a list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// Only the books of this category.
-    #[serde(default)]
-    #[param(schema_with = fields::category_filter)]
+    #[param(required = false, schema_with = fields::category_filter)]
     category_id: String,
 }
 
+impl FromQuery for ListQuery {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let category_id = parameters.get("category_id")?.unwrap_or_default().to_owned();
+        Ok(Self { category_id })
+    }
+}
+
 /// The query string of a write that may be forced.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForceQuery {
     /// Whatever version there is, and whatever `If-Match` and `If-None-Match` say; never a book that another tool manages.
-    #[serde(default)]
-    #[param(default = false, example = true)]
+    #[param(required = false, default = false, example = true)]
     force: bool,
+}
+
+impl FromQuery for ForceQuery {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let force = parameters.flag("force")?;
+        Ok(Self { force })
+    }
 }
 
 /// The books of a namespace

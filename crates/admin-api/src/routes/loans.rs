@@ -2,27 +2,32 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Preconditions, Query, book_key, namespace};
+use bookshelf_http::extract::{FromQuery, Parameters, Preconditions, Query, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
 use bookshelf_store::repository::{Borrower, Place};
-use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::view::{LoanList, LoanView};
 use crate::{Repository, view};
 
 /// The query string of a list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// Only the loans of whom they name so.
-    #[serde(default)]
-    #[param(schema_with = fields::borrower_filter)]
+    #[param(required = false, schema_with = fields::borrower_filter)]
     borrowed_by: String,
+}
+
+impl FromQuery for ListQuery {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let borrowed_by = parameters.get("borrowed_by")?.unwrap_or_default().to_owned();
+        Ok(Self { borrowed_by })
+    }
 }
 
 /// The loans of a namespace

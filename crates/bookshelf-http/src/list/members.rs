@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::CAPACITY;
 use crate::document::{self, Document};
+use crate::entity_tag::check_match;
 use crate::{answer, page};
 
 const HEAD: &[u8] = br#"{"list":["#;
@@ -105,6 +106,9 @@ impl<T: Borrow<Document>> Members<T> {
     pub(super) fn answer(self, request: &HttpRequest) -> HttpResponse {
         if self.fit_together() {
             return self.document().answer(request);
+        }
+        if let Err(problem) = check_match(request.headers(), || Some(&self.tag)) {
+            return HttpResponse::from_error(problem);
         }
         let mut response = if document::is_known(|| &self.tag, request) {
             HttpResponse::new(StatusCode::NOT_MODIFIED)

@@ -132,7 +132,7 @@ impl Shared {
                 }
             }
         }
-        self.add_refusals(operation, is_own, is_read);
+        self.add_refusals(operation, is_own, is_read, is_conditional);
     }
 
     /// Puts references in place of what is shared.
@@ -154,6 +154,7 @@ impl Shared {
             });
         }
         let of_all = [
+            ("If-Match", is_conditional),
             ("If-None-Match", is_conditional),
             ("Cache-Control", is_conditional && !is_own),
             ("X-Resource-Version", !is_own),
@@ -164,7 +165,7 @@ impl Shared {
         operation["parameters"] = json!(parameters);
     }
 
-    fn add_refusals(&mut self, operation: &mut Value, is_own: bool, is_read: bool) {
+    fn add_refusals(&mut self, operation: &mut Value, is_own: bool, is_read: bool, is_conditional: bool) {
         let listed = operation
             .as_object_mut()
             .and_then(|fields| fields.remove(PROBLEMS));
@@ -173,14 +174,12 @@ impl Shared {
             Ok(codes) => codes.unwrap_or_default(),
             Err(error) => panic!("{PROBLEMS} of {operation}: {error}"),
         };
-        codes.push(Code::MethodNotAllowed);
+        codes.extend([Code::InvalidRequest, Code::MethodNotAllowed]);
+        if is_conditional {
+            codes.push(Code::PreconditionFailed);
+        }
         if !is_own {
-            codes.extend([
-                Code::InvalidRequest,
-                Code::Overloaded,
-                Code::Internal,
-                Code::Unavailable,
-            ]);
+            codes.extend([Code::Overloaded, Code::Internal, Code::Unavailable]);
             if !is_read {
                 codes.push(Code::OutcomeUnknown);
             }
@@ -207,7 +206,10 @@ impl Shared {
             [Code::Unavailable] => (vec!["Retry-After"], &VERSIONED[..]),
             [Code::Overloaded] => ([&VERSIONED[..], &["Retry-After"]].concat(), &[][..]),
             _ if is_own => return refusals::response(codes, &[], &[]),
-            [Code::PreconditionFailed] => ([&VERSIONED[..], &["ETag"]].concat(), &[][..]),
+            // A stream has none.
+            [Code::PreconditionFailed] => (VERSIONED.to_vec(), &["ETag"][..]),
+            // A Host that is none is refused before the books are loaded, too.
+            [Code::InvalidRequest] => (Vec::new(), &VERSIONED[..]),
             _ => (VERSIONED.to_vec(), &[][..]),
         };
         let name = refusals::name(codes);

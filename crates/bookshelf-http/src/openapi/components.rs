@@ -14,6 +14,8 @@ const OPTIONAL: &str = "Optional-";
 pub(super) fn parameters() -> Map<String, Value> {
     let request_id = "Names the request in answers and logs. Taken over where it is 1 to 128 visible ASCII \
                       characters; the service makes one otherwise.";
+    let if_match = "The entity tags of what the request is meant for: where what is there has none of these, the answer is \
+                    412 (RFC 9110, section 13.1.1). An event stream has no entity tag, so that only `*` fits it.";
     let if_none_match = "The entity tags that the client has: it is answered with 304 while one of them is current. \
                          What is not a list of entity tags is not looked at (RFC 9110, section 13.1.2).";
     let cache_control = "`no-cache` reads from the API server. Any other directive changes nothing.";
@@ -27,6 +29,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             request_id,
             &json!({"type": "string", "examples": ["3952323968000047412"]}),
         ),
+        header("If-Match", if_match, &json!(fields::condition())),
         header(
             "If-None-Match",
             if_none_match,
@@ -113,7 +116,7 @@ pub(super) fn headers() -> Map<String, Value> {
         (
             "Retry-After",
             "Seconds to wait before another try.",
-            json!({"type": "integer", "minimum": 0, "examples": [1]}),
+            json!({"type": "integer", "minimum": 1, "examples": [1]}),
         ),
         (
             "Allow",

@@ -4,27 +4,32 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Query, book_key, book_path, namespace};
+use bookshelf_http::extract::{FromQuery, Parameters, Query, book_key, book_path, namespace};
 use bookshelf_http::list::{self, Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
 use bookshelf_store::repository::{Category, Namespace, Place};
-use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::view::{BookList, BookView};
 use crate::{Repository, view};
 
 /// The query string of a list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// Only the books of this category.
-    #[serde(default)]
-    #[param(schema_with = fields::category_filter)]
+    #[param(required = false, schema_with = fields::category_filter)]
     category_id: String,
+}
+
+impl FromQuery for ListQuery {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let category_id = parameters.get("category_id")?.unwrap_or_default().to_owned();
+        Ok(Self { category_id })
+    }
 }
 
 /// The books of a namespace

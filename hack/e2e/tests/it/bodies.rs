@@ -1,5 +1,7 @@
 //! Request bodies that are refused before anything is sent to the API server.
 
+mod encodings;
+
 use anyhow::Result;
 use e2e::{Answer, Api, Library, Request};
 use serde_json::{Value, json};
@@ -147,17 +149,6 @@ async fn a_category_to_look_for_has_to_be_one() -> Result<()> {
                 "{message}"
             );
         }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_category_to_look_for_is_given_once() -> Result<()> {
-    let library = Library::open().await?;
-    for api in library.apis() {
-        let path = format!("{}?category_id=a&category_id=b", library.list_path());
-        let problem = api.get(path).await?.problem(400, "invalid_request");
-        assert!(problem.message.contains("category_id"), "{problem:?}");
     }
     Ok(())
 }

@@ -119,6 +119,8 @@ fn a_flag_that_makes_no_sense_is_named() -> Result<()> {
             ("--kube-timeout=-1", "--kube-timeout"),
             ("--watch-namespaces=a,B", "--watch-namespaces"),
             ("--watch-namespaces=", "--watch-namespaces"),
+            ("--watch-namespaces= , ", "--watch-namespaces"),
+            ("--kubeconfig=", "--kubeconfig"),
             ("--events=maybe", "--events"),
             ("--cache-descriptions=maybe", "--cache-descriptions"),
             ("--log-format=xml", "--log-format"),
@@ -192,6 +194,10 @@ fn what_it_needs_and_cannot_have_is_named() -> Result<()> {
             (
                 vec!["--kubeconfig", &kubeconfig, "--log=a=b=c"],
                 vec!["--log", "a=b=c"],
+            ),
+            (
+                vec!["--watch-timeout=10", "--max-staleness=19"],
+                vec!["--max-staleness=19", "--watch-timeout=10", "20"],
             ),
         ] {
             let (output, _, stderr) = run(program.command()?.args(&arguments))?;

@@ -109,6 +109,49 @@ async fn every_flag_can_be_given_as_an_environment_variable() -> Result<()> {
     Ok(())
 }
 
+/// The environment variables of a program, as its help names them.
+fn variables(program: Program) -> Result<Vec<String>> {
+    let help = program.command()?.arg("--help").output()?.stdout;
+    let help = String::from_utf8(help)?;
+    let variables = help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|text| text.split_once('='));
+    Ok(variables.map(|(name, _)| name.to_owned()).collect())
+}
+
+#[tokio::test]
+async fn an_empty_environment_variable_counts_as_none() -> Result<()> {
+    let kubeconfig = Cluster::shared()?.kubeconfig().to_owned();
+    for program in Program::ALL {
+        let variables = variables(program)?;
+        assert!(variables.len() > 20, "{variables:?}");
+        for empty in ["", " "] {
+            let mut command = tokio::process::Command::from(program.command()?);
+            command
+                .envs(variables.iter().map(|name| (name, empty)))
+                .env(
+                    "BOOKSHELF_WATCH_NAMESPACES",
+                    if empty.is_empty() { "" } else { "a, b, " },
+                )
+                .args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"])
+                .arg("--kubeconfig")
+                .arg(&kubeconfig)
+                .stderr(std::process::Stdio::piped())
+                .kill_on_drop(true);
+            let mut child = command.spawn()?;
+            let mut lines = tokio::io::BufReader::new(child.stderr.take().context("its log")?).lines();
+            let mut said = Vec::new();
+            while !said.last().is_some_and(|line: &String| line.contains("serving")) {
+                let line = lines.next_line().await?;
+                said.push(line.with_context(|| format!("it has ended: {said:?}"))?);
+            }
+            child.kill().await?;
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn log_format_text_is_for_people() -> Result<()> {
     let mut command = tokio::process::Command::from(Program::User.command()?);

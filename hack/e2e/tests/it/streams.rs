@@ -173,6 +173,26 @@ async fn what_was_written_here_is_in_the_list_that_a_stream_begins_with() -> Res
 }
 
 #[tokio::test]
+async fn what_some_readers_take_for_the_end_of_a_line_is_escaped() -> Result<()> {
+    let library = Library::open().await?;
+    let mut body = library.body("book");
+    body["title"] = "A\u{2028}B\u{2029}C".into();
+    let added = library.admin.post(library.list_path()).json(&body).await?;
+    added.json(201);
+    library.shown("book").await?;
+    for api in library.apis() {
+        let mut listener = stream_of(api, &library.list_path()).listen().await?;
+        let list = synced(&mut listener, &library).await?;
+        let book = list.has.into_values().next().context("the book")?;
+        assert_eq!(book["title"], body["title"]);
+        // What the stream tells of the book is what a read answers, byte by byte.
+        let read = api.get(library.path("book")).await?;
+        assert!(read.text().contains(r"A\u2028B\u2029C"), "{}", read.text());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_stream_says_what_it_is_and_how_new() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
@@ -187,7 +207,7 @@ async fn a_stream_says_what_it_is_and_how_new() -> Result<()> {
             assert_eq!((head.status, head.body.len()), (200, 0));
             for headers in [&listener.headers, &head.headers] {
                 let header = |name: &str| headers.get(name).context(name.to_owned());
-                assert_eq!(header("content-type")?, "text/event-stream");
+                assert_eq!(header("content-type")?, "text/event-stream; charset=utf-8");
                 assert_eq!(header("cache-control")?, "private, no-cache");
                 assert_eq!(header("vary")?, "Accept, Authorization, X-TENANT-ID");
                 assert_eq!(header("x-accel-buffering")?, "no");

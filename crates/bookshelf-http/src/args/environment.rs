@@ -1,0 +1,23 @@
+//! Environment variables in place of flags.
+
+use clap::{Arg, Parser};
+
+/// Parses the command line and the environment, and ends the process where they make no sense.
+///
+/// An empty variable counts as none: templates leave such where there is no value.
+#[must_use]
+pub fn parse<P: Parser>() -> P {
+    let mut matches = P::command().mut_args(without_empty_variable).get_matches();
+    P::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut P::command()).exit())
+}
+
+/// The argument without its variable, where that is empty.
+fn without_empty_variable(argument: Arg) -> Arg {
+    let is_empty =
+        |name| std::env::var_os(name).is_some_and(|value| value.as_encoded_bytes().trim_ascii().is_empty());
+    if argument.get_env().is_some_and(is_empty) {
+        argument.env(None::<&str>)
+    } else {
+        argument
+    }
+}

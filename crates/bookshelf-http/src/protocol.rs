@@ -1,0 +1,132 @@
+//! The rules of HTTP that hold for every request, whatever it asks for.
+
+use actix_web::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::{ConnectionType, Version};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::problem::Problem;
+
+/// Refuses a `Host` that is no host
+/// ([RFC 9112, section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); one that is missing or there twice never
+/// gets here.
+pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
+    match request.headers().get(HOST) {
+        Some(host) if !is_host(host.as_bytes()) => Err(Problem::invalid(
+            "Host",
+            "must be a host name or an IP address, with or without a port",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this is `uri-host [ ":" port ]`, which may be empty
+/// ([RFC 3986, section 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
+fn is_host(value: &[u8]) -> bool {
+    let address_end = value
+        .first()
+        .filter(|first| **first == b'[')
+        .and_then(|_| value.iter().position(|byte| *byte == b']'));
+    let (is_name, rest) = if let Some(end) = address_end {
+        let is_in_address = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.');
+        (value[1..end].iter().all(is_in_address), &value[end + 1..])
+    } else {
+        let end = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
+        (value[..end].iter().copied().all(is_in_name), &value[end..])
+    };
+    let is_port = match rest.split_first() {
+        None => true,
+        Some((b':', port)) => port.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    };
+    is_name && is_port
+}
+
+/// Whether a registered name may have this: an unreserved character, a subdelimiter, or a part of an encoded one.
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+        )
+}
+
+/// Has the answer say that its connection ends, where it does although the request did not ask for that: the client offers
+/// another protocol ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)). The offer is declined,
+/// but `actix-http` keeps no connection on which one was made.
+pub(crate) fn decline_upgrade(request: &HttpRequest, response: &mut HttpResponse) {
+    if request.head().connection_type() == ConnectionType::Upgrade {
+        close(response);
+    }
+}
+
+/// Has the connection end after an answer, which says so.
+pub(crate) fn close(response: &mut HttpResponse) {
+    response.head_mut().set_connection_type(ConnectionType::Close);
+}
+
+/// Has the end of the connection be the end of an answer whose length is not known, where the client does not know chunks
+/// ([RFC 9112, section 6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1)). With an `Upgrade` it may be that
+/// `actix-http` sends none either, although it says so.
+pub(crate) fn frame_stream(request: &HttpRequest, response: &mut HttpResponse) {
+    if request.version() < Version::HTTP_11 || request.headers().contains_key(UPGRADE) {
+        response.head_mut().no_chunking(true);
+        close(response);
+    }
+}
+
+/// The bytes that the body of a request has, where `actix-http` gives all that comes on the connection for it: the request
+/// has an `Upgrade`, which is declined, and no chunks.
+pub(crate) fn length_of_body(request: &HttpRequest) -> Option<usize> {
+    let headers = request.headers();
+    if !headers.contains_key(UPGRADE) || headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let length = headers.get(CONTENT_LENGTH);
+    // One that is no number is refused by the parser.
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    Some(length.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for good in [
+            "",
+            "localhost",
+            "localhost:8080",
+            "a.b-c_d.example",
+            "127.0.0.1:80",
+            "[::1]",
+            "[::1]:8080",
+            "a:",
+            "xn--p1ai",
+            "%C3%A4",
+            "EXAMPLE",
+        ] {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "a b", "a/b", "a@b", "http://a", "a:b", "a:80:80", "[::1", "[::1]a", "[a b]", "::1", "a?b",
+            "a#b", "a,b c", "ä", "\"a\"", "a\\b", "<a>",
+        ] {
+            assert!(!is_host(bad.as_bytes()), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What the HTTP parser refuses: there is no request to answer, so that the client gets a bare 400, 408 or 431.
+//!
+//! `actix-http` tells nobody but the log, with a line at ERROR: anybody who reaches a port could fill an alert. So that
+//! line is taken for the notice that it is: it is counted, and logged at debug.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tokio::runtime::Handle;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+/// Who logs what the parser refuses, and how such a message begins.
+const TARGET: &str = "actix_http::h1::dispatcher";
+const MESSAGE: &str = "stream error: request parse error: ";
+/// The reason of a head with too many fields or too many bytes.
+const TOO_LARGE: &str = "message head is too large";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    http_response_status_code: u16,
+}
+
+/// The number of requests that the HTTP parser refused. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(Family<Of, Counter>);
+
+impl Refusals {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        for status in [
+            StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ] {
+            drop(self.0.get_or_create_owned(&Of::status(status)));
+        }
+        registry.register(
+            "http_server_unreadable_requests",
+            "Requests that the HTTP parser refused, on both ports, by the status of the bare answer",
+            self.0.clone(),
+        );
+    }
+
+    /// Counts a request, and logs it at debug.
+    pub(crate) fn refused(&self, status: StatusCode, reason: &str) {
+        self.count(status);
+        log(status, reason);
+    }
+
+    fn count(&self, status: StatusCode) {
+        self.0.get_or_create(&Of::status(status)).inc();
+    }
+
+    /// The layer that counts what the parser refuses, whatever is logged.
+    pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
+        let of_parser = filter_fn(may_be_of_parser).with_max_level_hint(LevelFilter::ERROR);
+        Counting(self.clone()).with_filter(of_parser)
+    }
+}
+
+impl Of {
+    fn status(status: StatusCode) -> Self {
+        Self {
+            http_response_status_code: status.as_u16(),
+        }
+    }
+}
+
+fn log(status: StatusCode, reason: &str) {
+    let status = status.as_u16();
+    tracing::debug!(status, reason, "the HTTP parser refused a request");
+}
+
+struct Counting(Refusals);
+
+impl<S: Subscriber> Layer<S> for Counting {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let Some(reason) = reason(event) else { return };
+        let status = if reason == TOO_LARGE {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        self.0.count(status);
+        // An event within an event would confuse the filters of the layers.
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn(async move { log(status, &reason) }));
+        }
+    }
+}
+
+/// Formats all events but those about what the parser refuses: of these nothing is left to be written.
+///
+/// Not a filter: one that looks at an event, and not at where it comes from, trips over assertions of
+/// `tracing-subscriber`.
+pub(crate) struct Elsewhere<F>(pub(crate) F);
+
+impl<S, N, F> FormatEvent<S, N> for Elsewhere<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        match reason(event) {
+            Some(_) => Ok(()),
+            None => self.0.format_event(context, writer, event),
+        }
+    }
+}
+
+fn may_be_of_parser(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() == Level::ERROR && metadata.target() == TARGET
+}
+
+/// The reason for which the parser refused a request, where an event is about that.
+fn reason(event: &Event<'_>) -> Option<String> {
+    if !may_be_of_parser(event.metadata()) {
+        return None;
+    }
+    let mut message = Message::default();
+    event.record(&mut message);
+    message.0.strip_prefix(MESSAGE).map(str::to_owned)
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::{EnvFilter, registry};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn counted(refusals: &Refusals, status: StatusCode) -> u64 {
+        refusals.0.get_or_create(&Of::status(status)).get()
+    }
+
+    #[test]
+    fn what_the_parser_refuses_is_counted_and_no_line_and_all_else_is_a_line() {
+        for level in ["info", "off"] {
+            let (refusals, lines) = (Refusals::default(), Lines::default());
+            let writer = lines.clone();
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(move || writer.clone())
+                .map_event_format(Elsewhere)
+                .with_filter(EnvFilter::new(level));
+            let subscriber = registry().with(layer).with(refusals.layer());
+            // Or every debug line of every library is made, and then thrown away.
+            assert!(subscriber.max_level_hint() <= Some(LevelFilter::INFO));
+            tracing::subscriber::with_default(subscriber, || {
+                for reason in ["invalid Header provided", TOO_LARGE, TOO_LARGE] {
+                    tracing::error!(target: TARGET, "stream error: {}", format_args!("request parse error: {reason}"));
+                }
+                tracing::error!(target: TARGET, "stream error: {}", "I/O error: broken pipe");
+                tracing::error!(target: "elsewhere", "{MESSAGE}a line of somebody else");
+            });
+            assert_eq!(counted(&refusals, StatusCode::BAD_REQUEST), 1);
+            assert_eq!(counted(&refusals, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE), 2);
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            let expected: &[&str] = if level == "info" {
+                &["broken pipe", "a line of somebody else"]
+            } else {
+                &[]
+            };
+            let lines = text.lines().collect::<Vec<_>>();
+            assert_eq!(lines.len(), expected.len(), "{text}");
+            for (line, words) in lines.into_iter().zip(expected) {
+                assert!(line.contains(words), "{text}");
+            }
+        }
+    }
+}
