@@ -140,9 +140,10 @@ pub struct CacheArgs {
     #[arg(long, env = "BOOKSHELF_CHECK_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
     pub check_period: Duration,
 
-    /// Seconds that the Kubernetes API keeps one watch open. It is taken for dead 5 seconds later; meanwhile what is
-    /// cached counts as live
-    #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
+    /// Seconds that the Kubernetes API keeps one watch open. It ends with a bookmark, so that Age stays below this while all
+    /// is well; a connection on which nothing comes is taken for dead 5 seconds later. Costs the Kubernetes API two requests
+    /// per process in this time, for books and for loans, with --watch-namespaces in each namespace
+    #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
 
     /// Seconds without a word from the Kubernetes API after which reads are answered with 503. Default: no limit

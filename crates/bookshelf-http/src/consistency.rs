@@ -34,8 +34,8 @@ const NEWER: &str = "X-Resource-Version is newer than anything that this replica
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a request waits for all that the API server has of what it asks for.
 const LIVE_WITHIN: Duration = Duration::from_secs(10);
-/// How long an age is taken for true: it is told in whole seconds.
-const AGE_IS_TRUE_FOR: Duration = Duration::from_millis(100);
+/// The time between two looks at when the API server was last heard.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What answers are made of, whatever it keeps of each book.
 pub(crate) trait Source: Send + Sync {
@@ -43,8 +43,8 @@ pub(crate) trait Source: Send + Sync {
     fn versions(&self, namespace: Option<&str>) -> Versions;
     /// Whether one namespace may be newer than another.
     fn watches_namespaces(&self) -> bool;
-    /// How old what is shown may be.
-    fn staleness(&self) -> Duration;
+    /// The time since the API server last confirmed what is shown.
+    fn age(&self) -> Duration;
     /// Waits until nothing in this scope is shown that is older.
     fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, Result<(), Error>>;
     /// The same, for a stream of this scope.
@@ -69,8 +69,8 @@ impl<V: Send + Sync + 'static> Source for Repository<V> {
         self.watches_namespaces()
     }
 
-    fn staleness(&self) -> Duration {
-        self.staleness()
+    fn age(&self) -> Duration {
+        self.age()
     }
 
     fn catch_up<'a>(&'a self, scope: Scope<'a>, versions: Versions) -> LocalBoxFuture<'a, Result<(), Error>> {
@@ -119,14 +119,16 @@ struct AtHand {
     of: Versions,
     version: Option<HeaderValue>,
     looked: Instant,
-    staleness: Duration,
+    /// The time at which the API server last confirmed what is shown, as far as that was known when last looked.
+    confirmed: Instant,
+    seconds: u64,
     age: HeaderValue,
 }
 
 impl Consistency {
     /// Of what this source shows; past `max_staleness` reads are refused.
     pub(crate) fn new(source: Arc<dyn Source>, max_staleness: Option<Duration>) -> Self {
-        let staleness = source.staleness();
+        let now = Instant::now();
         Self {
             watches_namespaces: source.watches_namespaces(),
             source,
@@ -134,9 +136,10 @@ impl Consistency {
             at_hand: RefCell::new(AtHand {
                 of: Versions::default(),
                 version: None,
-                looked: Instant::now(),
-                staleness,
-                age: age(staleness),
+                looked: now,
+                confirmed: now,
+                seconds: 0,
+                age: age(0),
             }),
         }
     }
@@ -223,7 +226,7 @@ impl Consistency {
         };
         let mut at_hand = self.at_hand.borrow_mut();
         at_hand.look(&*self.source, now);
-        if at_hand.staleness <= max_staleness {
+        if now.saturating_duration_since(at_hand.confirmed) <= max_staleness {
             return Ok(());
         }
         Err(Problem::unavailable(
@@ -234,24 +237,29 @@ impl Consistency {
 
 impl AtHand {
     fn look(&mut self, source: &dyn Source, now: Instant) {
-        if now.saturating_duration_since(self.looked) < AGE_IS_TRUE_FOR {
-            return;
+        if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
+            self.confirmed = now.checked_sub(source.age()).unwrap_or(self.confirmed);
         }
-        self.looked = now;
-        let staleness = source.staleness();
-        if self.staleness.as_secs() != staleness.as_secs() {
-            self.age = age(staleness);
+        // Counted from there on, so that it is never understated; what was confirmed since is known at the next look.
+        let seconds = now.saturating_duration_since(self.confirmed).as_secs();
+        if self.seconds != seconds {
+            self.seconds = seconds;
+            self.age = age(seconds);
         }
-        self.staleness = staleness;
     }
 }
 
-fn age(staleness: Duration) -> HeaderValue {
-    match staleness.as_secs() {
-        // Nearly always, and to copy what is static takes no counting.
-        0 => HeaderValue::from_static("0"),
-        seconds => HeaderValue::from(seconds),
-    }
+fn age(seconds: u64) -> HeaderValue {
+    // With the default watch timeout all ages are among these, and a copy of what is static counts no references.
+    const USUAL: [&str; 12] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+    let usual = usize::try_from(seconds)
+        .ok()
+        .and_then(|seconds| USUAL.get(seconds));
+    usual.map_or_else(
+        || HeaderValue::from(seconds),
+        |text| HeaderValue::from_static(text),
+    )
 }
 
 fn value(versions: Versions) -> Option<HeaderValue> {

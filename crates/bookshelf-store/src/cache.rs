@@ -147,27 +147,16 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// How long ago the API server last told what there is, by what has not heard it for longest; `None` before the
-    /// first list is complete. While a [`ListWatch`] watches, bookmarks keep this under [`ListWatch::silence`].
+    /// The time since the API server last confirmed what the cache has, by an event, a bookmark or a list; of several
+    /// sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
+    /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`] watches, bookmarks
+    /// keep this under its [`watch_timeout`](ListWatch::watch_timeout), but for the moment that the next watch takes to open.
     ///
-    /// A list tells that when it is complete, and not by its pages, while which readers are shown what was there before;
+    /// A list confirms when it is complete, and not by its pages, while which readers are shown what was there before;
     /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.heard.age()
-    }
-
-    /// How old what the cache has may be: nothing while what feeds it listens, and was heard within `silence`;
-    /// otherwise the [`age`](Self::age). `None` before the first list is complete.
-    #[must_use]
-    pub fn staleness(&self, silence: Duration) -> Option<Duration> {
-        let is_lost = self.shared.heard.is_lost();
-        let age = self.age()?;
-        Some(if is_lost || age >= silence {
-            age
-        } else {
-            Duration::ZERO
-        })
     }
 
     /// Waits until the first list is complete.

@@ -38,6 +38,7 @@
 mod clients;
 mod error;
 mod events;
+mod kubeconfig;
 mod limits;
 mod proxy;
 mod resource;
@@ -49,7 +50,6 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::metrics::Metrics;
 use clients::Clients;
@@ -125,6 +125,9 @@ pub enum ConnectError {
         "no kubeconfig and no ServiceAccount found: set KUBECONFIG or --kubeconfig, or run in a Pod with a ServiceAccount"
     )]
     Infer(#[source] Box<kube::config::InferConfigError>),
+    /// None of the files that `KUBECONFIG` names exists, and no ServiceAccount is there.
+    #[error("KUBECONFIG names no file that exists: {0:?}; and there is no ServiceAccount of a Pod")]
+    NoKubeconfig(String),
     /// The configuration does not make a client: a bad certificate, for instance.
     #[error("cannot make a client of the Kubernetes configuration")]
     Client(#[source] Box<kube::Error>),
@@ -146,32 +149,7 @@ impl Connector {
     /// As kubectl, with a kubeconfig it goes through the proxy that this names or, if it names none, through that of
     /// `HTTPS_PROXY`, but for this host and those of `NO_PROXY`.
     pub async fn infer(options: Options) -> Result<Self, ConnectError> {
-        let selection = KubeConfigOptions {
-            context: options.context.clone(),
-            ..Default::default()
-        };
-        let mut config = if let Some(path) = &options.kubeconfig {
-            let in_file = |source| ConnectError::Kubeconfig {
-                path: path.clone(),
-                source,
-            };
-            let kubeconfig = Kubeconfig::read_from(path).map_err(in_file)?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &selection)
-                .await
-                .map_err(in_file)?
-        } else if options.context.is_some() {
-            let in_default = |source| ConnectError::Kubeconfig {
-                path: "(default)".into(),
-                source,
-            };
-            kube::Config::from_kubeconfig(&selection)
-                .await
-                .map_err(in_default)?
-        } else {
-            kube::Config::infer()
-                .await
-                .map_err(|error| ConnectError::Infer(Box::new(error)))?
-        };
+        let mut config = kubeconfig::infer(&options).await?;
         proxy::except(&mut config);
         Self::new(config, &options)
     }

@@ -125,7 +125,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             repaired.sum()
         });
         if is_heard {
-            self.heard();
+            self.shared.heard.now(self.source);
         }
         if repaired > 0 {
             tracing::warn!(
@@ -162,16 +162,6 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
     pub fn abandon_check(&self) {
         self.write(|state, _| state.check_abandoned(self.source));
-    }
-
-    /// Notes that the API server has been heard, and tells what comes: a watch was opened.
-    pub fn heard(&self) {
-        self.shared.heard.now(self.source);
-    }
-
-    /// Notes that nothing listens to the API server, until it is heard again.
-    pub fn lost(&self) {
-        self.shared.heard.lost(self.source);
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::version::NotAVersion;
 use super::{BookKey, Collection, Namespace, Repository};
-use crate::cache::{Deletion, ListWatch, NotYet, Part};
+use crate::cache::{Deletion, NotYet, Part};
 use crate::error::Error;
 use crate::object::{ObjectKey, ResourceVersion};
 
@@ -140,14 +140,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
         !self.options.namespaces.is_empty()
     }
 
-    /// How old what is shown may be: nothing while the watches are live.
+    /// The time since the API server last confirmed what is shown: both books and loans.
     #[must_use]
-    pub fn staleness(&self) -> Duration {
-        let silence = ListWatch::<bookshelf_crd::Book>::silence(self.options.watch_timeout);
-        let books = self.books.reader.staleness(silence);
-        books
-            .max(self.loans.reader.staleness(silence))
-            .unwrap_or_default()
+    pub fn age(&self) -> Duration {
+        let (books, loans) = (self.books.reader.age(), self.loans.reader.age());
+        books.max(loans).unwrap_or_default()
     }
 
     /// Returns when nothing of this scope is shown that is older than `versions`.

@@ -62,7 +62,6 @@ where
                 }
                 Err(failure) => failure,
             };
-            self.lost();
             self.report(&failure, "listing again");
             pause.wait_after(&failure).await;
         }
@@ -92,16 +91,6 @@ where
     /// The check under way will not be completed.
     pub(super) fn abandon_check(&self) {
         self.writer.abandon_check();
-    }
-
-    /// The API server answered, although nothing is to be told.
-    pub(super) fn heard(&self) {
-        self.writer.heard();
-    }
-
-    /// Nothing listens to the API server.
-    pub(super) fn lost(&self) {
-        self.writer.lost();
     }
 
     pub(super) fn report(&self, failure: &Failure, next: &str) {

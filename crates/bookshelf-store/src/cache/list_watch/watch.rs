@@ -48,10 +48,7 @@ where
             self.metrics.watches.inc();
             let opened = self.open(&parameters, &version).await;
             let ended = match opened {
-                Ok(lines) => {
-                    self.heard();
-                    self.follow(lines, &mut version).await
-                }
+                Ok(lines) => self.follow(lines, &mut version).await,
                 Err(failure) => Err(failure),
             };
             match ended {
@@ -62,7 +59,6 @@ where
                 }
                 Err(failure) => {
                     stuck_at = failure.is_about_content().then(|| version.clone());
-                    self.lost();
                     self.report(&failure, "watching again");
                     if started.elapsed() > Pause::LONGEST {
                         pause.forget();

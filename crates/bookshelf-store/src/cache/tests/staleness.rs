@@ -1,4 +1,4 @@
-//! How old what readers are shown may be.
+//! The age of what readers are shown.
 
 use std::time::Duration;
 
@@ -6,11 +6,10 @@ use tokio::time::advance;
 
 use super::{Fixture, SourceEvent, fixture, object, rv};
 
-const SILENCE: Duration = Duration::from_secs(35);
 const OUTAGE: Duration = Duration::from_mins(20);
 
-fn staleness(cache: &Fixture) -> Duration {
-    cache.reader.staleness(SILENCE).unwrap()
+fn age(cache: &Fixture) -> Duration {
+    cache.reader.age().unwrap()
 }
 
 /// A cache that was listed some time after it was made.
@@ -25,9 +24,25 @@ fn listed() -> SourceEvent<k8s_openapi::api::core::v1::ConfigMap> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_age_is_the_time_since_the_last_event_or_bookmark() {
+    let cache = cache().await;
+    for is_event in [true, false] {
+        for seconds in 1..=12 {
+            advance(Duration::from_secs(1)).await;
+            assert_eq!(age(&cache), Duration::from_secs(seconds));
+        }
+        if is_event {
+            cache.applied(object("a", "1", 6, "y"));
+        } else {
+            cache.writer.apply([SourceEvent::Bookmark(rv(7))]);
+        }
+        assert_eq!(age(&cache), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_shown_is_as_old_as_it_was_until_a_new_list_is_complete() {
     let cache = cache().await;
-    cache.writer.lost();
     advance(OUTAGE).await;
     cache.writer.apply([SourceEvent::ListStarted, listed()]);
     // Some API servers tell what happens meanwhile.
@@ -36,9 +51,9 @@ async fn what_is_shown_is_as_old_as_it_was_until_a_new_list_is_complete() {
         SourceEvent::Bookmark(rv(21)),
     ]);
     assert_eq!(cache.contents(), ["a=x"]);
-    assert_eq!((staleness(&cache), cache.reader.age()), (OUTAGE, Some(OUTAGE)));
+    assert_eq!(age(&cache), OUTAGE);
     cache.writer.apply([SourceEvent::ListDone(rv(22))]);
-    assert_eq!(staleness(&cache), Duration::ZERO);
+    assert_eq!(age(&cache), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,35 +61,16 @@ async fn a_check_does_not_make_up_for_a_watch_that_says_nothing() {
     let cache = cache().await;
     advance(OUTAGE).await;
     cache.writer.apply([SourceEvent::CheckStarted, listed()]);
-    assert_eq!(staleness(&cache), OUTAGE);
+    assert_eq!(age(&cache), OUTAGE);
     cache.writer.apply([SourceEvent::ListDone(rv(22))]);
-    assert_eq!(staleness(&cache), OUTAGE);
+    assert_eq!(age(&cache), OUTAGE);
     cache.writer.apply([SourceEvent::Bookmark(rv(22))]);
-    assert_eq!(staleness(&cache), Duration::ZERO);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_watch_that_is_lost_is_back_when_it_is_opened_or_tells_something() {
-    let cache = cache().await;
-    for is_opened in [true, false] {
-        cache.writer.lost();
-        advance(Duration::from_secs(1)).await;
-        assert_eq!(staleness(&cache), Duration::from_secs(1));
-        if is_opened {
-            cache.writer.heard();
-        } else {
-            cache.applied(object("a", "1", 6, "y"));
-        }
-        assert_eq!(staleness(&cache), Duration::ZERO);
-    }
+    assert_eq!(age(&cache), Duration::ZERO);
 }
 
 #[test]
 fn nothing_has_an_age_before_the_first_list_is_complete() {
     let cache = fixture();
     cache.writer.apply([SourceEvent::ListStarted, listed()]);
-    assert_eq!(
-        (cache.reader.age(), cache.reader.staleness(SILENCE)),
-        (None, None)
-    );
+    assert_eq!(cache.reader.age(), None);
 }
