@@ -6,9 +6,8 @@ use anyhow::Result;
 
 use crate::{Cluster, Program, Service, Shared};
 
-/// No limit on requests to the API server: tests are in a hurry. The cache's events are in the log, for tests that
-/// have to know what a cache has seen.
-const ARGUMENTS: [&str; 2] = ["--kube-qps=0", "--log=info,bookshelf_store=debug"];
+/// The cache's events are in the log, for tests that have to know what a cache has seen.
+const ARGUMENTS: [&str; 1] = ["--log=info,bookshelf_store=debug"];
 
 static SHARED: Shared<Pair> = Shared::new();
 

@@ -30,6 +30,7 @@ mod it {
     mod loans;
     mod logs;
     mod managed_elsewhere;
+    mod many_writers;
     mod matching_reads;
     mod metrics;
     mod openapi;

@@ -302,7 +302,7 @@ async fn of_1000_increments_by_16_clients_of_two_replicas_none_is_lost() -> Resu
     const CLIENTS: usize = 16;
     const INCREMENTS: usize = 1_000;
     let library = Library::open().await?;
-    let replica = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-qps=0"]).await?;
+    let replica = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
     let body = json!({"id": "book", "author": "A", "title": "0"});
     library
         .admin

@@ -8,7 +8,7 @@ use serde_json::json;
 async fn apis(library: &Library) -> Result<(Vec<Service>, Vec<(Api, Api)>)> {
     let (mut services, mut apis) = (Vec::new(), Vec::new());
     for (program, with) in Program::ALL.into_iter().zip(library.apis()) {
-        let arguments = ["--cache-descriptions=false", "--kube-qps=0"];
+        let arguments = ["--cache-descriptions=false"];
         let service = Service::start(program, &Cluster::shared()?, &arguments).await?;
         apis.push((service.api()?, with.clone()));
         services.push(service);

@@ -39,9 +39,10 @@ async fn kube_qps_and_kube_burst_limit_what_is_asked_of_the_api_server() -> Resu
             assert_eq!(refused, 0, "no turn comes back within a hundred seconds");
             done += 1;
         } else {
-            let problem = answer.problem(503, "unavailable");
+            let problem = answer.problem(429, "overloaded");
+            // One turn in a hundred seconds.
             assert!(
-                problem.retry_after.is_some_and(|seconds| seconds > 0),
+                problem.retry_after.is_some_and(|seconds| seconds > 50),
                 "{problem:?}"
             );
             refused += 1;

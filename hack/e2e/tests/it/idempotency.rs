@@ -32,7 +32,7 @@ fn assert_same(first: &Answer, again: &Answer) {
 
 /// Another replica of an API.
 async fn replica(program: Program) -> Result<Service> {
-    Service::start(program, &Cluster::shared()?, &["--kube-qps=0"]).await
+    Service::start(program, &Cluster::shared()?, &[]).await
 }
 
 #[tokio::test]

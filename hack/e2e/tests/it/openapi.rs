@@ -44,7 +44,7 @@ async fn as_documented(program: Program) -> Result<()> {
 
     // It follows what lists show: other tests' books must not be in them.
     let watch = format!("--watch-namespaces={}", library.namespace);
-    let service = Service::start(program, &library.cluster, &["--kube-qps=0", &watch]).await?;
+    let service = Service::start(program, &library.cluster, &[&watch]).await?;
     let directory = tempfile::tempdir()?;
     let configuration = schemathesis();
     let mut command = Command::new(schemathesis_program);

@@ -49,7 +49,7 @@ async fn scoped() -> Result<Scoped> {
         let lifetime = Duration::from_hours(1);
         let kubeconfig =
             service_account_kubeconfig(cluster.kubeconfig(), &home.namespace, &account, lifetime).await?;
-        let arguments = [format!("--watch-namespaces={names}"), "--kube-qps=0".to_owned()];
+        let arguments = [format!("--watch-namespaces={names}")];
         let service =
             Service::launch_as(program, &kubeconfig, &arguments.each_ref().map(String::as_str)).await?;
         service.ready().await?;

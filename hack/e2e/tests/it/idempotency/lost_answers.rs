@@ -16,7 +16,7 @@ impl Disturbed {
         let kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
         let proxy = Proxy::to(kubeconfig).await?;
         // An event on its way would be what finds its connection broken.
-        let arguments = ["--kube-qps=0", "--events=false"];
+        let arguments = ["--events=false"];
         let service = Service::launch_as(program, proxy.kubeconfig(), &arguments).await?;
         service.ready().await?;
         Ok(Self { service, proxy })

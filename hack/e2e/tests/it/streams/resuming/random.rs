@@ -103,7 +103,7 @@ async fn follow(
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_cut_off_anywhere_and_goes_on_elsewhere_ends_with_what_a_fresh_list_has() -> Result<()> {
     let library = Library::open().await?;
-    let start = |program| Service::start(program, &library.cluster, &["--kube-qps=0"]);
+    let start = |program| Service::start(program, &library.cluster, &[]);
     let (admin, user) = tokio::try_join!(start(Program::Admin), start(Program::User))?;
     let (admin, user) = (admin.api()?, user.api()?);
     let (admins, users) = ([&library.admin, &admin], [&library.user, &user]);

@@ -1,0 +1,48 @@
+//! Many clients that write at once: none starves, and what is refused is told when to come back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::{Api, Cluster, Library, Program, Service};
+use futures::future::try_join_all;
+use serde_json::json;
+
+/// Creates a book, again after each refusal when that said; returns the number of tries.
+async fn create(api: &Api, library: &Library, number: usize) -> Result<usize> {
+    let body = json!({"id": format!("book-{number}"), "author": "A", "title": "T"});
+    for tries in 1.. {
+        let answer = api.post(library.list_path()).json(&body).await?;
+        if answer.status == 201 {
+            return Ok(tries);
+        }
+        let problem = answer.problem(429, "overloaded");
+        let retry_after: u64 = answer.header("retry-after").parse()?;
+        assert_eq!(problem.retry_after, Some(retry_after));
+        assert!(retry_after >= 1);
+        tokio::time::sleep(Duration::from_secs(retry_after)).await;
+    }
+    unreachable!("tries have no end")
+}
+
+#[tokio::test]
+async fn of_400_creates_at_once_each_is_answered_with_its_book() -> Result<()> {
+    let library = Library::open().await?;
+    let service = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
+    let api = service.api()?;
+    let tries = try_join_all((0..400).map(|number| create(&api, &library, number))).await?;
+    assert!(tries.iter().all(|tries| *tries == 1), "{tries:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_a_rate_limit_whoever_is_refused_is_served_when_the_refusal_said() -> Result<()> {
+    let library = Library::open().await?;
+    let arguments = ["--kube-qps=30", "--kube-burst=5", "--kube-timeout=2"];
+    let service = Service::start(Program::Admin, &Cluster::shared()?, &arguments).await?;
+    let api = service.api()?;
+    let tries = try_join_all((0..150).map(|number| create(&api, &library, number))).await?;
+    assert!(tries.iter().any(|tries| *tries > 1), "nobody was refused");
+    // Once more, where others came between.
+    assert!(tries.iter().all(|tries| *tries <= 3), "{tries:?}");
+    Ok(())
+}
