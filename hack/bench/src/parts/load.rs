@@ -27,7 +27,7 @@ use crate::{
 };
 use crowd::{Crowd, Door};
 use request::Write;
-use table::{CpuTime, Sample, Table};
+use table::{CpuTimes, Sample, Table, of_a_write};
 use tally::Tally;
 
 /// The numbers of clients.
@@ -111,28 +111,30 @@ impl Load<'_> {
         }
         let measured = requests.split_off(clients.min(requests.len()));
         let crowd = Crowd::new(door, clients);
-        let mut tally = Tally::default();
-        tally.done = crowd.send(requests, self.rig.args.duration).await?.done;
+        let first = crowd.send(requests, self.rig.args.duration).await?;
         let before = self.cpu_times(service);
         let measured = crowd.send(measured, self.rig.args.duration).await?;
         let after = self.cpu_times(service);
-        let cpu = CpuTime::between(
-            before,
-            after,
-            approximate(u64::try_from(measured.latencies.len())?),
-        );
-        if let Some(failure) = &measured.first_failure {
+        let writes = approximate(u64::try_from(measured.latencies.len())?);
+        let cpu = of_a_write(before, after, writes);
+        // A refusal or a failure counts at the first request, too, when all connections are opened at once.
+        let mut tally = Tally {
+            seconds: 0.0,
+            latencies: Vec::new(),
+            ..first
+        };
+        tally.join(measured);
+        if let Some(failure) = &tally.first_failure {
             eprintln!(
                 "{}, {clients} clients: the first failure: {failure}",
                 write.name()
             );
         }
-        tally.join(measured);
         Ok(Sample { tally, cpu })
     }
 
     /// The CPU time until now of the API server, of etcd, of the API that is measured, and of this program.
-    fn cpu_times(&self, service: Option<&Service>) -> [Option<Duration>; 4] {
+    fn cpu_times(&self, service: Option<&Service>) -> CpuTimes<Option<Duration>> {
         let component = |component| self.rig.cluster.process_id(component).and_then(cpu_time);
         [
             component(Component::Apiserver),

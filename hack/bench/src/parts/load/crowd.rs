@@ -31,7 +31,7 @@ use super::{request::Request, tally::Tally};
 use crate::{args::Api, rig::Rig, service::Service};
 
 /// Longer than any answer takes.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often a request is sent before it is given up.
 const ATTEMPTS: usize = 5;
