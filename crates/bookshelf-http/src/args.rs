@@ -140,8 +140,9 @@ pub struct CacheArgs {
     #[arg(long, env = "BOOKSHELF_CHECK_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
     pub check_period: Duration,
 
-    /// Seconds that the Kubernetes API keeps one watch open. It ends with a bookmark, so that Age stays below this while all
-    /// is well; a connection on which nothing comes is taken for dead 5 seconds later. Costs the Kubernetes API two requests
+    /// Seconds between two words of the Kubernetes API at most, while all is well, and so the most that Age says: it keeps
+    /// each watch open for a second less. A connection on which nothing comes is taken for
+    /// dead 5 seconds later. Costs the Kubernetes API two requests
     /// per process in this time, for books and for loans, with --watch-namespaces in each namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,

@@ -147,10 +147,10 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// The time since the API server last confirmed what the cache has, by an event, a bookmark or a list; of several
-    /// sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
-    /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`] watches, bookmarks
-    /// keep this under its [`watch_timeout`](ListWatch::watch_timeout), but for the moment that the next watch takes to open.
+    /// The time since the API server last confirmed what the cache has, by an event, a bookmark, a list, or the end of a
+    /// watch in order; of several sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
+    /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`] watches and all is
+    /// well, this is no more than its [`watch_timeout`](ListWatch::watch_timeout).
     ///
     /// A list confirms when it is complete, and not by its pages, while which readers are shown what was there before;
     /// one that checks, beside the watch, does not.

@@ -13,7 +13,8 @@ use crate::workspace;
 /// Measure both APIs, each figure beside its limit in the same run: one Markdown table, and the same as JSON.
 ///
 /// Builds the release binaries, starts a control plane of its own, makes the books where they are not there from an
-/// earlier run, and measures part after part. Who is measured gets one core, everything else the other ones. What is
+/// earlier run, and measures part after part. Who is measured gets one core, everything else the other ones,
+/// except under the load of writes, where all share all cores. What is
 /// compared is measured in turns (ours, the limit, ours, the limit, ...), and the table has the medians. Ends every
 /// process it has started, whatever ends it. Needs wrk and curl, and Linux for CPU times, memory and pinning; elsewhere
 /// those figures are "not available".
@@ -73,9 +74,10 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench --duration 2s --rounds 1   everything at 1,000 books, in 3 minutes
-  cargo xtask bench --books 1000,100000        the whole table, in half an hour
+  cargo xtask bench --duration 2s --rounds 1   everything at 1,000 books, in 5 minutes
+  cargo xtask bench --books 1000,100000        the whole table, in an hour
   cargo xtask bench --parts reads,updates      some parts of it
+  cargo xtask bench --parts load --rounds 3    writes under load, beside the API server alone
 
 On a machine that has other work, ratios and CPU times say less, and the other figures nothing.";
 
@@ -93,6 +95,9 @@ pub enum Part {
     Start,
     /// Requests to the API server and CPU time of each write, and that reads ask for nothing
     Writes,
+    /// Creates, updates and borrows a second by 1, 16, 64 and 256 clients, with the flags' defaults and on all cores,
+    /// beside the same creates sent straight to the API server
+    Load,
     /// From an event's arrival on a watch until the API shows it
     Latency,
     /// CPU time of a local resync of every cached object

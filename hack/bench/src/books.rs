@@ -8,6 +8,7 @@ use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
 };
+use serde::de::DeserializeOwned;
 
 use crate::progress::Progress;
 
@@ -155,11 +156,26 @@ pub(crate) async fn create(client: &Client, namespace: String, number: u64) -> R
 
 /// Removes what comes and goes.
 pub(crate) async fn clear_scratch(client: &Client) -> Result<()> {
-    let (delete, all) = (DeleteParams::default(), ListParams::default());
-    let loans = Api::<BookLoan>::namespaced(client.clone(), SCRATCH);
-    loans.delete_collection(&delete, &all).await?;
-    let books = Api::<Book>::namespaced(client.clone(), SCRATCH);
-    books.delete_collection(&delete, &all).await?;
+    clear(&Api::<BookLoan>::namespaced(client.clone(), SCRATCH)).await?;
+    clear(&Api::<Book>::namespaced(client.clone(), SCRATCH)).await
+}
+
+/// Removes all objects, several at a time: the API server removes a collection one object after the other, and some
+/// thousands would take longer than a request may.
+async fn clear<K>(api: &Api<K>) -> Result<()>
+where
+    K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let objects = api.list_metadata(&ListParams::default()).await?.items;
+    let delete = DeleteParams::default();
+    let deletes = objects.iter().map(|object| async {
+        match api.delete(&object.name_any(), &delete).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            deleted => deleted.map(drop),
+        }
+    });
+    let mut deletes = stream::iter(deletes).buffer_unordered(AT_ONCE);
+    while deletes.try_next().await?.is_some() {}
     Ok(())
 }
 

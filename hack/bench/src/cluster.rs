@@ -92,6 +92,11 @@ impl Cluster {
         components.filter_map(|component| self.control_plane.process_id(component))
     }
 
+    /// The process of one component, where it runs.
+    pub(crate) fn process_id(&self, component: Component) -> Option<u32> {
+        self.control_plane.process_id(component)
+    }
+
     /// Ends it in order.
     pub(crate) async fn stop(self) -> Result<()> {
         self.control_plane.stop().await

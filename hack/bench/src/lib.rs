@@ -5,7 +5,8 @@
 //! - [`run`]: makes the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
 //!
 //! Two rules make figures of one run comparable. Who is measured has a core of its own, and everything else (load
-//! generator, API server, etcd, this program) the others. And what is compared is measured in turns, so that a machine
+//! generator, API server, etcd, this program) the others; only under the load of writes, which the API server limits, do
+//! all share all cores. And what is compared is measured in turns, so that a machine
 //! that gets slower in the middle of it gets slower for both.
 
 mod args;

@@ -1,6 +1,7 @@
 //! The parts of the measurements.
 
 mod latency;
+mod load;
 mod memory;
 pub(crate) mod reads;
 mod resync;
@@ -20,6 +21,7 @@ pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Part::Memory => memory::measure(rig).await,
         Part::Start => start::measure(rig).await,
         Part::Writes => writes::measure(rig).await,
+        Part::Load => load::measure(rig).await,
         Part::Latency => latency::measure(rig).await,
         Part::Resync => resync::measure(rig).await,
     }

@@ -48,18 +48,29 @@ impl<'a> Rig<'a> {
     ) -> Result<Self> {
         let cluster = Cluster::start(args, &programs.crdgen, books).await?;
         books::make(&cluster.client, books).await?;
-        for id in cluster.process_ids().chain([std::process::id()]) {
-            cores.keep_off(id)?;
-        }
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Self {
+        let rig = Self {
             args,
             programs,
             books,
             cluster,
             cores,
             http,
-        })
+        };
+        rig.divide_cores()?;
+        Ok(rig)
+    }
+
+    /// Keeps the control plane and this program off the server's core.
+    pub(crate) fn divide_cores(&self) -> Result<()> {
+        let mut processes = self.cluster.process_ids().chain([std::process::id()]);
+        processes.try_for_each(|id| self.cores.keep_off(id))
+    }
+
+    /// Lets the control plane and this program use all cores, until [`Rig::divide_cores`].
+    pub(crate) fn share_cores(&self) -> Result<()> {
+        let mut processes = self.cluster.process_ids().chain([std::process::id()]);
+        processes.try_for_each(|id| self.cores.release(id))
     }
 
     /// Asks process `id` for `url` for as long as one measurement takes.

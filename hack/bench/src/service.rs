@@ -1,4 +1,4 @@
-//! The programs under test, as processes on the server's core.
+//! The programs under test, as processes: on the server's core, or on all of them.
 
 use std::{
     env, fs,
@@ -38,21 +38,35 @@ impl Service {
         Ok(service)
     }
 
-    /// The same, not ready yet.
+    /// Starts `api` with the defaults of its flags, on the cores of this program, and returns when it is ready.
+    pub(crate) async fn start_with_defaults(rig: &Rig<'_>, api: Api) -> Result<Self> {
+        let mut service = Self::spawn(rig, api, &[], |spawn| spawn())?;
+        service.ready(rig).await?;
+        Ok(service)
+    }
+
+    /// Starts `api` as [`Service::start`] does, and returns before it is ready.
     pub(crate) fn launch(rig: &Rig<'_>, api: Api, arguments: &[&str]) -> Result<Self> {
+        let arguments = [&["--workers=1", "--kube-qps=0"], arguments].concat();
+        Self::spawn(rig, api, &arguments, |spawn| rig.cores.on_server(spawn))
+    }
+
+    fn spawn(
+        rig: &Rig<'_>,
+        api: Api,
+        arguments: &[&str],
+        on_cores: impl FnOnce(&mut (dyn FnMut() -> Result<Process> + Send)) -> Result<Process>,
+    ) -> Result<Self> {
         let (address, operations) = (free_address()?, free_address()?);
         let mut command = program(rig.programs.api(api));
         command
-            .args(["--workers=1", "--kube-qps=0"])
             .arg(format!("--listen={address}"))
             .arg(format!("--ops-listen={operations}"))
             .arg("--kubeconfig")
             .arg(&rig.cluster.account(api).kubeconfig)
             .args(arguments);
         let dir = rig.cluster.data_dir();
-        let process = rig
-            .cores
-            .on_server(|| Process::spawn(api.name(), &mut command, dir))?;
+        let process = on_cores(&mut || Process::spawn(api.name(), &mut command, dir))?;
         Ok(Self {
             process,
             address,

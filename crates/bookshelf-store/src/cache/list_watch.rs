@@ -46,8 +46,8 @@ impl<K> ListWatch<K>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// How long the API server keeps one watch open, unless it is told otherwise: a bookmark comes 2 s before, so
-    /// that this is about the longest that a cache's version stays behind while nothing changes.
+    /// The longest time between two words of the API server, unless it is set otherwise: so long a cache's version may stay
+    /// behind while nothing changes.
     pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// The longest time without a word from the API server, where watches are kept open so long: a bookmark comes
@@ -95,7 +95,9 @@ where
         self
     }
 
-    /// How long the API server keeps one watch open, in whole seconds. Less than three leave no time for bookmarks.
+    /// Sets the longest time between two words of the API server while all is well, in whole seconds. It keeps each watch
+    /// open for a second less, and sends a bookmark shortly before the end if there is a newer version. Less than four leave
+    /// no time for bookmarks.
     #[must_use]
     pub fn watch_timeout(mut self, timeout: Duration) -> Self {
         self.watch_timeout = timeout;
@@ -115,6 +117,11 @@ where
     pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
         let sources = writer.sources().into_iter();
         endless(sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run())).await
+    }
+
+    /// The time for which the API server keeps one watch open.
+    fn open_for(&self) -> Duration {
+        self.watch_timeout.saturating_sub(watch::REOPENS_WITHIN)
     }
 
     fn list_parameters(&self) -> ListParams {

@@ -125,7 +125,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             repaired.sum()
         });
         if is_heard {
-            self.shared.heard.now(self.source);
+            self.confirmed();
         }
         if repaired > 0 {
             tracing::warn!(
@@ -162,6 +162,12 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
     pub fn abandon_check(&self) {
         self.write(|state, _| state.check_abandoned(self.source));
+    }
+
+    /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
+    /// sent everything before.
+    pub fn confirmed(&self) {
+        self.shared.heard.now(self.source);
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next

@@ -34,12 +34,12 @@ const AT_ONCE: [usize; 2] = [1, 8];
 
 /// Both APIs.
 pub(super) struct Services {
-    admin: Service,
-    user: Service,
+    pub(super) admin: Service,
+    pub(super) user: Service,
 }
 
 impl Services {
-    fn of(&self, api: Api) -> &Service {
+    pub(super) fn of(&self, api: Api) -> &Service {
         match api {
             Api::Admin => &self.admin,
             Api::User => &self.user,
@@ -140,7 +140,7 @@ async fn settled(rig: &Rig<'_>, before: &Requests) -> Result<u64> {
 }
 
 /// Returns when both APIs show `count` books in the namespace of what comes and goes.
-async fn both_show(rig: &Rig<'_>, services: &Services, count: u64) -> Result<()> {
+pub(super) async fn both_show(rig: &Rig<'_>, services: &Services, count: u64) -> Result<()> {
     for api in Api::ALL {
         let url = services.of(api).url(&format!("/book/{SCRATCH}"));
         until("the API shows the books", Duration::from_millis(10), async || {

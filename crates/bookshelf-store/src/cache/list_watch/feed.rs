@@ -93,6 +93,11 @@ where
         self.writer.abandon_check();
     }
 
+    /// The API server has sent everything up to now.
+    pub(super) fn confirmed(&self) {
+        self.writer.confirmed();
+    }
+
     pub(super) fn report(&self, failure: &Failure, next: &str) {
         let (resource, namespace) = (self.list_watch.resource.name(), self.namespace.as_deref());
         self.metrics.failures.inc();

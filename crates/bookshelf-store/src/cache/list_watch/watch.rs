@@ -19,6 +19,9 @@ use crate::cache::source_event::SourceEvent;
 
 /// How much later than a watch should have ended its connection is dead, if nothing has come.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
+/// ends of two.
+pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
 /// How many watch events become one snapshot at most, when that many have arrived together.
@@ -39,7 +42,7 @@ where
     /// Watches, again and again, until only a new list helps.
     pub(super) async fn watch(&self, mut version: String, pause: &mut Pause) -> Failure {
         let parameters = WatchParams {
-            timeout: u32::try_from(self.list_watch.watch_timeout.as_secs()).ok(),
+            timeout: u32::try_from(self.list_watch.open_for().as_secs()).ok(),
             ..self.list_watch.watch_parameters()
         };
         let mut stuck_at = None;
@@ -70,7 +73,11 @@ where
                     self.metrics.short_watches.inc();
                     pause.wait().await;
                 }
-                Ok(()) => pause.forget(),
+                // It sends no bookmark of a version that it has sent before, so that of an idle resource it says no more.
+                Ok(()) => {
+                    self.confirmed();
+                    pause.forget();
+                }
             }
         }
     }

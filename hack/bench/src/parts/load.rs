@@ -1,0 +1,168 @@
+//! Writes under load: how many a second, and how long each takes, beside the same creates sent straight to the API
+//! server.
+//!
+//! Everything shares all cores, as the API server is the limit: it and etcd use most of them. Ours and what it is
+//! compared with are therefore sent by the same program, from bytes that are ready before.
+
+mod crowd;
+mod request;
+mod table;
+mod tally;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::Result;
+use control_plane::Component;
+
+use super::writes::{Services, both_show};
+use crate::{
+    args::Api,
+    books::{self, SCRATCH},
+    figure::Figure,
+    process_stats::cpu_time,
+    report::approximate,
+    rig::Rig,
+    service::Service,
+    wait::until,
+};
+use crowd::{Crowd, Door};
+use request::Write;
+use table::{CpuTimes, Sample, Table, of_a_write};
+use tally::Tally;
+
+/// The numbers of clients.
+const CLIENTS: [usize; 4] = [1, 16, 64, 256];
+
+/// The books that are made straight at the API server are named from here on.
+const STRAIGHT_FROM: u64 = 500_000;
+
+/// How often the APIs are asked whether they show a write.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
+    rig.share_cores()?;
+    let load = Load {
+        services: Services {
+            admin: Service::start_with_defaults(rig, Api::Admin).await?,
+            user: Service::start_with_defaults(rig, Api::User).await?,
+        },
+        admin: Door::of_service(rig, Api::Admin).await?,
+        user: Door::of_service(rig, Api::User).await?,
+        straight: Door::of_api_server(rig).await?,
+        rig,
+    };
+    let mut table = Table::default();
+    for round in 1..=rig.args.rounds {
+        for clients in CLIENTS {
+            load.measure(clients, &mut table).await?;
+            eprintln!("round {round}, {clients} clients: done");
+        }
+    }
+    load.services.admin.stop().await?;
+    load.services.user.stop().await?;
+    rig.divide_cores()?;
+    Ok(table.figures())
+}
+
+/// Everything that the load is sent with.
+struct Load<'a> {
+    rig: &'a Rig<'a>,
+    services: Services,
+    admin: Door,
+    user: Door,
+    straight: Door,
+}
+
+impl Load<'_> {
+    /// Measures every write once.
+    async fn measure(&self, clients: usize, table: &mut Table) -> Result<()> {
+        let client = &self.rig.cluster.client;
+        books::clear_scratch(client).await?;
+        both_show(self.rig, &self.services, 0).await?;
+        let count = requests(clients);
+        let ours = self.send(Write::Create, clients, (0..count).collect()).await?;
+        let numbers = (STRAIGHT_FROM..STRAIGHT_FROM + count).collect();
+        let straight = self.send(Write::Straight, clients, numbers).await?;
+        // What is written to has to be there, for both APIs.
+        let made = straight.tally.done.clone();
+        self.shown(&made).await?;
+        table.add(Write::Create, clients, ours);
+        table.add(Write::Straight, clients, straight);
+        for write in [Write::Update, Write::Borrow] {
+            let sample = self.send(write, clients, made.clone()).await?;
+            table.add(write, clients, sample);
+        }
+        Ok(())
+    }
+
+    /// Has so many clients do a write to each of the books of these numbers, and measures it but for each client's
+    /// first, which opens its connection.
+    async fn send(&self, write: Write, clients: usize, numbers: Vec<u64>) -> Result<Sample> {
+        let door = match write.api() {
+            Some(Api::Admin) => &self.admin,
+            Some(Api::User) => &self.user,
+            None => &self.straight,
+        };
+        let service = write.api().map(|api| self.services.of(api));
+        let url = door.url(service);
+        let mut requests = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            requests.push(write.request(&url, number)?);
+        }
+        let measured = requests.split_off(clients.min(requests.len()));
+        let crowd = Crowd::new(door, clients);
+        let first = crowd.send(requests, self.rig.args.duration).await?;
+        let before = self.cpu_times(service);
+        let measured = crowd.send(measured, self.rig.args.duration).await?;
+        let after = self.cpu_times(service);
+        let writes = approximate(u64::try_from(measured.latencies.len())?);
+        let cpu = of_a_write(before, after, writes);
+        // A refusal or a failure counts at the first request, too, when all connections are opened at once.
+        let mut tally = Tally {
+            seconds: 0.0,
+            latencies: Vec::new(),
+            ..first
+        };
+        tally.join(measured);
+        if let Some(failure) = &tally.first_failure {
+            eprintln!(
+                "{}, {clients} clients: the first failure: {failure}",
+                write.name()
+            );
+        }
+        Ok(Sample { tally, cpu })
+    }
+
+    /// The CPU time until now of the API server, of etcd, of the API that is measured, and of this program.
+    fn cpu_times(&self, service: Option<&Service>) -> CpuTimes<Option<Duration>> {
+        let component = |component| self.rig.cluster.process_id(component).and_then(cpu_time);
+        [
+            component(Component::Apiserver),
+            component(Component::Etcd),
+            service.map_or(Some(Duration::ZERO), |service| cpu_time(service.id())),
+            cpu_time(std::process::id()),
+        ]
+    }
+
+    /// Returns when both APIs show these books.
+    async fn shown(&self, numbers: &[u64]) -> Result<()> {
+        for api in Api::ALL {
+            let url = self.services.of(api).url(&format!("/book/{SCRATCH}"));
+            until("the API shows the books", LOOK_EVERY, async || {
+                let list: serde_json::Value = serde_json::from_slice(&self.rig.body(&url).await?)?;
+                let list = list["list"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let shown: BTreeSet<&str> = list.iter().filter_map(|book| book["id"].as_str()).collect();
+                let mut names = numbers.iter().map(|number| books::name(*number));
+                Ok(names.all(|name| shown.contains(name.as_str())).then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The requests of one measurement, and one more for each client, which opens its connection.
+fn requests(clients: usize) -> u64 {
+    let measured = if clients == 1 { 400 } else { 2000 };
+    measured + u64::try_from(clients).unwrap_or_default()
+}
