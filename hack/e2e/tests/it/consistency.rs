@@ -113,7 +113,7 @@ async fn every_answer_says_how_new_it_is_and_whom_it_is_for() -> Result<()> {
             let (books, loans) = answer.header(VERSION).split_once('.').unwrap_or_default();
             assert!(books.parse::<u64>().is_ok(), "{what}: {status}: {books}");
             assert!(loans.parse::<u64>().is_ok(), "{what}: {status}: {loans}");
-            assert_eq!(answer.header("age"), "0", "{what}");
+            assert!(answer.header("age").parse::<u64>()? < 60, "{what}");
             assert_eq!(answer.header("cache-control"), "private, no-cache", "{what}");
             assert_eq!(
                 answer.header("vary"),

@@ -211,7 +211,7 @@ async fn a_stream_says_what_it_is_and_how_new() -> Result<()> {
                 assert_eq!(header("cache-control")?, "private, no-cache");
                 assert_eq!(header("vary")?, "Accept, Authorization, X-TENANT-ID");
                 assert_eq!(header("x-accel-buffering")?, "no");
-                assert_eq!(header("age")?, "0");
+                assert!(header("age")?.to_str()?.parse::<u64>()? < 60);
                 assert!(header("x-resource-version")?.to_str()?.contains('.'));
                 assert!(!header("x-request-id")?.is_empty());
             }
