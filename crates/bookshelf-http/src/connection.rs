@@ -37,7 +37,7 @@ struct Counts {
 pub(crate) struct Connection {
     of: Connections,
     is_stream: Cell<bool>,
-    /// Whether a request has come.
+    /// True once a request has come.
     is_used: Cell<bool>,
     opened: Instant,
 }

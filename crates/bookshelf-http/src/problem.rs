@@ -171,7 +171,7 @@ pub struct Problem {
     allow: Option<Box<str>>,
     /// For the log, never for the client.
     cause: Option<Box<str>>,
-    /// Whether the connection ends with the answer.
+    /// True where the connection ends with the answer.
     closes: bool,
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Whether this is `uri-host [ ":" port ]`, which may be empty
+/// Checks that this is `uri-host [ ":" port ]`, which may be empty
 /// ([RFC 3986, section 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
 fn is_host(value: &[u8]) -> bool {
     let address_end = value
@@ -41,7 +41,7 @@ fn is_host(value: &[u8]) -> bool {
     is_name && is_port
 }
 
-/// Whether a registered name may have this: an unreserved character, a subdelimiter, or a part of an encoded one.
+/// Checks that a registered name may have this: an unreserved character, a subdelimiter, or a part of an encoded one.
 fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -21,7 +21,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Who logs what the parser refuses, and how such a message begins.
+/// The targets that log refusals of the parser, and the beginnings of their messages.
 const TARGET: &str = "actix_http::h1::dispatcher";
 const MESSAGE: &str = "stream error: request parse error: ";
 /// The reason of a head with too many fields or too many bytes.

@@ -100,7 +100,7 @@ impl<'a> Tenant<'a> {
     }
 }
 
-/// Who has borrowed books, as loans say it. They are made by other programs too, so that this may be no [`Tenant`].
+/// A borrower, as loans name one. Other programs make loans too, so that this may be no [`Tenant`].
 #[derive(Clone, Copy, Debug)]
 pub struct Borrower<'a>(&'a str);
 

@@ -21,7 +21,7 @@ const DEADLINE: f64 = 5000.0;
 /// What creates are measured beside.
 const STRAIGHT: &str = "straight to the API server";
 
-/// Whose CPU time is taken, in this order: the API's is that of the one that is measured.
+/// The processes whose CPU time is taken, in this order: the API is the one that is measured.
 pub(super) const PROGRAMS: [&str; 4] = ["API server", "etcd", "admin-api", "load"];
 
 /// Something of each of [`PROGRAMS`].
