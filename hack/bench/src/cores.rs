@@ -39,7 +39,7 @@ impl Cores {
             (Some(Division { server, others }), _) => {
                 let others: Vec<String> = others.iter().map(ToString::to_string).collect();
                 format!(
-                    "who is measured on core {server}, everything else on {}",
+                    "who is measured on core {server}, everything else on {}, and all on all cores under the load of writes",
                     others.join(", ")
                 )
             }

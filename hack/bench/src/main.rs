@@ -17,7 +17,7 @@ struct Command {
 }
 
 fn main() -> ExitCode {
-    let Command { args } = Command::parse();
+    let Command { args } = bookshelf_http::args::parse();
     let result = Runtime::new().context("cannot start").and_then(|runtime| {
         let result = runtime.block_on(run(&args));
         runtime.shutdown_background();

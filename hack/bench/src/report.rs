@@ -60,7 +60,7 @@ impl Report {
     /// One table, with what it is of above it.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
-            "`{}`, {}, commit {}, {}.\n{}: {}.\nMedians of {} rounds; each measurement of load takes {} s, over 32 \
+            "`{}`, {}, commit {}, {}.\n{}: {}.\nMedians of {} rounds; each measurement takes {} s, that of reads over 32 \
              connections.\n\n",
             self.command,
             self.date,

@@ -23,7 +23,7 @@ struct Args {
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let args: Args = bookshelf_http::args::parse();
     let body = std::fs::read(&args.body).with_context(|| format!("cannot read {}", args.body.display()))?;
     let body = Bytes::from(body);
     HttpServer::new(move || {

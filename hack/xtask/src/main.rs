@@ -38,7 +38,7 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let command = Command::parse();
+    let command: Command = bookshelf_http::args::parse();
     let result = Runtime::new().context("cannot start").and_then(|runtime| {
         let result = runtime.block_on(command.run());
         // A build that still goes on is not waited for: it ends with this process.

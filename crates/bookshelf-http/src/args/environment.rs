@@ -1,14 +1,20 @@
 //! Environment variables in place of flags.
 
-use clap::{Arg, Parser};
+use clap::{Arg, Command, Parser};
 
 /// Parses the command line and the environment, and ends the process where they make no sense.
 ///
 /// An empty variable counts as none: templates leave such where there is no value.
 #[must_use]
 pub fn parse<P: Parser>() -> P {
-    let mut matches = P::command().mut_args(without_empty_variable).get_matches();
+    let mut matches = without_empty_variables(P::command()).get_matches();
     P::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut P::command()).exit())
+}
+
+fn without_empty_variables(command: Command) -> Command {
+    command
+        .mut_args(without_empty_variable)
+        .mut_subcommands(without_empty_variables)
 }
 
 /// The argument without its variable, where that is empty.
