@@ -72,14 +72,14 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
 
-    /// Requests in flight to the Kubernetes API at once, lists and watches of the cache and Events aside: a quarter for
-    /// reads that the cache cannot answer, the rest for writes. First come, first served; a request whose turn cannot come in
-    /// time is answered with 429
-    #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=10_000), value_name = "NUMBER")]
+    /// Requests in flight to the Kubernetes API at once, lists and watches of the cache and Events aside: three quarters
+    /// for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache does not have yet.
+    /// First come, first served; a request whose turn cannot come in time is answered with 429
+    #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..=10_000), value_name = "NUMBER")]
     pub kube_max_in_flight: u32,
 
     /// Requests per second to the Kubernetes API in the long run; 0: no limit, as the API server limits by itself
-    /// (API Priority and Fairness)
+    /// (API Priority and Fairness). Shared as --kube-max-in-flight is
     #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 0.0, value_parser = qps, value_name = "NUMBER")]
     pub kube_qps: f64,
 

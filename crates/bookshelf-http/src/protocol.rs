@@ -1,5 +1,7 @@
 //! The rules of HTTP that hold for every request, whatever it asks for.
 
+use std::net::Ipv6Addr;
+
 use actix_web::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::{HttpRequest, HttpResponse};
@@ -25,16 +27,14 @@ fn is_host(value: &[u8]) -> bool {
     let address_end = value
         .first()
         .filter(|first| **first == b'[')
-        .and_then(|_| value.iter().position(|byte| *byte == b']'));
+        .and_then(|_| memchr::memchr(b']', value));
     let (is_name, rest) = if let Some(end) = address_end {
-        let is_in_address = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.');
-        (value[1..end].iter().all(is_in_address), &value[end + 1..])
+        // Addresses of a later version than 6 are in the grammar alone.
+        let address = str::from_utf8(&value[1..end]).unwrap_or_default();
+        (address.parse::<Ipv6Addr>().is_ok(), &value[end + 1..])
     } else {
         let end = memchr::memchr(b':', value).unwrap_or(value.len());
-        (
-            value[..end].iter().all(|byte| IN_NAME[usize::from(*byte)]),
-            &value[end..],
-        )
+        (is_registered_name(&value[..end]), &value[end..])
     };
     let is_port = match rest.split_first() {
         None => true,
@@ -42,6 +42,12 @@ fn is_host(value: &[u8]) -> bool {
         Some(_) => false,
     };
     is_name && is_port
+}
+
+fn is_registered_name(name: &[u8]) -> bool {
+    let is_encoded = |after: &[u8]| after.len() >= 2 && after[..2].iter().all(u8::is_ascii_hexdigit);
+    name.iter().all(|byte| IN_NAME[usize::from(*byte)])
+        && (memchr::memchr(b'%', name).is_none() || name.split(|byte| *byte == b'%').skip(1).all(is_encoded))
 }
 
 /// The bytes of a registered name: unreserved characters, subdelimiters, and parts of encoded ones. A table, as every
@@ -116,8 +122,29 @@ mod tests {
             assert!(is_host(good.as_bytes()), "{good}");
         }
         for bad in [
-            "a b", "a/b", "a@b", "http://a", "a:b", "a:80:80", "[::1", "[::1]a", "[a b]", "::1", "a?b",
-            "a#b", "a,b c", "ä", "\"a\"", "a\\b", "<a>",
+            "a b",
+            "a/b",
+            "a@b",
+            "http://a",
+            "a:b",
+            "a:80:80",
+            "[::1",
+            "[::1]a",
+            "[a b]",
+            "::1",
+            "a?b",
+            "a#b",
+            "a,b c",
+            "ä",
+            "\"a\"",
+            "a\\b",
+            "<a>",
+            "%",
+            "a%zz",
+            "%4",
+            "[]",
+            "[.]",
+            "[1.2.3.4]",
         ] {
             assert!(!is_host(bad.as_bytes()), "{bad}");
         }

@@ -168,7 +168,7 @@ impl<V> Reader<V> {
     /// Waits until the cache has seen everything up to this version of its resource.
     ///
     /// A version at which the resource changed is told at once. Any other, as that of a list, of another resource or of
-    /// another API server's bookmark, may be told by the next bookmark only, which takes up to half a minute.
+    /// another API server's bookmark, may be told by the next bookmark or the next watch only.
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await

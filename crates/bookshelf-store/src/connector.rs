@@ -76,7 +76,8 @@ pub struct Options {
     /// Requests per second in the long run; 0 or less: no limit, as Kubernetes advises where the API server has
     /// [Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
     pub qps: f64,
-    /// The number of requests that may follow each other at once, where `qps` is a limit.
+    /// The number of requests that may follow each other at once, where `qps` is a limit. Each [`PriorityLevel`] has its
+    /// share of both.
     pub burst: u32,
     /// Who we are: the `User-Agent`, and the manager of the fields we write. As in client-go, the program's file name,
     /// unless it is said otherwise.

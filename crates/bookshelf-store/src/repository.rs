@@ -102,8 +102,8 @@ pub struct Options {
     pub resync: Option<Duration>,
     /// How often everything is listed and compared with the caches, and what differs is repaired; `None`: never.
     pub check: Option<Duration>,
-    /// How long the API server keeps one watch open. What follows a watch that has not ended by itself some seconds
-    /// later is dead.
+    /// The longest that a watch says nothing: the API server is asked to end each a second sooner. A connection whose watch
+    /// has not ended some seconds later is dead.
     pub watch_timeout: Duration,
     /// Whether the cache keeps the descriptions of books. Without them it is smaller, lists have none, and to
     /// read a book whole asks the API server: [`Repository::live_book`].
@@ -116,6 +116,8 @@ struct Collection<K: kube::Resource, T> {
     cached: CachedClient<K, T>,
     /// For clients who need something newer than the cache, with a share of their own of the requests.
     live: CachedClient<K, T>,
+    /// For reads at a version that the watch has not reported, with a share of their own, too.
+    version_reads: CachedClient<K, T>,
     reader: Reader<T>,
     asked: Asked,
 }
@@ -144,7 +146,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             book.made_by_request.as_deref().cloned().into_iter().collect()
         });
         let (books, feed_books) =
-            collection(connector.resource().without_managed_fields(), builder, &options);
+            collection(&connector.resource().without_managed_fields(), builder, &options);
         let tenants = Interner::<str>::default();
         let mut builder = Builder::new(move |object: crd::BookLoan| {
             let loan = Loan::try_from(&object)?;
@@ -156,7 +158,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         });
         let by_tenant = builder.index("tenant", |loan: &Loan| vec![Arc::clone(&loan.borrowed_by)]);
         let (loans, feed_loans) =
-            collection(connector.resource().without_managed_fields(), builder, &options);
+            collection(&connector.resource().without_managed_fields(), builder, &options);
 
         // To find out what has changed costs a tenth of a write, and is for nothing where nobody reads it.
         let is_logged = options.resync.is_some() || tracing::enabled!(tracing::Level::DEBUG);
@@ -255,7 +257,7 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
 }
 
 fn collection<K, T>(
-    client: ResourceClient<K>,
+    client: &ResourceClient<K>,
     builder: Builder<K, T>,
     options: &Options,
 ) -> (Collection<K, T>, BoxFuture<'static, Infallible>)
@@ -270,13 +272,12 @@ where
         list_watch = list_watch.check_every(period);
     }
     let feed = Box::pin(list_watch.run(writer.clone()));
+    let at_level = |level| CachedClient::new(client.clone().with_priority_level(level), writer.clone());
     (
         Collection {
-            live: CachedClient::new(
-                client.clone().with_priority_level(PriorityLevel::LiveReads),
-                writer.clone(),
-            ),
-            cached: CachedClient::new(client, writer),
+            live: at_level(PriorityLevel::LiveReads),
+            version_reads: at_level(PriorityLevel::VersionReads),
+            cached: at_level(PriorityLevel::Workload),
             reader,
             asked: Asked::default(),
         },

@@ -1,32 +1,59 @@
-//! When the API server last told what there is.
+//! The times at which the API server last confirmed what a cache has.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// For each source of a cache, when it last told anything.
+/// The times of the last confirmation of each source of a cache.
 pub(super) struct Heard {
     start: Instant,
-    /// Milliseconds since the start; 0: never.
-    sources: Box<[AtomicU64]>,
+    sources: Box<[Source]>,
+}
+
+/// Times in milliseconds since the start.
+#[derive(Default)]
+struct Source {
+    /// 0: never.
+    confirmed: AtomicU64,
+    list_started: AtomicU64,
 }
 
 impl Heard {
     pub(super) fn new(sources: usize) -> Self {
         Self {
             start: Instant::now(),
-            sources: (0..sources).map(|_| AtomicU64::default()).collect(),
+            sources: (0..sources).map(|_| Source::default()).collect(),
         }
     }
 
-    pub(super) fn now(&self, source: usize) {
-        self.sources[source].store(self.elapsed().max(1), Ordering::Relaxed);
+    pub(super) fn confirmed(&self, source: usize) {
+        self.at(source, self.elapsed());
     }
 
-    /// How long ago the source that has been silent for longest was heard; `None` where one never was.
+    pub(super) fn list_started(&self, source: usize) {
+        let started = &self.sources[source].list_started;
+        started.store(self.elapsed(), Ordering::Relaxed);
+    }
+
+    /// Notes the end of a list, which confirms what there was when it started: the API server answers all of its pages of
+    /// one version.
+    pub(super) fn list_done(&self, source: usize) {
+        let started = self.sources[source].list_started.load(Ordering::Relaxed);
+        self.at(source, started);
+    }
+
+    fn at(&self, source: usize, time: u64) {
+        let confirmed = &self.sources[source].confirmed;
+        confirmed.fetch_max(time.max(1), Ordering::Relaxed);
+    }
+
+    /// The time since the last confirmation of the source that has had none for longest; `None` where one never had any.
     pub(super) fn age(&self) -> Option<Duration> {
-        let times = self.sources.iter().map(|source| source.load(Ordering::Relaxed));
+        let times = self
+            .sources
+            .iter()
+            .map(|source| source.confirmed.load(Ordering::Relaxed));
         let oldest = times.min().filter(|oldest| *oldest > 0)?;
         Some(Duration::from_millis(self.elapsed().saturating_sub(oldest)))
     }

@@ -113,10 +113,18 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// told a list: [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
         let metrics = self.shared.metrics.get();
-        let mut is_heard = false;
+        let heard = &self.shared.heard;
         let repaired = self.write(|state, left_out| {
             let repaired = events.into_iter().map(|event| {
-                is_heard |= state.is_kept_current_by(self.source, &event);
+                if matches!(event, SourceEvent::ListStarted) {
+                    heard.list_started(self.source);
+                } else if state.is_kept_current_by(self.source, &event) {
+                    if matches!(event, SourceEvent::ListDone(_)) {
+                        heard.list_done(self.source);
+                    } else {
+                        heard.confirmed(self.source);
+                    }
+                }
                 if let Some(metrics) = metrics {
                     metrics.count(&event);
                 }
@@ -124,9 +132,6 @@ impl<K: kube::Resource, V> Writer<K, V> {
             });
             repaired.sum()
         });
-        if is_heard {
-            self.confirmed();
-        }
         if repaired > 0 {
             tracing::warn!(
                 repaired,
@@ -167,7 +172,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
     /// sent everything before.
     pub fn confirmed(&self) {
-        self.shared.heard.now(self.source);
+        self.shared.heard.confirmed(self.source);
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next

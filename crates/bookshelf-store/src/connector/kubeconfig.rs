@@ -46,7 +46,9 @@ fn merged(paths: &OsStr) -> Result<Option<Kubeconfig>, KubeconfigError> {
     env::split_paths(paths)
         .filter(|path| !path.as_os_str().is_empty() && !matches!(path.try_exists(), Ok(false)))
         .try_fold(None, |merged: Option<Kubeconfig>, path| {
-            let next = Kubeconfig::read_from(path)?;
+            let mut next = Kubeconfig::read_from(path)?;
+            // An empty one is none, as `kubectl config unset current-context` leaves it.
+            next.current_context = next.current_context.filter(|context| !context.is_empty());
             Ok(Some(match merged {
                 Some(merged) => merged.merge(next)?,
                 None => next,
@@ -63,8 +65,8 @@ mod tests {
     #[test]
     fn files_that_do_not_exist_are_skipped_and_the_first_of_the_others_counts() {
         let dir = tempfile::tempdir().unwrap();
-        let paths = ["absent", "first", "second"].map(|name| dir.path().join(name));
-        for (path, context) in [(&paths[1], "one"), (&paths[2], "two")] {
+        let paths = ["absent", "unset", "first", "second"].map(|name| dir.path().join(name));
+        for (path, context) in [(&paths[1], "\"\""), (&paths[2], "one"), (&paths[3], "two")] {
             fs::write(
                 path,
                 format!("apiVersion: v1\nkind: Config\ncurrent-context: {context}\n"),
@@ -77,7 +79,7 @@ mod tests {
         };
         assert_eq!(current(&paths).as_deref(), Some("one"));
         assert_eq!(
-            current(&[paths[2].clone(), PathBuf::new()]).as_deref(),
+            current(&[paths[3].clone(), PathBuf::new()]).as_deref(),
             Some("two")
         );
         assert_eq!(current(&paths[..1]), None);

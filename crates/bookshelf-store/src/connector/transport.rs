@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
 use super::clients::Clients;
-use super::limits::Limits;
+use super::limits::{Limits, Turn};
 use super::{Options, PriorityLevel, Reason};
 use crate::metrics::{CallMetrics, Metrics};
 
@@ -51,15 +51,8 @@ impl Transport {
         level: PriorityLevel,
         metrics: &CallMetrics,
     ) -> Result<Bytes, Reason> {
-        let started = Instant::now();
-        let deadline = started + self.deadline;
-        let turn = self.limits.turn(level, deadline - self.connect_timeout).await;
-        metrics.waited(started.elapsed());
-        let _turn = turn.map_err(|retry_after| {
-            metrics.refused();
-            Reason::Overloaded { retry_after }
-        })?;
-        self.call_until(request, deadline, metrics).await
+        self.call_until(request, Some(level), Instant::now() + self.deadline, metrics)
+            .await
     }
 
     /// Sends a request that takes no turn, as those of a list-watch: they are few, back off by themselves, and
@@ -70,17 +63,20 @@ impl Transport {
         within: Duration,
         metrics: &CallMetrics,
     ) -> Result<Bytes, Reason> {
-        self.call_until(request, Instant::now() + within, metrics).await
+        self.call_until(request, None, Instant::now() + within, metrics)
+            .await
     }
 
     async fn call_until(
         &self,
         request: Request<Vec<u8>>,
+        level: Option<PriorityLevel>,
         deadline: Instant,
         metrics: &CallMetrics,
     ) -> Result<Bytes, Reason> {
         let is_read = request.method() == Method::GET;
-        let response = self.open_until(request, deadline, metrics).await?;
+        // The turn lasts until the whole answer is there.
+        let (response, _turn) = self.open_until(request, level, deadline, metrics).await?;
         match timeout_at(deadline, response.into_body().collect()).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) => Err(lost(is_read, chain(&error))),
@@ -97,19 +93,27 @@ impl Transport {
         request: Request<Vec<u8>>,
         metrics: &CallMetrics,
     ) -> Result<Response<Incoming>, Reason> {
-        self.open_until(request, Instant::now() + self.deadline, metrics)
-            .await
+        let deadline = Instant::now() + self.deadline;
+        let (response, _) = self.open_until(request, None, deadline, metrics).await?;
+        Ok(response)
     }
 
+    /// Sends a request until it is answered. Each attempt of a priority level has a turn of its own, so that a pause
+    /// between two keeps nobody waiting.
     async fn open_until(
         &self,
         request: Request<Vec<u8>>,
+        level: Option<PriorityLevel>,
         deadline: Instant,
         metrics: &CallMetrics,
-    ) -> Result<Response<Incoming>, Reason> {
+    ) -> Result<(Response<Incoming>, Option<Turn<'_>>), Reason> {
         // Each attempt takes a copy, which shares the body.
         let request = request.map(Bytes::from);
         let mut attempt = 1;
+        let mut turn = match level {
+            Some(level) => Some(self.turn(level, deadline, metrics).await?),
+            None => None,
+        };
         loop {
             let started = Instant::now();
             let attempted = timeout_at(deadline, self.attempt(request.clone())).await;
@@ -120,7 +124,7 @@ impl Transport {
             };
             metrics.sent(code, started.elapsed());
             let reason = match attempted {
-                Ok(Ok(response)) => return Ok(response),
+                Ok(Ok(response)) => return Ok((response, turn)),
                 Ok(Err(Failed { reason, .. })) => reason,
                 Err(_) => {
                     let is_read = request.method() == Method::GET;
@@ -137,10 +141,33 @@ impl Transport {
                 return Err(reason);
             }
             tracing::debug!(attempt, ?pause, %cause, uri = %request.uri(), "repeating a request to the API server");
+            turn = None;
             sleep_until(resume).await;
+            if let Some(level) = level {
+                match self.turn(level, deadline, metrics).await {
+                    Ok(next) => turn = Some(next),
+                    // The API server's own answer says more.
+                    Err(_) => return Err(reason),
+                }
+            }
             metrics.repeated(code);
             attempt += 1;
         }
+    }
+
+    async fn turn(
+        &self,
+        level: PriorityLevel,
+        deadline: Instant,
+        metrics: &CallMetrics,
+    ) -> Result<Turn<'_>, Reason> {
+        let started = Instant::now();
+        let turn = self.limits.turn(level, deadline - self.connect_timeout).await;
+        metrics.waited(started.elapsed());
+        turn.map_err(|retry_after| {
+            metrics.refused();
+            Reason::Overloaded { retry_after }
+        })
     }
 
     async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failed> {

@@ -74,7 +74,7 @@ impl Caches {
         );
         registry.register(
             "reflector_watches",
-            "Watches opened; each ends after half a minute",
+            "Watches opened; each ends after the watch timeout",
             self.watches.clone(),
         );
         registry.register(

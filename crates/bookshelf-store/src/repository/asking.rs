@@ -1,6 +1,6 @@
 //! Live reads: requests to the API server on behalf of clients who need something newer than the cache. One request
-//! answers all who want to know the same at the same time. They have their own share of the requests in flight
-//! ([`PriorityLevel::LiveReads`](crate::connector::PriorityLevel)).
+//! answers all who want to know the same at the same time. They have their own shares of the requests in flight
+//! ([`PriorityLevel`](crate::connector::PriorityLevel)).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Collection, internal};
-use crate::cache::{Failure, Part};
+use crate::cache::{CachedClient, Failure, Part};
 use crate::error::Error;
 use crate::object::ResourceVersion;
 
@@ -28,11 +28,14 @@ struct Listed {
     told: Option<ResourceVersion>,
 }
 
+/// The version that the API server has come to, where it answered; or the time after which the question may have a turn.
+type HowFar = Result<Option<ResourceVersion>, Duration>;
+
 /// What has been asked of the API server.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// When somebody last began to ask how far its versions have come, and how far that was, if it answered.
-    how_far: tokio::sync::Mutex<Option<(Instant, Option<ResourceVersion>)>>,
+    /// When somebody last began to ask how far its versions have come, and how far that was.
+    how_far: tokio::sync::Mutex<Option<(Instant, HowFar)>>,
     /// By the namespace that a source is of, or of everything.
     listed: Mutex<BTreeMap<Option<String>, Listed>>,
 }
@@ -81,32 +84,36 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         let came = Instant::now();
         let ask = async {
             let mut asked = self.asked.how_far.lock().await;
-            if let Some((began, current)) = *asked {
-                let is_enough = current >= Some(at_least) && began.elapsed() < new_for;
+            if let Some((began, answer)) = *asked {
+                let is_enough =
+                    answer.is_ok_and(|current| current >= Some(at_least)) && began.elapsed() < new_for;
                 if is_enough || began >= came {
-                    return Ok(current);
+                    return answer;
                 }
             }
             let began = Instant::now();
-            let current = self.live.writer().current_version(self.live.resource()).await;
-            let current = match current.map_err(of_failure) {
-                Ok(current) => Some(current),
-                Err(error @ Error::Overloaded { .. }) => return Err(error),
+            let client = &self.version_reads;
+            let current = client.writer().current_version(client.resource()).await;
+            let answer = match current.map_err(of_failure) {
+                Ok(current) => Ok(Some(current)),
+                Err(Error::Overloaded { retry_after }) => Err(retry_after),
                 Err(error) => {
                     tracing::debug!(%error, "the API server does not answer which version it has come to");
-                    None
+                    Ok(None)
                 }
             };
-            *asked = Some((began, current));
-            Ok(current)
+            *asked = Some((began, answer));
+            answer
         };
-        timeout(ASKED_WITHIN, ask).await.unwrap_or(Ok(None))
+        let answer = timeout(ASKED_WITHIN, ask).await.unwrap_or(Ok(None));
+        answer.map_err(|retry_after| Error::Overloaded { retry_after })
     }
 
     /// Takes in what the API server has of a part, unless that is older than `at_least`. `source` is what of the cache the
     /// part is in.
     pub(super) async fn list(
         &self,
+        client: &CachedClient<K, T>,
         part: Part<'_>,
         source: Option<&str>,
         at_least: Option<ResourceVersion>,
@@ -117,7 +124,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             return Ok(at_least);
         }
         let when = Instant::now();
-        let reached = timeout_at(deadline, self.refresh(part, at_least)).await;
+        let reached = timeout_at(deadline, self.refresh(client, part, at_least)).await;
         let reached = reached.map_err(|_| Error::NotYet)??;
         let is_all_of_source = match part {
             Part::All => source.is_none(),
@@ -134,15 +141,12 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// Takes in what the API server has of a part, unless that is older than `at_least`.
     pub(super) async fn refresh(
         &self,
+        client: &CachedClient<K, T>,
         part: Part<'_>,
         at_least: Option<ResourceVersion>,
     ) -> Result<Option<ResourceVersion>, Error> {
         let is_enough = |version| Some(version) >= at_least;
-        let refreshed = self
-            .live
-            .writer()
-            .refresh(self.live.resource(), part, is_enough)
-            .await;
+        let refreshed = client.writer().refresh(client.resource(), part, is_enough).await;
         refreshed.map_err(of_failure)
     }
 }

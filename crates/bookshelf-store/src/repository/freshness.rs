@@ -110,6 +110,20 @@ pub enum Shown {
     Books,
 }
 
+impl Shown {
+    /// The versions of these resources, out of those of all.
+    #[must_use]
+    pub fn of(self, versions: Versions) -> Versions {
+        match self {
+            Self::BooksAndLoans => versions,
+            Self::Books => Versions {
+                loans: None,
+                ..versions
+            },
+        }
+    }
+}
+
 impl<V: Send + Sync + 'static> Repository<V> {
     /// The newest versions of which anything is shown: whoever waits for them, on any replica, is shown nothing older
     /// ([`catch_up`](Self::catch_up)).
@@ -203,11 +217,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
         };
         let loans = async {
             match shown {
-                Shown::BooksAndLoans => self.loans.list(part, source, None, deadline).await,
+                Shown::BooksAndLoans => {
+                    self.loans
+                        .list(&self.loans.live, part, source, None, deadline)
+                        .await
+                }
                 Shown::Books => Ok(None),
             }
         };
-        let (books, loans) = join(self.books.list(part, source, None, deadline), loans).await;
+        let (books, loans) = join(
+            self.books.list(&self.books.live, part, source, None, deadline),
+            loans,
+        )
+        .await;
         Ok(Versions {
             books: books?,
             loans: loans?,
@@ -262,7 +284,10 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             if current < Some(version) {
                 tracing::debug!(%version, ?current, "the API server is not known to have come to the version");
             } else {
-                match self.list(part, source, Some(version), deadline).await {
+                match self
+                    .list(&self.version_reads, part, source, Some(version), deadline)
+                    .await
+                {
                     Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
                     Err(error @ Error::Overloaded { .. }) => return Err(error),
                     // Known to be further a moment ago: what it says now is no answer.
@@ -294,7 +319,9 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             namespace: key.namespace(),
             name: key.name(),
         };
-        if let Ok(Ok(Some(version))) = timeout(DELETION_TOLD_WITHIN, self.refresh(part, None)).await {
+        if let Ok(Ok(Some(version))) =
+            timeout(DELETION_TOLD_WITHIN, self.refresh(&self.cached, part, None)).await
+        {
             self.cached.writer().observe_version(key.namespace(), version);
         } else {
             tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");

@@ -174,6 +174,17 @@ impl<V: Send + Sync + 'static> Repository<V> {
         match self.delete_version(key, loan.value.version.clone()).await {
             // Returned meanwhile, or collected with its book.
             Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::Conflict(_)) => Ok(()),
+            // Nothing was sent. The loan ends with its book: the garbage collector deletes it.
+            Err(error)
+                if loan.value.book_uid.is_some()
+                    && matches!(
+                        error.reason,
+                        Reason::Overloaded { .. } | Reason::Unavailable { .. }
+                    ) =>
+            {
+                tracing::debug!(%error, "the loan is left to the garbage collector");
+                Ok(())
+            }
             // A half has happened, so that no other error would be true.
             Err(error) => Err(Error::OutcomeUnknown(error)),
             Ok(()) => Ok(()),

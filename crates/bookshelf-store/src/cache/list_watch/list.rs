@@ -92,8 +92,8 @@ where
             timeout: u32::try_from(STREAMING_LIST_TIMEOUT.as_secs()).ok(),
             ..self.list_watch.watch_parameters()
         };
-        let mut lines = self.open(&parameters, "").await?;
         self.tell([SourceEvent::ListStarted]);
+        let mut lines = self.open(&parameters, "").await?;
         while let Some(batch) = self.next(&mut lines).await? {
             let mut events = Vec::with_capacity(batch.len());
             let mut end = None;

@@ -74,3 +74,17 @@ fn nothing_has_an_age_before_the_first_list_is_complete() {
     cache.writer.apply([SourceEvent::ListStarted, listed()]);
     assert_eq!(cache.reader.age(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_as_old_as_its_start() {
+    let cache = cache().await;
+    advance(OUTAGE).await;
+    cache.writer.apply([SourceEvent::ListStarted]);
+    advance(Duration::from_secs(20)).await;
+    cache.writer.apply([listed()]);
+    assert_eq!(age(&cache), OUTAGE + Duration::from_secs(20));
+    cache.writer.apply([SourceEvent::ListDone(rv(30))]);
+    assert_eq!(age(&cache), Duration::from_secs(20));
+    cache.writer.apply([SourceEvent::Bookmark(rv(30))]);
+    assert_eq!(age(&cache), Duration::ZERO);
+}

@@ -211,10 +211,10 @@ async fn what_is_not_valid_is_refused_before_anything_is_asked_for() -> Result<(
 }
 
 #[tokio::test]
-async fn live_reads_are_a_quarter_of_the_requests_in_flight() -> Result<()> {
+async fn live_reads_are_an_eighth_of_the_requests_in_flight() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn
-        .services(&["--kube-timeout=3", "--kube-max-in-flight=32"])
+        .services(&["--kube-timeout=3", "--kube-max-in-flight=64"])
         .await?;
     library.add("book").await?;
     let live = async |_| {

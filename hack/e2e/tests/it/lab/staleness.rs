@@ -9,7 +9,7 @@ use e2e::{Answer, Api, Library, eventually};
 use super::Turn;
 
 /// The oldest that an answer is while all is well, on a busy machine, too: a watch ends every 3 seconds.
-const LIVE: u64 = 8;
+const LIVE: u64 = 6;
 /// A watch that hangs is taken for dead after 4 + 5 seconds.
 const ARGUMENTS: [&str; 3] = ["--watch-timeout=4", "--max-staleness=13", "--kube-timeout=2"];
 
