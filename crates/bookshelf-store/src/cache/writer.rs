@@ -118,7 +118,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             let repaired = events.into_iter().map(|event| {
                 is_heard |= state.is_kept_current_by(self.source, &event);
                 if let Some(metrics) = metrics {
-                    metrics.count(&event);
+                    count(metrics, &event);
                 }
                 self.apply_one(state, event, left_out)
             });
@@ -360,6 +360,19 @@ impl LeftOut {
             error,
         }
     }
+}
+
+/// Counts an event that the cache is about to take in.
+fn count<K>(metrics: &CacheMetrics, event: &SourceEvent<K>) {
+    let counter = match event {
+        SourceEvent::Listed(_) => &metrics.listed_objects,
+        SourceEvent::Applied(_) => &metrics.applied,
+        SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &metrics.deleted,
+        SourceEvent::Bookmark(_) => &metrics.bookmarks,
+        SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &metrics.unreadable,
+        SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
+    };
+    counter.inc();
 }
 
 fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {
