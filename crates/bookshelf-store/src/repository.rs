@@ -38,6 +38,7 @@
 mod asking;
 mod books;
 mod changes;
+pub mod error;
 mod force;
 mod freshness;
 mod history;
@@ -59,13 +60,13 @@ use kube::api::Preconditions;
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
 use crate::connector::{self, Connector, Deleted, Events, PriorityLevel, Reason, ResourceClient};
 use crate::endless::endless;
-use crate::error::{Error, Missing};
 use crate::interner::Interner;
 use crate::object::ObjectKey;
 
 use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
+use error::{Error, Missing};
 pub use freshness::{Scope, Shown, Versions};
 use idempotency::UnderWay;
 pub use idempotency::{IdempotencyKey, Made};

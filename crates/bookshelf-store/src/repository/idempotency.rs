@@ -16,8 +16,8 @@ use bookshelf_crd::{annotations, rules};
 use kube::ResourceExt;
 use sha2::{Digest as _, Sha256};
 
+use super::error::{Error, Invalid};
 use super::model::{BookContent, BookKey, Tenant};
-use crate::error::{Error, Invalid};
 
 /// What a client calls a request, to be able to repeat it.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
+use super::error::Invalid;
 use super::idempotency::Imprint;
 use super::version::Version;
-use crate::error::Invalid;
 use crate::object::{ObjectKey, Uid};
 
 /// A namespace that can exist: a DNS-1123 label.
