@@ -60,6 +60,7 @@
 mod builder;
 mod cached_client;
 mod contents;
+mod event;
 mod handler;
 mod heard;
 mod journal;
@@ -73,6 +74,8 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tombstone;
+mod transform;
 mod untold;
 mod writer;
 
@@ -85,6 +88,7 @@ use tokio::sync::watch;
 pub use builder::Builder;
 pub use cached_client::CachedClient;
 pub use contents::{Entry, Index, NamespaceState, Part};
+pub use event::Event;
 pub use handler::HandlerRegistration;
 pub use journal::Change;
 pub use labels::Labels;
@@ -92,9 +96,10 @@ pub use list_watch::{Failure, ListWatch, Origin};
 pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;
-pub use subscription::{Event, Subscription};
+pub use subscription::Subscription;
 pub use told::{News, Position, Step, Told, TooOld};
-pub use writer::{Deletion, LeftOut, Writer};
+pub use transform::LeftOut;
+pub use writer::{Deletion, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;

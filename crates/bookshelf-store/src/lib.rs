@@ -128,8 +128,9 @@ pub mod cache;
 pub mod connector;
 mod decode;
 mod endless;
-pub mod error;
 mod interner;
 pub mod metrics;
 pub mod object;
 pub mod repository;
+
+pub use repository::error;

@@ -38,10 +38,12 @@
 mod asking;
 mod books;
 mod changes;
+pub mod error;
 mod force;
 mod freshness;
 mod history;
 mod idempotency;
+mod imprint;
 mod lists;
 mod loans;
 mod model;
@@ -59,18 +61,20 @@ use kube::api::Preconditions;
 use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
 use crate::connector::{self, Connector, Deleted, Events, PriorityLevel, Reason, ResourceClient};
 use crate::endless::endless;
-use crate::error::{Error, Missing};
 use crate::interner::Interner;
 use crate::object::ObjectKey;
 
 use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
+use error::{Error, Missing};
 pub use freshness::{Scope, Shown, Versions};
+pub use idempotency::Made;
 use idempotency::UnderWay;
-pub use idempotency::{IdempotencyKey, Made};
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
-pub use model::{Book, BookContent, BookKey, Borrower, Category, Loan, Namespace, Tenant, Unconvertible};
+pub use model::{
+    Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
+};
 pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
 pub use version::{Expected, NotAVersion, Version};
 

@@ -1,6 +1,5 @@
 //! How a cache is made.
 
-use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -10,12 +9,9 @@ use super::contents::{Contents, Declaration, Index, IndexKeys};
 use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
-use super::writer::{LeftOut, LeftOutHook};
+use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
-
-pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
-pub(super) type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + Sync>;
 
 /// Makes a cache: says what it keeps of each object, which indexes it has, and which namespaces it is of.
 pub struct Builder<K, V> {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::subscription::Event;
+use super::event::Event;
 use super::{NotYet, Reader};
 
 /// A handler at work. Dropping it removes the handler, which may be called for a millisecond more.

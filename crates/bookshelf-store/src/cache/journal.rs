@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::{OrdSet, Vector};
 
 use super::contents::{ByKey, Entry, KeyProbe};
-use super::subscription::{Event, between, differences};
+use super::event::{Event, between, differences};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 /// Of so many changes what they replaced may be kept, and of no more than there are objects: so that what is kept takes

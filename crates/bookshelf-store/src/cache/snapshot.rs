@@ -8,7 +8,7 @@ use imbl::OrdMap;
 
 use super::contents::{Contents, Entry, Index, IndexProbe, NamespaceState};
 use super::journal::Journal;
-use super::state::Tombstone;
+use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// An immutable picture of a cache: objects and indexes at one version.

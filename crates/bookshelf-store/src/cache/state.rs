@@ -13,11 +13,11 @@ use imbl::OrdMap;
 use super::contents::{Contents, Entry, count_differences};
 use super::snapshot::Snapshot;
 use super::source_event::SourceEvent;
+use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 use awaited::Awaited;
 pub(super) use source::Source;
 use source::{Listing, Purpose, take_out_of};
-pub(super) use tombstone::Tombstone;
 
 pub(super) struct State<V> {
     contents: Contents<V>,

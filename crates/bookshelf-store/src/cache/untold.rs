@@ -3,8 +3,8 @@
 use imbl::OrdMap;
 
 use super::snapshot::Snapshot;
-use super::state::Tombstone;
 use super::told::Told;
+use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// What a snapshot shows of a namespace, or of all, that the watch had not told then.

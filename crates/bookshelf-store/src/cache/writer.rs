@@ -7,11 +7,11 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use tokio::sync::{oneshot, watch};
 
-use super::builder::{BoxError, Transform};
 use super::contents::Entry;
 use super::labels::Keeper;
 use super::source_event::SourceEvent;
 use super::state::State;
+use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
 use super::{NotYet, Reader, Shared};
 use crate::metrics::CacheMetrics;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
@@ -126,7 +126,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
                     }
                 }
                 if let Some(metrics) = metrics {
-                    metrics.count(&event);
+                    count(metrics, &event);
                 }
                 self.apply_one(state, event, left_out)
             });
@@ -340,31 +340,17 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 }
 
-/// An object that is left out of a cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LeftOut {
-    /// Which object; with empty names where it says none.
-    pub key: ObjectKey,
-    /// Its version, if it says one.
-    pub resource_version: Option<ResourceVersion>,
-    /// Why it is left out: it cannot be read, or the transform or an index refuses it.
-    pub error: String,
-}
-
-/// What is called for each.
-pub(super) type LeftOutHook = dyn Fn(&LeftOut) + Send + Sync;
-
-impl LeftOut {
-    fn new(key: ObjectKey, resource_version: Option<ResourceVersion>, error: String) -> Self {
-        let version = resource_version.map(tracing::field::display);
-        tracing::warn!(%key, version, error, "leaving an object out of the cache");
-        Self {
-            key,
-            resource_version,
-            error,
-        }
-    }
+/// Counts an event that the cache is about to take in.
+fn count<K>(metrics: &CacheMetrics, event: &SourceEvent<K>) {
+    let counter = match event {
+        SourceEvent::Listed(_) => &metrics.listed_objects,
+        SourceEvent::Applied(_) => &metrics.applied,
+        SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &metrics.deleted,
+        SourceEvent::Bookmark(_) => &metrics.bookmarks,
+        SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &metrics.unreadable,
+        SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
+    };
+    counter.inc();
 }
 
 fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {

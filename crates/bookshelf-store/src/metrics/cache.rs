@@ -10,7 +10,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::cache::SourceEvent;
 use crate::object::ResourceVersion;
 
 /// Upper bounds in seconds, of lists of a few objects to a million.
@@ -165,10 +164,10 @@ pub(crate) struct CacheMetrics {
     pub(crate) watches: Counter,
     pub(crate) short_watches: Counter,
     pub(crate) failures: Counter,
-    listed_objects: Counter,
-    applied: Counter,
-    deleted: Counter,
-    bookmarks: Counter,
+    pub(crate) listed_objects: Counter,
+    pub(crate) applied: Counter,
+    pub(crate) deleted: Counter,
+    pub(crate) bookmarks: Counter,
     pub(crate) unreadable: Counter,
     objects: Gauge,
     version: Seconds,
@@ -180,19 +179,6 @@ pub(crate) struct CacheMetrics {
 }
 
 impl CacheMetrics {
-    /// The cache is about to be told this.
-    pub(crate) fn count<K>(&self, event: &SourceEvent<K>) {
-        let counter = match event {
-            SourceEvent::Listed(_) => &self.listed_objects,
-            SourceEvent::Applied(_) => &self.applied,
-            SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &self.deleted,
-            SourceEvent::Bookmark(_) => &self.bookmarks,
-            SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &self.unreadable,
-            SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
-        };
-        counter.inc();
-    }
-
     /// A list took so long.
     pub(crate) fn listed(&self, took: Duration) {
         self.lists.observe(took.as_secs_f64());

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::error::Error;
 use super::{Collection, internal};
 use crate::cache::{CachedClient, Failure, Part};
-use crate::error::Error;
 use crate::object::ResourceVersion;
 
 /// How long somebody waits for the API server's word on how far its versions have come.

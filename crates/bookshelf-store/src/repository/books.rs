@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bookshelf_crd as crd;
 
+use super::error::{Error, Missing};
 use super::model::{Book, BookKey, Loan, Management};
 use super::{Repository, internal};
 use crate::cache::{CachedClient, Entry};
-use crate::error::{Error, Missing};
 
 /// What the cache keeps of a book.
 #[derive(Debug)]

@@ -4,13 +4,14 @@ use bookshelf_crd::{self as crd, labels};
 use kube::api::{Patch, Preconditions};
 use serde_json::{Value, json};
 
+use super::error::Error;
 use super::history::Happening;
-use super::idempotency::{IdempotencyKey, Imprint, Made};
-use super::model::{Book, BookContent, BookKey, Category, Management};
+use super::idempotency::Made;
+use super::imprint::Imprint;
+use super::model::{Book, BookContent, BookKey, Category, IdempotencyKey, Management};
 use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
-use crate::error::Error;
 
 /// A book as a write finds it, before it is judged.
 pub(super) struct Found {

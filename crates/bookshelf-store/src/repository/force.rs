@@ -7,12 +7,12 @@ use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
 use kube::api::Patch;
 use serde_json::{Value, json};
 
+use super::error::Error;
 use super::history::Happening;
 use super::model::{Book, BookContent, BookKey, ManagedBy, Management, Metadata};
 use super::version::Expected;
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::Reason;
-use crate::error::Error;
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// As [`update_book`](Self::update_book), on top of whatever version there is: no change that somebody makes

@@ -8,10 +8,10 @@ use futures::future::{join, join_all};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout};
 
+use super::error::Error;
 use super::version::NotAVersion;
 use super::{BookKey, Collection, Namespace, Repository};
 use crate::cache::{Deletion, NotYet, Part};
-use crate::error::Error;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// How long the watch has to bring what somebody waits for. It takes milliseconds, if there is anything to bring.

@@ -9,9 +9,9 @@ use kube::Resource;
 
 use super::Repository;
 use super::changes::Found;
+use super::error::Error;
 use super::model::{BookKey, Loan};
 use crate::connector::{Event, EventType};
-use crate::error::Error;
 use crate::object::Uid;
 
 /// What has happened to a book.

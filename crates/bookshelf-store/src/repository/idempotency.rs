@@ -12,24 +12,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use bookshelf_crd::{annotations, rules};
-use kube::ResourceExt;
 use sha2::{Digest as _, Sha256};
 
-use super::model::{BookContent, BookKey, Tenant};
-use crate::error::{Error, Invalid};
-
-/// What a client calls a request, to be able to repeat it.
-#[derive(Clone, Copy, Debug)]
-pub struct IdempotencyKey<'a>(&'a str);
-
-impl<'a> IdempotencyKey<'a> {
-    /// Checks the rule.
-    pub fn parse(key: &'a str) -> Result<Self, Invalid> {
-        Invalid::check("Idempotency-Key", rules::request_key(key))?;
-        Ok(Self(key))
-    }
-}
+use super::error::Error;
+use super::imprint::Imprint;
+use super::model::{BookContent, BookKey, IdempotencyKey, Tenant};
 
 /// What a request has made, as it was then.
 #[derive(Clone, Debug)]
@@ -40,15 +27,6 @@ pub struct Made<T> {
     pub is_unchanged: bool,
 }
 
-/// Which request made an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Imprint {
-    /// Of key, caller and path.
-    pub(super) request: String,
-    /// Of the body: of what it says, not of how it says so.
-    content: String,
-}
-
 impl Imprint {
     /// Of a request to add this book. Who sent it nobody knows.
     pub(super) fn of_create(key: IdempotencyKey<'_>, book: BookKey<'_>, content: &BookContent) -> Self {
@@ -56,7 +34,7 @@ impl Imprint {
         let description = spec.description.as_deref().unwrap_or_default();
         let category = category.as_deref().unwrap_or_default();
         Self {
-            request: fingerprint(&["create", book.namespace, key.0]),
+            request: fingerprint(&["create", book.namespace, key.as_str()]),
             content: fingerprint(&[book.id, &spec.author, &spec.title, description, category]),
         }
     }
@@ -64,35 +42,8 @@ impl Imprint {
     /// Of a tenant's request to borrow this book.
     pub(super) fn of_borrow(key: IdempotencyKey<'_>, book: BookKey<'_>, tenant: Tenant<'_>) -> Self {
         Self {
-            request: fingerprint(&["borrow", book.namespace, book.id, tenant.as_str(), key.0]),
+            request: fingerprint(&["borrow", book.namespace, book.id, tenant.as_str(), key.as_str()]),
             content: fingerprint(&[]),
-        }
-    }
-
-    /// The imprint that an object carries; none where it has none, or one that nobody can read.
-    pub(super) fn on(object: &impl ResourceExt) -> Option<Self> {
-        let imprint = object.annotations().get(annotations::MADE_BY_REQUEST)?;
-        let (request, content) = imprint.split_once('.')?;
-        Some(Self {
-            request: request.to_owned(),
-            content: content.to_owned(),
-        })
-    }
-
-    /// Leaves the imprint on an object that is about to be made.
-    pub(super) fn leave_on(&self, object: &mut impl ResourceExt) {
-        let imprint = format!("{}.{}", self.request, self.content);
-        object
-            .annotations_mut()
-            .insert(annotations::MADE_BY_REQUEST.to_owned(), imprint);
-    }
-
-    /// Whether an object with that imprint is what this request has made.
-    pub(super) fn has_made(&self, there: Option<&Self>) -> Result<bool, Error> {
-        match there {
-            Some(there) if there.request != self.request => Ok(false),
-            Some(there) if there.content != self.content => Err(Error::KeyReused),
-            there => Ok(there.is_some()),
         }
     }
 }
@@ -169,6 +120,7 @@ fn fingerprint(parts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use bookshelf_crd::Book;
+    use kube::ResourceExt as _;
 
     use super::*;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Repository;
 use super::books::CachedBook;
+use super::error::{Error, Missing};
 use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
 use crate::cache::{Entry, Snapshot};
-use crate::error::{Error, Missing};
 
 /// Which contents a list was made of. What was made of lists of the same generation, namespace and filter is the
 /// same, in one process.

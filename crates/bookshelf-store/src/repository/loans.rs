@@ -7,14 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 use kube::api::Preconditions;
 
+use super::error::{Error, Missing};
 use super::history::Happening;
-use super::idempotency::{IdempotencyKey, Imprint};
-use super::model::{BookKey, Loan, Tenant};
+use super::imprint::Imprint;
+use super::model::{BookKey, IdempotencyKey, Loan, Tenant};
 use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::cache::Entry;
 use crate::connector::Reason;
-use crate::error::{Error, Missing};
 use crate::object::Uid;
 
 impl<V: Send + Sync + 'static> Repository<V> {

@@ -9,9 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::idempotency::Imprint;
+use super::error::Invalid;
+use super::imprint::Imprint;
 use super::version::Version;
-use crate::error::Invalid;
 use crate::object::{ObjectKey, Uid};
 
 /// A namespace that can exist: a DNS-1123 label.
@@ -94,6 +94,24 @@ impl<'a> Tenant<'a> {
     }
 
     /// The tenant's name.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+/// What a client calls a request, to be able to repeat it.
+#[derive(Clone, Copy, Debug)]
+pub struct IdempotencyKey<'a>(&'a str);
+
+impl<'a> IdempotencyKey<'a> {
+    /// Checks the rule.
+    pub fn parse(key: &'a str) -> Result<Self, Invalid> {
+        Invalid::check("Idempotency-Key", rules::request_key(key))?;
+        Ok(Self(key))
+    }
+
+    /// The key.
     #[must_use]
     pub fn as_str(self) -> &'a str {
         self.0

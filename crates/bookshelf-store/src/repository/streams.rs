@@ -29,9 +29,9 @@ use resume::resume;
 
 use super::Repository;
 use super::books::CachedBook;
+use super::error::Error;
 use super::model::{Borrower, Category, Loan, Namespace};
 use crate::cache::{self, Entry, Index, News, Position, Snapshot, Step, TooOld};
-use crate::error::Error;
 use crate::object::ResourceVersion;
 
 /// What a stream tells.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::super::contents::{Entry, Part};
+use super::super::tombstone::Tombstone;
+use super::State;
 use super::source::take_out_of;
-use super::{State, Tombstone};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 impl<V> State<V> {

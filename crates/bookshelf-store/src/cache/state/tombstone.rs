@@ -2,31 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::super::contents::Entry;
+use super::super::tombstone::Tombstone;
 use super::State;
-use crate::object::{ResourceVersion, Uid};
 
 /// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
 /// and the first bookmark after this time has long passed it.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
-
-/// An object we deleted.
-#[derive(Clone)]
-pub(crate) struct Tombstone {
-    pub(super) uid: Uid,
-    /// One from before it was deleted. Whatever of its name is not newer is it, or came before it.
-    pub(super) version: ResourceVersion,
-    pub(super) since: Instant,
-}
-
-impl Tombstone {
-    /// Whether this is the object, or one of its name that came before it.
-    pub(crate) fn buries<V>(&self, entry: &Entry<V>) -> bool {
-        entry.uid == self.uid || entry.resource_version <= self.version
-    }
-}
 
 impl<V> State<V> {
     pub(super) fn is_buried(&self, entry: &Entry<V>) -> bool {

@@ -6,8 +6,8 @@ use bookshelf_crd::GROUP;
 use bookshelf_crd::rules::Rule;
 use kube::core::Status;
 
+use super::version::Version;
 use crate::connector::{self, Reason};
-use crate::repository::Version;
 
 /// Why an operation on books or loans did not happen.
 ///
