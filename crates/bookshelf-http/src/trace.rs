@@ -29,6 +29,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use export::Client;
 
+/// The beginnings of the targets whose spans are exported: the project's crates.
+const OURS: [&str; 2] = ["bookshelf_", "kube_informer"];
+
 /// How long the export of a batch may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the spans that are left may take at the end.
@@ -70,7 +73,9 @@ impl Exporter {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("bookshelf_"));
+        let ours = filter_fn(|metadata| {
+            metadata.is_span() && OURS.iter().any(|ours| metadata.target().starts_with(ours))
+        });
         tracing_opentelemetry::layer()
             .with_tracer(self.0.tracer("bookshelf"))
             .with_location(false)

@@ -58,11 +58,13 @@ use bookshelf_crd::{self as crd, labels};
 use futures::future::BoxFuture;
 use kube::api::Preconditions;
 
-use crate::cache::{Builder, CachedClient, Event, HandlerRegistration, Index, ListWatch, Reader};
+use crate::cache::{Builder, Event, HandlerRegistration, Index, Reader};
+
 use crate::connector::{self, Connector, Deleted, Events, PriorityLevel, Reason, ResourceClient};
-use crate::endless::endless;
-use crate::interner::Interner;
 use crate::object::ObjectKey;
+use crate::{CachedClient, ListWatch};
+use kube_informer::Interner;
+use kube_informer::endless;
 
 use asking::Asked;
 pub use books::CachedBook;

@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::Error;
 use super::{Collection, internal};
-use crate::cache::{CachedClient, Failure, Part};
+use crate::cache::Part;
 use crate::object::ResourceVersion;
+use crate::{CachedClient, Failure};
 
 /// How long somebody waits for the API server's word on how far its versions have come.
 const ASKED_WITHIN: Duration = Duration::from_secs(3);

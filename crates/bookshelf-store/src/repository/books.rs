@@ -7,7 +7,8 @@ use bookshelf_crd as crd;
 use super::error::{Error, Missing};
 use super::model::{Book, BookKey, Loan, Management};
 use super::{Repository, internal};
-use crate::cache::{CachedClient, Entry};
+use crate::CachedClient;
+use crate::cache::Entry;
 
 /// What the cache keeps of a book.
 #[derive(Debug)]

@@ -160,9 +160,9 @@ impl From<connector::Error> for Error {
                 retry_after: *retry_after,
             },
             Reason::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
-            Reason::NotAllowed(_) | Reason::Expired(_) | Reason::Malformed(_) | Reason::Unreadable(_) => {
-                Self::Internal(Box::new(error))
-            }
+            // Rights, lists that expired, and answers that cannot be read are no client's business; reasons of a later
+            // version would not be, either.
+            _ => Self::Internal(Box::new(error)),
         }
     }
 }

@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 pub(super) const VERSION: &str = "X-Resource-Version";
 
 /// Watches stay open for as long as a test takes, so that they are what the proxy knows them as.
-const ARGUMENTS: [&str; 2] = ["--watch-timeout=3600", "--log=info,bookshelf_store=debug"];
+const ARGUMENTS: [&str; 2] = [
+    "--watch-timeout=3600",
+    "--log=info,bookshelf_store=debug,kube_informer=debug",
+];
 
 /// A replica of an API whose watches can be held up.
 struct Replica {
