@@ -140,6 +140,7 @@ impl Reason {
 
 /// Returns the reason in the API server's message about a refused object, without the object's name, which the client
 /// knows, and the names of policies and webhooks, which clients of a service need not know.
+#[must_use]
 pub fn explanation(message: &str) -> &str {
     let message = without_object(message);
     match denial(message) {
