@@ -3,7 +3,7 @@
 use serde_json::Value;
 use utoipa::OpenApi as _;
 
-use crate::routes::{books, loans, namespaces};
+use crate::routes::{books, loans};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -29,7 +29,7 @@ use crate::routes::{books, loans, namespaces};
         loans::list,
         loans::get,
         loans::delete,
-        namespaces::list,
+        bookshelf_http::namespaces::list,
     ),
 )]
 struct Api;

@@ -2,8 +2,8 @@
 
 pub(crate) mod books;
 pub(crate) mod loans;
-pub(crate) mod namespaces;
 
+use bookshelf_http::namespaces;
 use bookshelf_http::route::{self, Routes};
 
 /// Every route.

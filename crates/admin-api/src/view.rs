@@ -1,13 +1,10 @@
 //! The wire types: what requests bring and answers carry.
 
-use std::sync::Arc;
-
 use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
 use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_http::problem::Problem;
-use bookshelf_store::cache::Entry;
-use bookshelf_store::repository::{Book, BookContent, BookKey, Lent, Loan};
+use bookshelf_store::repository::{Book, BookContent, BookKey, Lent};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -80,109 +77,12 @@ pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
     to.extend_from_slice(lent.book.value.view.json());
 }
 
-/// A loan of a book.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Loan, example = json!(a_loan()))]
-pub(crate) struct LoanView<'a> {
-    #[schema(schema_with = fields::id)]
-    book_id: &'a str,
-    #[schema(schema_with = fields::namespace_id)]
-    namespace_id: &'a str,
-    #[schema(schema_with = fields::borrower)]
-    borrowed_by: &'a str,
-    #[schema(schema_with = fields::time)]
-    borrowed_at: String,
-}
-
-/// An example.
-fn a_loan() -> Value {
-    json!({
-        "book_id": "modenov-analytic-geometry",
-        "namespace_id": "science-library",
-        "borrowed_by": "bob",
-        "borrowed_at": "2026-11-22T11:11:09Z",
-    })
-}
-
-/// An example of a stream of loans: one there was, which ends, and a new one.
-pub(crate) fn loan_events() -> String {
-    let mut new = a_loan();
-    new["book_id"] = json!("taylor-biological-science");
-    event_stream(&[
-        ("created", "231.229", a_loan()),
-        ("synced", "231.229", json!({})),
-        ("created", "231.243", new),
-        ("deleted", "231.244", a_loan()),
-    ])
-}
-
-/// A loan as clients see it.
-#[must_use]
-pub fn loan(loan: &Loan) -> Document {
-    let view = LoanView {
-        book_id: &loan.book_id,
-        namespace_id: &loan.namespace_id,
-        borrowed_by: &loan.borrowed_by,
-        borrowed_at: loan.borrowed_at.to_string(),
-    };
-    Document::new(&view, &loan.version)
-}
-
-/// A loan as a stream carries it.
-pub fn streamed_loan(entry: &Arc<Entry<Loan>>, to: &mut BytesMut) {
-    to.extend_from_slice(loan(&entry.value).json());
-}
-
-/// A namespace that has books.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Namespace, example = json!(a_namespace()))]
-pub(crate) struct NamespaceView<'a> {
-    #[schema(schema_with = fields::namespace_id)]
-    id: &'a str,
-    /// How many books it has.
-    #[schema(minimum = 1)]
-    books: usize,
-}
-
-/// An example.
-fn a_namespace() -> Value {
-    json!({"id": "science-library", "books": 3})
-}
-
-/// A namespace as clients see it.
-#[must_use]
-pub fn namespace(id: &str, books: usize) -> Document {
-    Document::new(&NamespaceView { id, books }, "")
-}
-
 /// Books, or a page of them.
 #[derive(ToSchema)]
 #[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
 #[expect(dead_code, reason = "lists are put together of their members' JSON")]
 pub(crate) struct BookList<'a> {
     list: Vec<BookView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// Loans, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_loan()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct LoanList<'a> {
-    list: Vec<LoanView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// Namespaces, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_namespace()], "continue": "MTpzY2llbmNlLWxpYnJhcnkv"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct NamespaceList<'a> {
-    list: Vec<NamespaceView<'a>>,
     /// What `?continue=` goes on with, where there is more.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,

@@ -12,6 +12,7 @@
 //! - [`openapi`] — the document of an API, made from its handlers and types; [`docs`] — the page that shows it;
 //! - [`route`] — the URL table: paths, methods, `HEAD` and 405 included;
 //! - [`request`] — a request's way: its id, its route, its line in the access log;
+//! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - [`stream`] — lists as event streams;
 //! - [`serve`] — the server, its probes, and how it ends.
 
@@ -26,6 +27,7 @@ mod entity_tag;
 pub mod extract;
 pub mod list;
 mod metrics;
+pub mod namespaces;
 pub mod openapi;
 pub mod page;
 mod probes;
@@ -38,3 +40,7 @@ pub mod serve;
 pub mod stream;
 pub mod telemetry;
 mod trace;
+pub mod view;
+
+/// The repository of both APIs, which keeps each book's JSON at hand.
+pub type Repository = bookshelf_store::repository::Repository<document::Document>;

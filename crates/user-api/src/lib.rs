@@ -9,11 +9,7 @@ pub mod routes;
 pub mod view;
 
 pub use args::Args;
-use bookshelf_http::document::Document;
 pub use openapi::openapi;
-
-/// The repository, which keeps each book's JSON at hand.
-type Repository = bookshelf_store::repository::Repository<Document>;
 
 /// Serves the API until it is told to end.
 pub async fn run(args: Args) -> anyhow::Result<()> {

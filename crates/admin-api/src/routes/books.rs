@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::Repository;
 use bookshelf_http::document::Document;
 use bookshelf_http::extract::{
     FromQuery, Idempotency, Json, Parameters, Preconditions, Query, book_key, book_path, namespace,
@@ -18,7 +19,6 @@ use bookshelf_http::stream;
 use bookshelf_store::repository::{Book, BookKey, Category, Made, Namespace, Place, Version};
 use utoipa::IntoParams;
 
-use crate::Repository;
 use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
 
 /// The query string of a list.

@@ -2,6 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::Repository;
 use bookshelf_http::extract::{FromQuery, Parameters, Preconditions, Query, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
@@ -11,8 +12,7 @@ use bookshelf_http::stream;
 use bookshelf_store::repository::{Borrower, Place};
 use utoipa::IntoParams;
 
-use crate::view::{LoanList, LoanView};
-use crate::{Repository, view};
+use bookshelf_http::view::{self, LoanList, LoanView};
 
 /// The query string of a list.
 #[derive(Debug, IntoParams)]

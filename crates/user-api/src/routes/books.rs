@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::Repository;
 use bookshelf_http::extract::{FromQuery, Parameters, Query, book_key, book_path, namespace};
 use bookshelf_http::list::{self, Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
@@ -13,8 +14,8 @@ use bookshelf_http::stream;
 use bookshelf_store::repository::{Category, Namespace, Place};
 use utoipa::IntoParams;
 
+use crate::view;
 use crate::view::{BookList, BookView};
-use crate::{Repository, view};
 
 /// The query string of a list.
 #[derive(Debug, IntoParams)]

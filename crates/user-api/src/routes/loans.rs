@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::Repository;
 use bookshelf_http::extract::{Idempotency, TenantId, book_key, namespace};
 use bookshelf_http::list::{Lists, Name};
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth};
@@ -11,8 +12,7 @@ use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::stream;
 use bookshelf_store::repository::Place;
 
-use crate::view::{LoanList, LoanView};
-use crate::{Repository, view};
+use bookshelf_http::view::{self, LoanList, LoanView};
 
 /// The loans of the tenant who asks
 ///

@@ -1,12 +1,12 @@
-//! Namespaces that have books.
+//! The route `/namespace`, the same in both APIs: the namespaces that have books.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::list::{Lists, Name};
-use bookshelf_http::page::Page;
-use bookshelf_http::problem::Problem;
 use bookshelf_store::repository::Place;
 
+use crate::list::{Lists, Name};
+use crate::page::Page;
+use crate::problem::Problem;
 use crate::view::NamespaceList;
 use crate::{Repository, view};
 
@@ -19,7 +19,7 @@ use crate::{Repository, view};
     params(Page),
     responses((status = 200, description = "The namespaces, sorted by id", body = NamespaceList))
 )]
-pub(crate) async fn list(
+pub async fn list(
     books: Data<Repository>,
     lists: Data<Lists>,
     request: HttpRequest,
