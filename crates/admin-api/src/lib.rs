@@ -9,10 +9,16 @@ pub mod routes;
 pub mod view;
 
 pub use args::Args;
+use bookshelf_http::api::Api;
 pub use openapi::openapi;
 
-/// Serves the API until it is told to end.
+/// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let name = "bookshelf-admin-api";
-    bookshelf_http::api::run(name, &args.api, view::book, routes::routes, openapi).await
+    let api = Api {
+        name: "bookshelf-admin-api",
+        view: view::book,
+        routes: routes::routes,
+        openapi,
+    };
+    bookshelf_http::api::run(api, &args.api).await
 }

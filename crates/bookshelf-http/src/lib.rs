@@ -14,17 +14,17 @@
 //! - [`request`] — a request's way: its id, its route, its line in the access log;
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - [`stream`] — lists as event streams;
-//! - [`serve`] — the server, its probes, and how it ends.
+//! - `serve` — the server, its probes, and how it ends.
 
 pub mod answer;
 pub mod api;
 pub mod args;
 mod connection;
-mod consistency;
 pub mod docs;
 pub mod document;
 mod entity_tag;
 pub mod extract;
+mod freshness;
 pub mod list;
 mod metrics;
 pub mod namespaces;
@@ -33,10 +33,11 @@ pub mod page;
 mod probes;
 pub mod problem;
 mod protocol;
+mod readiness;
 mod refused;
 pub mod request;
 pub mod route;
-pub mod serve;
+mod serve;
 pub mod stream;
 pub mod telemetry;
 mod trace;

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use crate::connection::Connection;
 use crate::protocol;
-use crate::serve::Readiness;
+use crate::readiness::Readiness;
 
 /// The routes of the operations port.
 pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, registry: &Arc<Registry>) {

@@ -17,11 +17,11 @@ use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
 use crate::connection::Connection;
-use crate::consistency::{Consistency, Met};
+use crate::freshness::{Freshness, FreshnessGuard};
 use crate::metrics::HttpMetrics;
 use crate::problem::{Code, Problem};
+use crate::readiness::Readiness;
 use crate::route::{Route, Table};
-use crate::serve::Readiness;
 use crate::{protocol, stream, trace};
 
 /// The header that carries a request's id, both ways.
@@ -31,7 +31,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct Api {
     pub(crate) table: Table,
     pub(crate) metrics: HttpMetrics,
-    pub(crate) consistency: Consistency,
+    pub(crate) freshness: FreshnessGuard,
     pub(crate) readiness: Arc<Readiness>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
     let (request, payload) = request.into_parts();
     let exchange = Exchange::begin(request, Rc::clone(api));
     match exchange.way() {
-        Way::Ended(response) => Either::Left(ready(Ok(exchange.end(response, Met::default())))),
+        Way::Ended(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
         Way::Handler(route, asked) => Either::Right(Box::pin(async move {
             let answer = exchange.answer_when_met(&route, payload, asked);
             let (response, met) = answer.instrument(exchange.span.clone()).await;
@@ -78,7 +78,7 @@ enum Way {
     /// It is there.
     Ended(HttpResponse),
     /// A handler makes it, perhaps after something else.
-    Handler(Rc<Route>, Met),
+    Handler(Rc<Route>, Freshness),
 }
 
 impl Exchange {
@@ -126,23 +126,23 @@ impl Exchange {
             return Way::refused(self.api.table.refusal(path));
         };
         if route.is_own {
-            return Way::Handler(Rc::clone(route), Met::default());
+            return Way::Handler(Rc::clone(route), Freshness::default());
         }
         // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
         if !self.is_synced {
             return Way::refused(Problem::unavailable("the books are not loaded yet"));
         }
-        let asked = self
+        let required = self
             .api
-            .consistency
-            .asked(&self.request, self.is_stream, self.started);
-        let asked = match asked {
+            .freshness
+            .required(&self.request, self.is_stream, self.started);
+        let asked = match required {
             Ok(asked) => asked,
             Err(problem) => return Way::refused(problem),
         };
         if let Some(at_once) = route.at_once
             && !self.is_stream
-            && asked.asks_for_nothing()
+            && asked.is_default()
             && let Some(answer) = self.span.in_scope(|| at_once(&self.request))
         {
             return Way::Ended(answer.unwrap_or_else(HttpResponse::from_error));
@@ -151,9 +151,14 @@ impl Exchange {
     }
 
     /// The answer of a route, as new as the request asks for.
-    async fn answer_when_met(&self, route: &Route, payload: Payload, asked: Met) -> (HttpResponse, Met) {
+    async fn answer_when_met(
+        &self,
+        route: &Route,
+        payload: Payload,
+        asked: Freshness,
+    ) -> (HttpResponse, Freshness) {
         let request = &self.request;
-        if asked.asks_for_nothing() {
+        if asked.is_default() {
             return ((route.endpoint)(request.clone(), payload).await, asked);
         }
         // Boxed, as who asks for nothing would carry the room that it needs, too.
@@ -161,22 +166,22 @@ impl Exchange {
             // What is not valid is not worth waiting for.
             let prepared = match (route.prepare)(request.clone(), payload).await {
                 Ok(prepared) => prepared,
-                Err(refusal) => return (refusal, Met::default()),
+                Err(refusal) => return (refusal, Freshness::default()),
             };
             match self
                 .api
-                .consistency
-                .meet(request, self.is_stream, route.shown, asked)
+                .freshness
+                .ensure(request, self.is_stream, route.shown, asked)
                 .await
             {
                 Ok(met) => (prepared().await, met),
-                Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+                Err(problem) => (HttpResponse::from_error(problem), Freshness::default()),
             }
         })
         .await
     }
 
-    fn end(mut self, response: HttpResponse, met: Met) -> ServiceResponse {
+    fn end(mut self, response: HttpResponse, freshness: Freshness) -> ServiceResponse {
         self.is_answered = true;
         let method = self.request.method();
         let status = response.status();
@@ -199,7 +204,9 @@ impl Exchange {
         if self.is_synced && self.route.as_ref().is_none_or(|route| !route.is_own) {
             let now = self.started + took;
             let headers = response.headers_mut();
-            self.api.consistency.tell(&self.request, headers, met, now);
+            self.api
+                .freshness
+                .add_headers(&self.request, headers, freshness, now);
         }
         protocol::decline_upgrade(&self.request, &mut response);
         // Its copy would take an allocation.
