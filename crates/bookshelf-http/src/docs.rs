@@ -1,16 +1,12 @@
 //! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). All that
 //! the page needs is in the binary; its security policy lets a browser load nothing from anywhere else.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse};
 
-use crate::openapi;
+use crate::extract::Request;
 use crate::problem::{Code, Problem};
-
-/// The path of [`page`].
-pub(crate) const PATH: &str = "/docs";
-/// The paths of [`file`].
-pub(crate) const FILES: &str = "/docs/{file}";
+use crate::route::Reply;
 
 /// What the page may load. Swagger UI styles elements one by one, and has icons in its style sheet.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
@@ -27,7 +23,7 @@ const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.j
     get,
     path = "/docs",
     operation_id = "get_docs",
-    tag = openapi::OWN,
+    tag = "service",
     responses((
         status = 200,
         description = "The page",
@@ -37,11 +33,13 @@ const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.j
         example = json!(PAGE)
     ))
 )]
-pub(crate) async fn page() -> HttpResponse {
-    HttpResponse::Ok()
+#[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
+pub(crate) fn page(_: &Request) -> Result<Reply, Problem> {
+    let page = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .body(PAGE)
+        .body(PAGE);
+    Ok(page.into())
 }
 
 /// What the page is made of
@@ -49,7 +47,7 @@ pub(crate) async fn page() -> HttpResponse {
     get,
     path = "/docs/{file}",
     operation_id = "get_docs_file",
-    tag = openapi::OWN,
+    tag = "service",
     params(("file" = File, Path, description = "The name of the file")),
     responses((
         status = 200,
@@ -59,18 +57,18 @@ pub(crate) async fn page() -> HttpResponse {
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let name = request.path().strip_prefix("/docs/").unwrap_or_default();
-    let (kind, content) = match name {
+pub(crate) fn file(request: &Request) -> Result<Reply, Problem> {
+    let (kind, content) = match request.file() {
         "start.js" => ("text/javascript", START),
         "swagger-ui.css" => ("text/css", STYLE),
         "swagger-ui-bundle.js" => ("text/javascript", BUNDLE),
         _ => return Err(Problem::new(Code::NotFound, "not found: the file does not exist")),
     };
-    Ok(HttpResponse::Ok()
+    let file = HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, KEPT))
         .insert_header((CONTENT_TYPE, kind))
-        .body(content))
+        .body(content);
+    Ok(file.into())
 }
 
 /// The files of the page.

@@ -2,53 +2,22 @@
 
 mod body;
 mod query;
+mod request;
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
-use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant, Version};
+use bookshelf_store::repository::{Expected, IdempotencyKey, Tenant, Version};
 
 pub use body::{Json, MaxBody};
 pub use query::{FromQuery, Parameters, Query};
+pub(crate) use request::PathParameters;
+pub use request::{FromHead, Request};
 
 use crate::entity_tag::{Condition, EntityTag, condition, malformed};
 use crate::problem::Problem;
-
-/// The namespace that a path `/{collection}/{namespace}` names, and those under it.
-pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
-    let (namespace, _) = split(below_collection(request));
-    Ok(Namespace::parse(namespace)?)
-}
-
-/// The book that a path `/{collection}/{namespace}/{id}` names, and those under it.
-pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
-    let (namespace, id) = book_path(request);
-    Ok(BookKey::parse(namespace, id)?)
-}
-
-/// The same namespace and id, whether they obey the rules or not.
-#[must_use]
-pub fn book_path(request: &HttpRequest) -> (&str, &str) {
-    let (namespace, rest) = split(below_collection(request));
-    (namespace, split(rest).0)
-}
-
-/// The request's path, decoded and not copied, without its first segment.
-fn below_collection(request: &HttpRequest) -> &str {
-    let path = request.match_info().as_str();
-    split(path.strip_prefix('/').unwrap_or(path)).1
-}
-
-/// The first segment of a path, and what follows it.
-fn split(path: &str) -> (&str, &str) {
-    // Not what is fast for long texts: segments are as short as it takes to begin.
-    match path.bytes().position(|byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (path, ""),
-    }
-}
 
 /// Which versions of an object a write is meant for, as `If-Match` and `If-None-Match` say
 /// ([RFC 9110, section 13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
@@ -93,7 +62,7 @@ fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
 const TENANT_HEADER: &str = "X-TENANT-ID";
 
 /// The tenant who asks, from exactly one `X-TENANT-ID`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TenantId(String);
 
 impl TenantId {
@@ -103,20 +72,26 @@ impl TenantId {
     }
 }
 
-impl FromRequest for TenantId {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+impl FromHead for TenantId {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
         let mut values = request.headers().get_all(TENANT_HEADER);
-        ready(match (values.next(), values.next()) {
+        match (values.next(), values.next()) {
             (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
             (None, _) => Err(Problem::invalid(
                 TENANT_HEADER,
                 "is required: it says which tenant asks",
             )),
             (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
-        })
+        }
+    }
+}
+
+impl FromRequest for TenantId {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::from_head(request))
     }
 }
 

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 use bookshelf_store::error::Error;
-use bookshelf_store::repository::{Scope, Shown, Versions};
+use bookshelf_store::repository::{Shown, Versions};
 
 use crate::Repository;
-use crate::extract::{book_key, book_path, namespace};
+use crate::extract::Request;
 use crate::problem::Problem;
 
 /// The header with the version of an answer, and with the version that a request requires.
@@ -114,12 +114,12 @@ impl FreshnessGuard {
     /// Waits until the cache has the required freshness, and returns the freshness that was reached.
     pub(crate) async fn ensure(
         &self,
-        request: &HttpRequest,
+        request: &Request,
         is_stream: bool,
         shown: Shown,
         mut freshness: Freshness,
     ) -> Result<Freshness, Problem> {
-        let scope = scope(request)?;
+        let scope = request.scope()?;
         let repository = &self.repository;
         let mut reached = Versions::default();
         if freshness.live {
@@ -146,13 +146,13 @@ impl FreshnessGuard {
     /// Adds the headers that say how new the answer to a request is.
     pub(crate) fn add_headers(
         &self,
-        request: &HttpRequest,
+        request: &Request,
         headers: &mut HeaderMap,
         freshness: Freshness,
         now: Instant,
     ) {
         let namespace = if self.watches_namespaces {
-            Some(book_path(request).0).filter(|namespace| !namespace.is_empty())
+            request.raw_namespace()
         } else {
             None
         };
@@ -221,15 +221,6 @@ fn header_value(versions: Versions) -> Option<HeaderValue> {
         .filter(|value| !value.is_empty())
 }
 
-/// The scope that the path names. A path that breaks the rules of names costs no request to the API server.
-fn scope(request: &HttpRequest) -> Result<Scope<'_>, Problem> {
-    Ok(match book_path(request) {
-        ("", _) => Scope::All,
-        (_, "") => Scope::Namespace(namespace(request)?),
-        _ => Scope::Book(book_key(request)?),
-    })
-}
-
 fn min_version(headers: &HeaderMap) -> Result<Option<Versions>, Problem> {
     let Some(first) = headers.get(RESOURCE_VERSION) else {
         return Ok(None);
@@ -275,27 +266,5 @@ mod tests {
         assert!(!requests_live_read(
             TestRequest::default().to_http_request().headers()
         ));
-    }
-
-    #[test]
-    fn a_scope_is_what_the_path_names_and_nothing_where_that_is_no_name() {
-        let scope_of = |path: &str| match scope(&TestRequest::with_uri(path).to_http_request()) {
-            Ok(scope) => format!("{scope:?}"),
-            Err(problem) => problem.to_string(),
-        };
-        for (path, expected) in [
-            ("/book", "All"),
-            ("/namespace", "All"),
-            ("/book/ns", "Namespace"),
-            ("/book/ns/id", "Book"),
-            ("/loan/ns/id", "Book"),
-            ("/book/ns/id/borrow", "Book"),
-            ("/book/BAD", "namespace_id "),
-            ("/book/BAD/id", "namespace_id "),
-            ("/book/ns/BAD", "id "),
-            ("/book/ns/BAD/borrow", "id "),
-        ] {
-            assert!(scope_of(path).starts_with(expected), "{path}: {}", scope_of(path));
-        }
     }
 }

@@ -4,7 +4,6 @@ mod members;
 
 use std::borrow::Borrow;
 
-use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::repository::{Generation, Place};
 use equivalent::Equivalent;
@@ -12,9 +11,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::document::Document;
-use crate::extract::{FromQuery, Parameters};
 use crate::page::Page;
-use crate::problem::Problem;
 use members::Members;
 
 /// How much memory all kept lists take, in bytes. One that does not fit is made each time.
@@ -23,26 +20,6 @@ const CAPACITY: u64 = 16 << 20;
 const ENTRY: usize = 512;
 /// About how many bytes a list has: what the room for their names is estimated by.
 const TYPICAL: u64 = 16 << 10;
-
-/// The answer to a request for a list that is no stream: what `list` makes of `R`, the kept lists, the query and the page.
-/// `None` where the app has neither.
-pub fn at_once<R: 'static, Q: FromQuery>(
-    request: &HttpRequest,
-    list: impl FnOnce(&R, &Lists, &Q, &Page) -> Result<HttpResponse, Problem>,
-) -> Option<Result<HttpResponse, Problem>> {
-    let of = request.app_data::<Data<R>>()?;
-    let lists = request.app_data::<Data<Lists>>()?;
-    let answer = || {
-        let parameters = Parameters::of(request)?;
-        list(
-            of,
-            lists,
-            &Q::from_query(&parameters)?,
-            &Page::from_query(&parameters)?,
-        )
-    };
-    Some(answer())
-}
 
 /// Lists that were asked for, each with the generation of what it was made of.
 pub struct Lists {

@@ -21,7 +21,7 @@ const SECONDS: [f64; 12] = [
 #[expect(clippy::struct_field_names, reason = "the names are the convention's")]
 struct Of {
     http_request_method: &'static str,
-    http_route: &'static str,
+    http_route: String,
     http_response_status_code: u16,
 }
 
@@ -50,11 +50,11 @@ impl HttpMetrics {
     }
 
     /// What one method of one route counts.
-    pub(crate) fn route(&self, method: &Method, template: &'static str) -> RouteMetrics {
+    pub(crate) fn route(&self, method: &Method, template: &str) -> RouteMetrics {
         RouteMetrics {
             metrics: self.clone(),
             method: name(method),
-            template,
+            template: template.into(),
             by_status: RefCell::default(),
         }
     }
@@ -111,14 +111,14 @@ fn name(method: &Method) -> &'static str {
 pub(crate) struct RouteMetrics {
     metrics: HttpMetrics,
     method: &'static str,
-    template: &'static str,
+    template: Box<str>,
     by_status: RefCell<Vec<(StatusCode, Histogram)>>,
 }
 
 impl RouteMetrics {
     /// The template of the route's path.
-    pub(crate) fn template(&self) -> &'static str {
-        self.template
+    pub(crate) fn template(&self) -> &str {
+        &self.template
     }
 
     /// A request was answered.
@@ -128,7 +128,7 @@ impl RouteMetrics {
         let place = known.unwrap_or_else(|| {
             let of = Of {
                 http_request_method: self.method,
-                http_route: self.template,
+                http_route: self.template.to_string(),
                 http_response_status_code: status.as_u16(),
             };
             by_status.push((status, self.metrics.duration.get_or_create_owned(&of)));

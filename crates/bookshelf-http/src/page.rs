@@ -3,17 +3,14 @@
 //! A page goes on after a place in the list's order, not after a number of members, so that what comes and goes
 //! meanwhile moves nobody else to another page.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::HttpRequest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bookshelf_store::repository::{Namespace, Place};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::extract::{FromQuery, Parameters};
+use crate::extract::{FromHead, FromQuery, Parameters};
 use crate::problem::Problem;
 
 /// The most members of a page.
@@ -24,7 +21,7 @@ const CONTINUE: &str = "continue";
 const VERSION: &str = "1:";
 
 /// Which page of a list the request is for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Page {
     /// How many members; `None`: all that there are.
     pub(crate) limit: Option<usize>,
@@ -93,12 +90,9 @@ impl IntoParams for Page {
     }
 }
 
-impl FromRequest for Page {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Parameters::of(request).and_then(|parameters| Self::from_query(&parameters)))
+impl FromHead for Page {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::from_query(&Parameters::of(request)?)
     }
 }
 

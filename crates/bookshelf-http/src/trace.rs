@@ -101,7 +101,7 @@ pub(crate) fn span(request_id: &str) -> Span {
 }
 
 /// Makes a span the one of this request, to the route with this template, if there is one.
-pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&'static str>) {
+pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&str>) {
     if !is_on() {
         return;
     }
@@ -117,7 +117,7 @@ pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&'static s
     }
     let name = match route {
         Some(route) => {
-            span.set_attribute("http.route", route);
+            span.set_attribute("http.route", route.to_owned());
             format!("{method} {route}")
         }
         None => method.to_string(),

@@ -1,41 +1,20 @@
 //! Books: all there is to do with them.
 
-use std::sync::Arc;
-
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::Repository;
+use bookshelf_http::books::ListQuery;
 use bookshelf_http::document::Document;
-use bookshelf_http::extract::{
-    FromQuery, Idempotency, Json, Parameters, Preconditions, Query, book_key, book_path, namespace,
-};
-use bookshelf_http::list::{self, Lists, Name};
-use bookshelf_http::openapi::{EventStream, LastEventId, fields};
-use bookshelf_http::page::Page;
+use bookshelf_http::extract::{FromQuery, Idempotency, Json, Parameters, Preconditions, Query, Request};
+use bookshelf_http::openapi::{EventStream, LastEventId};
 use bookshelf_http::problem::{Code, Problem};
-use bookshelf_http::stream;
-use bookshelf_store::repository::{Book, BookKey, Category, Made, Namespace, Place, Version};
+use bookshelf_http::route::Reply;
+use bookshelf_store::repository::{Book, BookKey, Category, Made, Place, Version};
 use utoipa::IntoParams;
 
 use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
-
-/// The query string of a list.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// Only the books of this category.
-    #[param(required = false, schema_with = fields::category_filter)]
-    category_id: String,
-}
-
-impl FromQuery for ListQuery {
-    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
-        let category_id = parameters.get("category_id")?.unwrap_or_default().to_owned();
-        Ok(Self { category_id })
-    }
-}
 
 /// The query string of a write that may be forced.
 #[derive(Debug, IntoParams)]
@@ -61,7 +40,7 @@ impl FromQuery for ForceQuery {
     path = "/book/{namespace}",
     operation_id = "list_books",
     tag = "books",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, LastEventId),
     responses((
         status = 200,
         description = "The books; none where there is no such namespace",
@@ -72,15 +51,8 @@ impl FromQuery for ForceQuery {
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn list(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    query: Query<ListQuery>,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    let namespace = namespace(&request)?;
-    answer_list(&books, &lists, &request, Some(namespace), &query.0, &page).await
+pub(crate) fn list(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    list_of(request, query)
 }
 
 /// The books of all namespaces
@@ -91,7 +63,7 @@ pub(crate) async fn list(
     path = "/book",
     operation_id = "list_all_books",
     tag = "books",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, LastEventId),
     responses((
         status = 200,
         description = "The books",
@@ -101,64 +73,22 @@ pub(crate) async fn list(
         )
     ))
 )]
-pub(crate) async fn list_all(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    query: Query<ListQuery>,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    answer_list(&books, &lists, &request, None, &query.0, &page).await
+pub(crate) fn list_all(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    list_of(request, query)
 }
 
-async fn answer_list(
-    books: &Arc<Repository>,
-    lists: &Lists,
-    request: &HttpRequest,
-    namespace: Option<Namespace<'_>>,
-    query: &ListQuery,
-    page: &Page,
-) -> Result<HttpResponse, Problem> {
-    if stream::is_asked_for(request) {
-        let category = Category::parse(&query.category_id)?;
-        let begin = books.book_stream(namespace, category, false, stream::last_event_id(request));
-        return stream::answer(request, page, begin, view::streamed_book).await;
-    }
-    books_of(books, lists, request, namespace, query, page)
-}
-
-/// The answer to [`list`], from memory.
-pub(crate) fn listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list::at_once(request, |books: &Repository, lists, query, page| {
-        books_of(books, lists, request, Some(namespace(request)?), query, page)
-    })
-}
-
-/// The answer to [`list_all`], from memory.
-pub(crate) fn all_listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list::at_once(request, |books: &Repository, lists, query, page| {
-        books_of(books, lists, request, None, query, page)
-    })
-}
-
-fn books_of(
-    books: &Repository,
-    lists: &Lists,
-    request: &HttpRequest,
-    namespace: Option<Namespace<'_>>,
-    ListQuery { category_id }: &ListQuery,
-    page: &Page,
-) -> Result<HttpResponse, Problem> {
-    let category = Category::parse(category_id)?;
-    let list = books.books(namespace, category)?.after(page.after(namespace)?);
-    let name = Name {
-        of: "books",
-        namespace: namespace.map_or("", Namespace::as_str),
-        filter: category_id,
-    };
-    Ok(lists.answer(request, page, name, list.generation(), || {
+fn list_of(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    let namespace = request.namespace_or_all()?;
+    let list = query.list(request.repository()?, namespace)?;
+    query.reply(request, namespace, list.generation(), || {
         list.iter().map(|entry| (&entry.value.view, Place::of(entry)))
-    }))
+    })
+}
+
+/// Answers [`list`] and [`list_all`] with a stream.
+#[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
+pub(crate) fn stream(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    Ok(query.stream(request, false, view::streamed_book))
 }
 
 /// A book
@@ -170,24 +100,26 @@ fn books_of(
     responses((status = 200, description = "The book", body = BookView)),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if let Some(answer) = cached(&request) {
-        return answer;
-    }
-    let whole = books.live_book(book_key(&request)?).await?;
-    Ok(view::book(&whole).answer(&request))
-}
-
-/// The answer to [`get`], if the cache has all of it.
-pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    let books = request.app_data::<Data<Repository>>()?;
-    let (namespace, id) = book_path(request);
-    let shown = books.show_book(namespace, id, |book| {
+pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
+    let books = request.repository()?;
+    let (namespace, id) = request.raw_book_key();
+    let cached = books.show_book(namespace, id, |book| {
         let cached = &book.value.view;
         let is_whole = books.caches_descriptions() || cached.is_known_to(request);
         is_whole.then(|| cached.answer(request))
-    });
-    shown.map_err(Problem::from).transpose()
+    })?;
+    Ok(match cached {
+        Some(response) => response.into(),
+        None => get_live(request.clone()),
+    })
+}
+
+/// Answers [`get`] with a live read, as the cache does not have all of the book.
+fn get_live(request: Request) -> Reply {
+    Reply::later(async move {
+        let book = request.repository()?.live_book(request.book_key()?).await?;
+        Ok(view::book(&book).answer(&request))
+    })
 }
 
 /// Adds a book
@@ -220,13 +152,13 @@ pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Probl
 )]
 pub(crate) async fn create(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     idempotency: Idempotency,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
     let idempotency = idempotency.key()?;
     let id = body.0.id()?.to_owned();
-    let key = BookKey::parse(namespace(&request)?.as_str(), &id)?;
+    let key = BookKey::parse(request.namespace()?.as_str(), &id)?;
     let content = body.0.content_of(key)?;
     let Made {
         value: book,
@@ -270,12 +202,12 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn update(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     query: Query<ForceQuery>,
     expected: Preconditions,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     let content = body.0.content_of(key)?;
     let book = if query.0.force {
         books.force_update_book(key, content).await?
@@ -305,11 +237,11 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn set_category(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     expected: Preconditions,
     body: Json<CategoryBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category, &expected.0).await?;
     Ok(written(&books, &book).answer_with(StatusCode::OK))
@@ -336,11 +268,11 @@ pub(crate) async fn set_category(
 )]
 pub(crate) async fn delete(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     query: Query<ForceQuery>,
     expected: Preconditions,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     if query.0.force {
         books.force_delete_book(key).await?;
     } else {

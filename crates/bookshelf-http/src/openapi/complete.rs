@@ -7,23 +7,33 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 use super::components::{self, reference};
-use super::{OWN, Own, links, refusals};
-use crate::problem::Code;
+use super::{links, refusals};
+use crate::docs;
+use crate::problem::{self, Code};
+use crate::route::Routes;
 
 /// The extension in which an operation lists what it may refuse.
 const PROBLEMS: &str = "x-problems";
 /// The headers that say how new an answer is.
 const VERSIONED: [&str; 4] = ["Age", "Cache-Control", "Vary", "X-Resource-Version"];
 
-/// The document of an API whose operations and schemas are these.
+/// The schemas that operations refer to without naming a type.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(problem::Body, docs::File)))]
+struct Schemas;
+
+/// The tag of operations of the service itself.
+const SERVICE: &str = "service";
+
+/// Completes the document of an API: `openapi` is its title and tags, `routes` its operations.
 ///
 /// # Panics
 ///
 /// When an operation lists a problem that there is not: a mistake in the code, which a test of the document shows.
 #[must_use]
-pub fn document(mut openapi: OpenApi) -> Value {
-    openapi.merge(Own::openapi());
-    let mut document = json!(openapi);
+pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
+    openapi.merge(Schemas::openapi());
+    let mut document = json!(routes.document(openapi));
     let mut shared = Shared {
         parameters: components::parameters(),
         responses: Map::new(),
@@ -97,7 +107,7 @@ struct Shared {
 
 impl Shared {
     fn complete(&mut self, path: &str, method: &str, operation: &mut Value) {
-        let is_own = operation["tags"] == json!([OWN]);
+        let is_own = operation["tags"] == json!([SERVICE]);
         let is_read = method == "get";
         if is_read && !is_own {
             let known = "The client has it: `If-None-Match` names its entity tag";

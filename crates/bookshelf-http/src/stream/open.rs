@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use super::write;
+use crate::document::Document;
 use crate::metrics::StreamMetrics;
 
 /// How often a stream says that it is still there, so that whoever is between us and the client does not take it for
@@ -27,8 +28,8 @@ pub(crate) struct Streams {
 }
 
 /// A stream that somebody listens to.
-struct Open<V, S: Subject<V>, F> {
-    stream: Stream<V, S>,
+struct Open<S: Subject<Document>, F> {
+    stream: Stream<Document, S>,
     json: F,
     heartbeat: Interval,
     streams: Streams,
@@ -48,15 +49,14 @@ impl Streams {
     }
 
     /// The body of an answer, what is logged of which is of this span.
-    pub(super) fn open<V, S, F>(
+    pub(super) fn open<S, F>(
         &self,
-        stream: Stream<V, S>,
+        stream: Stream<Document, S>,
         json: F,
         span: Span,
     ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + 'static
     where
-        V: Send + Sync + 'static,
-        S: Subject<V> + 'static,
+        S: Subject<Document> + 'static,
         F: Fn(&S::Item, &mut BytesMut) + 'static,
     {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -75,7 +75,7 @@ impl Streams {
     }
 }
 
-impl<V: Send + Sync + 'static, S: Subject<V>, F: Fn(&S::Item, &mut BytesMut)> Open<V, S, F> {
+impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
     /// The next bytes; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         let Self {
@@ -127,7 +127,7 @@ fn still_there(id: Option<StreamId>) -> Bytes {
     Bytes::from(format!(":\n{id}\n"))
 }
 
-impl<V, S: Subject<V>, F> Drop for Open<V, S, F> {
+impl<S: Subject<Document>, F> Drop for Open<S, F> {
     fn drop(&mut self) {
         self.streams.metrics.open.dec();
     }
