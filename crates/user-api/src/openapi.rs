@@ -9,13 +9,13 @@ use crate::routes::routes;
 #[openapi(
     info(
         title = "bookshelf for tenants",
-        description = "Finds books, borrows them and brings them back. Every error is a problem document (RFC 9457), but for \
-                       what the HTTP parser cannot read (400, 408 and 431 without a body), every answer about books says at \
-                       which version it was served, and `HEAD` works where `GET` does."
+        description = "Finds, borrows and returns books. Every error is a problem document (RFC 9457), except for requests that the HTTP parser \
+                       cannot read: those get 400, 408 or 431 without a body. Every answer about books has the version at \
+                       which it was served. `HEAD` works where `GET` does, and has the same headers and no body."
     ),
     tags(
-        (name = "books", description = "What the library has."),
-        (name = "loans", description = "Who has which book."),
+        (name = "books", description = "The books of the library."),
+        (name = "loans", description = "The books that are on loan, and their borrowers."),
         (name = "service", description = "The service itself.")
     ),
 )]

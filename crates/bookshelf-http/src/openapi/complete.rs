@@ -41,7 +41,6 @@ pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
     };
     let mut ids = BTreeSet::new();
     for (path, operations) in members(&mut document["paths"]) {
-        let mut heads = Vec::new();
         for (method, operation) in members(operations) {
             shared.complete(path, method, operation);
             let id = operation["operationId"].as_str().unwrap_or_default();
@@ -53,12 +52,6 @@ pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
             };
             operation["operationId"] = json!(id);
             ids.insert(id);
-            if method == "get" {
-                heads.push(shared.head(operation));
-            }
-        }
-        for head in heads {
-            operations["head"] = head;
         }
     }
     links::link(&mut document);
@@ -227,22 +220,5 @@ impl Shared {
             .entry(name.as_str())
             .or_insert_with(|| refusals::response(codes, &headers, maybe));
         reference("responses", &name)
-    }
-
-    /// The `HEAD` of a `GET`: the same, without bodies.
-    fn head(&self, get: &Value) -> Value {
-        let mut head = get.clone();
-        for (field, suffix) in [("operationId", "_head"), ("summary", ": its headers")] {
-            head[field] = json!(get[field].as_str().unwrap_or_default().to_owned() + suffix);
-        }
-        for (_, response) in members(&mut head["responses"]) {
-            if let Some(name) = response["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-                *response = self.responses[name].clone();
-            }
-            if let Some(response) = response.as_object_mut() {
-                response.remove("content");
-            }
-        }
-        head
     }
 }
