@@ -1,6 +1,6 @@
-//! The HTTP API of bookshelf for librarians: they add books, change them and take them out.
+//! The HTTP API of bookshelf for librarians, who add, change and delete books.
 //!
-//! A request's way through the code: [`routes`] (the URL table), a handler in one of its modules, the
+//! The way of a request through the code: [`routes`] (the URL table), a handler in one of its modules, the
 //! repository, and back out through [`view`] (the wire types). [`openapi()`] describes all of it.
 
 mod args;

@@ -1,5 +1,5 @@
-//! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). All that
-//! the page needs is in the binary; its security policy lets a browser load nothing from anywhere else.
+//! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). The
+//! binary has all files of the page; its security policy lets a browser load nothing from anywhere else.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -8,7 +8,7 @@ use crate::extract::Request;
 use crate::problem::{Code, Problem};
 use crate::route::Reply;
 
-/// What the page may load. Swagger UI styles elements one by one, and has icons in its style sheet.
+/// The sources that the page may load from. Swagger UI styles elements one by one, and has icons in its style sheet.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 /// A day; the files are those of a release.
 const KEPT: &str = "public, max-age=86400";
@@ -29,7 +29,7 @@ const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.j
         description = "The page",
         content_type = "text/html",
         body = String,
-        headers(("Content-Security-Policy" = String, description = "That the page loads nothing from elsewhere")),
+        headers(("Content-Security-Policy" = String, description = "The page loads nothing from elsewhere")),
         example = json!(PAGE)
     ))
 )]
@@ -42,7 +42,7 @@ pub(crate) fn page(_: &Request) -> Result<Reply, Problem> {
     Ok(page.into())
 }
 
-/// What the page is made of
+/// A file of the documentation page
 #[utoipa::path(
     get,
     path = "/docs/{file}",
@@ -53,7 +53,7 @@ pub(crate) fn page(_: &Request) -> Result<Reply, Problem> {
         status = 200,
         description = "The file",
         content((String = "text/javascript"), (String = "text/css")),
-        headers(("Cache-Control" = String, description = "For how long it may be kept"))
+        headers(("Cache-Control" = String, description = "The time for which it may be kept"))
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]

@@ -1,4 +1,4 @@
-//! What handlers take from a request, with errors that name the field.
+//! Extractors: the arguments of handlers, with problems that name the field.
 
 mod body;
 mod query;
@@ -19,7 +19,7 @@ pub use request::{FromHead, Request};
 use crate::entity_tag::{Condition, EntityTag, condition, malformed};
 use crate::problem::Problem;
 
-/// Which versions of an object a write is meant for, as `If-Match` and `If-None-Match` say
+/// The versions of an object that a write may change, from `If-Match` and `If-None-Match`
 /// ([RFC 9110, section 13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
 #[derive(Debug)]
 pub struct Preconditions(pub Expected);
@@ -44,7 +44,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     Ok(Preconditions(
         match unwanted.map_err(|_| malformed("If-None-Match"))? {
             None => expected,
-            // There is no version that this is meant for: what is not there is not found.
+            // No version matches; a missing object is still not found.
             Some(Condition::Any) => Expected::OneOf(Vec::new()),
             // The comparison is weak.
             Some(Condition::OneOf(tags)) => expected.except(versions(tags.iter())),
@@ -52,16 +52,16 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     ))
 }
 
-/// A tag that we cannot have given is that of no version.
+/// Returns the versions of these tags. A tag that this service cannot have sent is that of no version.
 fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
     tags.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok())
         .collect()
 }
 
-/// The header that says which tenant asks.
+/// The header that names the tenant.
 const TENANT_HEADER: &str = "X-TENANT-ID";
 
-/// The tenant who asks, from exactly one `X-TENANT-ID`.
+/// The tenant, from exactly one `X-TENANT-ID`.
 #[derive(Clone, Debug)]
 pub struct TenantId(String);
 
@@ -79,7 +79,7 @@ impl FromHead for TenantId {
             (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
             (None, _) => Err(Problem::invalid(
                 TENANT_HEADER,
-                "is required: it says which tenant asks",
+                "is required: it names the tenant",
             )),
             (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
         }
@@ -99,7 +99,7 @@ impl FromRequest for TenantId {
 /// ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// What the client calls the request, from one `Idempotency-Key` at most.
+/// The key of a request, from one `Idempotency-Key` at most.
 #[derive(Debug)]
 pub struct Idempotency(Option<String>);
 

@@ -28,8 +28,8 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Accept, Authorization, X-TENANT-ID");
 
 /// The refusal of a request for a version that does not arrive.
-const TOO_NEW: &str = "X-Resource-Version is newer than anything that this replica knows. Try again; if that does not help, \
-                     leave the header out: after a restore of etcd the version may never come";
+const TOO_NEW: &str = "X-Resource-Version is newer than the cache of this replica. Try again; if that does not help, leave the \
+                       header out: after a restore of etcd the version may never arrive";
 /// The longest wait for the version that a request requires.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for the lists of a live read.
@@ -37,7 +37,7 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two looks at the last confirmation.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 
-/// How new a read has to be. The default is satisfied by whatever the cache has.
+/// The freshness that a read requires. The cache always satisfies the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Freshness {
     /// The version that the answer must include.
@@ -195,7 +195,7 @@ impl FreshnessGuard {
             return Ok(());
         }
         Err(Problem::unavailable(
-            "the Kubernetes API has not been heard for too long, what is known may be out of date",
+            "the Kubernetes API has not confirmed the cache for too long, it may be out of date",
         ))
     }
 }
@@ -231,7 +231,7 @@ fn min_version(headers: &HeaderMap) -> Result<Option<Versions>, Problem> {
         Some(versions) => Ok(Some(versions)),
         None => Err(Problem::invalid(
             "X-Resource-Version",
-            "must be, once, the version that an answer carried",
+            "must be given once, and be the X-Resource-Version of an answer",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! The routes that every API has: whether it answers, and its documentation.
+//! The routes of the service itself, which every API has: its health and its documentation.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -24,12 +24,12 @@ pub fn routes() -> Routes {
 
 /// The API answers
 ///
-/// Whether it is ready, and how it is, the operations port tells: `/readyz`, `/metrics`.
+/// The operations port has its readiness (`/readyz`) and its metrics (`/metrics`).
 #[utoipa::path(
     get,
     path = "/health",
     tag = "service",
-    responses((status = 200, description = "It does", body = Health))
+    responses((status = 200, description = "The API answers", body = Health))
 )]
 #[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
 fn health(_: &Request) -> Result<Reply, Problem> {
@@ -37,7 +37,7 @@ fn health(_: &Request) -> Result<Reply, Problem> {
     Ok(answer::json(StatusCode::OK, body).into())
 }
 
-/// That the API answers.
+/// The health of the API.
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 #[expect(dead_code, reason = "the answer is written out")]
@@ -57,7 +57,7 @@ struct Health {
     tag = "service",
     responses(
         (status = 200, description = "The document", body = Object),
-        (status = 304, description = "The client has it: `If-None-Match` names its entity tag"),
+        (status = 304, description = "`If-None-Match` names the current entity tag"),
     )
 )]
 fn openapi(request: &Request) -> Result<Reply, Problem> {

@@ -1,9 +1,9 @@
-//! Event streams: what a list has and how that changes, for as long as somebody listens
+//! Event streams: a list and its changes, for as long as the client stays connected
 //! ([server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
 //!
-//! A stream keeps no more than what fits in a chunk, and makes the next one when the connection has room for it. Who
-//! reads too slowly falls behind until the changes in between are forgotten: then the stream ends. Who does not read at
-//! all is not asked for: the kernel ends such a connection (`--write-timeout`).
+//! A stream holds one chunk at most, and makes the next one when the connection has room for it. A client that reads too
+//! slowly falls behind until the journal has forgotten the changes in between: then the stream ends. The kernel closes the
+//! connection of a client that does not read at all (`--write-timeout`).
 
 mod accept;
 mod open;
@@ -27,14 +27,14 @@ use crate::{protocol, request};
 pub(crate) use accept::is_preferred;
 pub(crate) use open::Streams;
 
-/// The id of the last event that the client has taken in.
+/// The header with the id of the last event that the client has received.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// The type of an answer, with what clients would read in it anyhow, but for some.
+/// The content type. A few clients need the charset, which the others assume.
 const CONTENT: &str = "text/event-stream; charset=utf-8";
-/// Tells nginx, and who does as it does, not to hold events back.
+/// The header that keeps nginx and similar proxies from holding events back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The id of the last event that the client says to have taken in, if it says so. What is no text is no id that we gave.
+/// Returns the id of the last event that the client has received. A value that is no text is no id of this service.
 #[must_use]
 pub(crate) fn last_event_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(LAST_EVENT_ID)?;

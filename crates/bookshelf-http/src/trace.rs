@@ -29,15 +29,15 @@ use tracing_subscriber::registry::LookupSpan;
 
 use export::Client;
 
-/// How long the export of a batch may take.
+/// The longest time for the export of a batch.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the spans that are left may take at the end.
+/// The longest time for the export of the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether spans are exported: whoever makes none saves their cost.
+/// True while spans are exported. Otherwise none are made, to save their cost.
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
-/// What exports spans, to be shut down at the end.
+/// The exporter of spans, to be shut down at the end.
 pub(crate) struct Exporter(SdkTracerProvider);
 
 impl Exporter {
@@ -65,7 +65,7 @@ impl Exporter {
         Ok(Self(provider))
     }
 
-    /// What makes spans of ours into what is exported. Log lines are none of its business.
+    /// Returns the layer that exports spans of this service. It ignores log lines.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -90,7 +90,7 @@ impl Exporter {
     }
 }
 
-/// Whether requests have spans for others to see.
+/// Returns true while spans are exported.
 pub(crate) fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
@@ -131,7 +131,7 @@ pub(crate) fn end(span: &Span, status: StatusCode) {
         return;
     }
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
-    // What the client did wrong is no error of ours.
+    // A mistake of the client is no error of the service.
     if status.is_server_error() {
         span.set_attribute("error.type", status.as_str().to_owned());
         span.set_status(Status::error(""));

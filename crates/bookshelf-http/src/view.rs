@@ -72,7 +72,7 @@ pub fn streamed_loan(entry: &Arc<Entry<Loan>>, to: &mut BytesMut) {
 pub struct NamespaceView<'a> {
     #[schema(schema_with = fields::namespace_id)]
     id: &'a str,
-    /// How many books it has.
+    /// The number of its books.
     #[schema(minimum = 1)]
     books: usize,
 }
@@ -94,7 +94,7 @@ pub fn namespace(id: &str, books: usize) -> Document {
 #[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub struct LoanList<'a> {
     list: Vec<LoanView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
+    /// The value of `?continue=` for the next page, if there is one.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,
 }
@@ -105,7 +105,7 @@ pub struct LoanList<'a> {
 #[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub struct NamespaceList<'a> {
     list: Vec<NamespaceView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
+    /// The value of `?continue=` for the next page, if there is one.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,
 }

@@ -1,6 +1,6 @@
-//! The HTTP API of bookshelf for tenants: they find books, borrow them and bring them back.
+//! The HTTP API of bookshelf for tenants, who find, borrow and return books.
 //!
-//! A request's way through the code: [`routes`] (the URL table), a handler in one of its modules, the
+//! The way of a request through the code: [`routes`] (the URL table), a handler in one of its modules, the
 //! repository, and back out through [`view`] (the wire types). [`openapi()`] describes all of it.
 
 mod args;

@@ -1,4 +1,4 @@
-//! Books: all there is to do with them.
+//! Books: reads and changes.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -20,7 +20,7 @@ use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForceQuery {
-    /// Whatever version there is, and whatever `If-Match` and `If-None-Match` say; never a book that another tool manages.
+    /// Changes any version, whatever `If-Match` and `If-None-Match` say, but never a book that another tool manages.
     #[param(required = false, default = false, example = true)]
     force: bool,
 }
@@ -34,7 +34,7 @@ impl FromQuery for ForceQuery {
 
 /// The books of a namespace
 ///
-/// Sorted by id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book/{namespace}",
@@ -43,7 +43,7 @@ impl FromQuery for ForceQuery {
     params(ListQuery, LastEventId),
     responses((
         status = 200,
-        description = "The books; none where there is no such namespace",
+        description = "The books; none if the namespace does not exist",
         content(
             (BookList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::book_events()))
@@ -57,7 +57,7 @@ pub(crate) fn list(request: &Request, query: &ListQuery) -> Result<Reply, Proble
 
 /// The books of all namespaces
 ///
-/// Sorted by namespace, then id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by namespace, then id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book",
@@ -132,8 +132,8 @@ fn get_live(request: Request) -> Reply {
     request_body = NewBook,
     responses((
         status = 201,
-        description = "The book, as it was made; or as the same request made it before, then without an `ETag` where it \
-                       was changed since",
+        description = "The book that was made, now or by an earlier request with the same key. Without an `ETag` if the \
+                       book has changed since then",
         body = BookView,
         headers(
             ("Location" = String, description = "The path of the book"),
@@ -165,17 +165,17 @@ pub(crate) async fn create(
         is_unchanged,
     } = books.create_book(key, content, idempotency).await?;
     let document = if is_unchanged {
-        written(&books, &book)
+        written_document(&books, &book)
     } else {
         view::book(&book)
     };
     let mut answer = document.answer_with(StatusCode::CREATED);
-    // What obeys the rules of names can be in a header.
+    // Names that obey the rules are header values.
     if let Ok(location) = HeaderValue::try_from(format!("/book/{}/{}", book.namespace_id, book.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
-    // The version that it had is nobody's to know any more, and with the one that it has the client could undo what it
-    // has not seen.
+    // The version at that time is not known any more, and with the current one the client could undo changes that it has
+    // not seen.
     if !is_unchanged {
         answer.headers_mut().remove(ETAG);
     }
@@ -190,7 +190,7 @@ pub(crate) async fn create(
     tag = "books",
     params(ForceQuery, Preconditions),
     request_body = BookBody,
-    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookView)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -214,7 +214,7 @@ pub(crate) async fn update(
     } else {
         books.update_book(key, content, &expected.0).await?
     };
-    Ok(written(&books, &book).answer_with(StatusCode::OK))
+    Ok(written_document(&books, &book).answer_with(StatusCode::OK))
 }
 
 /// Puts a book into a category, or into none
@@ -225,7 +225,7 @@ pub(crate) async fn update(
     tag = "books",
     params(Preconditions),
     request_body = CategoryBody,
-    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookView)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -244,19 +244,19 @@ pub(crate) async fn set_category(
     let key = request.book_key()?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category, &expected.0).await?;
-    Ok(written(&books, &book).answer_with(StatusCode::OK))
+    Ok(written_document(&books, &book).answer_with(StatusCode::OK))
 }
 
-/// Takes a book out
+/// Deletes a book
 ///
-/// One that is on loan only with `force=true`, and its loan with it.
+/// A book on loan is deleted only with `force=true`, together with its loan.
 #[utoipa::path(
     delete,
     path = "/book/{namespace}/{id}",
     operation_id = "delete_book",
     tag = "books",
     params(ForceQuery, Preconditions),
-    responses((status = 204, description = "It is gone, or goes as soon as its finalizers are done")),
+    responses((status = 204, description = "The book is deleted, or will be when its finalizers are done")),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -281,9 +281,9 @@ pub(crate) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A book that was written as clients see it: as the cache has made it of the same answer, or made anew where the cache has
-/// something newer by now, or keeps less.
-fn written(books: &Repository, book: &Book) -> Document {
+/// Returns the view of a book that was written: the one in the cache, or a new one if the cache has a newer book by now, or
+/// keeps less of it.
+fn written_document(books: &Repository, book: &Book) -> Document {
     let Version {
         uid,
         resource_version,

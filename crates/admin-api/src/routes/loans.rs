@@ -1,4 +1,4 @@
-//! Loans: who has which book, and taking one back.
+//! Loans: reads, and taking a book back.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,7 +18,7 @@ use bookshelf_http::view::{self, LoanList, LoanView};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Only the loans of whom they name so.
+    /// Only the loans of this borrower.
     #[param(required = false, schema_with = fields::borrower_filter)]
     borrowed_by: String,
 }
@@ -33,7 +33,7 @@ impl FromHead for ListQuery {
 
 /// The loans of a namespace
 ///
-/// Sorted by the book's id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by the book's id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/loan/{namespace}",
@@ -42,7 +42,7 @@ impl FromHead for ListQuery {
     params(ListQuery, Page, LastEventIdOfBoth),
     responses((
         status = 200,
-        description = "The loans; none where there is no such namespace",
+        description = "The loans; none if the namespace does not exist",
         content(
             (LoanList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::loan_events()))
@@ -74,14 +74,14 @@ pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
     Ok(view::loan(&loan.value).answer(request).into())
 }
 
-/// Takes a book back, whoever has it
+/// Takes a book back from its borrower
 #[utoipa::path(
     delete,
     path = "/loan/{namespace}/{id}",
     operation_id = "delete_loan",
     tag = "loans",
     params(Preconditions),
-    responses((status = 204, description = "The loan is over")),
+    responses((status = 204, description = "The loan has ended")),
     extensions(("x-problems" = json!([
         Code::NotFound,
         Code::UpdateConflict,

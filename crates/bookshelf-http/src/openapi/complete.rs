@@ -1,4 +1,4 @@
-//! Adds to each operation what is true of all.
+//! Adds the common parameters, headers and problems to each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
-/// A stream has no entity tag, and a header that the list has not.
+/// Adds the header that only streams have, and makes the entity tag optional, since only lists have one.
 fn add_stream_headers(headers: &mut Value) {
     headers["ETag"] = components::headers()["ETag"].clone();
     headers["ETag"]["required"] = json!(false);
@@ -80,7 +80,7 @@ fn add_stream_headers(headers: &mut Value) {
     });
 }
 
-/// Headers are there or not: one that a handler declares as an `Option` need not be.
+/// Requires a header, unless the handler declares it as an `Option`.
 fn require_unless_nullable(header: &mut Value) {
     let kind = &mut header["schema"]["type"];
     if *kind == json!(["string", "null"]) {
@@ -90,7 +90,7 @@ fn require_unless_nullable(header: &mut Value) {
     }
 }
 
-/// What operations refer to.
+/// The components that operations refer to.
 struct Shared {
     parameters: Map<String, Value>,
     responses: Map<String, Value>,
@@ -103,7 +103,7 @@ impl Shared {
         let is_own = operation["tags"] == json!([SERVICE]);
         let is_read = method == "get";
         if is_read && !is_own {
-            let known = "The client has it: `If-None-Match` names its entity tag";
+            let known = "`If-None-Match` names the current entity tag";
             operation["responses"]["304"] = json!({"description": known});
         }
         let is_conditional = operation["responses"].get("304").is_some();

@@ -14,20 +14,19 @@ use super::write;
 use crate::document::Document;
 use crate::metrics::StreamMetrics;
 
-/// How often a stream says that it is still there, so that whoever is between us and the client does not take it for
-/// dead, and we notice a client that is gone.
+/// The time between heartbeats, so that proxies keep the connection, and the server notices a client that is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// About how many bytes of events are made at a time, so that what waits for a slow client is not much more.
+/// The approximate size of a chunk of events in bytes. Little more than that waits for a slow client.
 const CHUNK: usize = 16 << 10;
 
-/// What all streams have in common.
+/// The common state of all streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams {
     metrics: StreamMetrics,
     ending: CancellationToken,
 }
 
-/// A stream that somebody listens to.
+/// An open stream.
 struct Open<S: Subject<Document>, F> {
     stream: Stream<Document, S>,
     json: F,
@@ -43,12 +42,12 @@ impl Streams {
         }
     }
 
-    /// Ends every stream that is open, and from now on each when it begins: its client goes on elsewhere.
+    /// Ends every open stream, and each new one when it begins: its client resumes on another replica.
     pub(crate) fn end(&self) {
         self.ending.cancel();
     }
 
-    /// The body of an answer, what is logged of which is of this span.
+    /// Returns the body of an answer, whose log lines belong to this span.
     pub(super) fn open<S, F>(
         &self,
         stream: Stream<Document, S>,
@@ -76,7 +75,7 @@ impl Streams {
 }
 
 impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         let Self {
             stream,
@@ -87,7 +86,7 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
         tokio::select! {
             biased;
             () = streams.ending.cancelled() => None,
-            told = stream.wait() => match told {
+            waited = stream.wait() => match waited {
                 Ok(()) => Some(self.chunk()),
                 Err(cut_off) => {
                     streams.metrics.cut_off.inc();
@@ -95,11 +94,11 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
                     None
                 }
             },
-            _ = heartbeat.tick() => Some(still_there(stream.id())),
+            _ = heartbeat.tick() => Some(self::heartbeat(stream.id())),
         }
     }
 
-    /// What waits to be told, as much of it as a chunk has room for.
+    /// Returns the events that wait, up to the size of a chunk.
     fn chunk(&mut self) -> Bytes {
         let mut chunk = BytesMut::new();
         while chunk.len() < CHUNK
@@ -120,9 +119,9 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
     }
 }
 
-/// A comment, and how far the client has come: where nothing happens to what it listens to, what happens elsewhere would
-/// make its last id too old. A block that is only an id is no event.
-fn still_there(id: Option<StreamId>) -> Bytes {
+/// Returns a heartbeat: a comment, and the current id, since changes elsewhere would make the last id of a quiet stream too
+/// old. A block that has only an id is no event.
+fn heartbeat(id: Option<StreamId>) -> Bytes {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     Bytes::from(format!(":\n{id}\n"))
 }

@@ -1,4 +1,4 @@
-//! Books, to look at.
+//! Books: reads.
 
 use bookshelf_http::books::ListQuery;
 use bookshelf_http::extract::Request;
@@ -12,7 +12,7 @@ use crate::view::{BookList, BookView};
 
 /// The books of a namespace
 ///
-/// Sorted by id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book/{namespace}",
@@ -21,7 +21,7 @@ use crate::view::{BookList, BookView};
     params(ListQuery, LastEventIdOfBoth),
     responses((
         status = 200,
-        description = "The books; none where there is no such namespace",
+        description = "The books; none if the namespace does not exist",
         content(
             (BookList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::book_events()))
@@ -35,7 +35,7 @@ pub(crate) fn list(request: &Request, query: &ListQuery) -> Result<Reply, Proble
 
 /// The books of all namespaces
 ///
-/// Sorted by namespace, then id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by namespace, then id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book",

@@ -1,4 +1,4 @@
-//! A tenant's loans: borrowing a book, looking at what one has, and bringing it back.
+//! A tenant's loans: reads, borrowing and returning.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -13,9 +13,9 @@ use bookshelf_http::route::Reply;
 
 use bookshelf_http::view::{self, LoanList, LoanView};
 
-/// The loans of the tenant who asks
+/// The loans of the tenant
 ///
-/// Sorted by the book's id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by the book's id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/loan/{namespace}",
@@ -24,7 +24,7 @@ use bookshelf_http::view::{self, LoanList, LoanView};
     params(TenantId, Page, LastEventIdOfBoth),
     responses((
         status = 200,
-        description = "The loans; none where there is no such namespace",
+        description = "The loans; none if the namespace does not exist",
         content(
             (LoanList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::loan_events()))
@@ -43,7 +43,7 @@ pub(crate) fn stream(request: &Request, tenant: &TenantId, page: &Page) -> Resul
     Ok(loans::stream(request, Some(tenant.tenant()?.into()), page))
 }
 
-/// A loan of the tenant who asks
+/// A loan of the tenant
 #[utoipa::path(
     get,
     path = "/loan/{namespace}/{id}",
@@ -62,7 +62,7 @@ pub(crate) fn get(request: &Request, tenant: &TenantId) -> Result<Reply, Problem
 
 /// Borrows a book
 ///
-/// An `Idempotency-Key` is its tenant's own: from another tenant it is another request.
+/// An `Idempotency-Key` belongs to its tenant: with the same key of another tenant it is another request.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/borrow",
@@ -91,9 +91,9 @@ pub(crate) async fn borrow(
     Ok(view::loan(&loan).answer_with(StatusCode::CREATED))
 }
 
-/// Brings a book back
+/// Returns a book
 ///
-/// Where there is no loan there is nothing to do.
+/// Succeeds also if there is no loan.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/return",
