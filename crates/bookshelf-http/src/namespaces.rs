@@ -1,14 +1,13 @@
-//! Namespaces that have books.
+//! The route `/namespace`, the same in both APIs: the namespaces that have books.
 
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::list::{Lists, Name};
-use bookshelf_http::page::Page;
-use bookshelf_http::problem::Problem;
 use bookshelf_store::repository::Place;
 
-use crate::view::NamespaceList;
-use crate::{Repository, view};
+use crate::extract::Request;
+use crate::list::Name;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::route::Reply;
+use crate::view::{self, NamespaceList};
 
 /// The namespaces that have books
 #[utoipa::path(
@@ -19,21 +18,18 @@ use crate::{Repository, view};
     params(Page),
     responses((status = 200, description = "The namespaces, sorted by id", body = NamespaceList))
 )]
-pub(crate) async fn list(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    let list = books.namespaces();
+pub fn list(request: &Request, page: &Page) -> Result<Reply, Problem> {
+    let list = request.repository()?.namespaces();
     let after = page.after(None)?;
     let name = Name {
         of: "namespaces",
         namespace: "",
         filter: "",
     };
-    Ok(lists.answer(&request, &page, name, list.generation(), || {
+    let lists = request.lists()?;
+    let response = lists.answer(request, page, name, list.generation(), || {
         let namespaces = list.iter_after(after);
         namespaces.map(|(namespace, books)| (view::namespace(namespace, books), Place { namespace, id: "" }))
-    }))
+    });
+    Ok(response.into())
 }
