@@ -125,7 +125,8 @@ impl FreshnessGuard {
         if freshness.live {
             reached = repository.refresh(scope, shown, REFRESH_TIMEOUT).await?;
         }
-        let min_version = freshness.min_version;
+        // Versions of what the answer does not show are not waited for.
+        let min_version = shown.of(freshness.min_version);
         if !reached.includes(min_version) {
             let caught_up = if is_stream {
                 repository
@@ -139,7 +140,7 @@ impl FreshnessGuard {
                 error => error.into(),
             })?;
         }
-        freshness.min_version = min_version.max(reached);
+        freshness.min_version = freshness.min_version.max(reached);
         Ok(freshness)
     }
 
@@ -149,6 +150,7 @@ impl FreshnessGuard {
         request: &Request,
         headers: &mut HeaderMap,
         freshness: Freshness,
+        started: Instant,
         now: Instant,
     ) {
         let namespace = if self.watches_namespaces {
@@ -176,7 +178,8 @@ impl FreshnessGuard {
         }
         at_hand.look(&self.repository, now);
         let age = if freshness.live {
-            HeaderValue::from_static("0")
+            // The lists of a live read were requested after the request came.
+            HeaderValue::from(now.saturating_duration_since(started).as_secs())
         } else {
             at_hand.age.clone()
         };

@@ -243,7 +243,7 @@ impl Exchange {
             let headers = response.headers_mut();
             self.api
                 .freshness
-                .add_headers(&self.request, headers, freshness, now);
+                .add_headers(&self.request, headers, freshness, self.started, now);
         }
         protocol::decline_upgrade(&self.request, &mut response);
         // A clone would take an allocation.

@@ -203,6 +203,24 @@ async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable()
 }
 
 #[tokio::test]
+async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    let (books, _) = created.header(VERSION).split_once('.').unwrap_or_default();
+    let version = format!("{books}.9007199254740991");
+    for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
+        let read = get_at(&library.admin, &path, &version).await?;
+        assert_eq!(read.status, 200, "{path}: {}", read.text());
+        // What the client knows of is not forgotten.
+        assert!(read.header(VERSION).ends_with(".9007199254740991"), "{path}");
+        get_at(&library.user, &path, &version)
+            .await?
+            .problem(503, "unavailable");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_version_of_one_s_own_write_is_known_where_it_was_written() -> Result<()> {
     let library = Library::open().await?;
     let mut version = library.add("book").await?.header(VERSION).to_owned();
