@@ -3,6 +3,7 @@
 mod cluster;
 mod dependencies;
 mod only;
+mod spelling;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use tokio::process::Command;
 
 use crate::{cargo::cargo, generate, shutdown::Shutdown};
 
-/// Check everything: format, lints, documentation, generated files, dependencies, then all tests.
+/// Check everything: format, spelling, lints, documentation, generated files, dependencies, then all tests.
 ///
 /// The tests run against a real Kubernetes control plane on loopback. The run stops at the first step that fails.
 ///
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
 async fn check_and_test(args: Args) -> Result<()> {
     step("format", cargo(["fmt", "--all", "--check"])).await?;
+    spelling::check().await?;
     step(
         "lints",
         cargo([
@@ -106,7 +108,7 @@ async fn step(name: &str, mut command: Command) -> Result<()> {
     let status = command
         .status()
         .await
-        .with_context(|| format!("cannot run cargo for the step {name:?}"))?;
+        .with_context(|| format!("cannot run the step {name:?}"))?;
     ensure!(
         status.success(),
         "the step {name:?} failed ({status}); its output is above"
