@@ -22,10 +22,14 @@ fn owner(uid: &str) -> Value {
     json!({"apiVersion": GROUP_VERSION, "kind": "Book", "name": "lent", "uid": uid, "blockOwnerDeletion": false})
 }
 
+/// A loan of the book `lent` with these ownerReferences; null is for none.
 fn loan(owners: &Value) -> Value {
+    let mut metadata = json!({"name": "lent"});
+    if !owners.is_null() {
+        metadata["ownerReferences"] = owners.clone();
+    }
     json!({
-        "apiVersion": GROUP_VERSION, "kind": "BookLoan",
-        "metadata": {"name": "lent", "ownerReferences": owners}, "spec": {"borrowedBy": "bob"},
+        "apiVersion": GROUP_VERSION, "kind": "BookLoan", "metadata": metadata, "spec": {"borrowedBy": "bob"},
     })
 }
 
