@@ -1,48 +1,24 @@
-//! The URL table.
+//! The route table. The `#[utoipa::path]` attribute of each handler has its method and path.
 
 pub(crate) mod books;
 pub(crate) mod loans;
-pub(crate) mod namespaces;
 
-use bookshelf_http::route::{self, Routes};
+use bookshelf_http::route::Routes;
+use bookshelf_http::{change, namespaces, read, service};
 
-/// Every route.
+/// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
-    route::own()
-        .service(
-            route::at("/book/{namespace}")
-                .get(books::list)
-                .at_once(books::listed)
-                .without_loans()
-                .post(books::create)
-                .streamed(),
-        )
-        .service(
-            route::at("/book/{namespace}/{id}")
-                .get(books::get)
-                .at_once(books::cached)
-                .without_loans()
-                .put(books::update)
-                .delete(books::delete),
-        )
-        .service(
-            route::at("/book/{namespace}/{id}/category")
-                .patch(books::set_category)
-                .post(books::set_category),
-        )
-        .service(
-            route::at("/book")
-                .get(books::list_all)
-                .at_once(books::all_listed)
-                .without_loans()
-                .streamed(),
-        )
-        .service(route::at("/namespace").get(namespaces::list).without_loans())
-        .service(route::at("/loan/{namespace}").get(loans::list).streamed())
-        .service(
-            route::at("/loan/{namespace}/{id}")
-                .get(loans::get)
-                .delete(loans::delete),
-        )
+    service::routes()
+        .route(read!(books::list).stream(books::stream).without_loans())
+        .route(read!(books::list_all).stream(books::stream).without_loans())
+        .route(read!(books::get).without_loans())
+        .route(change!(books::create))
+        .route(change!(books::update))
+        .route(change!(books::set_category))
+        .route(change!(books::delete))
+        .route(read!(namespaces::list).without_loans())
+        .route(read!(loans::list).stream(loans::stream))
+        .route(read!(loans::get))
+        .route(change!(loans::delete))
 }

@@ -1,13 +1,10 @@
-//! The wire types: what requests bring and answers carry.
-
-use std::sync::Arc;
+//! The wire types of requests and answers that are about books.
 
 use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
 use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_http::problem::Problem;
-use bookshelf_store::cache::Entry;
-use bookshelf_store::repository::{Book, BookContent, BookKey, Lent, Loan};
+use bookshelf_store::repository::{Book, BookContent, BookKey, Lent};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,7 +34,7 @@ pub(crate) struct BookView<'a> {
     managed_by: Option<&'a str>,
 }
 
-/// An example.
+/// An example of a book.
 fn a_book() -> Value {
     json!({
         "id": "modenov-analytic-geometry",
@@ -48,7 +45,7 @@ fn a_book() -> Value {
     })
 }
 
-/// An example of a stream of books: one there was, which gets a description and goes.
+/// An example of a stream of books: an existing book, which gets a description and is deleted.
 pub(crate) fn book_events() -> String {
     let mut described = a_book();
     described["description"] = json!("Lectures on vectors, lines and planes.");
@@ -60,7 +57,7 @@ pub(crate) fn book_events() -> String {
     ])
 }
 
-/// A book as clients see it.
+/// The view of a book.
 #[must_use]
 pub fn book(book: &Book) -> Document {
     let view = BookView {
@@ -75,121 +72,24 @@ pub fn book(book: &Book) -> Document {
     Document::new(&view, &book.version)
 }
 
-/// A book as a stream carries it.
+/// Writes a book into an event of a stream.
 pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
     to.extend_from_slice(lent.book.value.view.json());
-}
-
-/// A loan of a book.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Loan, example = json!(a_loan()))]
-pub(crate) struct LoanView<'a> {
-    #[schema(schema_with = fields::id)]
-    book_id: &'a str,
-    #[schema(schema_with = fields::namespace_id)]
-    namespace_id: &'a str,
-    #[schema(schema_with = fields::borrower)]
-    borrowed_by: &'a str,
-    #[schema(schema_with = fields::time)]
-    borrowed_at: String,
-}
-
-/// An example.
-fn a_loan() -> Value {
-    json!({
-        "book_id": "modenov-analytic-geometry",
-        "namespace_id": "science-library",
-        "borrowed_by": "bob",
-        "borrowed_at": "2026-11-22T11:11:09Z",
-    })
-}
-
-/// An example of a stream of loans: one there was, which ends, and a new one.
-pub(crate) fn loan_events() -> String {
-    let mut new = a_loan();
-    new["book_id"] = json!("taylor-biological-science");
-    event_stream(&[
-        ("created", "231.229", a_loan()),
-        ("synced", "231.229", json!({})),
-        ("created", "231.243", new),
-        ("deleted", "231.244", a_loan()),
-    ])
-}
-
-/// A loan as clients see it.
-#[must_use]
-pub fn loan(loan: &Loan) -> Document {
-    let view = LoanView {
-        book_id: &loan.book_id,
-        namespace_id: &loan.namespace_id,
-        borrowed_by: &loan.borrowed_by,
-        borrowed_at: loan.borrowed_at.to_string(),
-    };
-    Document::new(&view, &loan.version)
-}
-
-/// A loan as a stream carries it.
-pub fn streamed_loan(entry: &Arc<Entry<Loan>>, to: &mut BytesMut) {
-    to.extend_from_slice(loan(&entry.value).json());
-}
-
-/// A namespace that has books.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Namespace, example = json!(a_namespace()))]
-pub(crate) struct NamespaceView<'a> {
-    #[schema(schema_with = fields::namespace_id)]
-    id: &'a str,
-    /// How many books it has.
-    #[schema(minimum = 1)]
-    books: usize,
-}
-
-/// An example.
-fn a_namespace() -> Value {
-    json!({"id": "science-library", "books": 3})
-}
-
-/// A namespace as clients see it.
-#[must_use]
-pub fn namespace(id: &str, books: usize) -> Document {
-    Document::new(&NamespaceView { id, books }, "")
 }
 
 /// Books, or a page of them.
 #[derive(ToSchema)]
 #[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
+#[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub(crate) struct BookList<'a> {
     list: Vec<BookView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
+    /// The value of `?continue=` for the next page, if there is one.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,
 }
 
-/// Loans, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_loan()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct LoanList<'a> {
-    list: Vec<LoanView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// Namespaces, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_namespace()], "continue": "MTpzY2llbmNlLWxpYnJhcnkv"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct NamespaceList<'a> {
-    list: Vec<NamespaceView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// What a client says of a book that is there. What it got with a GET is fine as it is: `managed_by` and `available` are
-/// ours to say, and ignored.
+/// The new content of a book. The answer to a GET is accepted as it is: the service alone sets `managed_by` and `available`,
+/// and ignores them here.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -220,7 +120,7 @@ pub struct BookBody {
     _available: Option<IgnoredAny>,
 }
 
-/// What a client says of a new book: the same, and its id.
+/// A new book: its content and its id.
 pub struct NewBook;
 
 impl PartialSchema for NewBook {
@@ -229,7 +129,7 @@ impl PartialSchema for NewBook {
         if let RefOr::T(Schema::Object(body)) = &mut schema {
             body.properties.insert("id".to_owned(), fields::id().into());
             body.required.push("id".to_owned());
-            let description = "What a client says of a new book. What it got with a GET is fine as it is.";
+            let description = "A new book. The answer to a GET is accepted as it is.";
             body.description = Some(description.to_owned());
             body.example = Some(json!({
                 "id": "modenov-analytic-geometry",
@@ -245,12 +145,12 @@ impl PartialSchema for NewBook {
 impl ToSchema for NewBook {}
 
 impl BookBody {
-    /// The id, which a new book needs.
+    /// Returns the id, which a new book needs.
     pub fn id(&self) -> Result<&str, Problem> {
         self.id.as_deref().ok_or_else(|| required("id"))
     }
 
-    /// The content, once id and namespace are found to be those of the path.
+    /// Returns the content, after a check that id and namespace are those of the path.
     pub fn content_of(self, key: BookKey<'_>) -> Result<BookContent, Problem> {
         must_equal("namespace_id", self.namespace_id.as_deref(), key.namespace())?;
         must_equal("id", self.id.as_deref(), key.id())?;
@@ -263,7 +163,7 @@ impl BookBody {
     }
 }
 
-/// A book's new category; the empty one is none.
+/// The new category of a book. The empty one removes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"category_id": "math"}))]
@@ -273,7 +173,7 @@ pub struct CategoryBody {
 }
 
 impl CategoryBody {
-    /// The category, which has to be given.
+    /// Returns the category, which is required.
     pub fn category_id(&self) -> Result<&str, Problem> {
         self.category_id.as_deref().ok_or_else(|| required("category_id"))
     }

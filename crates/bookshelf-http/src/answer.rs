@@ -1,13 +1,13 @@
-//! What answers are made of.
+//! JSON answers.
 
 use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 
-/// An answer with a JSON body that is ready as it is.
+/// Creates an answer with a JSON body.
 pub fn json(status: StatusCode, body: impl MessageBody + 'static) -> HttpResponse {
-    // Not by a builder: that is made for answers whose parts may be wrong, and shows in the time of a read.
+    // Without a builder, which checks parts that may be wrong, and shows in the time of a read.
     let mut answer = HttpResponse::with_body(status, BoxBody::new(body));
     let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);

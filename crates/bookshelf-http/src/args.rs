@@ -1,5 +1,5 @@
-//! The flags both binaries have. Each has an environment variable of the same name: `BOOKSHELF_` and the flag
-//! in capitals; an empty variable counts as none.
+//! The flags of both binaries. Each has an environment variable of the same name: `BOOKSHELF_` and the flag in capitals. An
+//! empty variable counts as unset.
 
 // The comments of flags are their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
@@ -17,11 +17,11 @@ use clap::{ArgAction, Args, ValueEnum};
 pub use environment::parse;
 use http::Uri;
 
-/// Where the API is served, and how it ends.
+/// The addresses, limits and end of the servers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
 pub struct ServeArgs {
-    /// Address and port of the API. Port 0 takes a free one; the log says which
+    /// Address and port of the API. Port 0 takes a free port, which the log names
     #[arg(
         long,
         env = "BOOKSHELF_LISTEN",
@@ -43,7 +43,7 @@ pub struct ServeArgs {
     #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
     pub max_body: usize,
 
-    /// Seconds that a client may take to read any of what it is sent before its connection is closed
+    /// Seconds without progress after which the connection of a client that does not read is closed
     #[arg(long, env = "BOOKSHELF_WRITE_TIMEOUT", default_value = "30", value_parser = positive_seconds, value_name = "SECONDS")]
     pub write_timeout: Duration,
 
@@ -51,16 +51,16 @@ pub struct ServeArgs {
     #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_name = "NUMBER")]
     pub workers: usize,
 
-    /// Seconds to go on serving, not ready, after SIGTERM or SIGINT, until load balancers have noticed
+    /// Seconds to keep serving after SIGTERM or SIGINT, not ready, so that load balancers notice
     #[arg(long, env = "BOOKSHELF_SHUTDOWN_DELAY", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub shutdown_delay: Duration,
 
-    /// Seconds that requests under way have to finish after that
+    /// Seconds that requests in flight have to finish after that
     #[arg(long, env = "BOOKSHELF_SHUTDOWN_TIMEOUT", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
     pub shutdown_timeout: Duration,
 }
 
-/// How the Kubernetes API is reached.
+/// The connection to the Kubernetes API.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Kubernetes API")]
 pub struct KubeArgs {
@@ -72,41 +72,41 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
 
-    /// Requests in flight to the Kubernetes API at once, lists and watches of the cache and Events aside: three quarters
-    /// for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache does not have yet.
-    /// First come, first served; a request whose turn cannot come in time is answered with 429
+    /// Most requests in flight to the Kubernetes API, apart from lists and watches of the cache and from Events: three
+    /// quarters for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache does not
+    /// have yet. Requests wait in order; one whose turn cannot come in time is answered with 429
     #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..=10_000), value_name = "NUMBER")]
     pub kube_max_in_flight: u32,
 
-    /// Requests per second to the Kubernetes API in the long run; 0: no limit, as the API server limits by itself
-    /// (API Priority and Fairness). Shared as --kube-max-in-flight is
+    /// Requests per second to the Kubernetes API in the long run, in the same shares. 0: no limit, since the API server has
+    /// limits of its own (API Priority and Fairness)
     #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 0.0, value_parser = qps, value_name = "NUMBER")]
     pub kube_qps: f64,
 
-    /// Requests to the Kubernetes API that may follow each other at once, where --kube-qps is a limit
+    /// Requests to the Kubernetes API that may exceed --kube-qps at once
     #[arg(long, env = "BOOKSHELF_KUBE_BURST", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub kube_burst: u32,
 
-    /// Seconds a request to the Kubernetes API takes at most, retries and the wait for its turn included
+    /// Longest time of a request to the Kubernetes API in seconds, including retries and the wait for its turn
     #[arg(long, env = "BOOKSHELF_KUBE_TIMEOUT", default_value = "5", value_parser = positive_seconds, value_name = "SECONDS")]
     pub kube_timeout: Duration,
 }
 
-/// What of the cluster the API is about, and what it tells there.
+/// The part of the cluster that the API serves, and the Events that it sends.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Books")]
 pub struct ScopeArgs {
-    /// Namespaces to see, with commas between them: rights in these are enough, and any other is not found. Default: all
+    /// Namespaces to serve, separated by commas: rights in these are enough, and any other is not found. Default: all
     #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_parser = namespaces, value_name = "NAMESPACES")]
     pub watch_namespaces: Vec<Namespaces>,
 
-    /// Tell what happens to books as Kubernetes Events, which kubectl describe book shows
+    /// Send Kubernetes Events about books, which kubectl describe book shows
     #[arg(long, env = "BOOKSHELF_EVENTS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub events: bool,
 }
 
 impl KubeArgs {
-    /// The connector's options; `client_name` is who we say we are.
+    /// Returns the options of the connector, which gives `client_name` to the API server.
     #[must_use]
     pub fn options(&self, client_name: &str, metrics: Metrics) -> Options {
         Options {
@@ -122,46 +122,46 @@ impl KubeArgs {
     }
 }
 
-/// What is kept in memory.
+/// The cache.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cache")]
 pub struct CacheArgs {
-    /// Keep the descriptions of books in memory. Without them lists have none, and each read of a single book asks
-    /// the Kubernetes API
+    /// Keep the descriptions of books in memory. Without them lists have none, and each read of a single book is a request
+    /// to the Kubernetes API
     #[arg(long, env = "BOOKSHELF_CACHE_DESCRIPTIONS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub cache_descriptions: bool,
 
-    /// Seconds after which every cached object is told to event handlers again, from memory; 0: never. The only handlers
-    /// there are log at debug level
+    /// Seconds between replays of all cached objects to the event handlers, from memory. 0: never. The only handlers log
+    /// at debug level
     #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub resync_period: Duration,
 
-    /// Seconds after which the cache is compared with a new list and repaired where it differs; 0: never
+    /// Seconds between comparisons of the cache with a new list, which repair differences. 0: never
     #[arg(long, env = "BOOKSHELF_CHECK_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
     pub check_period: Duration,
 
-    /// Seconds between two words of the Kubernetes API at most, while all is well, and so the most that Age says: it keeps
-    /// each watch open for a second less. A connection on which nothing comes is taken for
-    /// dead 5 seconds later. Costs the Kubernetes API two requests
-    /// per process in this time, for books and for loans, with --watch-namespaces in each namespace
+    /// Longest time in seconds between two confirmations by the Kubernetes API while all is well, and so the greatest Age.
+    /// Each watch stays open for a second less; a connection without a confirmation is given up 5 seconds later. Costs the
+    /// Kubernetes API two requests per process in this time, for books and for loans; with --watch-namespaces two for each
+    /// namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
 
-    /// Seconds without a word from the Kubernetes API after which reads are answered with 503. Default: no limit
+    /// Seconds without confirmation by the Kubernetes API after which reads are answered with 503. Default: no limit
     #[arg(long, env = "BOOKSHELF_MAX_STALENESS", value_parser = seconds, value_name = "SECONDS")]
     pub max_staleness: Option<Duration>,
 }
 
 impl CacheArgs {
-    /// Refuses what makes no sense together.
+    /// Refuses values that contradict each other.
     pub fn check(&self) -> anyhow::Result<()> {
-        // All is well while the API server is heard once in each period of a watch; that is told a moment later.
+        // While all is well, the API server confirms the cache once in each period of a watch. The confirmation takes a moment.
         let least = 2 * Duration::from_secs(self.watch_timeout.into());
         if let Some(max_staleness) = self.max_staleness {
             anyhow::ensure!(
                 max_staleness >= least,
-                "--max-staleness={} is less than twice --watch-timeout={}: the Kubernetes API may say nothing for as long as it \
-                 keeps a watch open, and reads would be refused while all is well. Choose a --max-staleness of {} or more, or a \
+                "--max-staleness={} is less than twice --watch-timeout={}: the Kubernetes API may confirm \
+                 nothing for as long as it keeps a watch open, and reads would be refused while all is well. Choose a --max-staleness of {} or more, or a \
                  smaller --watch-timeout",
                 max_staleness.as_secs_f64(),
                 self.watch_timeout,
@@ -171,7 +171,7 @@ impl CacheArgs {
         Ok(())
     }
 
-    /// The repository's options; `scope` says what it is about.
+    /// Returns the options of the repository, for this part of the cluster.
     #[must_use]
     pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
         let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
@@ -190,11 +190,11 @@ impl CacheArgs {
     }
 }
 
-/// What is logged and traced, and how.
+/// Logs and traces.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct LogArgs {
-    /// What to log, in the syntax of RUST_LOG: info, debug, or bookshelf_store=debug,info
+    /// Filter of the log, in the syntax of RUST_LOG: info, debug, or kube_informer=debug,info
     #[arg(
         long,
         env = "BOOKSHELF_LOG",
@@ -207,7 +207,7 @@ pub struct LogArgs {
     #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
     pub log_format: LogFormat,
 
-    /// Collector to send traces to by OTLP over HTTP, such as http://localhost:4318. Default: none are made
+    /// Collector of traces by OTLP over HTTP, such as http://localhost:4318. Default: no traces
     #[arg(long, env = "BOOKSHELF_OTLP_ENDPOINT", value_parser = collector, value_name = "URL")]
     pub otlp_endpoint: Option<Uri>,
 }
@@ -226,7 +226,7 @@ pub enum LogFormat {
 #[cfg(test)]
 mod tests;
 
-/// A year: longer than anybody waits, and short enough to add to any point in time.
+/// A year, the longest time of any flag: short enough to add to any point in time.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -249,11 +249,11 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// Namespaces as they were given together.
+/// The namespaces in one value of a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespaces(Vec<String>);
 
-/// Names with commas between them; templates leave blanks and commas that are not needed.
+/// Parses names separated by commas. Templates may leave blanks and commas that are not needed.
 fn namespaces(text: &str) -> Result<Namespaces, String> {
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     let parsed = names.map(|name| match Namespace::parse(name) {
@@ -277,7 +277,7 @@ fn collector(text: &str) -> Result<Uri, String> {
 
 fn qps(text: &str) -> Result<f64, String> {
     let qps = text.parse::<f64>().map_err(|_| "not a number".to_owned())?;
-    // Below that, a turn comes after more than a quarter of an hour: a slip of the finger.
+    // Below that, a turn would come after more than a quarter of an hour: a typing error.
     let is_usable = qps == 0.0 || (0.001..=1_000_000.0).contains(&qps);
     is_usable
         .then_some(qps)

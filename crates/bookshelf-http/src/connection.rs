@@ -1,4 +1,4 @@
-//! What every connection gets.
+//! Connections: their timeouts, and their number.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,12 +12,12 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::refused::Refusals;
 
-/// How long a connection is idle before the kernel asks whether its client is still there, and how often it asks then.
+/// The idle time before the kernel probes a client, and the time between probes.
 const ASK_AFTER: Duration = Duration::from_mins(1);
 const ASK_EVERY: Duration = Duration::from_secs(15);
-/// How long a new connection has for the head of its first request.
+/// The longest time from the opening of a connection to the head of its first request.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much sooner that is over: the server's clock goes in steps of half a second.
+/// The time by which that may end sooner: the clock of the server has steps of half a second.
 const CLOCK_STEP: Duration = Duration::from_millis(600);
 
 /// The connections that are open.
@@ -33,7 +33,7 @@ struct Counts {
     streams: AtomicUsize,
 }
 
-/// One of them, until it is dropped.
+/// An open connection, until it is dropped.
 pub(crate) struct Connection {
     of: Connections,
     is_stream: Cell<bool>,
@@ -43,7 +43,7 @@ pub(crate) struct Connection {
 }
 
 impl Connections {
-    /// None yet; those that are closed because no request came are counted among these refusals.
+    /// Creates an empty set. Connections that are closed because no request came are counted among these refusals.
     pub(crate) fn new(refusals: Refusals) -> Self {
         Self {
             counts: Arc::default(),
@@ -51,7 +51,7 @@ impl Connections {
         }
     }
 
-    /// Counts one more.
+    /// Counts a new connection.
     pub(crate) fn opened(&self) -> Connection {
         self.counts.all.fetch_add(1, Ordering::Relaxed);
         Connection {
@@ -62,26 +62,26 @@ impl Connections {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of open connections.
     pub(crate) fn all(&self) -> usize {
         self.counts.all.load(Ordering::Relaxed)
     }
 
-    /// How many of them are about an event stream, whether that has ended or not: what it told last may not have been
-    /// taken yet.
+    /// Returns the number of connections with an event stream, also of one that has ended: its client may not have read the
+    /// end.
     pub(crate) fn streams(&self) -> usize {
         self.counts.streams.load(Ordering::Relaxed)
     }
 }
 
 impl Connection {
-    /// Notes that a request has come, which is not known to be about an event stream.
+    /// Notes a request, which is not about an event stream yet.
     pub(crate) fn is_asked(&self) {
         self.is_used.set(true);
         self.is_about(false);
     }
 
-    /// Whether it is about an event stream from now on.
+    /// Notes that the connection has an event stream from now on, or none.
     pub(crate) fn is_about(&self, is_stream: bool) {
         let streams = &self.of.counts.streams;
         match (self.is_stream.replace(is_stream), is_stream) {
@@ -96,7 +96,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.is_about(false);
         self.of.counts.all.fetch_sub(1, Ordering::Relaxed);
-        // The server answers so by itself, and tells nobody. Who goes away does so before, or is one of few.
+        // The server answers 408 by itself, and reports it nowhere. Few clients close a connection at just that time.
         if !self.is_used.get() && self.opened.elapsed() + CLOCK_STEP >= HEAD_TIMEOUT {
             let refusals = &self.of.refusals;
             refusals.refused(StatusCode::REQUEST_TIMEOUT, "no whole head came in time");

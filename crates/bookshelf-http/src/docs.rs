@@ -1,18 +1,14 @@
-//! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). All that
-//! the page needs is in the binary; its security policy lets a browser load nothing from anywhere else.
+//! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). The
+//! binary has all files of the page; its security policy lets a browser load nothing from anywhere else.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse};
 
-use crate::openapi;
+use crate::extract::Request;
 use crate::problem::{Code, Problem};
+use crate::route::Reply;
 
-/// The path of [`page`].
-pub(crate) const PATH: &str = "/docs";
-/// The paths of [`file`].
-pub(crate) const FILES: &str = "/docs/{file}";
-
-/// What the page may load. Swagger UI styles elements one by one, and has icons in its style sheet.
+/// The sources that the page may load from. Swagger UI styles elements one by one, and has icons in its style sheet.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 /// A day; the files are those of a release.
 const KEPT: &str = "public, max-age=86400";
@@ -27,50 +23,52 @@ const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.j
     get,
     path = "/docs",
     operation_id = "get_docs",
-    tag = openapi::OWN,
+    tag = "service",
     responses((
         status = 200,
         description = "The page",
         content_type = "text/html",
         body = String,
-        headers(("Content-Security-Policy" = String, description = "That the page loads nothing from elsewhere")),
+        headers(("Content-Security-Policy" = String, description = "The page loads nothing from elsewhere")),
         example = json!(PAGE)
     ))
 )]
-pub(crate) async fn page() -> HttpResponse {
-    HttpResponse::Ok()
+#[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
+pub(crate) fn page(_: &Request) -> Result<Reply, Problem> {
+    let page = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .body(PAGE)
+        .body(PAGE);
+    Ok(page.into())
 }
 
-/// What the page is made of
+/// A file of the documentation page
 #[utoipa::path(
     get,
     path = "/docs/{file}",
     operation_id = "get_docs_file",
-    tag = openapi::OWN,
+    tag = "service",
     params(("file" = File, Path, description = "The name of the file")),
     responses((
         status = 200,
         description = "The file",
         content((String = "text/javascript"), (String = "text/css")),
-        headers(("Cache-Control" = String, description = "For how long it may be kept"))
+        headers(("Cache-Control" = String, description = "The time for which it may be kept"))
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let name = request.path().strip_prefix("/docs/").unwrap_or_default();
-    let (kind, content) = match name {
+pub(crate) fn file(request: &Request) -> Result<Reply, Problem> {
+    let (kind, content) = match request.file() {
         "start.js" => ("text/javascript", START),
         "swagger-ui.css" => ("text/css", STYLE),
         "swagger-ui-bundle.js" => ("text/javascript", BUNDLE),
         _ => return Err(Problem::new(Code::NotFound, "not found: the file does not exist")),
     };
-    Ok(HttpResponse::Ok()
+    let file = HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, KEPT))
         .insert_header((CONTENT_TYPE, kind))
-        .body(content))
+        .body(content);
+    Ok(file.into())
 }
 
 /// The files of the page.

@@ -1,4 +1,4 @@
-//! JSON with its entity tag: made once, shared by every answer that carries it.
+//! JSON documents with entity tags, made once and shared by every answer that carries them.
 
 use std::fmt;
 use std::io::Write as _;
@@ -17,19 +17,19 @@ use crate::entity_tag::{Condition, check_match, condition};
 pub struct Document {
     /// The JSON, then the tag in its quotes: one allocation, as there are as many documents as there are books.
     text: Bytes,
-    /// Where the tag begins.
+    /// The place where the tag begins.
     tag: usize,
 }
 
 impl Document {
-    /// The document of a value that always serializes, as a struct of strings does. The tag has no blanks and no
+    /// Creates the document of a value that always serializes, as a struct of strings does. The tag has no blanks and no
     /// quotes.
     pub fn new(value: &impl Serialize, tag: impl fmt::Display) -> Self {
         let json = serde_json::to_vec(value).unwrap_or_default();
         Self::with_tag(escape_line_ends(json), tag)
     }
 
-    /// The document with this JSON.
+    /// Creates a document of JSON text.
     pub fn with_tag(json: Vec<u8>, tag: impl fmt::Display) -> Self {
         let length = json.len();
         let mut text = json;
@@ -42,26 +42,26 @@ impl Document {
         }
     }
 
-    /// The JSON.
+    /// Returns the JSON.
     #[must_use]
     pub fn json(&self) -> &[u8] {
         &self.text[..self.tag]
     }
 
-    /// The tag, without its quotes.
+    /// Returns the tag, without its quotes.
     #[must_use]
     pub fn tag(&self) -> &str {
         let quoted = std::str::from_utf8(&self.text[self.tag..]);
         quoted.unwrap_or_default().trim_matches('"')
     }
 
-    /// Whether the client says that it has this document.
+    /// Returns true if the request names the entity tag of this document in `If-None-Match`.
     #[must_use]
     pub fn is_known_to(&self, request: &HttpRequest) -> bool {
         is_known(|| self.tag(), request)
     }
 
-    /// The answer to a GET: the document, that the client has it, or that it is not what the request is meant for.
+    /// Answers a GET: with the document, with 304 if the client has it, or with 412 if `If-Match` does not name it.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         // In this order (RFC 9110, section 13.2.2).
@@ -74,14 +74,14 @@ impl Document {
         }
     }
 
-    /// An answer of this status that carries the document.
+    /// Answers with this status and the document.
     #[must_use]
     pub fn answer_with(&self, status: StatusCode) -> HttpResponse {
         self.tagged(answer::json(status, self.text.slice(..self.tag)))
     }
 
     fn tagged(&self, mut response: HttpResponse) -> HttpResponse {
-        // What is no header's value is no tag either: there is none then.
+        // A tag that is no header value is left out.
         if let Ok(tag) = HeaderValue::from_maybe_shared(self.text.slice(self.tag..)) {
             response.headers_mut().insert(ETAG, tag);
         }
@@ -116,9 +116,9 @@ fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
     escaped
 }
 
-/// Whether the client says that it has what has this tag
-/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). What it says without
-/// sense says nothing.
+/// Returns true if the request names this entity tag in `If-None-Match`
+/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). A
+/// malformed header is ignored.
 pub(crate) fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest) -> bool {
     match condition(request.headers(), &IF_NONE_MATCH) {
         None | Some(Err(_)) => false,

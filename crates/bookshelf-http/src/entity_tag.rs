@@ -9,11 +9,11 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EntityTag<'a> {
     pub(crate) is_weak: bool,
-    /// What is between the quotes.
+    /// The text between the quotes.
     pub(crate) opaque: &'a [u8],
 }
 
-/// What a request's condition names.
+/// The condition of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Condition<'a> {
     /// `*`: whatever there is.
@@ -36,10 +36,10 @@ pub(crate) fn condition<'a>(
 
 /// The refusal of a malformed condition in the fields of this name.
 pub(crate) fn malformed(name: &'static str) -> Problem {
-    Problem::invalid(name, "must be * or entity tags as an ETag has them, in quotes")
+    Problem::invalid(name, "must be * or entity tags in quotes, as in the ETag header")
 }
 
-/// Refuses a read that is meant for something else than what has this entity tag, or none
+/// Refuses a read whose `If-Match` does not name this entity tag; `None` for an answer that has none
 /// ([RFC 9110, section 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
 pub(crate) fn check_match<'a>(
     headers: &HeaderMap,
@@ -61,7 +61,7 @@ pub(crate) fn check_match<'a>(
     }
 }
 
-/// Fields of one name are one list.
+/// Parses the fields of one name as one list.
 fn parse<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Result<Condition<'a>, Malformed> {
     let mut tags = Vec::new();
     let mut is_any = false;
@@ -79,7 +79,7 @@ fn parse<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Result<Condition<
     }
 }
 
-/// A comma may be in a tag, so that this is no matter of splitting. Empty elements are allowed
+/// Parses a list of tags. A tag may contain commas, so the list cannot be split at them. Empty elements are allowed
 /// ([section 5.6.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2)).
 fn parse_tags<'a>(list: &'a [u8], tags: &mut Vec<EntityTag<'a>>) -> Result<(), Malformed> {
     let mut rest = list.trim_ascii();

@@ -1,56 +1,25 @@
-//! What handlers take from a request, with errors that name the field.
+//! Extractors: the arguments of handlers, with problems that name the field.
 
 mod body;
 mod query;
+mod request;
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
-use bookshelf_store::repository::{BookKey, Expected, IdempotencyKey, Namespace, Tenant, Version};
+use bookshelf_store::repository::{Expected, IdempotencyKey, Tenant, Version};
 
 pub use body::{Json, MaxBody};
 pub use query::{FromQuery, Parameters, Query};
+pub(crate) use request::PathParameters;
+pub use request::{FromHead, Request};
 
 use crate::entity_tag::{Condition, EntityTag, condition, malformed};
 use crate::problem::Problem;
 
-/// The namespace that a path `/{collection}/{namespace}` names, and those under it.
-pub fn namespace(request: &HttpRequest) -> Result<Namespace<'_>, Problem> {
-    let (namespace, _) = split(below_collection(request));
-    Ok(Namespace::parse(namespace)?)
-}
-
-/// The book that a path `/{collection}/{namespace}/{id}` names, and those under it.
-pub fn book_key(request: &HttpRequest) -> Result<BookKey<'_>, Problem> {
-    let (namespace, id) = book_path(request);
-    Ok(BookKey::parse(namespace, id)?)
-}
-
-/// The same namespace and id, whether they obey the rules or not.
-#[must_use]
-pub fn book_path(request: &HttpRequest) -> (&str, &str) {
-    let (namespace, rest) = split(below_collection(request));
-    (namespace, split(rest).0)
-}
-
-/// The request's path, decoded and not copied, without its first segment.
-fn below_collection(request: &HttpRequest) -> &str {
-    let path = request.match_info().as_str();
-    split(path.strip_prefix('/').unwrap_or(path)).1
-}
-
-/// The first segment of a path, and what follows it.
-fn split(path: &str) -> (&str, &str) {
-    // Not what is fast for long texts: segments are as short as it takes to begin.
-    match path.bytes().position(|byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (path, ""),
-    }
-}
-
-/// Which versions of an object a write is meant for, as `If-Match` and `If-None-Match` say
+/// The versions of an object that a write may change, from `If-Match` and `If-None-Match`
 /// ([RFC 9110, section 13.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1)).
 #[derive(Debug)]
 pub struct Preconditions(pub Expected);
@@ -75,7 +44,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     Ok(Preconditions(
         match unwanted.map_err(|_| malformed("If-None-Match"))? {
             None => expected,
-            // There is no version that this is meant for: what is not there is not found.
+            // No version matches; a missing object is still not found.
             Some(Condition::Any) => Expected::OneOf(Vec::new()),
             // The comparison is weak.
             Some(Condition::OneOf(tags)) => expected.except(versions(tags.iter())),
@@ -83,17 +52,17 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     ))
 }
 
-/// A tag that we cannot have given is that of no version.
+/// Returns the versions of these tags. A tag that this service cannot have sent is that of no version.
 fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
     tags.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok())
         .collect()
 }
 
-/// The header that says which tenant asks.
+/// The header that names the tenant.
 const TENANT_HEADER: &str = "X-TENANT-ID";
 
-/// The tenant who asks, from exactly one `X-TENANT-ID`.
-#[derive(Debug)]
+/// The tenant, from exactly one `X-TENANT-ID`.
+#[derive(Clone, Debug)]
 pub struct TenantId(String);
 
 impl TenantId {
@@ -103,20 +72,26 @@ impl TenantId {
     }
 }
 
+impl FromHead for TenantId {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut values = request.headers().get_all(TENANT_HEADER);
+        match (values.next(), values.next()) {
+            (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
+            (None, _) => Err(Problem::invalid(
+                TENANT_HEADER,
+                "is required: it names the tenant",
+            )),
+            (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
+        }
+    }
+}
+
 impl FromRequest for TenantId {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut values = request.headers().get_all(TENANT_HEADER);
-        ready(match (values.next(), values.next()) {
-            (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
-            (None, _) => Err(Problem::invalid(
-                TENANT_HEADER,
-                "is required: it says which tenant asks",
-            )),
-            (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
-        })
+        ready(Self::from_head(request))
     }
 }
 
@@ -124,7 +99,7 @@ impl FromRequest for TenantId {
 /// ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// What the client calls the request, from one `Idempotency-Key` at most.
+/// The key of a request, from one `Idempotency-Key` at most.
 #[derive(Debug)]
 pub struct Idempotency(Option<String>);
 

@@ -4,7 +4,6 @@ mod members;
 
 use std::borrow::Borrow;
 
-use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::repository::{Generation, Place};
 use equivalent::Equivalent;
@@ -12,51 +11,29 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::document::Document;
-use crate::extract::{FromQuery, Parameters};
 use crate::page::Page;
-use crate::problem::Problem;
 use members::Members;
 
-/// How much memory all kept lists take, in bytes. One that does not fit is made each time.
+/// The memory for all kept lists, in bytes. A list that does not fit is made each time.
 const CAPACITY: u64 = 16 << 20;
-/// About what keeping a list takes beside its bytes, so that many small ones count as well.
+/// The approximate overhead of a kept list in bytes, so that many small ones count as well.
 const ENTRY: usize = 512;
 /// About how many bytes a list has: what the room for their names is estimated by.
 const TYPICAL: u64 = 16 << 10;
 
-/// The answer to a request for a list that is no stream: what `list` makes of `R`, the kept lists, the query and the page.
-/// `None` where the app has neither.
-pub fn at_once<R: 'static, Q: FromQuery>(
-    request: &HttpRequest,
-    list: impl FnOnce(&R, &Lists, &Q, &Page) -> Result<HttpResponse, Problem>,
-) -> Option<Result<HttpResponse, Problem>> {
-    let of = request.app_data::<Data<R>>()?;
-    let lists = request.app_data::<Data<Lists>>()?;
-    let answer = || {
-        let parameters = Parameters::of(request)?;
-        list(
-            of,
-            lists,
-            &Q::from_query(&parameters)?,
-            &Page::from_query(&parameters)?,
-        )
-    };
-    Some(answer())
-}
-
-/// Lists that were asked for, each with the generation of what it was made of.
+/// Kept lists, each with the generation that it was made of.
 pub struct Lists {
     kept: Cache<Key, (Generation, Document), Weight>,
 }
 
-/// Which list it is.
+/// The name of a list.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// What its members are.
+    /// The kind of its members.
     pub of: &'static str,
-    /// The namespace that they are in; empty: all.
+    /// The namespace of its members; empty: all.
     pub namespace: &'a str,
-    /// What the filter asks for; empty: no filter.
+    /// The value of its filter; empty: no filter.
     pub filter: &'a str,
 }
 
@@ -121,9 +98,8 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// The list of this name: as it was made last, if its members are of the same generation, and made of
-    /// `members` otherwise, each of which comes with its place. A page of the list is made each time, of the `members`
-    /// from where it begins.
+    /// Answers with the list of this name: the kept one if it is of this generation, otherwise a new one of `members`, each
+    /// of which comes with its place. A page is made each time, of the members from its beginning on.
     pub fn answer<'a, T: Borrow<Document>, M: Iterator<Item = (T, Place<'a>)>>(
         &self,
         request: &HttpRequest,
@@ -139,7 +115,7 @@ impl Lists {
             return list.answer(request);
         }
         let members = Members::gather(members(), None);
-        // There is no end of names of what has nothing.
+        // Lists of nothing are not kept: clients can make up any number of names.
         if generation == Generation::default() || !members.fit_together() {
             return members.answer(request);
         }

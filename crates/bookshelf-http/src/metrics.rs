@@ -1,5 +1,5 @@
-//! What the server counts, for Prometheus: named as
-//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/) have it.
+//! The metrics of the server, for Prometheus, with the names of
+//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -19,16 +19,16 @@ const SECONDS: [f64; 12] = [
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 #[expect(clippy::struct_field_names, reason = "the names are the convention's")]
-struct Of {
+struct RouteLabels {
     http_request_method: &'static str,
-    http_route: &'static str,
+    http_route: String,
     http_response_status_code: u16,
 }
 
-/// How many requests were answered, and how fast. Clones count together.
+/// The number and duration of answered requests. Clones count together.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpMetrics {
-    duration: Family<Of, Histogram>,
+    duration: Family<RouteLabels, Histogram>,
 }
 
 impl Default for HttpMetrics {
@@ -49,23 +49,23 @@ impl HttpMetrics {
         );
     }
 
-    /// What one method of one route counts.
-    pub(crate) fn route(&self, method: &Method, template: &'static str) -> RouteMetrics {
+    /// Returns the metrics of one method of one route.
+    pub(crate) fn route(&self, method: &Method, template: &str) -> RouteMetrics {
         RouteMetrics {
             metrics: self.clone(),
             method: name(method),
-            template,
+            template: template.into(),
             by_status: RefCell::default(),
         }
     }
 
-    /// A request for which there is no route was answered.
+    /// Counts the answer to a request without a route.
     pub(crate) fn unrouted(&self, method: &Method, status: StatusCode, took: Duration) {
         self.route(method, "").answered(status, took);
     }
 }
 
-/// What becomes of event streams. Clones count together.
+/// The metrics of event streams. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamMetrics {
     pub(crate) open: Gauge,
@@ -93,7 +93,7 @@ impl StreamMetrics {
     }
 }
 
-/// The method as a label: those that clients make up are one.
+/// Returns the label of a method. Methods that clients make up share one.
 fn name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -107,31 +107,31 @@ fn name(method: &Method) -> &'static str {
     }
 }
 
-/// What one method of one route counts, on one thread: with the histograms at hand that it has used.
+/// The metrics of one method of one route on one thread, which keeps the histograms that it has used at hand.
 pub(crate) struct RouteMetrics {
     metrics: HttpMetrics,
     method: &'static str,
-    template: &'static str,
+    template: Box<str>,
     by_status: RefCell<Vec<(StatusCode, Histogram)>>,
 }
 
 impl RouteMetrics {
     /// The template of the route's path.
-    pub(crate) fn template(&self) -> &'static str {
-        self.template
+    pub(crate) fn template(&self) -> &str {
+        &self.template
     }
 
-    /// A request was answered.
+    /// Counts an answer.
     pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
         let mut by_status = self.by_status.borrow_mut();
         let known = by_status.iter().position(|(of, _)| *of == status);
         let place = known.unwrap_or_else(|| {
-            let of = Of {
+            let labels = RouteLabels {
                 http_request_method: self.method,
-                http_route: self.template,
+                http_route: self.template.to_string(),
                 http_response_status_code: status.as_u16(),
             };
-            by_status.push((status, self.metrics.duration.get_or_create_owned(&of)));
+            by_status.push((status, self.metrics.duration.get_or_create_owned(&labels)));
             by_status.len() - 1
         });
         by_status[place].1.observe(took.as_secs_f64());

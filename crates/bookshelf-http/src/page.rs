@@ -1,32 +1,29 @@
 //! Pages of lists: `limit` and `continue`.
 //!
-//! A page goes on after a place in the list's order, not after a number of members, so that what comes and goes
-//! meanwhile moves nobody else to another page.
+//! A page begins after a place in the order of the list, not after a number of members, so that members that come and go
+//! do not move others to another page.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::HttpRequest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bookshelf_store::repository::{Namespace, Place};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::extract::{FromQuery, Parameters};
+use crate::extract::{FromHead, FromQuery, Parameters};
 use crate::problem::Problem;
 
 /// The most members of a page.
 const LONGEST: usize = 1000;
 const LIMIT: &str = "limit";
 const CONTINUE: &str = "continue";
-/// Tells what `continue` is made of now from what it may be made of later.
+/// The version of the format of `continue`.
 const VERSION: &str = "1:";
 
-/// Which page of a list the request is for.
-#[derive(Debug, Default)]
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// How many members; `None`: all that there are.
+    /// The number of members; `None`: all.
     pub(crate) limit: Option<usize>,
     after: Option<(String, String)>,
 }
@@ -35,10 +32,10 @@ pub struct Page {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "parameters are read one by one")]
 struct PageQuery {
-    /// How many members the answer has at most; all, where it is left out. A stream of events has no pages.
+    /// The most members of the answer; without it, all. An event stream has no pages.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false, example = 100)]
     limit: Option<String>,
-    /// Where the list goes on: what the page before had as `continue`.
+    /// The `continue` of the page before.
     #[param(
         rename = "continue",
         nullable = false,
@@ -50,12 +47,12 @@ struct PageQuery {
 }
 
 impl Page {
-    /// Whether it is all of the list.
+    /// Returns true if the page is the whole list.
     pub(crate) fn is_whole(&self) -> bool {
         self.limit.is_none() && self.after.is_none()
     }
 
-    /// The place after which it begins, in the list of this namespace or of all.
+    /// Returns the place after which the page begins, in the list of this namespace or of all.
     pub fn after(&self, namespace: Option<Namespace<'_>>) -> Result<Place<'_>, Problem> {
         let Some((of, id)) = &self.after else {
             return Ok(Place::default());
@@ -93,20 +90,20 @@ impl IntoParams for Page {
     }
 }
 
-impl FromRequest for Page {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Parameters::of(request).and_then(|parameters| Self::from_query(&parameters)))
+impl FromHead for Page {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::from_query(&Parameters::of(request)?)
     }
 }
 
 fn invalid_continue() -> Problem {
-    Problem::invalid(CONTINUE, "must be what the page before had, of the same list")
+    Problem::invalid(
+        CONTINUE,
+        "must be the `continue` of the page before, of the same list",
+    )
 }
 
-/// What the page after this place is asked for with.
+/// Returns the `continue` of the page after this place.
 pub(crate) fn encode(Place { namespace, id }: Place<'_>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{VERSION}{namespace}/{id}"))
 }

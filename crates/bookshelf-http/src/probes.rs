@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use crate::connection::Connection;
 use crate::protocol;
-use crate::serve::Readiness;
+use crate::readiness::Readiness;
 
 /// The routes of the operations port.
 pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, registry: &Arc<Registry>) {
@@ -53,13 +53,13 @@ where
     }
 }
 
-/// The process answers. Nothing of the API server: restarting us does not bring that back.
+/// Answers that the process is alive. The API server does not count: a restart would not bring it back.
 async fn livez() -> &'static str {
     "ok"
 }
 
-/// Whether requests should come here: the first sync is done, and we are not about to end. An API server that
-/// is away does not count: reads go on, and all replicas would become unready at once.
+/// Answers with the readiness: the first sync is done, and the process is not about to end. An API server that is
+/// unavailable does not count: reads go on, and all replicas would become unready at once.
 async fn readyz(request: HttpRequest, readiness: web::Data<Readiness>) -> HttpResponse {
     let checks = [
         ("cache-sync", readiness.is_synced()),
@@ -94,7 +94,7 @@ async fn readyz(request: HttpRequest, readiness: web::Data<Readiness>) -> HttpRe
     response.content_type("text/plain; charset=utf-8").body(body)
 }
 
-/// Everything that is counted, in the text format of
+/// Answers with all metrics, in the text format of
 /// [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/).
 async fn metrics(registry: web::Data<Registry>) -> HttpResponse {
     let mut text = String::new();

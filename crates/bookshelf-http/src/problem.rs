@@ -1,6 +1,8 @@
-//! Every error an API answers: `application/problem+json`
+//! Problems: the errors of an API, as `application/problem+json`
 //! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable code, a message for the reader and the
-//! request's id. What is for the log alone stays in the log.
+//! request's id. The cause of a problem is in the log alone.
+
+mod field;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +18,7 @@ use utoipa::ToSchema;
 use crate::openapi::fields;
 use crate::protocol;
 
-/// When to try again where nobody has said.
+/// The default of `Retry-After`.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 
 /// The codes of problems: the last part of their `type`.
@@ -79,31 +81,27 @@ impl Code {
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key_reused",
-                "The Idempotency-Key is that of another request",
+                "The Idempotency-Key belongs to another request",
             ),
             Self::InProgress => (
                 StatusCode::CONFLICT,
                 "in_progress",
-                "Another request with the Idempotency-Key is under way",
+                "Another request with the Idempotency-Key is in progress",
             ),
             Self::AlreadyBorrowed => (StatusCode::CONFLICT, "already_borrowed", "The book is on loan"),
             Self::OnLoan => (StatusCode::CONFLICT, "on_loan", "The book is on loan"),
-            Self::UpdateConflict => (
-                StatusCode::CONFLICT,
-                "update_conflict",
-                "The book changed meanwhile",
-            ),
+            Self::UpdateConflict => (StatusCode::CONFLICT, "update_conflict", "The book has changed"),
             Self::BeingDeleted => (StatusCode::CONFLICT, "being_deleted", "The book is being deleted"),
             Self::NamespaceTerminating => (
                 StatusCode::CONFLICT,
                 "namespace_terminating",
                 "The namespace is being deleted",
             ),
-            // The same code as above: that the client said which version it meant shows in the status.
+            // The same code as above: the status shows that the client named a version.
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
                 "update_conflict",
-                "It is not a version that the request is meant for",
+                "The version does not match",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,7 +111,7 @@ impl Code {
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                "The request body has to be JSON",
+                "The request body must be JSON",
             ),
             Self::Rejected => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -129,7 +127,7 @@ impl Code {
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
-                "This cannot be answered now",
+                "The service is unavailable",
             ),
             Self::OutcomeUnknown => (
                 StatusCode::GATEWAY_TIMEOUT,
@@ -158,8 +156,7 @@ impl Code {
     }
 }
 
-/// An error on its way to a client. It becomes a response where the request's id is known: in
-/// the server.
+/// An error for a client. The server, which knows the id of the request, makes it a response.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -169,14 +166,14 @@ pub struct Problem {
     etag: Option<Box<str>>,
     retry_after: Option<Duration>,
     allow: Option<Box<str>>,
-    /// For the log, never for the client.
+    /// The cause, for the log and never for the client.
     cause: Option<Box<str>>,
     /// True where the connection ends with the answer.
     closes: bool,
 }
 
 impl Problem {
-    /// A problem with a message for the client.
+    /// Creates a problem with a message for the client.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -191,13 +188,13 @@ impl Problem {
         }
     }
 
-    /// A field that breaks a rule; the message names both.
+    /// Creates the problem of a field that breaks a rule. The message names both.
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, rule: impl fmt::Display) -> Self {
         Self::of_field(Code::InvalidRequest, field, rule)
     }
 
-    /// A problem with a field; the message names the field and the rule it breaks.
+    /// Creates a problem of a field. The message names the field and the rule that it breaks.
     pub(crate) fn of_field(code: Code, field: impl Into<Cow<'static, str>>, rule: impl fmt::Display) -> Self {
         let field = field.into();
         Self {
@@ -206,7 +203,7 @@ impl Problem {
         }
     }
 
-    /// The condition of a read that does not hold, for what has this entity tag or none.
+    /// Creates the problem of a read whose `If-Match` does not name the current entity tag, or there is none.
     pub(crate) fn not_matched(tag: Option<&str>) -> Self {
         Self {
             etag: tag.map(|tag| format!("\"{tag}\"").into()),
@@ -217,12 +214,12 @@ impl Problem {
         }
     }
 
-    /// The same problem with an answer that is the last on its connection.
+    /// Closes the connection after the answer.
     pub(crate) fn and_close(self) -> Self {
         Self { closes: true, ..self }
     }
 
-    /// A method that a resource does not have; `allow` lists those it has.
+    /// Creates the problem of a method that a path does not have. `allow` lists those that it has.
     #[must_use]
     pub fn method_not_allowed(allow: String) -> Self {
         let message = format!("this resource allows {allow}");
@@ -232,7 +229,7 @@ impl Problem {
         }
     }
 
-    /// The service cannot answer yet, or no longer.
+    /// Creates the problem of a service that cannot answer now.
     #[must_use]
     pub fn unavailable(message: &'static str) -> Self {
         Self {
@@ -241,17 +238,17 @@ impl Problem {
         }
     }
 
-    /// What the log should say of it beside the message.
+    /// Returns the cause, which is for the log alone.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// The response, for the request with this id.
+    /// Returns the response to the request with this id.
     #[must_use]
     pub fn to_response(&self, request_id: &str) -> HttpResponse {
         let status = self.code.status();
-        // Whole seconds, rounded up: earlier would be too early, and at once is not later.
+        // Whole seconds, rounded up, and at least one.
         let retry_after = self
             .retry_after
             .map(|time| (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1));
@@ -285,19 +282,19 @@ impl Problem {
     }
 }
 
-/// Why a request was not carried out ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+/// A problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Body<'a> {
-    /// Which kind of problem it is: what programs look at.
+    /// The type of the problem, for programs.
     #[serde(rename = "type")]
     kind: String,
-    /// What this kind of problem is.
+    /// The type of the problem, for people.
     title: &'a str,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What happened, for people.
+    /// The problem in detail, for people.
     #[schema(min_length = 1)]
     message: &'a str,
     /// The request's id, as in `X-Request-Id` and in the service's log.
@@ -311,7 +308,7 @@ pub(crate) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     etag: Option<&'a str>,
-    /// Seconds to wait before another try.
+    /// Seconds to wait before the next try.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     retry_after: Option<u64>,
@@ -336,7 +333,7 @@ impl ResponseError for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Invalid(invalid) => return Self::invalid(invalid.field, invalid.rule),
+            Error::Invalid(invalid) => return Self::invalid(field::wire_name(invalid.field), invalid.rule),
             Error::NotFound(_) => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
             Error::KeyReused => Code::KeyReused,
@@ -365,12 +362,17 @@ impl From<Error> for Problem {
             Error::NotYet => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
+        let message = match &error {
+            Error::KeyReused => "the Idempotency-Key was used with another body".to_owned(),
+            Error::InProgress => "another request with this Idempotency-Key is under way".to_owned(),
+            error => error.to_string(),
+        };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());
         Self {
             etag,
             retry_after,
             cause,
-            ..Self::new(code, error.to_string())
+            ..Self::new(code, message)
         }
     }
 }

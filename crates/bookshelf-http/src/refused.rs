@@ -1,7 +1,7 @@
-//! What the HTTP parser refuses: there is no request to answer, so that the client gets a bare 400, 408 or 431.
+//! Refusals of the HTTP parser: there is no request to answer, so that the client gets a bare 400, 408 or 431.
 //!
-//! `actix-http` tells nobody but the log, with a line at ERROR: anybody who reaches a port could fill an alert. So that
-//! line is taken for the notice that it is: it is counted, and logged at debug.
+//! `actix-http` reports them only in the log, at ERROR, so that anybody who reaches a port could raise an alert. This module
+//! counts that line, and logs it at debug.
 
 use std::fmt;
 
@@ -28,13 +28,13 @@ const MESSAGE: &str = "stream error: request parse error: ";
 const TOO_LARGE: &str = "message head is too large";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Of {
+struct StatusLabels {
     http_response_status_code: u16,
 }
 
 /// The number of requests that the HTTP parser refused. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Family<Of, Counter>);
+pub(crate) struct Refusals(Family<StatusLabels, Counter>);
 
 impl Refusals {
     pub(crate) fn register(&self, registry: &mut Registry) {
@@ -43,7 +43,7 @@ impl Refusals {
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         ] {
-            drop(self.0.get_or_create_owned(&Of::status(status)));
+            drop(self.0.get_or_create_owned(&StatusLabels::new(status)));
         }
         registry.register(
             "http_server_unreadable_requests",
@@ -59,7 +59,7 @@ impl Refusals {
     }
 
     fn count(&self, status: StatusCode) {
-        self.0.get_or_create(&Of::status(status)).inc();
+        self.0.get_or_create(&StatusLabels::new(status)).inc();
     }
 
     /// The layer that counts what the parser refuses, whatever is logged.
@@ -69,8 +69,8 @@ impl Refusals {
     }
 }
 
-impl Of {
-    fn status(status: StatusCode) -> Self {
+impl StatusLabels {
+    fn new(status: StatusCode) -> Self {
         Self {
             http_response_status_code: status.as_u16(),
         }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn counted(refusals: &Refusals, status: StatusCode) -> u64 {
-        refusals.0.get_or_create(&Of::status(status)).get()
+        refusals.0.get_or_create(&StatusLabels::new(status)).get()
     }
 
     #[test]

@@ -1,84 +1,96 @@
-//! What every request gets: an id, a line in the log, and errors in one form.
+//! The way of every request: an id, a line in the log, a place in the metrics, and errors in one form.
 
 mod abandoned;
+mod id;
 
 use std::future::{Ready, ready};
 use std::mem;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
 use crate::connection::Connection;
-use crate::consistency::{Consistency, Met};
+use crate::extract::Request;
+use crate::freshness::{Freshness, FreshnessGuard};
 use crate::metrics::HttpMetrics;
 use crate::problem::{Code, Problem};
-use crate::route::{Route, Table};
-use crate::serve::Readiness;
+use crate::readiness::Readiness;
+use crate::route::{Endpoint, Extract, Handler, Read, Reply, Table};
 use crate::{protocol, stream, trace};
+pub(crate) use id::span_of_stream;
+use id::{REQUEST_ID, RequestId, request_id};
 
-/// The header that carries a request's id, both ways.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// An API as each thread has it.
+/// An API, as each thread has it.
 pub(crate) struct Api {
     pub(crate) table: Table,
     pub(crate) metrics: HttpMetrics,
-    pub(crate) consistency: Consistency,
+    pub(crate) freshness: FreshnessGuard,
     pub(crate) readiness: Arc<Readiness>,
 }
 
-/// An answer: mostly there at once, as reads come from memory.
+/// A response, which is ready at once for most reads.
 pub(crate) type Answer = Either<Ready<Answered>, LocalBoxFuture<'static, Answered>>;
 
 type Answered = Result<ServiceResponse, Error>;
 
-/// Answers a request by the table: gives it its id, taken over or made; logs and counts it; turns every error
-/// into a problem document.
+/// Answers a request by the route table. The request gets an id, is logged and counted; every error becomes a problem
+/// document.
 ///
-/// The id is on every log line that the request causes, in the response, and in every error. Failures and
-/// everything that is not a successful read are logged at info, successful reads at debug.
+/// The id is on every log line that the request causes, in the response, and in every error. Successful reads are logged at
+/// debug, all else at info.
 pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
     let (request, payload) = request.into_parts();
     let exchange = Exchange::begin(request, Rc::clone(api));
-    match exchange.way() {
-        Way::Ended(response) => Either::Left(ready(Ok(exchange.end(response, Met::default())))),
-        Way::Handler(route, asked) => Either::Right(Box::pin(async move {
-            let answer = exchange.answer_when_met(&route, payload, asked);
-            let (response, met) = answer.instrument(exchange.span.clone()).await;
-            Ok(exchange.end(response, met))
+    let dispatch = exchange.dispatch();
+    match dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem))) {
+        Dispatch::Done(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
+        Dispatch::Run(task) => Either::Right(Box::pin(async move {
+            let run = exchange.run(task, payload);
+            let (response, freshness) = run.instrument(exchange.span.clone()).await;
+            Ok(exchange.end(response, freshness))
         })),
     }
 }
 
-/// A request while it is answered.
+/// A request that is being answered.
 struct Exchange {
     api: Rc<Api>,
-    request: HttpRequest,
+    request: Request,
     id: HeaderValue,
     /// None where there is no such path, or no such method.
-    route: Option<Rc<Route>>,
+    endpoint: Option<Rc<Endpoint>>,
     is_synced: bool,
+    /// True for a request that prefers an event stream, where the route has one. Nothing else decides that.
     is_stream: bool,
     span: Span,
     started: Instant,
-    /// What is dropped before has lost its client.
+    /// An exchange that is dropped without an answer has lost its client.
     is_answered: bool,
 }
 
-/// How a request comes to its answer.
-enum Way {
-    /// It is there.
-    Ended(HttpResponse),
-    /// A handler makes it, perhaps after something else.
-    Handler(Rc<Route>, Met),
+/// The choice between an answer from memory and a task that waits.
+enum Dispatch {
+    /// The answer is there.
+    Done(HttpResponse),
+    /// A task makes it.
+    Run(Task),
+}
+
+/// The work that is left for an answer that is not in memory.
+enum Task {
+    /// A handler of reads needs more than the cache has.
+    Finish(LocalBoxFuture<'static, Result<HttpResponse, Problem>>),
+    /// A handler of reads runs when the cache is as fresh as this.
+    Refresh(Rc<Read>, Freshness),
+    /// A handler of changes runs, also when the cache is as fresh as this.
+    Change(Rc<Extract>, Freshness),
 }
 
 impl Exchange {
@@ -86,9 +98,12 @@ impl Exchange {
         let started = Instant::now();
         let method = request.method();
         let id = request_id(&request);
-        let route = api.table.find(method, request.match_info().as_str()).cloned();
-        let is_stream =
-            route.as_ref().is_some_and(|route| route.is_streamed) && stream::is_asked_for(&request);
+        let (endpoint, parameters) = api.table.find(method, request.match_info().as_str());
+        let endpoint = endpoint.cloned();
+        let has_stream = endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.stream.is_some());
+        let is_stream = has_stream && stream::is_preferred(&request);
         if let Some(connection) = request.conn_data::<Connection>() {
             // A stream says so when it begins.
             connection.is_asked();
@@ -96,20 +111,20 @@ impl Exchange {
         if is_stream {
             request.extensions_mut().insert(RequestId(id.clone()));
         }
-        // A read that goes well says nothing at info, so that it is not charged for a span either.
+        // A successful read logs nothing at info, so it does not pay for a span either.
         let span = if method.is_safe() && !trace::is_on() && !is_stream {
             Span::none()
         } else {
-            span_of(&id)
+            id::span(&id)
         };
-        let template = route.as_ref().map(|route| route.metrics.template());
+        let template = endpoint.as_ref().map(|endpoint| endpoint.metrics.template());
         trace::begin(&span, &request, template);
         Self {
             is_synced: api.readiness.is_synced(),
             api,
-            request,
+            request: Request::new(request, parameters),
             id,
-            route,
+            endpoint,
             is_stream,
             span,
             started,
@@ -117,66 +132,93 @@ impl Exchange {
         }
     }
 
-    fn way(&self) -> Way {
-        if let Err(problem) = protocol::check_host(&self.request) {
-            return Way::refused(problem);
-        }
-        let Some(route) = &self.route else {
-            let path = self.request.match_info().as_str();
-            return Way::refused(self.api.table.refusal(path));
+    /// Checks the request, and answers it at once if memory has the answer.
+    fn dispatch(&self) -> Result<Dispatch, Problem> {
+        protocol::check_host(&self.request)?;
+        let Some(endpoint) = &self.endpoint else {
+            return Err(self.api.table.refusal(self.request.decoded_path()));
         };
-        if route.is_own {
-            return Way::Handler(Rc::clone(route), Met::default());
-        }
-        // Before the first sync, that a book is not in the cache says nothing. That we are here can be said.
-        if !self.is_synced {
-            return Way::refused(Problem::unavailable("the books are not loaded yet"));
-        }
-        let asked = self
-            .api
-            .consistency
-            .asked(&self.request, self.is_stream, self.started);
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(problem) => return Way::refused(problem),
+        let freshness = if endpoint.is_service {
+            Freshness::default()
+        } else if self.is_synced {
+            let guard = &self.api.freshness;
+            guard.required(&self.request, self.is_stream, self.started)?
+        } else {
+            // Before the first sync, a book that is not in the cache may exist.
+            return Err(Problem::unavailable("the books are not loaded yet"));
         };
-        if let Some(at_once) = route.at_once
-            && !self.is_stream
-            && asked.asks_for_nothing()
-            && let Some(answer) = self.span.in_scope(|| at_once(&self.request))
-        {
-            return Way::Ended(answer.unwrap_or_else(HttpResponse::from_error));
-        }
-        Way::Handler(Rc::clone(route), asked)
-    }
-
-    /// The answer of a route, as new as the request asks for.
-    async fn answer_when_met(&self, route: &Route, payload: Payload, asked: Met) -> (HttpResponse, Met) {
-        let request = &self.request;
-        if asked.asks_for_nothing() {
-            return ((route.endpoint)(request.clone(), payload).await, asked);
-        }
-        // Boxed, as who asks for nothing would carry the room that it needs, too.
-        Box::pin(async move {
-            // What is not valid is not worth waiting for.
-            let prepared = match (route.prepare)(request.clone(), payload).await {
-                Ok(prepared) => prepared,
-                Err(refusal) => return (refusal, Met::default()),
-            };
-            match self
-                .api
-                .consistency
-                .meet(request, self.is_stream, route.shown, asked)
-                .await
-            {
-                Ok(met) => (prepared().await, met),
-                Err(problem) => (HttpResponse::from_error(problem), Met::default()),
+        let read = match (&endpoint.handler, &endpoint.stream) {
+            (Handler::Change(extract), _) => {
+                return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
-        })
-        .await
+            (Handler::Read(_), Some(stream)) if self.is_stream => stream,
+            (Handler::Read(read), _) => read,
+        };
+        if freshness.is_default() {
+            return Ok(match self.span.in_scope(|| (read.call)(&self.request))? {
+                Reply::Now(response) => Dispatch::Done(response),
+                Reply::Later(answer) => Dispatch::Run(Task::Finish(answer)),
+            });
+        }
+        // A request that is not valid does not wait.
+        (read.check)(&self.request)?;
+        Ok(Dispatch::Run(Task::Refresh(Rc::clone(read), freshness)))
     }
 
-    fn end(mut self, response: HttpResponse, met: Met) -> ServiceResponse {
+    /// Runs a task. Returns the answer and the freshness that the cache had for it.
+    async fn run(&self, task: Task, payload: Payload) -> (HttpResponse, Freshness) {
+        let ran = match task {
+            Task::Finish(answer) => answer.await.map(|response| (response, Freshness::default())),
+            Task::Refresh(read, freshness) => self.refresh(&read, freshness).await,
+            Task::Change(extract, freshness) => self.change(&*extract, payload, freshness).await,
+        };
+        ran.unwrap_or_else(|problem| (HttpResponse::from_error(problem), Freshness::default()))
+    }
+
+    async fn refresh(&self, read: &Read, freshness: Freshness) -> Result<(HttpResponse, Freshness), Problem> {
+        let freshness = self.ensure(freshness).await?;
+        let response = match (read.call)(&self.request) {
+            Ok(Reply::Now(response)) => Ok(response),
+            Ok(Reply::Later(answer)) => answer.await,
+            Err(problem) => Err(problem),
+        };
+        Ok((response.unwrap_or_else(HttpResponse::from_error), freshness))
+    }
+
+    async fn change(
+        &self,
+        extract: &Extract,
+        payload: Payload,
+        freshness: Freshness,
+    ) -> Result<(HttpResponse, Freshness), Problem> {
+        let request = HttpRequest::clone(&self.request);
+        request.extensions_mut().insert(self.request.parameters());
+        let call = match extract(request, payload).await {
+            Ok(call) => call,
+            Err(refusal) => return Ok((refusal, Freshness::default())),
+        };
+        if freshness.is_default() {
+            return Ok((call().await, freshness));
+        }
+        // Boxed, so that other changes do not carry the room that it needs.
+        let freshness = Box::pin(self.ensure(freshness)).await?;
+        Ok((call().await, freshness))
+    }
+
+    /// Waits until the cache has this freshness.
+    async fn ensure(&self, freshness: Freshness) -> Result<Freshness, Problem> {
+        let shown = self
+            .endpoint
+            .as_ref()
+            .map(|endpoint| endpoint.shown)
+            .unwrap_or_default();
+        let guard = &self.api.freshness;
+        guard
+            .ensure(&self.request, self.is_stream, shown, freshness)
+            .await
+    }
+
+    fn end(mut self, response: HttpResponse, freshness: Freshness) -> ServiceResponse {
         self.is_answered = true;
         let method = self.request.method();
         let status = response.status();
@@ -185,7 +227,7 @@ impl Exchange {
         let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
             response
         } else {
-            let of_error = self.span.is_none().then(|| span_of(&self.id));
+            let of_error = self.span.is_none().then(|| id::span(&self.id));
             of_error.as_ref().unwrap_or(&self.span).in_scope(|| {
                 let response = as_problem(response, &self.id);
                 let (path, status) = (self.request.path(), response.status());
@@ -195,67 +237,27 @@ impl Exchange {
         };
         let took = self.started.elapsed();
         self.count(response.status(), took);
-        // What is the server's own shows nothing that could be old.
-        if self.is_synced && self.route.as_ref().is_none_or(|route| !route.is_own) {
+        // Answers of the service itself depend on no book.
+        if self.is_synced && self.endpoint.as_ref().is_none_or(|endpoint| !endpoint.is_service) {
             let now = self.started + took;
             let headers = response.headers_mut();
-            self.api.consistency.tell(&self.request, headers, met, now);
+            self.api
+                .freshness
+                .add_headers(&self.request, headers, freshness, self.started, now);
         }
         protocol::decline_upgrade(&self.request, &mut response);
-        // Its copy would take an allocation.
+        // A clone would take an allocation.
         let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
         response.headers_mut().insert(REQUEST_ID, id);
-        ServiceResponse::new(self.request.clone(), response)
+        ServiceResponse::new(HttpRequest::clone(&self.request), response)
     }
 
     fn count(&self, status: StatusCode, took: Duration) {
-        match &self.route {
-            Some(route) => route.metrics.answered(status, took),
+        match &self.endpoint {
+            Some(endpoint) => endpoint.metrics.answered(status, took),
             None => self.api.metrics.unrouted(self.request.method(), status, took),
         }
     }
-}
-
-impl Way {
-    fn refused(problem: Problem) -> Self {
-        Self::Ended(HttpResponse::from_error(problem))
-    }
-}
-
-/// The id of a request whose answer goes on.
-struct RequestId(HeaderValue);
-
-/// What the rest of an answer is logged as, when the request's own span is over. That one is exported when nobody holds it
-/// any more, and a stream may last for days; this one is not exported.
-pub(crate) fn span_of_answer(request: &HttpRequest) -> Span {
-    let extensions = request.extensions();
-    let id = extensions.get::<RequestId>();
-    let request_id = id.and_then(|RequestId(id)| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!(target: "stream", "request", request_id)
-}
-
-fn span_of(id: &HeaderValue) -> Span {
-    let request_id = id.to_str().unwrap_or_default();
-    if trace::is_on() {
-        return trace::span(request_id);
-    }
-    tracing::info_span!("request", request_id)
-}
-
-/// Takes an id over that is 1–128 visible ASCII characters; makes one otherwise.
-fn request_id(request: &HttpRequest) -> HeaderValue {
-    let given = request.headers().get(REQUEST_ID);
-    let is_usable =
-        |id: &&HeaderValue| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    given.filter(is_usable).cloned().unwrap_or_else(new_id)
-}
-
-/// An id of this process's own: numbers that follow each other, from one that no other process begins with.
-fn new_id() -> HeaderValue {
-    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random()));
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // Half of what the conversion of numbers takes. Digits are a header's value in any case.
-    HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from(number))
 }
 
 fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
@@ -270,7 +272,7 @@ fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
             }
             problem.to_response(id)
         }
-        // actix's own errors: a path or header it could not make sense of.
+        // Errors of actix-web itself: a path or header that it cannot read.
         None if response.status().is_client_error() => {
             Problem::new(Code::InvalidRequest, error.to_string()).to_response(id)
         }
@@ -292,15 +294,4 @@ fn log(method: &Method, path: &str, status: StatusCode, is_quiet: bool, started:
 
 fn microseconds(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_ids_are_the_same() {
-        let ids = (0..1000).map(|_| new_id().to_str().unwrap().to_owned());
-        assert_eq!(ids.collect::<std::collections::HashSet<_>>().len(), 1000);
-    }
 }

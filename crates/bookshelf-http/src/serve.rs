@@ -4,12 +4,11 @@ use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::{ServerHandle, fn_service};
+use actix_web::dev::{Server as ActixServer, ServerHandle, fn_service};
 use actix_web::http::KeepAlive;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use futures::future::BoxFuture;
@@ -17,169 +16,173 @@ use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
+use crate::api::Api;
 use crate::args::ServeArgs;
 use crate::connection::{Connections, HEAD_TIMEOUT};
-use crate::consistency::Consistency;
 use crate::extract::MaxBody;
+use crate::freshness::FreshnessGuard;
+use crate::list::Lists;
 use crate::metrics::{HttpMetrics, StreamMetrics};
+use crate::openapi::Description;
+use crate::readiness::Readiness;
 use crate::refused::Refusals;
-use crate::route::{Routes, Table};
+use crate::route::Table;
 use crate::stream::Streams;
-use crate::{connection, probes, request};
+use crate::{Repository, connection, probes, request};
 
-/// How long a client has to take in the end of a stream.
-const STREAM_ENDS_WITHIN: Duration = Duration::from_secs(1);
+/// The time that a client has to read the end of a stream.
+const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest wait for the last Kubernetes Events to be sent.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether requests should come here.
-pub struct Readiness {
-    is_synced: Box<dyn Fn() -> bool + Send + Sync>,
-    /// That it was so once: then it stays so, and every request need not ask again.
-    was_synced: AtomicBool,
-    is_draining: AtomicBool,
+/// A server that is not running yet.
+pub(crate) struct Server<'a> {
+    pub(crate) api: Api,
+    pub(crate) args: &'a ServeArgs,
+    /// The age of the cache beyond which reads are refused.
+    pub(crate) max_staleness: Option<Duration>,
+    pub(crate) repository: Data<Repository>,
+    /// The task that keeps the cache up to date. If it ends, the server ends with an error.
+    pub(crate) feed: BoxFuture<'static, Infallible>,
+    /// The metrics that `/metrics` serves.
+    pub(crate) registry: Registry,
+    /// The requests that the HTTP parser refused.
+    pub(crate) refusals: Refusals,
 }
 
-impl Readiness {
-    /// Ready once `is_synced` says so, until the process is about to end.
-    pub fn new(is_synced: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self {
-            is_synced: Box::new(is_synced),
-            was_synced: AtomicBool::new(false),
-            is_draining: AtomicBool::new(false),
+impl Server<'_> {
+    /// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let mut signals = Signals::listen()?;
+        let readiness = Arc::new(Readiness::new(Arc::clone(&self.repository)));
+        let (api_listener, listening) = bind(self.args.listen, "--listen")?;
+        let (ops_listener, ops_listening) = bind(self.args.ops_listen, "--ops-listen")?;
+        self.refusals.register(&mut self.registry);
+        let stream_metrics = StreamMetrics::default();
+        stream_metrics.register(&mut self.registry);
+        let streams = Streams::new(stream_metrics);
+        let connections = Connections::new(self.refusals.clone());
+
+        let server = self.serve_api(api_listener, &readiness, &streams, &connections)?;
+        let ops_server = serve_ops(self.args, ops_listener, &readiness, self.registry, self.refusals)?;
+        tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
+
+        let handle = server.handle();
+        let ops_handle = ops_server.handle();
+        let mut server = tokio::spawn(server);
+        let _ops_server = tokio::spawn(ops_server);
+        let feed = tokio::spawn(self.feed);
+        let feed_handle = feed.abort_handle();
+        let mut is_forced = false;
+        let ended = tokio::select! {
+            ended = &mut server => ended.context("the server panicked")?.context("the server failed"),
+            dead = feed => Err(anyhow::anyhow!("what feeds the cache ended: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
+            forced = shut_down(self.args, &mut signals, &readiness, (&streams, &connections), &handle) => {
+                is_forced = forced;
+                Ok(())
+            }
+        };
+        if ended.is_ok() && !is_forced {
+            tokio::select! {
+                () = self.repository.flush_events(FLUSH_TIMEOUT) => {}
+                name = signals.next() => tracing::warn!(signal = name, "another signal: stopping at once"),
+            }
         }
+        // The feed must not log anything after the last line.
+        feed_handle.abort();
+        ops_handle.stop(false).await;
+        // Here, because at the end of a drain either of two branches above may be the first to see it.
+        if ended.is_ok() {
+            tracing::info!("stopped");
+        }
+        ended
     }
 
-    pub(crate) fn is_synced(&self) -> bool {
-        if self.was_synced.load(Ordering::Relaxed) {
-            return true;
+    /// Starts the server of the API. Each of its threads has a [`request::Api`] of its own.
+    ///
+    /// The app has no routes: one service answers every request by the [route table](crate::route), which says why.
+    fn serve_api(
+        &mut self,
+        listener: TcpListener,
+        readiness: &Arc<Readiness>,
+        streams: &Streams,
+        connections: &Connections,
+    ) -> anyhow::Result<ActixServer> {
+        let metrics = HttpMetrics::default();
+        metrics.register(&mut self.registry);
+        let (api, max_staleness) = (self.api, self.max_staleness);
+        let readiness = Arc::clone(readiness);
+        let repository = self.repository.clone();
+        let lists = Data::new(Lists::default());
+        let description = Data::new(Description::new(api.openapi));
+        let max_body = Data::new(MaxBody(self.args.max_body));
+        let streams = Data::new(streams.clone());
+        let app = move || {
+            let api = Rc::new(request::Api {
+                table: Table::new((api.routes)(), &metrics),
+                metrics: metrics.clone(),
+                freshness: FreshnessGuard::new(Arc::clone(&repository), max_staleness),
+                readiness: Arc::clone(&readiness),
+            });
+            App::new()
+                .app_data(repository.clone())
+                .app_data(lists.clone())
+                .app_data(description.clone())
+                .app_data(max_body.clone())
+                .app_data(streams.clone())
+                .default_service(fn_service(move |request| request::answer(request, &api)))
+        };
+        let write_timeout = self.args.write_timeout;
+        let connections = connections.clone();
+        let mut server = HttpServer::new(app)
+            .on_connect(move |connection, data| {
+                connection::limit_writes(connection, write_timeout);
+                connection::keep(connection);
+                data.insert(connections.opened());
+            })
+            .disable_signals()
+            .client_request_timeout(HEAD_TIMEOUT)
+            // The client closes a connection that it opened, so that no connection is closed under a request on its way.
+            // The kernel notices a client that is gone.
+            .keep_alive(KeepAlive::Os)
+            .shutdown_timeout(self.args.shutdown_timeout.as_secs());
+        if self.args.workers > 0 {
+            server = server.workers(self.args.workers);
         }
-        let is_synced = (self.is_synced)();
-        self.was_synced.store(is_synced, Ordering::Relaxed);
-        is_synced
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::Relaxed)
+        Ok(server.listen(listener).context("cannot serve the API")?.run())
     }
 }
 
-/// Serves an API until SIGTERM or SIGINT, then finishes what is under way.
-///
-/// `consistency` says on each thread how new answers are; `routes` is the URL table, `data` adds what its handlers need; `registry` is what `/metrics` tells, the `refusals` of the HTTP parser included; `feed` is what keeps its cache up to date: if that ends, so does the
-/// server, with an error; `last` is what is to be done when all requests have been answered.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what a server is made of, put together once"
-)]
-pub(crate) async fn run(
+/// Starts the server of the operations port.
+fn serve_ops(
     args: &ServeArgs,
-    readiness: Readiness,
-    mut registry: Registry,
+    listener: TcpListener,
+    readiness: &Arc<Readiness>,
+    registry: Registry,
     refusals: Refusals,
-    feed: BoxFuture<'static, Infallible>,
-    last: BoxFuture<'static, ()>,
-    data: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    routes: fn() -> Routes,
-    consistency: impl Fn() -> Consistency + Clone + Send + 'static,
-) -> anyhow::Result<()> {
-    let mut signals = Signals::listen()?;
-    let readiness = Arc::new(readiness);
-    let (api, listening) = bind(args.listen, "--listen")?;
-    let (ops_listener, ops_listening) = bind(args.ops_listen, "--ops-listen")?;
-
-    let max_body = web::Data::new(MaxBody(args.max_body));
-    let metrics = HttpMetrics::default();
-    metrics.register(&mut registry);
-    refusals.register(&mut registry);
-    let api_readiness = Arc::clone(&readiness);
-    let stream_metrics = StreamMetrics::default();
-    stream_metrics.register(&mut registry);
-    let streams = Streams::new(stream_metrics);
-    let of_requests = web::Data::new(streams.clone());
-    let write_timeout = args.write_timeout;
-    let connections = Connections::new(refusals.clone());
-    let of_server = connections.clone();
-    let mut server = HttpServer::new(move || {
-        let api = Rc::new(request::Api {
-            table: Table::new(routes(), &metrics),
-            metrics: metrics.clone(),
-            consistency: consistency(),
-            readiness: Arc::clone(&api_readiness),
-        });
-        App::new()
-            .app_data(max_body.clone())
-            .app_data(of_requests.clone())
-            .configure(data.clone())
-            .default_service(fn_service(move |request| request::answer(request, &api)))
-    })
-    .on_connect(move |connection, data| {
-        connection::limit_writes(connection, write_timeout);
-        connection::keep(connection);
-        data.insert(of_server.opened());
-    })
-    .disable_signals()
-    .client_request_timeout(HEAD_TIMEOUT)
-    // Whoever opened a connection closes it, so that it is not closed under a request on its way; that its client is
-    // gone the kernel notices.
-    .keep_alive(KeepAlive::Os)
-    .shutdown_timeout(args.shutdown_timeout.as_secs());
-    if args.workers > 0 {
-        server = server.workers(args.workers);
-    }
-    let server = server.listen(api).context("cannot serve the API")?.run();
-
-    let ops_readiness = Arc::clone(&readiness);
-    let registry = Arc::new(registry);
-    let ops = move || {
+) -> anyhow::Result<ActixServer> {
+    let (readiness, registry) = (Arc::clone(readiness), Arc::new(registry));
+    let app = move || {
         App::new()
             .wrap_fn(probes::keep_to_http)
-            .configure(|config| probes::configure(config, &ops_readiness, &registry))
+            .configure(|config| probes::configure(config, &readiness, &registry))
     };
-    let of_ops = Connections::new(refusals);
-    let ops_server = HttpServer::new(ops)
+    let write_timeout = args.write_timeout;
+    let connections = Connections::new(refusals);
+    let server = HttpServer::new(app)
         .on_connect(move |connection, data| {
             connection::limit_writes(connection, write_timeout);
-            data.insert(of_ops.opened());
+            data.insert(connections.opened());
         })
         .client_request_timeout(HEAD_TIMEOUT)
         .workers(1)
         .disable_signals()
-        .listen(ops_listener)
-        .context("cannot serve the probes")?
-        .run();
-    tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
-
-    let handle = server.handle();
-    let ops_handle = ops_server.handle();
-    let mut server = tokio::spawn(server);
-    let _ops_server = tokio::spawn(ops_server);
-    let feed = tokio::spawn(feed);
-    let feeding = feed.abort_handle();
-    let mut is_in_haste = false;
-    let ended = tokio::select! {
-        ended = &mut server => ended.context("the server panicked")?.context("the server failed"),
-        dead = feed => Err(anyhow::anyhow!("what feeds the cache ended: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
-        haste = shut_down(args, &mut signals, &readiness, (&streams, &connections), &handle) => {
-            is_in_haste = haste;
-            Ok(())
-        }
-    };
-    if ended.is_ok() && !is_in_haste {
-        tokio::select! {
-            () = last => {}
-            name = signals.next() => tracing::warn!(signal = name, "another signal: stopping at once"),
-        }
-    }
-    // What it may still have to say would come after our last word.
-    feeding.abort();
-    ops_handle.stop(false).await;
-    // Here, because at the end of a drain either of two branches above may be the first to see it.
-    if ended.is_ok() {
-        tracing::info!("stopped");
-    }
-    ended
+        .listen(listener)
+        .context("cannot serve the probes")?;
+    Ok(server.run())
 }
 
-/// The signals that end a process, listened to from here on.
+/// The signals that end a process.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -201,8 +204,9 @@ impl Signals {
     }
 }
 
-/// Waits for a signal, then lets load balancers notice, ends streams and lets requests finish. A second signal ends at
-/// once; answers whether it did.
+/// Waits for a signal, gives load balancers time to notice, ends the streams and lets requests finish.
+///
+/// A second signal stops all of this at once. Returns true if one came.
 async fn shut_down(
     args: &ServeArgs,
     signals: &mut Signals,
@@ -212,22 +216,22 @@ async fn shut_down(
 ) -> bool {
     let name = signals.next().await;
     tracing::info!(signal = name, "shutting down");
-    readiness.is_draining.store(true, Ordering::Relaxed);
+    readiness.drain();
     let drain = async {
         sleep(args.shutdown_delay).await;
-        // They have no end of their own, and their clients now find another replica.
+        // Streams do not end by themselves, and their clients now find another replica.
         streams.end();
         tokio::select! {
             () = server.stop(true) => {}
-            () = only_silent_streams_are_left(connections) => {
+            () = only_stalled_streams(connections) => {
                 let streams = connections.streams();
-                tracing::info!(streams, "not waiting for clients that do not read what their streams tell");
+                tracing::info!(streams, "not waiting for clients that do not read their streams");
             }
         }
     };
     tokio::select! {
         () = drain => false,
-        // The server takes no second order while it carries out the first: it ends with the process.
+        // The server ignores a second stop while it carries out the first: it ends with the process.
         name = signals.next() => {
             tracing::warn!(signal = name, "a second signal: stopping at once");
             true
@@ -235,11 +239,11 @@ async fn shut_down(
     }
 }
 
-/// Returns when there is no connection but of streams that have been told to end: their clients do not read what they were
-/// told last, and nothing short of the kernel would notice.
-async fn only_silent_streams_are_left(connections: &Connections) {
+/// Returns when the only connections left are those of streams that were ended. Their clients do not read the end, and
+/// nothing but the kernel would notice.
+async fn only_stalled_streams(connections: &Connections) {
     loop {
-        sleep(STREAM_ENDS_WITHIN).await;
+        sleep(STREAM_END_TIMEOUT).await;
         let streams = connections.streams();
         if streams > 0 && connections.all() <= streams {
             return;

@@ -1,9 +1,9 @@
-//! Event streams: what a list has and how that changes, for as long as somebody listens
+//! Event streams: a list and its changes, for as long as the client stays connected
 //! ([server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
 //!
-//! A stream keeps no more than what fits in a chunk, and makes the next one when the connection has room for it. Who
-//! reads too slowly falls behind until the changes in between are forgotten: then the stream ends. Who does not read at
-//! all is not asked for: the kernel ends such a connection (`--write-timeout`).
+//! A stream holds one chunk at most, and makes the next one when the connection has room for it. A client that reads too
+//! slowly falls behind until the journal has forgotten the changes in between: then the stream ends. The kernel closes the
+//! connection of a client that does not read at all (`--write-timeout`).
 
 mod accept;
 mod open;
@@ -12,76 +12,69 @@ use std::fmt::Write as _;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use actix_web::web::{BytesMut, Data};
+use actix_web::web::BytesMut;
 use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_store::error::Error;
 use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
-use futures::future::LocalBoxFuture;
 
 use crate::connection::Connection;
+use crate::document::Document;
 use crate::entity_tag::check_match;
+use crate::extract::Request;
 use crate::page::Page;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::{protocol, request};
-pub use accept::is_asked_for;
+pub(crate) use accept::is_preferred;
 pub(crate) use open::Streams;
 
-/// The id of the last event that the client has taken in.
+/// The header with the id of the last event that the client has received.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// The type of an answer, with what clients would read in it anyhow, but for some.
+/// The content type. A few clients need the charset, which the others assume.
 const CONTENT: &str = "text/event-stream; charset=utf-8";
-/// Tells nginx, and who does as it does, not to hold events back.
+/// The header that keeps nginx and similar proxies from holding events back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The id of the last event that the client says to have taken in, if it says so. What is no text is no id that we gave.
+/// Returns the id of the last event that the client has received. A value that is no text is no id of this service.
 #[must_use]
-pub fn last_event_id(request: &HttpRequest) -> Option<&str> {
+pub(crate) fn last_event_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(LAST_EVENT_ID)?;
     Some(id.to_str().unwrap_or_default())
 }
 
-/// The answer to a request for a stream: that which `begin` makes, each member as `json` writes it.
+/// Returns the answer to a request for a stream: the stream that `begin` makes, each member as `json` writes it.
 ///
-/// A stream has no pages: a request for one is refused. `HEAD` is told how it begins, and no more.
-pub fn answer<'a, V, S>(
-    request: &'a HttpRequest,
-    page: &'a Page,
-    begin: impl Future<Output = Result<Stream<V, S>, Error>> + 'a,
+/// A stream has no pages: a request for one is refused. The answer to `HEAD` ends after its headers.
+pub(crate) async fn answer<S: Subject<Document> + 'static>(
+    request: &Request,
+    page: &Page,
+    begin: impl Future<Output = Result<Stream<Document, S>, Error>>,
     json: impl Fn(&S::Item, &mut BytesMut) + 'static,
-) -> LocalBoxFuture<'a, Result<HttpResponse, Problem>>
-where
-    V: Send + Sync + 'static,
-    S: Subject<V> + 'static,
-{
-    // Boxed, as every list would carry the room that it needs, and be copied with it: some kilobytes.
-    Box::pin(async move {
-        if !page.is_whole() {
-            let field = if page.limit.is_some() { "limit" } else { "continue" };
-            return Err(Problem::invalid(
-                field,
-                "must not be given with Accept: text/event-stream",
-            ));
-        }
-        // A stream has no entity tag that could be named.
-        check_match(request.headers(), || None)?;
-        let mut response = HttpResponse::Ok();
-        response
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static(CONTENT)))
-            .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
-        let streams = request.app_data::<Data<Streams>>();
-        let streams = streams.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
-        let stream = begin.await?;
-        if request.method() == Method::HEAD {
-            return Ok(response.finish());
-        }
-        if let Some(connection) = request.conn_data::<Connection>() {
-            connection.is_about(true);
-        }
-        let body = streams.open(stream, json, request::span_of_answer(request));
-        let mut response = response.streaming(body);
-        protocol::frame_stream(request, &mut response);
-        Ok(response)
-    })
+) -> Result<HttpResponse, Problem> {
+    if !page.is_whole() {
+        let field = if page.limit.is_some() { "limit" } else { "continue" };
+        return Err(Problem::invalid(
+            field,
+            "must not be given with Accept: text/event-stream",
+        ));
+    }
+    // A stream has no entity tag that could be named.
+    check_match(request.headers(), || None)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(CONTENT)))
+        .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
+    let streams = request.data::<Streams>()?;
+    let stream = begin.await?;
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.is_about(true);
+    }
+    let body = streams.open(stream, json, request::span_of_stream(request));
+    let mut response = response.streaming(body);
+    protocol::frame_stream(request, &mut response);
+    Ok(response)
 }
 
 /// Writes an event. JSON as [`Document`](crate::document::Document) has it has no line breaks, so that it is one line of data.

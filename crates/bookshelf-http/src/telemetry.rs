@@ -1,4 +1,4 @@
-//! Logs, to standard error: text on a terminal, JSON elsewhere. And traces, where there is somewhere to send them.
+//! Logs to standard error, as text on a terminal and as JSON elsewhere, and traces, if there is a collector.
 
 use std::io::{self, IsTerminal as _};
 
@@ -11,7 +11,7 @@ use crate::args::{LogArgs, LogFormat};
 use crate::refused::{Elsewhere, Refusals};
 use crate::trace::Exporter;
 
-/// What ends with the process, once all that is to be told was told.
+/// The exporter of traces, to be shut down at the end of the process.
 #[must_use = "to be shut down at the end"]
 pub struct Telemetry(Option<Exporter>);
 
@@ -24,12 +24,12 @@ impl Telemetry {
     }
 }
 
-/// Starts logging, and traces of a service of this name. What the HTTP parser refuses is counted in place of being logged as
-/// an error. Once per process, within a tokio runtime.
+/// Starts logging, and traces of a service of this name. Refusals of the HTTP parser are counted, not logged as errors. Call
+/// it once per process, within a tokio runtime.
 pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&args.log).with_context(|| {
         format!(
-            "--log {:?} is not a filter such as info or bookshelf_store=debug,info",
+            "--log {:?} is not a filter such as info or kube_informer=debug,info",
             args.log
         )
     })?;

@@ -29,15 +29,18 @@ use tracing_subscriber::registry::LookupSpan;
 
 use export::Client;
 
-/// How long the export of a batch may take.
+/// The beginnings of the targets whose spans are exported: the project's crates.
+const OURS: [&str; 2] = ["bookshelf_", "kube_informer"];
+
+/// The longest time for the export of a batch.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the spans that are left may take at the end.
+/// The longest time for the export of the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether spans are exported: whoever makes none saves their cost.
+/// True while spans are exported. Otherwise none are made, to save their cost.
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
-/// What exports spans, to be shut down at the end.
+/// The exporter of spans, to be shut down at the end.
 pub(crate) struct Exporter(SdkTracerProvider);
 
 impl Exporter {
@@ -65,12 +68,14 @@ impl Exporter {
         Ok(Self(provider))
     }
 
-    /// What makes spans of ours into what is exported. Log lines are none of its business.
+    /// Returns the layer that exports spans of this service. It ignores log lines.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("bookshelf_"));
+        let ours = filter_fn(|metadata| {
+            metadata.is_span() && OURS.iter().any(|ours| metadata.target().starts_with(ours))
+        });
         tracing_opentelemetry::layer()
             .with_tracer(self.0.tracer("bookshelf"))
             .with_location(false)
@@ -90,7 +95,7 @@ impl Exporter {
     }
 }
 
-/// Whether requests have spans for others to see.
+/// Returns true while spans are exported.
 pub(crate) fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
@@ -101,7 +106,7 @@ pub(crate) fn span(request_id: &str) -> Span {
 }
 
 /// Makes a span the one of this request, to the route with this template, if there is one.
-pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&'static str>) {
+pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&str>) {
     if !is_on() {
         return;
     }
@@ -117,7 +122,7 @@ pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&'static s
     }
     let name = match route {
         Some(route) => {
-            span.set_attribute("http.route", route);
+            span.set_attribute("http.route", route.to_owned());
             format!("{method} {route}")
         }
         None => method.to_string(),
@@ -131,7 +136,7 @@ pub(crate) fn end(span: &Span, status: StatusCode) {
         return;
     }
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
-    // What the client did wrong is no error of ours.
+    // A mistake of the client is no error of the service.
     if status.is_server_error() {
         span.set_attribute("error.type", status.as_str().to_owned());
         span.set_status(Status::error(""));

@@ -5,11 +5,11 @@ use clap::Parser;
 
 /// The HTTP API of bookshelf for tenants
 ///
-/// Shows, lends and takes back the books of a library whose only database is the Kubernetes API: books are
+/// Finds, lends and takes back the books of a library whose only database is the Kubernetes API: books are
 /// custom resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date.
 /// Needs a ServiceAccount that may get, list and watch books, and get, list, watch, create and delete
-/// bookloans, and create and patch events.events.k8s.io. Who asks is who X-TENANT-ID says: let only a gateway
-/// that checks it reach this port.
+/// bookloans, and create and patch events.events.k8s.io. It believes X-TENANT-ID: let only a gateway that
+/// checks this header reach the port.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "user-api", version)]
 pub struct Args {

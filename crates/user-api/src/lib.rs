@@ -1,6 +1,6 @@
-//! The HTTP API of bookshelf for tenants: they find books, borrow them and bring them back.
+//! The HTTP API of bookshelf for tenants, who find, borrow and return books.
 //!
-//! A request's way through the code: [`routes`] (the URL table), a handler in one of its modules, the
+//! The way of a request through the code: [`routes`] (the URL table), a handler in one of its modules, the
 //! repository, and back out through [`view`] (the wire types). [`openapi()`] describes all of it.
 
 mod args;
@@ -9,14 +9,16 @@ pub mod routes;
 pub mod view;
 
 pub use args::Args;
-use bookshelf_http::document::Document;
+use bookshelf_http::api::Api;
 pub use openapi::openapi;
 
-/// The repository, which keeps each book's JSON at hand.
-type Repository = bookshelf_store::repository::Repository<Document>;
-
-/// Serves the API until it is told to end.
+/// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let name = "bookshelf-user-api";
-    bookshelf_http::api::run(name, &args.api, view::book, routes::routes, openapi).await
+    let api = Api {
+        name: "bookshelf-user-api",
+        view: view::book,
+        routes: routes::routes,
+        openapi,
+    };
+    bookshelf_http::api::run(api, &args.api).await
 }

@@ -1,35 +1,21 @@
-//! The URL table.
+//! The route table. The `#[utoipa::path]` attribute of each handler has its method and path.
 
 pub(crate) mod books;
 pub(crate) mod loans;
-pub(crate) mod namespaces;
 
-use bookshelf_http::route::{self, Routes};
+use bookshelf_http::route::Routes;
+use bookshelf_http::{change, namespaces, read, service};
 
-/// Every route.
+/// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
-    route::own()
-        .service(
-            route::at("/book/{namespace}")
-                .get(books::list)
-                .at_once(books::listed)
-                .streamed(),
-        )
-        .service(
-            route::at("/book/{namespace}/{id}")
-                .get(books::get)
-                .at_once(books::cached),
-        )
-        .service(route::at("/book/{namespace}/{id}/borrow").post(loans::borrow))
-        .service(route::at("/book/{namespace}/{id}/return").post(loans::return_book))
-        .service(
-            route::at("/book")
-                .get(books::list_all)
-                .at_once(books::all_listed)
-                .streamed(),
-        )
-        .service(route::at("/namespace").get(namespaces::list).without_loans())
-        .service(route::at("/loan/{namespace}").get(loans::list).streamed())
-        .service(route::at("/loan/{namespace}/{id}").get(loans::get))
+    service::routes()
+        .route(read!(books::list).stream(books::stream))
+        .route(read!(books::list_all).stream(books::stream))
+        .route(read!(books::get))
+        .route(read!(namespaces::list).without_loans())
+        .route(read!(loans::list).stream(loans::stream))
+        .route(read!(loans::get))
+        .route(change!(loans::borrow))
+        .route(change!(loans::return_book))
 }

@@ -1,7 +1,6 @@
-//! The wire types: what answers carry.
+//! The wire types of answers that are about books.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
@@ -33,12 +32,12 @@ pub(crate) struct BookView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::managed_by)]
     managed_by: Option<&'a str>,
-    /// Whether it can be borrowed: nobody has it, and it is not being deleted.
-    // The last, where `lent` looks for it.
+    /// True if the book can be borrowed: it is not on loan and not being deleted.
+    // The last field, where `lent` replaces it.
     available: bool,
 }
 
-/// An example.
+/// An example of a book.
 fn a_book() -> Value {
     json!({
         "id": "modenov-analytic-geometry",
@@ -50,7 +49,7 @@ fn a_book() -> Value {
     })
 }
 
-/// An example of a stream of books: one there was, which is borrowed and goes.
+/// An example of a stream of books: an existing book, which is borrowed and deleted.
 pub(crate) fn book_events() -> String {
     let mut lent = a_book();
     lent["available"] = json!(false);
@@ -62,7 +61,7 @@ pub(crate) fn book_events() -> String {
     ])
 }
 
-/// A book as clients see it while nobody has it.
+/// The view of a book that is not on loan.
 #[must_use]
 pub fn book(book: &Book) -> Document {
     let view = BookView {
@@ -75,8 +74,9 @@ pub fn book(book: &Book) -> Document {
         managed_by: book.managed_by.as_deref(),
         available: !book.is_being_deleted,
     };
-    // Not the book's version: that is not all a client has seen here. With the resource version, so much of the uid tells
-    // the book from one that another cluster has had in its place; the cache has as many tags as there are books.
+    // Not the version of the book, since the view depends on the loan, too. With the resource version, this much of the uid
+    // distinguishes the book from one that another cluster has had in its place. Short, because the cache has a tag for
+    // each book.
     let Version {
         uid,
         resource_version,
@@ -84,7 +84,7 @@ pub fn book(book: &Book) -> Document {
     Document::new(&view, format_args!("{uid:.8}.{resource_version}"))
 }
 
-/// A book as clients see it with this loan of it, or without one.
+/// The view of a book with this loan of it, or without one.
 #[must_use]
 pub fn lent<'a>(book: &'a Document, loan: Option<&Entry<Loan>>) -> Cow<'a, Document> {
     let Some(loan) = loan else {
@@ -92,122 +92,25 @@ pub fn lent<'a>(book: &'a Document, loan: Option<&Entry<Loan>>) -> Cow<'a, Docum
     };
     let json = match book.json().strip_suffix(b"true}") {
         Some(all_but_the_end) => [all_but_the_end, b"false}"].concat(),
-        // It is being deleted.
+        // A book that is being deleted is not available anyway.
         None => book.json().to_vec(),
     };
     let tag = format_args!("{}.{}", book.tag(), loan.resource_version);
     Cow::Owned(Document::with_tag(json, tag))
 }
 
-/// A book as a stream carries it.
+/// Writes a book into an event of a stream.
 pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
     to.extend_from_slice(self::lent(&lent.book.value.view, lent.loan.as_deref()).json());
-}
-
-/// A loan of a book.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Loan, example = json!(a_loan()))]
-pub(crate) struct LoanView<'a> {
-    #[schema(schema_with = fields::id)]
-    book_id: &'a str,
-    #[schema(schema_with = fields::namespace_id)]
-    namespace_id: &'a str,
-    #[schema(schema_with = fields::borrower)]
-    borrowed_by: &'a str,
-    #[schema(schema_with = fields::time)]
-    borrowed_at: String,
-}
-
-/// An example.
-fn a_loan() -> Value {
-    json!({
-        "book_id": "modenov-analytic-geometry",
-        "namespace_id": "science-library",
-        "borrowed_by": "bob",
-        "borrowed_at": "2026-11-22T11:11:09Z",
-    })
-}
-
-/// An example of a stream of loans: one there was, which ends, and a new one.
-pub(crate) fn loan_events() -> String {
-    let mut new = a_loan();
-    new["book_id"] = json!("taylor-biological-science");
-    event_stream(&[
-        ("created", "231.229", a_loan()),
-        ("synced", "231.229", json!({})),
-        ("created", "231.243", new),
-        ("deleted", "231.244", a_loan()),
-    ])
-}
-
-/// A loan as its tenant sees it.
-#[must_use]
-pub fn loan(loan: &Loan) -> Document {
-    let view = LoanView {
-        book_id: &loan.book_id,
-        namespace_id: &loan.namespace_id,
-        borrowed_by: &loan.borrowed_by,
-        borrowed_at: loan.borrowed_at.to_string(),
-    };
-    Document::new(&view, &loan.version)
-}
-
-/// A loan as a stream carries it.
-pub fn streamed_loan(entry: &Arc<Entry<Loan>>, to: &mut BytesMut) {
-    to.extend_from_slice(loan(&entry.value).json());
-}
-
-/// A namespace that has books.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Namespace, example = json!(a_namespace()))]
-pub(crate) struct NamespaceView<'a> {
-    #[schema(schema_with = fields::namespace_id)]
-    id: &'a str,
-    /// How many books it has.
-    #[schema(minimum = 1)]
-    books: usize,
-}
-
-/// An example.
-fn a_namespace() -> Value {
-    json!({"id": "science-library", "books": 3})
-}
-
-/// A namespace as clients see it.
-#[must_use]
-pub fn namespace(id: &str, books: usize) -> Document {
-    Document::new(&NamespaceView { id, books }, "")
 }
 
 /// Books, or a page of them.
 #[derive(ToSchema)]
 #[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
+#[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub(crate) struct BookList<'a> {
     list: Vec<BookView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// Loans, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_loan()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct LoanList<'a> {
-    list: Vec<LoanView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
-    #[schema(nullable = false, required = false)]
-    r#continue: Option<String>,
-}
-
-/// Namespaces, or a page of them.
-#[derive(ToSchema)]
-#[schema(example = json!({"list": [a_namespace()], "continue": "MTpzY2llbmNlLWxpYnJhcnkv"}))]
-#[expect(dead_code, reason = "lists are put together of their members' JSON")]
-pub(crate) struct NamespaceList<'a> {
-    list: Vec<NamespaceView<'a>>,
-    /// What `?continue=` goes on with, where there is more.
+    /// The value of `?continue=` for the next page, if there is one.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,
 }

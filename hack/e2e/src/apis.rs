@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{Cluster, Program, Service, Shared};
 
 /// The cache's events are in the log, for tests that have to know what a cache has seen.
-const ARGUMENTS: [&str; 1] = ["--log=info,bookshelf_store=debug"];
+const ARGUMENTS: [&str; 1] = ["--log=info,bookshelf_store=debug,kube_informer=debug"];
 
 static SHARED: Shared<Pair> = Shared::new();
 

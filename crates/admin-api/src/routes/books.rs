@@ -1,47 +1,26 @@
-//! Books: all there is to do with them.
+//! Books: reads and changes.
 
-use std::sync::Arc;
-
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use bookshelf_http::Repository;
+use bookshelf_http::books::ListQuery;
 use bookshelf_http::document::Document;
-use bookshelf_http::extract::{
-    FromQuery, Idempotency, Json, Parameters, Preconditions, Query, book_key, book_path, namespace,
-};
-use bookshelf_http::list::{self, Lists, Name};
-use bookshelf_http::openapi::{EventStream, LastEventId, fields};
-use bookshelf_http::page::Page;
+use bookshelf_http::extract::{FromQuery, Idempotency, Json, Parameters, Preconditions, Query, Request};
+use bookshelf_http::openapi::{EventStream, LastEventId};
 use bookshelf_http::problem::{Code, Problem};
-use bookshelf_http::stream;
-use bookshelf_store::repository::{Book, BookKey, Category, Made, Namespace, Place, Version};
+use bookshelf_http::route::Reply;
+use bookshelf_store::repository::{Book, BookKey, Category, Made, Place, Version};
 use utoipa::IntoParams;
 
-use crate::Repository;
 use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
-
-/// The query string of a list.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// Only the books of this category.
-    #[param(required = false, schema_with = fields::category_filter)]
-    category_id: String,
-}
-
-impl FromQuery for ListQuery {
-    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
-        let category_id = parameters.get("category_id")?.unwrap_or_default().to_owned();
-        Ok(Self { category_id })
-    }
-}
 
 /// The query string of a write that may be forced.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForceQuery {
-    /// Whatever version there is, and whatever `If-Match` and `If-None-Match` say; never a book that another tool manages.
+    /// Changes any version, whatever `If-Match` and `If-None-Match` say, but never a book that another tool manages.
     #[param(required = false, default = false, example = true)]
     force: bool,
 }
@@ -55,16 +34,16 @@ impl FromQuery for ForceQuery {
 
 /// The books of a namespace
 ///
-/// Sorted by id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book/{namespace}",
     operation_id = "list_books",
     tag = "books",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, LastEventId),
     responses((
         status = 200,
-        description = "The books; none where there is no such namespace",
+        description = "The books; none if the namespace does not exist",
         content(
             (BookList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::book_events()))
@@ -72,26 +51,19 @@ impl FromQuery for ForceQuery {
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn list(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    query: Query<ListQuery>,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    let namespace = namespace(&request)?;
-    answer_list(&books, &lists, &request, Some(namespace), &query.0, &page).await
+pub(crate) fn list(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    list_of(request, query)
 }
 
 /// The books of all namespaces
 ///
-/// Sorted by namespace, then id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by namespace, then id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/book",
     operation_id = "list_all_books",
     tag = "books",
-    params(ListQuery, Page, LastEventId),
+    params(ListQuery, LastEventId),
     responses((
         status = 200,
         description = "The books",
@@ -101,64 +73,22 @@ pub(crate) async fn list(
         )
     ))
 )]
-pub(crate) async fn list_all(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    query: Query<ListQuery>,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    answer_list(&books, &lists, &request, None, &query.0, &page).await
+pub(crate) fn list_all(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    list_of(request, query)
 }
 
-async fn answer_list(
-    books: &Arc<Repository>,
-    lists: &Lists,
-    request: &HttpRequest,
-    namespace: Option<Namespace<'_>>,
-    query: &ListQuery,
-    page: &Page,
-) -> Result<HttpResponse, Problem> {
-    if stream::is_asked_for(request) {
-        let category = Category::parse(&query.category_id)?;
-        let begin = books.book_stream(namespace, category, false, stream::last_event_id(request));
-        return stream::answer(request, page, begin, view::streamed_book).await;
-    }
-    books_of(books, lists, request, namespace, query, page)
-}
-
-/// The answer to [`list`], from memory.
-pub(crate) fn listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list::at_once(request, |books: &Repository, lists, query, page| {
-        books_of(books, lists, request, Some(namespace(request)?), query, page)
-    })
-}
-
-/// The answer to [`list_all`], from memory.
-pub(crate) fn all_listed(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    list::at_once(request, |books: &Repository, lists, query, page| {
-        books_of(books, lists, request, None, query, page)
-    })
-}
-
-fn books_of(
-    books: &Repository,
-    lists: &Lists,
-    request: &HttpRequest,
-    namespace: Option<Namespace<'_>>,
-    ListQuery { category_id }: &ListQuery,
-    page: &Page,
-) -> Result<HttpResponse, Problem> {
-    let category = Category::parse(category_id)?;
-    let list = books.books(namespace, category)?.after(page.after(namespace)?);
-    let name = Name {
-        of: "books",
-        namespace: namespace.map_or("", Namespace::as_str),
-        filter: category_id,
-    };
-    Ok(lists.answer(request, page, name, list.generation(), || {
+fn list_of(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    let namespace = request.namespace_or_all()?;
+    let list = query.list(request.repository()?, namespace)?;
+    query.reply(request, namespace, list.generation(), || {
         list.iter().map(|entry| (&entry.value.view, Place::of(entry)))
-    }))
+    })
+}
+
+/// Answers [`list`] and [`list_all`] with a stream.
+#[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
+pub(crate) fn stream(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
+    Ok(query.stream(request, false, view::streamed_book))
 }
 
 /// A book
@@ -170,24 +100,26 @@ fn books_of(
     responses((status = 200, description = "The book", body = BookView)),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if let Some(answer) = cached(&request) {
-        return answer;
-    }
-    let whole = books.live_book(book_key(&request)?).await?;
-    Ok(view::book(&whole).answer(&request))
-}
-
-/// The answer to [`get`], if the cache has all of it.
-pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Problem>> {
-    let books = request.app_data::<Data<Repository>>()?;
-    let (namespace, id) = book_path(request);
-    let shown = books.show_book(namespace, id, |book| {
+pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
+    let books = request.repository()?;
+    let (namespace, id) = request.raw_book_key();
+    let cached = books.show_book(namespace, id, |book| {
         let cached = &book.value.view;
         let is_whole = books.caches_descriptions() || cached.is_known_to(request);
         is_whole.then(|| cached.answer(request))
-    });
-    shown.map_err(Problem::from).transpose()
+    })?;
+    Ok(match cached {
+        Some(response) => response.into(),
+        None => get_live(request.clone()),
+    })
+}
+
+/// Answers [`get`] with a live read, as the cache does not have all of the book.
+fn get_live(request: Request) -> Reply {
+    Reply::later(async move {
+        let book = request.repository()?.live_book(request.book_key()?).await?;
+        Ok(view::book(&book).answer(&request))
+    })
 }
 
 /// Adds a book
@@ -200,8 +132,8 @@ pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Probl
     request_body = NewBook,
     responses((
         status = 201,
-        description = "The book, as it was made; or as the same request made it before, then without an `ETag` where it \
-                       was changed since",
+        description = "The book that was made, now or by an earlier request with the same key. Without an `ETag` if the \
+                       book has changed since then",
         body = BookView,
         headers(
             ("Location" = String, description = "The path of the book"),
@@ -220,30 +152,30 @@ pub(crate) fn cached(request: &HttpRequest) -> Option<Result<HttpResponse, Probl
 )]
 pub(crate) async fn create(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     idempotency: Idempotency,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
     let idempotency = idempotency.key()?;
     let id = body.0.id()?.to_owned();
-    let key = BookKey::parse(namespace(&request)?.as_str(), &id)?;
+    let key = BookKey::parse(request.namespace()?.as_str(), &id)?;
     let content = body.0.content_of(key)?;
     let Made {
         value: book,
         is_unchanged,
     } = books.create_book(key, content, idempotency).await?;
     let document = if is_unchanged {
-        written(&books, &book)
+        written_document(&books, &book)
     } else {
         view::book(&book)
     };
     let mut answer = document.answer_with(StatusCode::CREATED);
-    // What obeys the rules of names can be in a header.
+    // Names that obey the rules are header values.
     if let Ok(location) = HeaderValue::try_from(format!("/book/{}/{}", book.namespace_id, book.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
-    // The version that it had is nobody's to know any more, and with the one that it has the client could undo what it
-    // has not seen.
+    // The version at that time is not known any more, and with the current one the client could undo changes that it has
+    // not seen.
     if !is_unchanged {
         answer.headers_mut().remove(ETAG);
     }
@@ -258,7 +190,7 @@ pub(crate) async fn create(
     tag = "books",
     params(ForceQuery, Preconditions),
     request_body = BookBody,
-    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookView)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -270,19 +202,19 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn update(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     query: Query<ForceQuery>,
     expected: Preconditions,
     body: Json<BookBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     let content = body.0.content_of(key)?;
     let book = if query.0.force {
         books.force_update_book(key, content).await?
     } else {
         books.update_book(key, content, &expected.0).await?
     };
-    Ok(written(&books, &book).answer_with(StatusCode::OK))
+    Ok(written_document(&books, &book).answer_with(StatusCode::OK))
 }
 
 /// Puts a book into a category, or into none
@@ -293,7 +225,7 @@ pub(crate) async fn update(
     tag = "books",
     params(Preconditions),
     request_body = CategoryBody,
-    responses((status = 200, description = "The book, as it is from now on", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookView)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -305,26 +237,26 @@ pub(crate) async fn update(
 )]
 pub(crate) async fn set_category(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     expected: Preconditions,
     body: Json<CategoryBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     let category = Category::parse(body.0.category_id()?)?;
     let book = books.set_category(key, category, &expected.0).await?;
-    Ok(written(&books, &book).answer_with(StatusCode::OK))
+    Ok(written_document(&books, &book).answer_with(StatusCode::OK))
 }
 
-/// Takes a book out
+/// Deletes a book
 ///
-/// One that is on loan only with `force=true`, and its loan with it.
+/// A book on loan is deleted only with `force=true`, together with its loan.
 #[utoipa::path(
     delete,
     path = "/book/{namespace}/{id}",
     operation_id = "delete_book",
     tag = "books",
     params(ForceQuery, Preconditions),
-    responses((status = 204, description = "It is gone, or goes as soon as its finalizers are done")),
+    responses((status = 204, description = "The book is deleted, or will be when its finalizers are done")),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -336,11 +268,11 @@ pub(crate) async fn set_category(
 )]
 pub(crate) async fn delete(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     query: Query<ForceQuery>,
     expected: Preconditions,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     if query.0.force {
         books.force_delete_book(key).await?;
     } else {
@@ -349,9 +281,9 @@ pub(crate) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A book that was written as clients see it: as the cache has made it of the same answer, or made anew where the cache has
-/// something newer by now, or keeps less.
-fn written(books: &Repository, book: &Book) -> Document {
+/// Returns the view of a book that was written: the one in the cache, or a new one if the cache has a newer book by now, or
+/// keeps less of it.
+fn written_document(books: &Repository, book: &Book) -> Document {
     let Version {
         uid,
         resource_version,

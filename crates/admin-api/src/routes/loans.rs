@@ -1,30 +1,31 @@
-//! Loans: who has which book, and taking one back.
+//! Loans: reads, and taking a book back.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{FromQuery, Parameters, Preconditions, Query, book_key, namespace};
-use bookshelf_http::list::{Lists, Name};
+use bookshelf_http::Repository;
+use bookshelf_http::extract::{FromHead, Parameters, Preconditions, Request};
+use bookshelf_http::loans;
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth, fields};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
-use bookshelf_http::stream;
-use bookshelf_store::repository::{Borrower, Place};
+use bookshelf_http::route::Reply;
+use bookshelf_store::repository::Borrower;
 use utoipa::IntoParams;
 
-use crate::view::{LoanList, LoanView};
-use crate::{Repository, view};
+use bookshelf_http::view::{self, LoanList, LoanView};
 
 /// The query string of a list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Only the loans of whom they name so.
+    /// Only the loans of this borrower.
     #[param(required = false, schema_with = fields::borrower_filter)]
     borrowed_by: String,
 }
 
-impl FromQuery for ListQuery {
-    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+impl FromHead for ListQuery {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+        let parameters = Parameters::of(request)?;
         let borrowed_by = parameters.get("borrowed_by")?.unwrap_or_default().to_owned();
         Ok(Self { borrowed_by })
     }
@@ -32,7 +33,7 @@ impl FromQuery for ListQuery {
 
 /// The loans of a namespace
 ///
-/// Sorted by the book's id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by the book's id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/loan/{namespace}",
@@ -41,7 +42,7 @@ impl FromQuery for ListQuery {
     params(ListQuery, Page, LastEventIdOfBoth),
     responses((
         status = 200,
-        description = "The loans; none where there is no such namespace",
+        description = "The loans; none if the namespace does not exist",
         content(
             (LoanList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::loan_events()))
@@ -49,31 +50,14 @@ impl FromQuery for ListQuery {
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn list(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    query: Query<ListQuery>,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    let namespace = namespace(&request)?;
-    let borrower = Borrower::parse(&query.0.borrowed_by);
-    if stream::is_asked_for(&request) {
-        let begin = books.loan_stream(namespace, borrower, stream::last_event_id(&request));
-        return stream::answer(&request, &page, begin, view::streamed_loan).await;
-    }
-    let list = books
-        .loans(namespace, borrower)?
-        .after(page.after(Some(namespace))?);
-    let name = Name {
-        of: "loans",
-        namespace: namespace.as_str(),
-        filter: &query.0.borrowed_by,
-    };
-    Ok(lists.answer(&request, &page, name, list.generation(), || {
-        list.iter()
-            .map(|entry| (view::loan(&entry.value), Place::of(entry)))
-    }))
+pub(crate) fn list(request: &Request, query: &ListQuery, page: &Page) -> Result<Reply, Problem> {
+    loans::list(request, Borrower::parse(&query.borrowed_by), page)
+}
+
+/// Answers [`list`] with a stream.
+#[expect(clippy::unnecessary_wraps, reason = "handlers have one signature")]
+pub(crate) fn stream(request: &Request, query: &ListQuery, page: &Page) -> Result<Reply, Problem> {
+    Ok(loans::stream(request, Borrower::parse(&query.borrowed_by), page))
 }
 
 /// The loan of a book
@@ -85,19 +69,19 @@ pub(crate) async fn list(
     responses((status = 200, description = "The loan", body = LoanView)),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let loan = books.loan(book_key(&request)?)?;
-    Ok(view::loan(&loan.value).answer(&request))
+pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
+    let loan = request.repository()?.loan(request.book_key()?)?;
+    Ok(view::loan(&loan.value).answer(request).into())
 }
 
-/// Takes a book back, whoever has it
+/// Takes a book back from its borrower
 #[utoipa::path(
     delete,
     path = "/loan/{namespace}/{id}",
     operation_id = "delete_loan",
     tag = "loans",
     params(Preconditions),
-    responses((status = 204, description = "The loan is over")),
+    responses((status = 204, description = "The loan has ended")),
     extensions(("x-problems" = json!([
         Code::NotFound,
         Code::UpdateConflict,
@@ -107,9 +91,9 @@ pub(crate) async fn get(books: Data<Repository>, request: HttpRequest) -> Result
 )]
 pub(crate) async fn delete(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     expected: Preconditions,
 ) -> Result<HttpResponse, Problem> {
-    books.delete_loan(book_key(&request)?, &expected.0).await?;
+    books.delete_loan(request.book_key()?, &expected.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use crate::problem::{Code, Problem};
 use crate::protocol;
 
-/// How long a request's body may take to arrive.
+/// The longest time for the body of a request to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Marks a text as UTF-8, and is no part of it.
+/// The byte order mark of UTF-8, which is not part of the text.
 const UTF_8_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The largest body, as `--max-body` says.
@@ -61,7 +61,7 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::of_field(
             Code::UnsupportedMediaType,
             "Content-Encoding",
-            "must not be given: the body is read as it is",
+            "must not be given: the body is not decoded",
         ));
     }
     let content_type = headers.get(CONTENT_TYPE);
@@ -74,19 +74,20 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     } else {
         Err(Problem::new(
             Code::UnsupportedMediaType,
-            "Content-Type has to be application/json",
+            "Content-Type must be application/json",
         ))
     }
 }
 
-/// Reads a body up to its end, or of this length where what comes is not all of the body.
+/// Reads a body up to its end, or up to this length, where more than the body arrives: actix's `to_bytes_limited` does not
+/// stop at a length.
 async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Result<BytesMut, Problem> {
     let mut body = BytesMut::new();
     while length.is_none_or(|length| body.len() < length)
         && let Some(chunk) = payload.next().await
     {
         let mut chunk = chunk.map_err(|_| {
-            let broken = "the request body cannot be read: it ends too early, or its chunks are malformed";
+            let broken = "the request body cannot be read: it ends early, or its chunks are malformed";
             Problem::new(Code::InvalidRequest, broken).and_close()
         })?;
         if let Some(length) = length {
@@ -107,13 +108,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = body.strip_prefix(UTF_8_MARK).unwrap_or(body);
     // An array would be taken for the values of the fields in their order.
     if body.trim_ascii_start().starts_with(b"[") {
-        return Err(not_valid("it has to be an object"));
+        return Err(not_valid("it must be an object"));
     }
     serde_json::from_slice(body).map_err(|error| {
         if let Some(encoding) = other_encoding(body) {
             return not_valid(encoding);
         }
-        // Only where something is wrong is it worth knowing where: to keep track of that takes as long as all the rest.
+        // A second pass, only for a body that is not valid: keeping track of the field takes as long as all the rest.
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
             Err(at) if !error.is_syntax() && !error.is_eof() && at.path().iter().next().is_some() => {
@@ -128,18 +129,18 @@ fn not_valid(reason: &str) -> Problem {
     Problem::new(Code::InvalidRequest, format!("the body is not valid: {reason}"))
 }
 
-/// The objection to a body that is no UTF-8.
+/// Returns the objection to a body that is not UTF-8.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
     // JSON begins with ASCII, of which each character has a byte of zeros there.
     let is_utf_16_or_32 = body.starts_with(&[0xff, 0xfe])
         || body.starts_with(&[0xfe, 0xff])
         || body.iter().take(2).any(|byte| *byte == 0);
     if is_utf_16_or_32 {
-        return Some("it has to be JSON in UTF-8, and looks like UTF-16 or UTF-32");
+        return Some("it must be JSON in UTF-8, and looks like UTF-16 or UTF-32");
     }
     std::str::from_utf8(body)
         .is_err()
-        .then_some("it has to be JSON in UTF-8, and is no UTF-8")
+        .then_some("it must be JSON in UTF-8, and is not UTF-8")
 }
 
 #[cfg(test)]
@@ -183,7 +184,7 @@ mod tests {
         for body in [format!("\u{feff}\u{feff}{json}"), format!("{json}\u{feff}")] {
             assert!(message(body).contains("not valid"));
         }
-        assert!(message("\u{feff}[]").contains("has to be an object"));
+        assert!(message("\u{feff}[]").contains("must be an object"));
     }
 
     #[test]
@@ -200,8 +201,8 @@ mod tests {
             }
         }
         let latin_1 = message(*b"{\"name\": \"\xe4\"}");
-        assert!(latin_1.contains("is no UTF-8"), "{latin_1}");
+        assert!(latin_1.contains("is not UTF-8"), "{latin_1}");
         let gzip = message([0x1f, 0x8b, 0x08, 0x00]);
-        assert!(gzip.contains("is no UTF-8"), "{gzip}");
+        assert!(gzip.contains("is not UTF-8"), "{gzip}");
     }
 }

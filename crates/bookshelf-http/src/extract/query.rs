@@ -14,7 +14,7 @@ use crate::problem::{Code, Problem};
 pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Parameters<'a> {
-    /// Those of a request.
+    /// Parses the query string of a request.
     pub fn of(request: &'a HttpRequest) -> Result<Self, Problem> {
         Self::parse(request.query_string())
     }
@@ -24,7 +24,7 @@ impl<'a> Parameters<'a> {
         let decoded = parameters.map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let name = decode(name).ok_or_else(|| {
-                let malformed = "the query is not valid: it has to be percent-encoded UTF-8";
+                let malformed = "the query is not valid: it must be percent-encoded UTF-8";
                 Problem::new(Code::InvalidRequest, malformed)
             })?;
             match decode(value) {
@@ -38,7 +38,7 @@ impl<'a> Parameters<'a> {
         decoded.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The value of a parameter that may be there once.
+    /// Returns the value of a parameter that may be given once.
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(of, _)| of == name);
         match (values.next(), values.next()) {
@@ -47,7 +47,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The value of a parameter that is `true` or `false`, which it is where it is not there.
+    /// Returns the value of a parameter that is `true` or `false`, which is the default.
     pub fn flag(&self, name: &'static str) -> Result<bool, Problem> {
         match self.get(name)? {
             None | Some("false") => Ok(false),
@@ -72,9 +72,9 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded.into_owned()))
 }
 
-/// What an operation takes from its query string. Parameters that it does not know are not looked at.
+/// An argument that comes from a query string. Unknown parameters are ignored.
 pub trait FromQuery: Sized {
-    /// Takes it, or says which parameter is not valid.
+    /// Takes the argument, or returns a problem that names the parameter.
     fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem>;
 }
 

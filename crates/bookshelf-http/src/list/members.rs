@@ -1,4 +1,4 @@
-//! The members of a list, and what it is made of them: a document, or a body that is made while it is sent.
+//! The members of a list, and the answer: a document, or for a long list a body that is made while it is sent.
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ const CHUNK: usize = 256 << 10;
 /// The members of a list.
 pub(super) struct Members<T> {
     all: Vec<T>,
-    /// What follows them: the end of the list, and where it goes on.
+    /// The text after the members: the end of the list, and the `continue` of a page.
     tail: String,
     /// The tag of the list: the hash of theirs and of their JSON, the same on every replica, and after every restart.
     tag: String,
@@ -36,7 +36,7 @@ pub(super) struct Members<T> {
 }
 
 impl<T: Borrow<Document>> Members<T> {
-    /// Of these, as many as there may be.
+    /// Gathers members, up to the limit.
     pub(super) fn gather<'a>(members: impl Iterator<Item = (T, Place<'a>)>, limit: Option<usize>) -> Self {
         // As much as makes it impossible that two are the same by chance.
         const TAG: usize = 16;
@@ -81,12 +81,12 @@ impl<T: Borrow<Document>> Members<T> {
         }
     }
 
-    /// Whether there is room for the list in memory as a whole.
+    /// Returns true if there is room for the whole list in memory.
     pub(super) fn fit_together(&self) -> bool {
         u64::try_from(self.length).is_ok_and(|length| length <= CAPACITY)
     }
 
-    /// The list as a whole.
+    /// Returns the whole list as a document.
     pub(super) fn document(&self) -> Document {
         // (the tag with its quotes comes behind)
         let mut list = Vec::with_capacity(self.length + self.tag.len() + 2);
@@ -101,8 +101,8 @@ impl<T: Borrow<Document>> Members<T> {
         Document::with_tag(list, &self.tag)
     }
 
-    /// The answer to a GET. Of a long list, each client that reads slowly would hold one of its own: it is put together
-    /// while it is sent.
+    /// Answers a GET. A long list is put together while it is sent, since each client that reads slowly would hold a list of
+    /// its own.
     pub(super) fn answer(self, request: &HttpRequest) -> HttpResponse {
         if self.fit_together() {
             return self.document().answer(request);

@@ -1,4 +1,4 @@
-//! Adds to each operation what is true of all.
+//! Adds the common parameters, headers and problems to each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,23 +7,33 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 use super::components::{self, reference};
-use super::{OWN, Own, links, refusals};
-use crate::problem::Code;
+use super::{links, refusals};
+use crate::docs;
+use crate::problem::{self, Code};
+use crate::route::Routes;
 
 /// The extension in which an operation lists what it may refuse.
 const PROBLEMS: &str = "x-problems";
 /// The headers that say how new an answer is.
 const VERSIONED: [&str; 4] = ["Age", "Cache-Control", "Vary", "X-Resource-Version"];
 
-/// The document of an API whose operations and schemas are these.
+/// The schemas that operations refer to without naming a type.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(problem::Body, docs::File)))]
+struct Schemas;
+
+/// The tag of operations of the service itself.
+const SERVICE: &str = "service";
+
+/// Completes the document of an API: `openapi` is its title and tags, `routes` its operations.
 ///
 /// # Panics
 ///
 /// When an operation lists a problem that there is not: a mistake in the code, which a test of the document shows.
 #[must_use]
-pub fn document(mut openapi: OpenApi) -> Value {
-    openapi.merge(Own::openapi());
-    let mut document = json!(openapi);
+pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
+    openapi.merge(Schemas::openapi());
+    let mut document = json!(routes.document(openapi));
     let mut shared = Shared {
         parameters: components::parameters(),
         responses: Map::new(),
@@ -31,7 +41,6 @@ pub fn document(mut openapi: OpenApi) -> Value {
     };
     let mut ids = BTreeSet::new();
     for (path, operations) in members(&mut document["paths"]) {
-        let mut heads = Vec::new();
         for (method, operation) in members(operations) {
             shared.complete(path, method, operation);
             let id = operation["operationId"].as_str().unwrap_or_default();
@@ -43,12 +52,6 @@ pub fn document(mut openapi: OpenApi) -> Value {
             };
             operation["operationId"] = json!(id);
             ids.insert(id);
-            if method == "get" {
-                heads.push(shared.head(operation));
-            }
-        }
-        for head in heads {
-            operations["head"] = head;
         }
     }
     links::link(&mut document);
@@ -66,7 +69,7 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
-/// A stream has no entity tag, and a header that the list has not.
+/// Adds the header that only streams have, and makes the entity tag optional, since only lists have one.
 fn add_stream_headers(headers: &mut Value) {
     headers["ETag"] = components::headers()["ETag"].clone();
     headers["ETag"]["required"] = json!(false);
@@ -77,7 +80,7 @@ fn add_stream_headers(headers: &mut Value) {
     });
 }
 
-/// Headers are there or not: one that a handler declares as an `Option` need not be.
+/// Requires a header, unless the handler declares it as an `Option`.
 fn require_unless_nullable(header: &mut Value) {
     let kind = &mut header["schema"]["type"];
     if *kind == json!(["string", "null"]) {
@@ -87,7 +90,7 @@ fn require_unless_nullable(header: &mut Value) {
     }
 }
 
-/// What operations refer to.
+/// The components that operations refer to.
 struct Shared {
     parameters: Map<String, Value>,
     responses: Map<String, Value>,
@@ -97,10 +100,10 @@ struct Shared {
 
 impl Shared {
     fn complete(&mut self, path: &str, method: &str, operation: &mut Value) {
-        let is_own = operation["tags"] == json!([OWN]);
+        let is_own = operation["tags"] == json!([SERVICE]);
         let is_read = method == "get";
         if is_read && !is_own {
-            let known = "The client has it: `If-None-Match` names its entity tag";
+            let known = "`If-None-Match` names the current entity tag";
             operation["responses"]["304"] = json!({"description": known});
         }
         let is_conditional = operation["responses"].get("304").is_some();
@@ -217,22 +220,5 @@ impl Shared {
             .entry(name.as_str())
             .or_insert_with(|| refusals::response(codes, &headers, maybe));
         reference("responses", &name)
-    }
-
-    /// The `HEAD` of a `GET`: the same, without bodies.
-    fn head(&self, get: &Value) -> Value {
-        let mut head = get.clone();
-        for (field, suffix) in [("operationId", "_head"), ("summary", ": its headers")] {
-            head[field] = json!(get[field].as_str().unwrap_or_default().to_owned() + suffix);
-        }
-        for (_, response) in members(&mut head["responses"]) {
-            if let Some(name) = response["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-                *response = self.responses[name].clone();
-            }
-            if let Some(response) = response.as_object_mut() {
-                response.remove("content");
-            }
-        }
-        head
     }
 }

@@ -1,26 +1,26 @@
-//! What operations have in common: parameters and headers, each written once.
+//! The common parameters and headers of operations, each written once.
 
 use serde_json::{Map, Value, json};
 
 use super::fields;
 
-/// An example, the same for who has it and who asks with it.
+/// An example of an entity tag.
 const ENTITY_TAG: &str = "\"37de470e-96ff-4a1d-9936-b658af32c629.229\"";
 
-/// Begins the names of headers that need not be there.
+/// The prefix of the names of optional headers.
 const OPTIONAL: &str = "Optional-";
 
 /// The parameters of paths and those that every operation has, by the names they are referred to by.
 pub(super) fn parameters() -> Map<String, Value> {
-    let request_id = "Names the request in answers and logs. Taken over where it is 1 to 128 visible ASCII \
-                      characters; the service makes one otherwise.";
-    let if_match = "The entity tags of what the request is meant for: where what is there has none of these, the answer is \
-                    412 (RFC 9110, section 13.1.1). An event stream has no entity tag, so that only `*` fits it.";
-    let if_none_match = "The entity tags that the client has: it is answered with 304 while one of them is current. \
-                         What is not a list of entity tags is not looked at (RFC 9110, section 13.1.2).";
+    let request_id = "Names the request in answers and logs. The service makes an id unless this is 1 to 128 visible \
+                      ASCII characters.";
+    let if_match = "The entity tags that the client expects: if the current one is not among them, the answer is 412 (RFC \
+                    9110, section 13.1.1). An event stream has no entity tag, so that only `*` matches it.";
+    let if_none_match = "The entity tags that the client has: if the current one is among them, the answer is 304. A value \
+                         that is no list of entity tags is ignored (RFC 9110, section 13.1.2).";
     let cache_control = "`no-cache` reads from the API server. Any other directive changes nothing.";
-    let resource_version = "The version that an answer carried, of either API and any replica: nothing older is \
-                            answered. Where it is not known within 2 seconds, the answer is 503.";
+    let resource_version = "The `X-Resource-Version` of an answer of either API and any replica: the answer to this \
+                            request is not older. If this version does not arrive within 2 seconds, the answer is 503.";
     let parameters = [
         path("namespace", fields::namespace_id()),
         path("id", fields::id()),
@@ -77,27 +77,27 @@ pub(super) fn headers() -> Map<String, Value> {
         ("X-Request-Id", "The request's id.", json!(fields::request_id())),
         (
             "X-Resource-Version",
-            "The version that the answer was served at: a request that sends it along is answered from nothing older.",
+            "The version of the answer. A request that sends it back gets nothing older.",
             json!({"type": "string", "pattern": fields::VERSION, "examples": ["642.229"]}),
         ),
         (
             "Age",
-            "Seconds since the API server was last heard (RFC 9111); 0 while its watch is live.",
+            "Seconds since the API server last confirmed the answer (RFC 9111).",
             json!({"type": "integer", "minimum": 0, "examples": [0]}),
         ),
         (
             "Cache-Control",
-            "Answers are for one caller, and to be asked for each time.",
+            "Answers are for one caller, who revalidates them each time.",
             json!({"type": "string", "const": "private, no-cache"}),
         ),
         (
             "Vary",
-            "What the answer depends on beside the URL.",
+            "The request headers that the answer depends on.",
             json!({"type": "string", "const": "Accept, Authorization, X-TENANT-ID"}),
         ),
         (
             "ETag",
-            "The entity tag of what is in the answer.",
+            "The entity tag of the answer.",
             json!({
                 "type": "string",
                 "pattern": "^\"[!#-~]*\"$",
@@ -106,7 +106,7 @@ pub(super) fn headers() -> Map<String, Value> {
         ),
         (
             "Location",
-            "The path of what was made.",
+            "The path of the new book.",
             json!({
                 "type": "string",
                 "format": "uri-reference",
@@ -115,7 +115,7 @@ pub(super) fn headers() -> Map<String, Value> {
         ),
         (
             "Retry-After",
-            "Seconds to wait before another try.",
+            "Seconds to wait before the next try.",
             json!({"type": "integer", "minimum": 1, "examples": [1]}),
         ),
         (

@@ -58,7 +58,7 @@ pub fn id() -> Object {
 /// A book's id, in the body of a request whose path has it.
 #[must_use]
 pub fn same_id() -> Object {
-    let id = ObjectBuilder::from(id()).description(Some("Where it is given, the one in the path."));
+    let id = ObjectBuilder::from(id()).description(Some("If given, must equal the one in the path."));
     or_null(id)
 }
 
@@ -79,14 +79,15 @@ pub fn namespace_id() -> Object {
 #[must_use]
 pub fn same_namespace_id() -> Object {
     let namespace = ObjectBuilder::from(namespace_id());
-    or_null(namespace.description(Some("Where it is given, the one in the path.")))
+    or_null(namespace.description(Some("If given, must equal the one in the path.")))
 }
 
 /// An author.
 #[must_use]
 pub fn author() -> Object {
-    let author =
-        string("Who wrote the book: one line, with at least one letter, number, punctuation mark or symbol.");
+    let author = string(
+        "The author of the book: one line, with at least one letter, number, punctuation mark or symbol.",
+    );
     author
         .min_length(Some(1))
         .max_length(Some(AUTHOR_MAX as usize))
@@ -113,7 +114,7 @@ pub fn title() -> Object {
 /// An author, as it is stored.
 #[must_use]
 pub fn stored_author() -> Object {
-    let author = string("Who wrote the book.").min_length(Some(1));
+    let author = string("The author of the book.").min_length(Some(1));
     author.examples(["Modenov P.S."]).build()
 }
 
@@ -127,14 +128,14 @@ pub fn stored_title() -> Object {
 /// A description, as it is stored.
 #[must_use]
 pub fn stored_description() -> Object {
-    string("What the book is about.").min_length(Some(1)).build()
+    string("The description of the book.").min_length(Some(1)).build()
 }
 
 /// The borrower of a book, as it is stored.
 #[must_use]
 pub fn borrower() -> Object {
-    let description = "The tenant who has the book. Loans that this service makes name 1 to 253 printable ASCII \
-                       characters without blanks; others may name anybody.";
+    let description = "The tenant who has the book: 1 to 253 printable ASCII characters without blanks, if this service \
+                       made the loan.";
     string(description).examples(["bob"]).build()
 }
 
@@ -142,7 +143,7 @@ pub fn borrower() -> Object {
 #[must_use]
 pub fn new_description() -> Object {
     or_null(
-        string("What the book is about.")
+        string("The description of the book.")
             .max_length(Some(DESCRIPTION_MAX as usize))
             .pattern(Some(PARAGRAPHS))
             .examples(["Lectures on vectors, lines and planes."]),
@@ -167,14 +168,14 @@ pub fn category_id() -> Object {
 /// A category to put a book into; the empty one is none.
 #[must_use]
 pub fn any_or_no_category_id() -> Object {
-    let description = "A category: a label's value, of ASCII letters, ASCII digits, `-`, `_` and `.`. The empty one is none.";
+    let description = "A category: a label's value, of ASCII letters, ASCII digits, `-`, `_` and `.`. The empty one removes it.";
     any_category_id().description(Some(description)).build()
 }
 
 /// A category to filter by; the empty one is all.
 #[must_use]
 pub fn category_filter() -> Object {
-    let description = "Only the books of this category; all, where it is empty.";
+    let description = "Only the books of this category; all, if empty.";
     any_category_id().description(Some(description)).build()
 }
 
@@ -184,12 +185,12 @@ pub fn new_category_id() -> Object {
     or_null(any_category_id())
 }
 
-/// Who manages a book.
+/// The manager of a book.
 #[must_use]
 pub fn managed_by() -> Object {
-    let description = "The manager of the book: the value of its label `app.kubernetes.io/managed-by`. Where that is empty \
-                       or `bookshelf`, and the book bears a mark of a GitOps tool, the tool: `argocd`, `flux` or `kapp`. \
-                       This service changes only books that `bookshelf` or nobody manages.";
+    let description = "The manager of the book: the value of its label `app.kubernetes.io/managed-by`. If that is empty or \
+                       `bookshelf` and the book has a mark of a GitOps tool, the tool: `argocd`, `flux` or `kapp`. This \
+                       service changes only books without a manager, or with the manager `bookshelf`.";
     string(description)
         .min_length(Some(1))
         .max_length(Some(63))
@@ -212,7 +213,7 @@ pub fn tenant() -> Object {
 /// A borrower whose loans are asked for; the empty string is everybody.
 #[must_use]
 pub fn borrower_filter() -> Object {
-    let borrower = string("Only the loans of this borrower; all, where it is empty.");
+    let borrower = string("Only the loans of this borrower; all, if empty.");
     borrower.examples(["bob"]).build()
 }
 
@@ -227,7 +228,7 @@ pub fn time() -> Object {
         .build()
 }
 
-/// What names a request.
+/// The id of a request.
 #[must_use]
 pub fn request_id() -> Object {
     let id = string("The request's id: 1 to 128 visible ASCII characters.");
@@ -238,10 +239,10 @@ pub fn request_id() -> Object {
         .build()
 }
 
-/// What names a request, for whoever may send it again.
+/// The idempotency key of a request.
 #[must_use]
 pub fn idempotency_key() -> Object {
-    let key = string("A key of the client's choice: 1 to 128 visible ASCII characters.");
+    let key = string("A key that the client chooses: 1 to 128 visible ASCII characters.");
     key.min_length(Some(1))
         .max_length(Some(128))
         .pattern(Some(GRAPHIC))

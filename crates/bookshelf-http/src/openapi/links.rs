@@ -73,13 +73,11 @@ fn targets(document: &Value) -> Vec<Target> {
     let of_one = paths.filter(|(path, _)| path.contains("/{namespace}/{id}"));
     let targets = of_one.flat_map(|(path, methods)| {
         let methods = methods.as_object().into_iter().flatten();
-        methods
-            .filter(|(method, _)| *method != "head")
-            .map(|(_, operation)| Target {
-                id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
-                is_of_loan: path.starts_with("/loan"),
-                has_tenant: operation["parameters"].to_string().contains("X-TENANT-ID"),
-            })
+        methods.map(|(_, operation)| Target {
+            id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
+            is_of_loan: path.starts_with("/loan"),
+            has_tenant: operation["parameters"].to_string().contains("X-TENANT-ID"),
+        })
     });
     targets.collect()
 }

@@ -1,4 +1,4 @@
-//! What handlers take from a request beside its body, as parameters of their operations.
+//! The arguments of handlers, as parameters of their operations.
 
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
@@ -21,16 +21,16 @@ fn header(name: &str, required: Required, schema: Object, description: &str) -> 
 impl IntoParams for TenantId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description =
-            "Which tenant asks, given once. It is believed: the API belongs behind a gateway that checks it.";
+            "The tenant, given once. The API believes it, and belongs behind a gateway that checks it.";
         header("X-TENANT-ID", Required::True, fields::tenant(), description)
     }
 }
 
 impl IntoParams for Preconditions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let wanted = "The entity tags of versions, as the admin API gave them: the write happens to one of these, or is \
-                      answered with 412 (RFC 9110, section 13.1.1).";
-        let unwanted = "The entity tags of versions: where what is there is one of these, or is there at all for `*`, the \
+        let wanted = "Entity tags of the admin API: the write changes one of these versions, or is answered with 412 (RFC \
+                      9110, section 13.1.1).";
+        let unwanted = "Entity tags of the admin API: if the current version is one of these, or exists at all for `*`, the \
                         write is answered with 412 (RFC 9110, section 13.1.2).";
         [("If-Match", wanted), ("If-None-Match", unwanted)]
             .into_iter()
@@ -41,21 +41,21 @@ impl IntoParams for Preconditions {
 
 impl IntoParams for Idempotency {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "The same request again, with the same key, is answered as the first was, by any replica, for \
-                           as long as what it made exists. With another body it is 422 `key_reused`; on another path it \
-                           is another request. With another body while the first is under way it is 409 `in_progress`, \
-                           where both have come to the same replica. On different replicas, two at the same moment that \
-                           add books of different ids may both succeed.";
+        let description = "A repeated request with the same key gets the first answer again, from any replica, for as long \
+                           as the object that it made exists. With another body it is 422 `key_reused`, or 409 \
+                           `in_progress` while the first is in flight on the same replica. On another path it is another \
+                           request. Two simultaneous requests on different replicas that add books of different ids may \
+                           both succeed.";
         let key = fields::idempotency_key();
         header("Idempotency-Key", Required::False, key, description)
     }
 }
 
-/// Where an event stream of books alone goes on, whose ids are of one version.
+/// The `Last-Event-ID` of a stream that depends on books alone: its ids have one version.
 #[derive(Debug)]
 pub struct LastEventId;
 
-/// Where an event stream goes on that depends on books and on loans: its ids are of a version of each.
+/// The `Last-Event-ID` of a stream that depends on books and on loans: its ids have a version of each.
 #[derive(Debug)]
 pub struct LastEventIdOfBoth;
 
@@ -73,7 +73,7 @@ impl IntoParams for LastEventIdOfBoth {
 
 fn last_event_id(example: &str) -> Vec<Parameter> {
     let any = ObjectBuilder::new().schema_type(Type::String).examples([example]);
-    let description = "With `Accept: text/event-stream`: the `id` of the last event that has arrived. The stream goes \
-                       on after it, or tells `reset` and the whole list again where that is not possible.";
+    let description = "With `Accept: text/event-stream`: the `id` of the last event that has arrived. The stream \
+                       resumes after it, or sends `reset` and the whole list if that is not possible.";
     header("Last-Event-ID", Required::False, any.build(), description)
 }

@@ -75,9 +75,9 @@ fn example(code: Code) -> Value {
             json!({"etag": "\"37de470e-96ff-4a1d-9936-b658af32c629.635\""}),
         ),
         Code::TooLarge => ("the request body has more than 262144 bytes", json!({})),
-        Code::UnsupportedMediaType => ("Content-Type has to be application/json", json!({})),
+        Code::UnsupportedMediaType => ("Content-Type must be application/json", json!({})),
         Code::Overloaded => (
-            "too many requests ask for what only the Kubernetes API knows",
+            "too many requests wait for the Kubernetes API, nothing was written",
             json!({"retry_after": 1}),
         ),
         Code::Rejected => ("exceeded quota: books", json!({})),

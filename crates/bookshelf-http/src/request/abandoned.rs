@@ -1,12 +1,12 @@
-//! Writes whose clients go away before they are answered. The handler ends where it stands then, and what it has asked for
-//! may have been carried out: the log and the metrics say that somebody asked.
+//! Writes whose clients close the connection before the answer. The handler stops where it is, and its request to the API
+//! server may have been carried out, so that the log and the metrics record the write.
 
 use actix_web::http::StatusCode;
 
 use super::{Exchange, microseconds};
 use crate::trace;
 
-/// What no client is told: nobody is there to be told. Proxies log it so.
+/// The status of a request whose client has closed the connection, as proxies log it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Drop for Exchange {

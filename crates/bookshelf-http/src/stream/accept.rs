@@ -1,4 +1,4 @@
-//! Whether a client asks for a list or for a stream.
+//! The choice between a list and a stream.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, Accept, Header as _, Quality};
@@ -6,13 +6,13 @@ use actix_web::http::header::{ACCEPT, Accept, Header as _, Quality};
 const STREAM: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
-/// Whether the client prefers a stream to a list, as `Accept` says
-/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)). A stream has to be asked for by
-/// name; where JSON is, too, and is no less welcome, it is a list.
+/// Returns true if the client prefers a stream to a list by its `Accept` header
+/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)). The header has to
+/// name the type of streams; if it names JSON with the same quality or a greater one, the client gets a list.
 #[must_use]
-pub fn is_asked_for(request: &HttpRequest) -> bool {
+pub(crate) fn is_preferred(request: &HttpRequest) -> bool {
     let mut values = request.headers().get_all(ACCEPT);
-    // Lists are asked for without a word of streams, and should not pay for them.
+    // Requests for lists do not name the type, and do not pay for the parser.
     let names_stream = |value: &[u8]| {
         let mut places = value.windows(STREAM.len());
         places.any(|place| place.eq_ignore_ascii_case(STREAM.as_bytes()))
@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn a_stream_is_what_is_asked_for_by_name_and_liked_better_than_json() {
-        let is_asked_for = |accept: &'static str| {
-            is_asked_for(
+        let is_preferred = |accept: &'static str| {
+            super::is_preferred(
                 &TestRequest::default()
                     .insert_header((ACCEPT, accept))
                     .to_http_request(),
@@ -62,7 +62,7 @@ mod tests {
             "application/json;q=0.5, text/event-stream;q=0.6",
             "application/json;q=0, text/event-stream;q=0.1",
         ] {
-            assert!(is_asked_for(stream), "{stream}");
+            assert!(is_preferred(stream), "{stream}");
         }
         for list in [
             "",
@@ -77,8 +77,8 @@ mod tests {
             "text/event-stream-not",
             "text/event-stream;q=a",
         ] {
-            assert!(!is_asked_for(list), "{list}");
+            assert!(!is_preferred(list), "{list}");
         }
-        assert!(!super::is_asked_for(&TestRequest::default().to_http_request()));
+        assert!(!super::is_preferred(&TestRequest::default().to_http_request()));
     }
 }

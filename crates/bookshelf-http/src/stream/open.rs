@@ -11,24 +11,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use super::write;
+use crate::document::Document;
 use crate::metrics::StreamMetrics;
 
-/// How often a stream says that it is still there, so that whoever is between us and the client does not take it for
-/// dead, and we notice a client that is gone.
+/// The time between heartbeats, so that proxies keep the connection, and the server notices a client that is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// About how many bytes of events are made at a time, so that what waits for a slow client is not much more.
+/// The approximate size of a chunk of events in bytes. Little more than that waits for a slow client.
 const CHUNK: usize = 16 << 10;
 
-/// What all streams have in common.
+/// The common state of all streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams {
     metrics: StreamMetrics,
     ending: CancellationToken,
 }
 
-/// A stream that somebody listens to.
-struct Open<V, S: Subject<V>, F> {
-    stream: Stream<V, S>,
+/// An open stream.
+struct Open<S: Subject<Document>, F> {
+    stream: Stream<Document, S>,
     json: F,
     heartbeat: Interval,
     streams: Streams,
@@ -42,21 +42,20 @@ impl Streams {
         }
     }
 
-    /// Ends every stream that is open, and from now on each when it begins: its client goes on elsewhere.
+    /// Ends every open stream, and each new one when it begins: its client resumes on another replica.
     pub(crate) fn end(&self) {
         self.ending.cancel();
     }
 
-    /// The body of an answer, what is logged of which is of this span.
-    pub(super) fn open<V, S, F>(
+    /// Returns the body of an answer, whose log lines belong to this span.
+    pub(super) fn open<S, F>(
         &self,
-        stream: Stream<V, S>,
+        stream: Stream<Document, S>,
         json: F,
         span: Span,
     ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + 'static
     where
-        V: Send + Sync + 'static,
-        S: Subject<V> + 'static,
+        S: Subject<Document> + 'static,
         F: Fn(&S::Item, &mut BytesMut) + 'static,
     {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -75,8 +74,8 @@ impl Streams {
     }
 }
 
-impl<V: Send + Sync + 'static, S: Subject<V>, F: Fn(&S::Item, &mut BytesMut)> Open<V, S, F> {
-    /// The next bytes; `None` at the end.
+impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
+    /// Returns the next bytes; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         let Self {
             stream,
@@ -87,7 +86,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>, F: Fn(&S::Item, &mut BytesMut)> Op
         tokio::select! {
             biased;
             () = streams.ending.cancelled() => None,
-            told = stream.wait() => match told {
+            waited = stream.wait() => match waited {
                 Ok(()) => Some(self.chunk()),
                 Err(cut_off) => {
                     streams.metrics.cut_off.inc();
@@ -95,11 +94,11 @@ impl<V: Send + Sync + 'static, S: Subject<V>, F: Fn(&S::Item, &mut BytesMut)> Op
                     None
                 }
             },
-            _ = heartbeat.tick() => Some(still_there(stream.id())),
+            _ = heartbeat.tick() => Some(self::heartbeat(stream.id())),
         }
     }
 
-    /// What waits to be told, as much of it as a chunk has room for.
+    /// Returns the events that wait, up to the size of a chunk.
     fn chunk(&mut self) -> Bytes {
         let mut chunk = BytesMut::new();
         while chunk.len() < CHUNK
@@ -120,14 +119,14 @@ impl<V: Send + Sync + 'static, S: Subject<V>, F: Fn(&S::Item, &mut BytesMut)> Op
     }
 }
 
-/// A comment, and how far the client has come: where nothing happens to what it listens to, what happens elsewhere would
-/// make its last id too old. A block that is only an id is no event.
-fn still_there(id: Option<StreamId>) -> Bytes {
+/// Returns a heartbeat: a comment, and the current id, since changes elsewhere would make the last id of a quiet stream too
+/// old. A block that has only an id is no event.
+fn heartbeat(id: Option<StreamId>) -> Bytes {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     Bytes::from(format!(":\n{id}\n"))
 }
 
-impl<V, S: Subject<V>, F> Drop for Open<V, S, F> {
+impl<S: Subject<Document>, F> Drop for Open<S, F> {
     fn drop(&mut self) {
         self.streams.metrics.open.dec();
     }

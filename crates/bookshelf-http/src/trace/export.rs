@@ -19,7 +19,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 
-/// A collector answers little.
+/// The longest answer of a collector, in bytes.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 type Hyper = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -29,7 +29,7 @@ pub(super) struct Client {
     timeout: Duration,
     /// The exporter calls from a thread of its own.
     runtime: Handle,
-    /// Whether the last batch was lost: the log says so once, and once that they arrive again.
+    /// True if the last batch was lost. The log says so once, and once when spans arrive again.
     is_failing: AtomicBool,
 }
 

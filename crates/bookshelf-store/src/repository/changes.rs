@@ -5,56 +5,19 @@ use kube::api::{Patch, Preconditions};
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::found::Found;
 use super::history::Happening;
 use super::idempotency::Made;
 use super::imprint::Imprint;
-use super::model::{Book, BookContent, BookKey, Category, IdempotencyKey, Management};
+use super::model::{Book, BookContent, BookKey, Category, IdempotencyKey};
 use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
 
-/// A book as a write finds it, before it is judged.
-pub(super) struct Found {
-    pub(super) version: Version,
-    pub(super) management: Management,
-    is_being_deleted: bool,
-}
-
-impl Found {
-    /// The version to change, if the book may be changed.
-    pub(super) fn version_to_change(&self, expected: &Expected) -> Result<Version, Error> {
-        self.check_manageable()?;
-        if self.is_being_deleted {
-            return Err(Error::BeingDeleted);
-        }
-        self.check_expected(expected)?;
-        Ok(self.version.clone())
-    }
-
-    /// Whether the book may be deleted: once more does no harm.
-    pub(super) fn check_manageable(&self) -> Result<(), Error> {
-        match self.management {
-            Management::Here(_) => Ok(()),
-            Management::Elsewhere => Err(Error::NotManageable),
-        }
-    }
-
-    /// Whether this is what the client has seen. Asked last: what would be refused anyhow is refused for that
-    /// reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
-    fn check_expected(&self, expected: &Expected) -> Result<(), Error> {
-        if expected.accepts(&self.version) {
-            Ok(())
-        } else {
-            Err(Error::Stale(self.version.clone()))
-        }
-    }
-}
-
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Adds a book, managed by bookshelf. With a key, the same request again answers what the first one made.
+    /// Adds a book, managed by bookshelf. With a key, a repeated request returns the book that the first one made.
     ///
-    /// That a key was used to add a book of another id is known as far as the cache knows that book, and that it is being
-    /// used for another request as far as that is under way here.
+    /// A key reused for another id is detected only if that book is cached; a concurrent reuse only within this process.
     pub async fn create_book(
         &self,
         key: BookKey<'_>,
@@ -70,7 +33,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         if self.book(key).is_ok() {
             let made = self.made_before(key, &content, imprint.as_ref()).await;
-            // Not there any more: our cache is behind.
+            // Deleted since: the cache is behind.
             if !matches!(made, Err(Error::NotFound(_))) {
                 return made;
             }
@@ -101,7 +64,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// The book that is in the way of one to add, if the same request has made it, as it has made it.
+    /// Returns the book that is in the way of a create, as it was made, if the same request made it.
     async fn made_before(
         &self,
         key: BookKey<'_>,
@@ -130,7 +93,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(Made { value, is_unchanged })
     }
 
-    /// Whether the key of a request to add a book has not added another one.
+    /// Checks that the key of a create has not made another book.
     async fn check_unused_elsewhere(&self, key: BookKey<'_>, imprint: &Imprint) -> Result<(), Error> {
         let books = self.books.reader.snapshot();
         let mut made = books.indexed_in(self.by_request, &imprint.request, key.namespace);
@@ -148,8 +111,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Replaces what a librarian says of a book, and makes it managed by bookshelf. What others put on the
-    /// object stays.
+    /// Replaces the content of a book, and makes it managed by bookshelf. Fields of others on the object stay.
     pub async fn update_book(
         &self,
         key: BookKey<'_>,
@@ -181,12 +143,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Deletes a book that nobody has borrowed, as far as the cache knows: of a loan made at the same moment on
-    /// another process, the garbage collector disposes with its book.
+    /// Deletes a book that is not on loan, according to the cache: the garbage collector deletes a loan that another process
+    /// makes at the same moment, with its book.
     pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
-            self.judged(key, &found, found.check_manageable())?;
+            self.note_refusal(key, &found, found.check_manageable())?;
             let loan = self.cached_loan(key);
             if loan.is_some_and(|loan| !loan.value.is_left_over(&found.version.uid)) {
                 return Err(Error::OnLoan);
@@ -211,8 +173,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Applies a merge patch at the version at which the book was found manageable, so that check and write
-    /// are one; where the book has changed meanwhile, checks and writes again.
+    /// Applies a merge patch at the version at which the book was found manageable, so that check and write are one. If the
+    /// book has changed meanwhile, checks and writes again.
     async fn patch_book(
         &self,
         key: BookKey<'_>,
@@ -223,7 +185,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let object_key = key.to_object_key();
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
-            let version = self.judged(key, &found, found.version_to_change(expected))?;
+            let version = self.note_refusal(key, &found, found.version_to_change(expected))?;
             patch["metadata"]["uid"] = version.uid.to_string().into();
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
             match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
@@ -238,8 +200,21 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// A book to judge: from the cache if that has what the client has seen. If not, one of both is behind, and
-    /// only the API server knows which.
+    /// Records an Event of a refusal if the book's manager is its reason.
+    pub(super) fn note_refusal<T>(
+        &self,
+        key: BookKey<'_>,
+        found: &Found,
+        verdict: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if matches!(verdict, Err(Error::NotManageable)) {
+            self.tell(key, &found.version.uid, &Happening::Refused);
+        }
+        verdict
+    }
+
+    /// Returns a book to judge: from the cache if that has the version that the client has seen. If not, the cache or the
+    /// client is behind, and only the API server knows which.
     async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
         match self.cached(key) {
             Ok(found) if expected.accepts(&found.version) => Ok(found),
@@ -273,6 +248,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
 fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) -> crd::Book {
     let mut book = crd::Book::new(key.id, content.spec.clone());
     book.metadata.namespace = Some(key.namespace.to_owned());
+    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    book.metadata.annotations = None;
     let labels = book.metadata.labels.get_or_insert_default();
     labels.insert(
         labels::MANAGED_BY.to_owned(),
@@ -285,4 +262,25 @@ fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) 
         imprint.leave_on(&mut book);
     }
     book
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_book_has_no_annotation_but_its_imprint() {
+        let key = BookKey::parse("ns", "a").unwrap();
+        let [author, title, empty] = ["A", "T", ""].map(str::to_owned);
+        let content = BookContent::new(author, title, empty.clone(), empty).unwrap();
+        assert_eq!(new_book(key, &content, None).metadata.annotations, None);
+
+        let imprint = Imprint::of_create(IdempotencyKey::parse("k").unwrap(), key, &content);
+        let book = new_book(key, &content, Some(&imprint));
+        assert_eq!(book.metadata.annotations.unwrap_or_default().len(), 1);
+        assert_eq!(
+            Imprint::on(&new_book(key, &content, Some(&imprint))),
+            Some(imprint)
+        );
+    }
 }

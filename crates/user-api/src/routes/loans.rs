@@ -1,22 +1,21 @@
-//! A tenant's loans: borrowing a book, looking at what one has, and bringing it back.
+//! A tenant's loans: reads, borrowing and returning.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_http::extract::{Idempotency, TenantId, book_key, namespace};
-use bookshelf_http::list::{Lists, Name};
+use bookshelf_http::Repository;
+use bookshelf_http::extract::{Idempotency, Request, TenantId};
+use bookshelf_http::loans;
 use bookshelf_http::openapi::{EventStream, LastEventIdOfBoth};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
-use bookshelf_http::stream;
-use bookshelf_store::repository::Place;
+use bookshelf_http::route::Reply;
 
-use crate::view::{LoanList, LoanView};
-use crate::{Repository, view};
+use bookshelf_http::view::{self, LoanList, LoanView};
 
-/// The loans of the tenant who asks
+/// The loans of the tenant
 ///
-/// Sorted by the book's id. With `Accept: text/event-stream` the list is followed by what happens to its members.
+/// Sorted by the book's id. With `Accept: text/event-stream`: the list, then the changes of its members.
 #[utoipa::path(
     get,
     path = "/loan/{namespace}",
@@ -25,7 +24,7 @@ use crate::{Repository, view};
     params(TenantId, Page, LastEventIdOfBoth),
     responses((
         status = 200,
-        description = "The loans; none where there is no such namespace",
+        description = "The loans; none if the namespace does not exist",
         content(
             (LoanList = "application/json"),
             (EventStream = "text/event-stream", example = json!(view::loan_events()))
@@ -33,34 +32,18 @@ use crate::{Repository, view};
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn list(
-    books: Data<Repository>,
-    lists: Data<Lists>,
-    request: HttpRequest,
-    tenant: TenantId,
-    page: Page,
-) -> Result<HttpResponse, Problem> {
-    let namespace = namespace(&request)?;
-    let tenant = tenant.tenant()?;
-    if stream::is_asked_for(&request) {
-        let begin = books.loan_stream(namespace, Some(tenant.into()), stream::last_event_id(&request));
-        return stream::answer(&request, &page, begin, view::streamed_loan).await;
-    }
-    let list = books
-        .loans(namespace, Some(tenant.into()))?
-        .after(page.after(Some(namespace))?);
-    let name = Name {
-        of: "loans",
-        namespace: namespace.as_str(),
-        filter: tenant.as_str(),
-    };
-    Ok(lists.answer(&request, &page, name, list.generation(), || {
-        list.iter()
-            .map(|entry| (view::loan(&entry.value), Place::of(entry)))
-    }))
+pub(crate) fn list(request: &Request, tenant: &TenantId, page: &Page) -> Result<Reply, Problem> {
+    request.namespace()?;
+    loans::list(request, Some(tenant.tenant()?.into()), page)
 }
 
-/// A loan of the tenant who asks
+/// Answers [`list`] with a stream.
+pub(crate) fn stream(request: &Request, tenant: &TenantId, page: &Page) -> Result<Reply, Problem> {
+    request.namespace()?;
+    Ok(loans::stream(request, Some(tenant.tenant()?.into()), page))
+}
+
+/// A loan of the tenant
 #[utoipa::path(
     get,
     path = "/loan/{namespace}/{id}",
@@ -70,18 +53,16 @@ pub(crate) async fn list(
     responses((status = 200, description = "The loan", body = LoanView)),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) async fn get(
-    books: Data<Repository>,
-    request: HttpRequest,
-    tenant: TenantId,
-) -> Result<HttpResponse, Problem> {
-    let loan = books.loan_to(book_key(&request)?, tenant.tenant()?)?;
-    Ok(view::loan(&loan.value).answer(&request))
+pub(crate) fn get(request: &Request, tenant: &TenantId) -> Result<Reply, Problem> {
+    let loan = request
+        .repository()?
+        .loan_to(request.book_key()?, tenant.tenant()?)?;
+    Ok(view::loan(&loan.value).answer(request).into())
 }
 
 /// Borrows a book
 ///
-/// An `Idempotency-Key` is its tenant's own: from another tenant it is another request.
+/// An `Idempotency-Key` belongs to its tenant: with the same key of another tenant it is another request.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/borrow",
@@ -101,18 +82,18 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn borrow(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     tenant: TenantId,
     idempotency: Idempotency,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     let loan = books.borrow(key, tenant.tenant()?, idempotency.key()?).await?;
     Ok(view::loan(&loan).answer_with(StatusCode::CREATED))
 }
 
-/// Brings a book back
+/// Returns a book
 ///
-/// Where there is no loan there is nothing to do.
+/// Succeeds also if there is no loan.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/return",
@@ -129,10 +110,10 @@ pub(crate) async fn borrow(
 )]
 pub(crate) async fn return_book(
     books: Data<Repository>,
-    request: HttpRequest,
+    request: Request,
     tenant: TenantId,
 ) -> Result<HttpResponse, Problem> {
-    let key = book_key(&request)?;
+    let key = request.book_key()?;
     books.return_book(key, tenant.tenant()?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

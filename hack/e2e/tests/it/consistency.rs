@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 pub(super) const VERSION: &str = "X-Resource-Version";
 
 /// Watches stay open for as long as a test takes, so that they are what the proxy knows them as.
-const ARGUMENTS: [&str; 2] = ["--watch-timeout=3600", "--log=info,bookshelf_store=debug"];
+const ARGUMENTS: [&str; 2] = [
+    "--watch-timeout=3600",
+    "--log=info,bookshelf_store=debug,kube_informer=debug",
+];
 
 /// A replica of an API whose watches can be held up.
 struct Replica {
@@ -196,6 +199,24 @@ async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable()
         library.user.get(library.path("book")).await?.json(200)["available"],
         true
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
+    let library = Library::open().await?;
+    let created = library.add("book").await?;
+    let (books, _) = created.header(VERSION).split_once('.').unwrap_or_default();
+    let version = format!("{books}.9007199254740991");
+    for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
+        let read = get_at(&library.admin, &path, &version).await?;
+        assert_eq!(read.status, 200, "{path}: {}", read.text());
+        // What the client knows of is not forgotten.
+        assert!(read.header(VERSION).ends_with(".9007199254740991"), "{path}");
+    }
+    // Tenants see which books are on loan.
+    let read = get_at(&library.user, &library.path("book"), &version).await?;
+    read.problem(503, "unavailable");
     Ok(())
 }
 

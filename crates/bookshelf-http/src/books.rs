@@ -1,0 +1,104 @@
+//! Lists and streams of books, as far as both APIs have the same.
+
+use std::borrow::Borrow;
+
+use actix_web::HttpRequest;
+use actix_web::web::BytesMut;
+use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespace, Place};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::Repository;
+use crate::document::Document;
+use crate::extract::{FromHead, FromQuery as _, Parameters, Request};
+use crate::list::Name;
+use crate::openapi::fields;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::route::Reply;
+use crate::stream;
+
+/// The query string of a list of books.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    category_id: String,
+    page: Page,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "parameters are read one by one")]
+struct Filter {
+    /// Only the books of this category.
+    #[param(required = false, schema_with = fields::category_filter)]
+    category_id: String,
+}
+
+impl IntoParams for ListQuery {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = Filter::into_params(&parameter_in);
+        parameters.extend(Page::into_params(parameter_in));
+        parameters
+    }
+}
+
+impl FromHead for ListQuery {
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+        let parameters = Parameters::of(request)?;
+        Ok(Self {
+            category_id: parameters.get("category_id")?.unwrap_or_default().to_owned(),
+            page: Page::from_query(&parameters)?,
+        })
+    }
+}
+
+impl ListQuery {
+    /// Returns the list that a request is for: of a namespace or of all, of a category or of all, from the page on.
+    pub fn list<'a>(
+        &'a self,
+        books: &'a Repository,
+        namespace: Option<Namespace<'a>>,
+    ) -> Result<BookList<'a, Document>, Problem> {
+        let category = Category::parse(&self.category_id)?;
+        let list = books.books(namespace, category)?;
+        Ok(list.after(self.page.after(namespace)?))
+    }
+
+    /// Answers with the list of these members, or with the same list as it is kept, if it is of this generation.
+    pub fn reply<'a, T: Borrow<Document>, M: Iterator<Item = (T, Place<'a>)>>(
+        &self,
+        request: &Request,
+        namespace: Option<Namespace<'_>>,
+        generation: Generation,
+        members: impl FnOnce() -> M,
+    ) -> Result<Reply, Problem> {
+        let name = Name {
+            of: "books",
+            namespace: namespace.map_or("", Namespace::as_str),
+            filter: &self.category_id,
+        };
+        let lists = request.lists()?;
+        let response = lists.answer(request, &self.page, name, generation, members);
+        Ok(response.into())
+    }
+
+    /// Answers with the stream of the list, each book as `write` writes it, with its loan or without.
+    #[must_use]
+    pub fn stream(
+        &self,
+        request: &Request,
+        with_loans: bool,
+        write: fn(&Lent<Document>, &mut BytesMut),
+    ) -> Reply {
+        let (request, query) = (request.clone(), self.clone());
+        Reply::later(async move {
+            let namespace = request.namespace_or_all()?;
+            let category = Category::parse(&query.category_id)?;
+            let id = stream::last_event_id(&request);
+            let begin = request
+                .repository()?
+                .book_stream(namespace, category, with_loans, id);
+            stream::answer(&request, &query.page, begin, write).await
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Requests with the parameters of their paths, and what handlers of reads take from their heads.
+
+use std::future::{Ready, ready};
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use bookshelf_store::repository::{BookKey, Namespace, Scope};
+
+use crate::Repository;
+use crate::list::Lists;
+use crate::problem::{Code, Problem};
+
+/// A request that a route matched. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    http: HttpRequest,
+    parameters: PathParameters,
+}
+
+/// The parameters that the router found in a path, each as its place there; `None` for those that the template does not
+/// have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PathParameters {
+    namespace: Option<Place>,
+    id: Option<Place>,
+    file: Option<Place>,
+}
+
+/// The place of a parameter in a path, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    begin: usize,
+    end: usize,
+}
+
+impl PathParameters {
+    /// The names that parameters may have.
+    pub(crate) const NAMES: [&str; 3] = ["namespace", "id", "file"];
+
+    /// Takes over the parameters that the router found in this path.
+    pub(crate) fn new(path: &str, matched: &matchit::Params<'_, '_>) -> Self {
+        let place = |name| {
+            let value = matched.get(name)?;
+            let begin = value.as_ptr().addr() - path.as_ptr().addr();
+            let end = begin + value.len();
+            Some(Place { begin, end })
+        };
+        let [namespace, id, file] = Self::NAMES;
+        Self {
+            namespace: place(namespace),
+            id: place(id),
+            file: place(file),
+        }
+    }
+}
+
+impl Request {
+    pub(crate) fn new(http: HttpRequest, parameters: PathParameters) -> Self {
+        Self { http, parameters }
+    }
+
+    /// Returns the parameters, which change handlers find in the extensions of the request.
+    pub(crate) fn parameters(&self) -> PathParameters {
+        self.parameters
+    }
+
+    /// Returns the path, decoded.
+    pub(crate) fn decoded_path(&self) -> &str {
+        self.http.match_info().as_str()
+    }
+
+    fn parameter(&self, place: Option<Place>) -> Option<&str> {
+        let Place { begin, end } = place?;
+        self.decoded_path().get(begin..end)
+    }
+
+    /// Returns the namespace in the path, unchecked; `None` where the route has none.
+    pub(crate) fn raw_namespace(&self) -> Option<&str> {
+        self.parameter(self.parameters.namespace)
+    }
+
+    /// Returns the name of a file in the path.
+    pub(crate) fn file(&self) -> &str {
+        self.parameter(self.parameters.file).unwrap_or_default()
+    }
+
+    /// Returns the namespace in the path.
+    pub fn namespace(&self) -> Result<Namespace<'_>, Problem> {
+        Ok(Namespace::parse(self.raw_namespace().unwrap_or_default())?)
+    }
+
+    /// Returns the namespace in the path; `None` where the route is about all namespaces.
+    pub fn namespace_or_all(&self) -> Result<Option<Namespace<'_>>, Problem> {
+        Ok(self.raw_namespace().map(Namespace::parse).transpose()?)
+    }
+
+    /// Returns namespace and id of the book in the path.
+    pub fn book_key(&self) -> Result<BookKey<'_>, Problem> {
+        let (namespace, id) = self.raw_book_key();
+        Ok(BookKey::parse(namespace, id)?)
+    }
+
+    /// Returns namespace and id of the book in the path, unchecked.
+    #[must_use]
+    pub fn raw_book_key(&self) -> (&str, &str) {
+        let id = self.parameter(self.parameters.id);
+        (self.raw_namespace().unwrap_or_default(), id.unwrap_or_default())
+    }
+
+    /// Returns the scope of the request: what its freshness is about.
+    pub(crate) fn scope(&self) -> Result<Scope<'_>, Problem> {
+        Ok(match (self.parameters.namespace, self.parameters.id) {
+            (None, _) => Scope::All,
+            (Some(_), None) => Scope::Namespace(self.namespace()?),
+            (Some(_), Some(_)) => Scope::Book(self.book_key()?),
+        })
+    }
+
+    /// Returns the repository.
+    pub fn repository(&self) -> Result<&Data<Repository>, Problem> {
+        self.data()
+    }
+
+    /// Returns the lists that are kept.
+    pub(crate) fn lists(&self) -> Result<&Data<Lists>, Problem> {
+        self.data()
+    }
+
+    /// Returns data of the app. It always has what handlers need.
+    pub(crate) fn data<T: 'static>(&self) -> Result<&Data<T>, Problem> {
+        let data = self.http.app_data();
+        data.ok_or_else(|| Problem::new(Code::Internal, "internal error"))
+    }
+}
+
+impl Deref for Request {
+    type Target = HttpRequest;
+
+    fn deref(&self) -> &HttpRequest {
+        &self.http
+    }
+}
+
+impl FromRequest for Request {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parameters = request.extensions().get().copied().unwrap_or_default();
+        ready(Ok(Self::new(request.clone(), parameters)))
+    }
+}
+
+/// An argument of a handler of reads, taken from the head of a request without waiting.
+pub trait FromHead: Sized {
+    /// Takes the argument, or returns a problem that names the field that is not valid.
+    fn from_head(request: &HttpRequest) -> Result<Self, Problem>;
+}

@@ -1,0 +1,72 @@
+//! Another team's resource, cluster-scoped, on the same connector and cache: shelves, found by their room.
+//! `cargo run -p kube-informer --example shelves`, with a kubeconfig that may create definitions.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Preconditions;
+use kube::{CustomResource, CustomResourceExt as _};
+use kube_informer::cache::{Builder, Event};
+use kube_informer::connector::{Connector, Options, Reason};
+use kube_informer::object::ObjectKey;
+use kube_informer::{CachedClient, ListWatch};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(CustomResource, Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Shelf", plural = "shelves")]
+struct ShelfSpec {
+    room: String,
+    places: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A new definition's first creates are held up for two seconds and more.
+    let options = Options {
+        deadline: Duration::from_secs(15),
+        ..Options::default()
+    };
+    let [with_shelf, without] = run(&Connector::infer(options).await?).await?;
+    println!("the reading room had {with_shelf} shelf, and then {without}");
+    Ok(())
+}
+
+/// Answers how many shelves the reading room was seen to have when it was given one, and when that was taken away.
+pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std::error::Error>> {
+    let definitions = connector.resource::<CustomResourceDefinition>();
+    match definitions.create(&Shelf::crd()).await {
+        Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
+        _ => {}
+    }
+
+    // Of each shelf its spec is kept, and everything else dropped as soon as it arrives.
+    let mut builder = Builder::new(|shelf: Shelf| Ok::<_, Infallible>(shelf.spec));
+    let by_room = builder.index("room", |spec: &ShelfSpec| vec![spec.room.as_str().into()]);
+    let (reader, writer) = builder.build();
+    let shelves = connector.resource::<Shelf>();
+    tokio::spawn(ListWatch::new(shelves.clone()).run(writer.clone()));
+    reader.wait_synced(Duration::from_secs(30)).await?;
+    let _handler = reader.handle(
+        |event| match event {
+            Event::Created(shelf) => println!("{} came: {} places", shelf.key, shelf.value.places),
+            Event::Updated { new, .. } => println!("{} changed: {} places", new.key, new.value.places),
+            Event::Deleted(shelf) => println!("{} is gone", shelf.key),
+        },
+        None,
+    );
+
+    // The next read shows our own write, whether or not the watch has told it.
+    let shelves = CachedClient::new(shelves, writer);
+    let spec = ShelfSpec {
+        room: "reading".to_owned(),
+        places: 40,
+    };
+    shelves.create(&Shelf::new("east", spec)).await?;
+    let in_reading_room = || reader.load().indexed(by_room, "reading").count();
+    let with_shelf = in_reading_room();
+    let east = ObjectKey::cluster_scoped("east");
+    shelves.delete(&east, Preconditions::default()).await?;
+    Ok([with_shelf, in_reading_room()])
+}

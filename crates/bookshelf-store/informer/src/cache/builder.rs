@@ -1,0 +1,148 @@
+//! The builder of a cache.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::contents::{Contents, Declaration, Index, IndexKeys};
+use super::heard::Heard;
+use super::labels::{Keeper, Kept};
+use super::state::State;
+use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
+use super::{Reader, Shared, Writer};
+use crate::metrics::{CacheMetrics, Metrics};
+
+/// Makes a cache: says what it keeps of each object, which indexes it has, and which namespaces it is of.
+pub struct Builder<K, V> {
+    transform: Transform<K, V>,
+    indexes: Vec<Declaration<V>>,
+    labels: Vec<Arc<str>>,
+    keeps_all_labels: bool,
+    namespaces: Vec<Arc<str>>,
+    history: usize,
+    metrics: OnceLock<CacheMetrics>,
+    on_left_out: Arc<LeftOutHook>,
+}
+
+/// The default number of changes in the journal: minutes of them at dozens of writes a second.
+const HISTORY: usize = 8192;
+
+impl<K: kube::Resource, V> Builder<K, V> {
+    /// A cache of resource `K` that keeps of each object what `transform` makes of it. An object for which
+    /// that fails is logged, counted and left out. Objects come without `metadata.managedFields`
+    /// ([`ListWatch`](crate::ListWatch) skips them unread).
+    ///
+    /// The transform has to depend on the object and nothing else: what is cached of a version is not made anew. It
+    /// runs while others wait to write, so it must neither wait nor call the cache's writer. A panic in it is a
+    /// refusal.
+    pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
+        Self {
+            transform: Arc::new(move |object| transform(object).map_err(Into::into)),
+            indexes: Vec::new(),
+            labels: Vec::new(),
+            keeps_all_labels: false,
+            namespaces: Vec::new(),
+            history: HISTORY,
+            metrics: OnceLock::new(),
+            on_left_out: Arc::new(|_| {}),
+        }
+    }
+
+    /// Adds an index, which files each value under the keys that `keys` gives: none, one or several. It has
+    /// to give the same keys for the same value every time, and must not call the cache's writer. A panic in it refuses the
+    /// object, as one in the transform does.
+    ///
+    /// Whoever does not have the [`Index`] finds it by its name ([`Snapshot::index`](super::Snapshot::index)).
+    pub fn index(
+        &mut self,
+        name: impl Into<Arc<str>>,
+        keys: impl Fn(&V) -> Vec<Arc<str>> + Send + Sync + 'static,
+    ) -> Index {
+        self.add(name.into(), IndexKeys::OfValue(Box::new(keys)))
+    }
+
+    /// Keeps the label of this key of every object, and adds an index by its value, named as the label.
+    /// [`Snapshot::select`](super::Snapshot::select) uses it too.
+    pub fn label(&mut self, key: impl Into<Arc<str>>) -> Index {
+        let key = key.into();
+        self.labels.push(Arc::clone(&key));
+        self.add(key, IndexKeys::OfLabel)
+    }
+
+    /// Keeps all labels of every object, for [`Snapshot::select`](super::Snapshot::select).
+    #[must_use]
+    pub fn labels(mut self) -> Self {
+        self.keeps_all_labels = true;
+        self
+    }
+
+    /// Makes it a cache of these namespaces only; each is listed and watched by itself, so that rights in them
+    /// are enough. None: all namespaces. Empty names are left out.
+    #[must_use]
+    pub fn namespaces<N: Into<Arc<str>>>(mut self, namespaces: impl IntoIterator<Item = N>) -> Self {
+        self.namespaces = namespaces.into_iter().map(Into::into).collect();
+        self.namespaces.retain(|namespace| !namespace.is_empty());
+        self.namespaces.sort();
+        self.namespaces.dedup();
+        self
+    }
+
+    /// Sets the number of changes in the journal ([`Told`](super::Told)) of each source; 8192 by default. Each change keeps
+    /// the object alive that it replaced, so there are no more of them than objects, or 1024.
+    #[must_use]
+    pub fn history(mut self, changes: usize) -> Self {
+        self.history = changes;
+        self
+    }
+
+    /// Counts what the cache is told, under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds
+    /// needs no word: it counts in the connector's metrics.
+    #[must_use]
+    pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
+        self.metrics = metrics.cache(resource).into();
+        self
+    }
+
+    /// Calls `hook` with every object that is left out of the cache, each time it comes and wherever it comes from: a list,
+    /// the watch, an answer to our own write. That is logged and counted in any case. The hook is called after the write, by
+    /// whoever wrote, and must not block. A panic in it is logged.
+    #[must_use]
+    pub fn on_left_out(mut self, hook: impl Fn(&LeftOut) + Send + Sync + 'static) -> Self {
+        self.on_left_out = Arc::new(hook);
+        self
+    }
+
+    /// The empty cache: its reading and its writing side.
+    #[must_use]
+    pub fn build(self) -> (Reader<V>, Writer<K, V>) {
+        let kept = if self.keeps_all_labels {
+            Kept::All
+        } else {
+            Kept::These(self.labels.into())
+        };
+        let contents = Contents::new(self.indexes.into(), kept.clone());
+        let state = State::new(contents, &self.namespaces, self.history);
+        let (sender, published) = watch::channel(());
+        let shared = Arc::new(Shared {
+            current: ArcSwap::from_pointee(state.snapshot()),
+            published,
+            heard: Heard::new(state.namespaces().count()),
+            metrics: self.metrics,
+        });
+        let writer = Writer::new(
+            Arc::clone(&shared),
+            state,
+            self.transform,
+            self.on_left_out,
+            Keeper::new(kept),
+            sender,
+        );
+        (Reader { shared }, writer)
+    }
+
+    fn add(&mut self, name: Arc<str>, keys: IndexKeys<V>) -> Index {
+        self.indexes.push(Declaration { name, keys });
+        Index(self.indexes.len() - 1)
+    }
+}

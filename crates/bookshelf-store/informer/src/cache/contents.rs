@@ -1,0 +1,308 @@
+//! The objects of a cache and its indexes: persistent sets, so that a copy costs nothing and a change copies
+//! only the path to it.
+
+mod order;
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use imbl::ordset::DiffItem;
+use imbl::{OrdMap, OrdSet};
+
+use super::labels::{Kept, Labels};
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
+
+/// A cached object: what every object has, and the value the transform made of it.
+#[derive(Debug)]
+pub struct Entry<V> {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// The object's uid.
+    pub uid: Uid,
+    /// The version of the object this is.
+    pub resource_version: ResourceVersion,
+    /// The object's labels that the cache keeps.
+    pub labels: Labels,
+    /// The value that the transform made of the object.
+    pub value: V,
+}
+
+/// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
+/// [`Builder::label`](super::Builder::label) declared it. Its own cache's only: another cache panics or answers
+/// from another index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Index(pub(super) usize);
+
+/// A part of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All of it.
+    All,
+    /// The objects of a namespace.
+    Namespace(&'a str),
+    /// One object, if it is there.
+    Object {
+        /// Its namespace; empty for a cluster-scoped object.
+        namespace: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
+}
+
+impl<'a> Part<'a> {
+    /// The namespace that the part is in, if it is in one.
+    pub(crate) fn namespace(self) -> Option<&'a str> {
+        match self {
+            Part::All => None,
+            Part::Namespace(namespace) | Part::Object { namespace, .. } => Some(namespace),
+        }
+    }
+}
+
+/// An index as it was declared.
+pub(super) struct Declaration<V> {
+    pub(super) name: Arc<str>,
+    pub(super) keys: IndexKeys<V>,
+}
+
+pub(super) type KeysOfValue<V> = Box<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
+
+/// The function of an index.
+pub(super) enum IndexKeys<V> {
+    /// The keys that this function gives for a value.
+    OfValue(KeysOfValue<V>),
+    /// The value of the label that the index is named after.
+    OfLabel,
+}
+
+impl<V> Declaration<V> {
+    fn keys(&self, entry: &Entry<V>) -> Vec<Arc<str>> {
+        match &self.keys {
+            IndexKeys::OfValue(keys) => keys(&entry.value),
+            IndexKeys::OfLabel => entry.labels.find(&self.name).into_iter().cloned().collect(),
+        }
+    }
+}
+
+/// The state of a namespace as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// The number of its objects.
+    pub objects: usize,
+    /// Another number than any before whenever one of its objects has changed, come or gone: two snapshots of
+    /// a process with the same generation have the same objects in it.
+    pub generation: u64,
+}
+
+/// Numbers that are never given twice, whatever becomes of the contents they were given to.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+pub(super) struct Contents<V> {
+    pub(super) objects: OrdSet<ByKey<V>>,
+    /// The namespaces that have objects.
+    pub(super) namespaces: OrdMap<Arc<str>, NamespaceState>,
+    pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
+    declarations: Arc<[Declaration<V>]>,
+    /// The labels of entries.
+    pub(super) kept: Kept,
+}
+
+impl<V> Contents<V> {
+    pub(super) fn new(declarations: Arc<[Declaration<V>]>, kept: Kept) -> Self {
+        let indexes = declarations.iter().map(|_| OrdSet::new()).collect();
+        Self {
+            objects: OrdSet::new(),
+            namespaces: OrdMap::new(),
+            indexes,
+            declarations,
+            kept,
+        }
+    }
+
+    /// Asks every index for the keys of a value that is not in yet: one that panics does so before anything is changed.
+    pub(super) fn try_indexes(&self, value: &V) {
+        for declaration in self.declarations.iter() {
+            if let IndexKeys::OfValue(keys) = &declaration.keys {
+                keys(value);
+            }
+        }
+    }
+
+    /// Nothing, with the same indexes.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(Arc::clone(&self.declarations), self.kept.clone())
+    }
+
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Entry<V>>> {
+        self.objects
+            .get(&KeyProbe { namespace, name })
+            .map(|slot| &slot.0)
+    }
+
+    /// The objects whose key comes after this place. No object has an empty name: the place before all objects of
+    /// a namespace has one.
+    pub(super) fn after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let place = KeyProbe { namespace, name };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        self.objects.range::<_, KeyProbe<'_>>(range).map(|slot| &slot.0)
+    }
+
+    /// The objects of a part.
+    pub(super) fn part(&self, part: Part<'_>) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let one = match part {
+            Part::Object { namespace, name } => Some(self.get(namespace, name)),
+            Part::All | Part::Namespace(_) => None,
+        };
+        let is_many = one.is_none();
+        let namespace = part.namespace();
+        let many = self
+            .after(namespace.unwrap_or_default(), "")
+            .take_while(move |entry| {
+                is_many && namespace.is_none_or(|namespace| entry.key.namespace() == namespace)
+            });
+        one.flatten().into_iter().chain(many)
+    }
+
+    /// The copy of this namespace's name that its objects share.
+    pub(super) fn shared_namespace(&self, namespace: &str) -> Option<&Arc<str>> {
+        self.namespaces.get_key_value(namespace).map(|(shared, _)| shared)
+    }
+
+    /// Puts an object in place of the one of its key.
+    pub(super) fn insert(&mut self, entry: Arc<Entry<V>>) {
+        self.remove(entry.key.namespace(), entry.key.name());
+        for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
+            for value in declaration.keys(&entry) {
+                index.insert(ByIndex {
+                    value,
+                    entry: Arc::clone(&entry),
+                });
+            }
+        }
+        self.count(&entry, |objects| objects + 1);
+        self.objects.insert(ByKey(entry));
+    }
+
+    pub(super) fn remove(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
+        let ByKey(entry) = self.objects.remove(&KeyProbe { namespace, name })?;
+        for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
+            for value in declaration.keys(&entry) {
+                index.remove(&IndexProbe {
+                    value: &value,
+                    namespace,
+                    name,
+                });
+            }
+        }
+        self.count(&entry, |objects| objects - 1);
+        Some(entry)
+    }
+
+    pub(super) fn index(&self, name: &str) -> Option<Index> {
+        let mut declarations = self.declarations.iter();
+        declarations
+            .position(|declaration| *declaration.name == *name)
+            .map(Index)
+    }
+
+    /// The objects of a namespace, or of all, that an index files under a value.
+    pub(super) fn indexed(
+        &self,
+        index: Index,
+        value: &str,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let place = IndexProbe {
+            value,
+            namespace: namespace.unwrap_or_default(),
+            name: "",
+        };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        let is_meant = move |slot: &&ByIndex<V>| {
+            *slot.value == *value && namespace.is_none_or(|namespace| slot.entry.key.namespace() == namespace)
+        };
+        self.indexes[index.0]
+            .range::<_, IndexProbe<'_>>(range)
+            .take_while(is_meant)
+            .map(|slot| &slot.entry)
+    }
+
+    /// Returns true if an index files this under a value.
+    pub(super) fn files(&self, index: Index, value: &str, entry: &Entry<V>) -> bool {
+        let keys = self.declarations[index.0].keys(entry);
+        keys.iter().any(|key| **key == *value)
+    }
+
+    pub(super) fn label_index(&self, label: &str) -> Option<Index> {
+        let mut declarations = self.declarations.iter();
+        let is_it = |declaration: &Declaration<V>| {
+            matches!(declaration.keys, IndexKeys::OfLabel) && *declaration.name == *label
+        };
+        declarations.position(is_it).map(Index)
+    }
+
+    /// Makes a namespace what it is in `with`.
+    pub(super) fn replace_namespace(&mut self, namespace: &str, with: &Self) {
+        let gone: Vec<_> = self
+            .part(Part::Namespace(namespace))
+            .filter(|entry| with.get(namespace, entry.key.name()).is_none())
+            .map(|entry| entry.key.clone())
+            .collect();
+        for key in gone {
+            self.remove(namespace, key.name());
+        }
+        for ByKey(entry) in &with.objects {
+            let current = self.get(namespace, entry.key.name());
+            if current.is_none_or(|current| !Arc::ptr_eq(current, entry)) {
+                self.insert(Arc::clone(entry));
+            }
+        }
+    }
+
+    /// Notes that an object of this entry's namespace has come or gone.
+    fn count(&mut self, entry: &Entry<V>, count: impl FnOnce(usize) -> usize) {
+        let before = self
+            .namespaces
+            .get(entry.key.namespace())
+            .map_or(0, |state| state.objects);
+        match count(before) {
+            0 => drop(self.namespaces.remove(entry.key.namespace())),
+            objects => {
+                let state = NamespaceState {
+                    objects,
+                    generation: next_generation(),
+                };
+                self.namespaces
+                    .insert(Arc::clone(entry.key.shared_namespace()), state);
+            }
+        }
+    }
+}
+
+/// Returns the number of objects that only one of the two has, or in another version.
+pub(super) fn count_differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> usize {
+    let mut last: Option<&ObjectKey> = None;
+    let changed = old.diff(new).filter(|item| {
+        let (DiffItem::Add(slot) | DiffItem::Remove(slot)) = item;
+        // A changed object is a removal and an addition, side by side.
+        last.replace(&slot.0.key) != Some(&slot.0.key)
+    });
+    changed.count()
+}
+
+impl<V> Clone for Contents<V> {
+    fn clone(&self) -> Self {
+        Self {
+            objects: self.objects.clone(),
+            namespaces: self.namespaces.clone(),
+            indexes: self.indexes.clone(),
+            declarations: Arc::clone(&self.declarations),
+            kept: self.kept.clone(),
+        }
+    }
+}

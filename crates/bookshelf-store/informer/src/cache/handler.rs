@@ -1,0 +1,149 @@
+//! Callbacks on a cache's changes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::event::Event;
+use super::{NotYet, Reader};
+
+/// A handler at work. Dropping it removes the handler, which may be called for a millisecond more.
+#[must_use = "dropping the registration removes the handler"]
+pub struct HandlerRegistration {
+    task: AbortHandle,
+    synced: watch::Receiver<bool>,
+}
+
+impl HandlerRegistration {
+    /// Waits until the handler has been told every object of the first list.
+    pub async fn wait_synced(&mut self, deadline: Duration) -> Result<(), NotYet> {
+        let synced = self.synced.wait_for(|synced| *synced);
+        tokio::time::timeout(deadline, synced)
+            .await
+            .map_err(|_| NotYet)?
+            .map(|_| ())
+            .map_err(|_| NotYet)
+    }
+}
+
+impl Drop for HandlerRegistration {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<V: Send + Sync + 'static> Reader<V> {
+    /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
+    /// cache nor other handlers. A panic in it is logged and counted, and the next change goes on.
+    ///
+    /// It is called on the runtime, whose thread it lets others have every millisecond, and so must not block: what
+    /// takes long is for it to hand on, to a channel for instance.
+    ///
+    /// With `resync`, every object is repeated so often as an [`Event::Updated`] whose old and new are the
+    /// same, as client-go's resync does: from memory, without asking the API server.
+    ///
+    /// Has to be called within a tokio runtime.
+    pub fn handle(
+        &self,
+        handler: impl Fn(Event<V>) + Send + Sync + 'static,
+        resync: Option<Duration>,
+    ) -> HandlerRegistration {
+        let (synced_sender, synced) = watch::channel(false);
+        let reader = self.clone();
+        let task = tokio::spawn(async move {
+            let mut subscription = reader.subscribe();
+            let mut resync = resync.filter(|period| !period.is_zero()).map(|period| {
+                let mut interval = interval_at(Instant::now() + period, period);
+                // A handler that takes longer than the period would be told without end.
+                interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                interval
+            });
+            loop {
+                let tick = async {
+                    match &mut resync {
+                        Some(interval) => {
+                            interval.tick().await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    looked = subscription.look() => {
+                        if looked.is_err() {
+                            return;
+                        }
+                        let mut turn = Turn::begin();
+                        while let Some(event) = subscription.try_next() {
+                            call(&reader, &handler, event);
+                            turn.end_if_over().await;
+                        }
+                        synced_sender.send_replace(subscription.seen().is_some());
+                    }
+                    () = tick => {
+                        let Some(seen) = subscription.seen().cloned() else { continue };
+                        let mut turn = Turn::begin();
+                        for entry in seen.iter() {
+                            call(&reader, &handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
+                            turn.end_if_over().await;
+                        }
+                    }
+                }
+            }
+        });
+        HandlerRegistration {
+            task: task.abort_handle(),
+            synced,
+        }
+    }
+}
+
+/// The approximate time for which a handler is called without a pause.
+const TURN: Duration = Duration::from_millis(1);
+/// The most calls between two looks at the clock, which takes longer than most handlers.
+const UNTIMED_CALLS: u32 = 16;
+
+/// A time in which the thread is the handler's. Between two, others have it, and a handler that was removed ends.
+struct Turn {
+    began: std::time::Instant,
+    /// The calls between two looks at the clock: more and more, until a turn is over.
+    untimed: u32,
+    /// The calls until the next look.
+    left: u32,
+}
+
+impl Turn {
+    fn begin() -> Self {
+        Self {
+            began: std::time::Instant::now(),
+            untimed: 1,
+            left: 1,
+        }
+    }
+
+    async fn end_if_over(&mut self) {
+        self.left -= 1;
+        if self.left > 0 {
+            return;
+        }
+        if self.began.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            *self = Self::begin();
+        } else {
+            self.untimed = (2 * self.untimed).min(UNTIMED_CALLS);
+            self.left = self.untimed;
+        }
+    }
+}
+
+fn call<V>(reader: &Reader<V>, handler: &impl Fn(Event<V>), event: Event<V>) {
+    if catch_unwind(AssertUnwindSafe(|| handler(event))).is_err() {
+        if let Some(metrics) = reader.shared.metrics.get() {
+            metrics.handler_panics.inc();
+        }
+        tracing::error!("a cache's handler panicked; the panic is in the standard error output");
+    }
+}

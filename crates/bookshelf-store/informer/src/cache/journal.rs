@@ -1,0 +1,236 @@
+//! The confirmed state of one source, without local writes: the objects, and the latest changes in their order.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::{OrdSet, Vector};
+
+use super::contents::{ByKey, Entry, KeyProbe};
+use super::event::{Event, between, differences};
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+
+/// The number of changes that may keep the objects which they replaced, if there are no more objects than that: so that the
+/// journal takes about as much memory as the objects, whatever their size.
+const MANY_CHANGES: usize = 1024;
+
+/// A change that the API server told.
+#[derive(Debug)]
+pub struct Change<V> {
+    /// The version that it led to. Of what a list has brought it is that of the list, where several changes have the
+    /// same.
+    pub version: ResourceVersion,
+    /// The event.
+    pub event: Event<V>,
+}
+
+/// The journal of one source of a cache.
+pub(super) struct Journal<V> {
+    /// `None`: it tells of all namespaces.
+    pub(super) namespace: Option<Arc<str>>,
+    /// The version up to which it has told everything.
+    pub(super) version: Option<ResourceVersion>,
+    /// The objects as of that version.
+    pub(super) objects: OrdSet<ByKey<V>>,
+    /// The latest changes, in the order of their versions.
+    changes: Vector<Arc<Change<V>>>,
+    /// The most changes to keep, however many objects there are.
+    capacity: usize,
+    /// The version after which the changes are complete.
+    since: Option<ResourceVersion>,
+    /// The version of the last list that took the place of the watch: what came and went just before was never told.
+    listed: Option<ResourceVersion>,
+    /// Versions up to this one may be of a history that has ended, or of objects that were not as they should be.
+    untrusted: Option<ResourceVersion>,
+    /// The number of new beginnings of history: versions went back, or objects had to be repaired.
+    pub(super) restarts: u64,
+}
+
+impl<V> Clone for Journal<V> {
+    fn clone(&self) -> Self {
+        Self {
+            namespace: self.namespace.clone(),
+            version: self.version,
+            objects: self.objects.clone(),
+            changes: self.changes.clone(),
+            capacity: self.capacity,
+            since: self.since,
+            listed: self.listed,
+            untrusted: self.untrusted,
+            restarts: self.restarts,
+        }
+    }
+}
+
+impl<V> Journal<V> {
+    pub(super) fn new(namespace: Option<Arc<str>>, capacity: usize) -> Self {
+        Self {
+            namespace,
+            version: None,
+            objects: OrdSet::new(),
+            changes: Vector::new(),
+            capacity,
+            since: None,
+            listed: None,
+            untrusted: None,
+            restarts: 0,
+        }
+    }
+
+    /// Returns true if it covers this namespace.
+    pub(super) fn has(&self, namespace: &str) -> bool {
+        let of = self.namespace.as_deref();
+        of.is_none_or(|of| of == namespace)
+    }
+
+    /// The objects of a namespace, or all, ordered by namespace, then name.
+    pub(super) fn part(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        // No object has an empty name: the place before all objects of a namespace has one.
+        let place = KeyProbe {
+            namespace: namespace.unwrap_or_default(),
+            name: "",
+        };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        let objects = self.objects.range::<_, KeyProbe<'_>>(range);
+        objects
+            .map(|ByKey(entry)| entry)
+            .take_while(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace))
+    }
+
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Entry<V>>> {
+        let slot = self.objects.get(&KeyProbe { namespace, name });
+        slot.map(|slot| &slot.0)
+    }
+
+    /// An object was added or modified.
+    pub(super) fn applied(&mut self, new: &Arc<Entry<V>>) {
+        let version = new.resource_version;
+        if self.version >= Some(version) {
+            return;
+        }
+        let old = self.remove(&new.key, |_| true);
+        self.objects.insert(ByKey(Arc::clone(new)));
+        for event in between(old, Some(Arc::clone(new))) {
+            self.push(version, event);
+        }
+    }
+
+    /// An object was deleted: the one with this uid, or whatever has this key.
+    pub(super) fn deleted(&mut self, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
+        if self.version >= Some(version) {
+            return;
+        }
+        let old = self.remove(key, |current| uid.is_none_or(|uid| current.uid == *uid));
+        if let Some(old) = old {
+            self.push(version, Event::Deleted(old));
+        }
+    }
+
+    /// Everything up to this version has been told.
+    pub(super) fn advance(&mut self, version: ResourceVersion) {
+        self.version = self.version.max(Some(version));
+    }
+
+    /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
+    /// between was never there. Answers what was deleted.
+    pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
+        let Some(told) = self.version else {
+            self.objects = objects;
+            self.version = Some(version);
+            self.since = Some(version);
+            self.listed = Some(version);
+            return Vec::new();
+        };
+        let events = differences(&self.objects, &objects);
+        let deleted = deleted(&events);
+        if version < told || (version == told && !events.is_empty()) {
+            self.restart(objects, version);
+            return deleted;
+        }
+        // Where nothing differs, what is there shares its structure with what readers are shown.
+        if !events.is_empty() {
+            self.objects = objects;
+        }
+        if version > told {
+            self.version = Some(version);
+            self.listed = Some(version);
+        }
+        for event in events {
+            self.push(version, event);
+        }
+        deleted
+    }
+
+    /// Returns the objects that are not among these any more.
+    pub(super) fn without(&self, objects: &OrdSet<ByKey<V>>) -> Vec<Uid> {
+        deleted(&differences(&self.objects, objects))
+    }
+
+    /// Begins history anew: the state was not the API server's, and nobody can resume from it.
+    pub(super) fn restart(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
+        self.untrusted = self.untrusted.max(self.version);
+        self.restarts += 1;
+        self.objects = objects;
+        self.changes = Vector::new();
+        self.version = Some(version);
+        self.since = Some(version);
+        self.listed = Some(version);
+    }
+
+    /// Returns true if the changes after this version are known, for a follower that has this journal up to that version and
+    /// nothing else.
+    pub(super) fn knows_after(&self, version: ResourceVersion) -> bool {
+        self.since.is_some_and(|since| since <= version)
+    }
+
+    /// The same for somebody who was told elsewhere, and may know more than that: what a list brings in place of the
+    /// watch does not say what became of the rest.
+    pub(super) fn knows_each_after(&self, version: ResourceVersion) -> bool {
+        self.knows_after(version) && self.lists_none_after(version)
+    }
+
+    /// Returns true if no list has replaced the watch after this version.
+    pub(super) fn lists_none_after(&self, version: ResourceVersion) -> bool {
+        self.listed <= Some(version)
+    }
+
+    /// Returns true if this version, which may come from any replica, is of the present history, and the changes after it
+    /// are known.
+    pub(super) fn continues(&self, version: ResourceVersion) -> bool {
+        self.untrusted < Some(version) && self.knows_each_after(version)
+    }
+
+    /// The changes after this version, the latest first.
+    pub(super) fn after(&self, version: ResourceVersion) -> impl Iterator<Item = &Change<V>> {
+        let latest = self.changes.iter().rev().map(Arc::as_ref);
+        latest.take_while(move |change| change.version > version)
+    }
+
+    fn remove(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) -> Option<Arc<Entry<V>>> {
+        let (namespace, name) = (key.namespace(), key.name());
+        if !self.get(namespace, name).is_some_and(|current| is_meant(current)) {
+            return None;
+        }
+        self.objects
+            .remove(&KeyProbe { namespace, name })
+            .map(|slot| slot.0)
+    }
+
+    fn push(&mut self, version: ResourceVersion, event: Event<V>) {
+        self.changes.push_back(Arc::new(Change { version, event }));
+        let most = self.capacity.min(self.objects.len().max(MANY_CHANGES));
+        while self.changes.len() > most
+            && let Some(dropped) = self.changes.pop_front()
+        {
+            self.since = self.since.max(Some(dropped.version));
+        }
+    }
+}
+
+/// Returns the objects that events delete.
+fn deleted<V>(events: &[Event<V>]) -> Vec<Uid> {
+    let deleted = events.iter().filter_map(|event| match event {
+        Event::Deleted(entry) => Some(entry.uid.clone()),
+        _ => None,
+    });
+    deleted.collect()
+}

@@ -1,0 +1,140 @@
+//! Label selectors, answered from indexes where that costs less.
+
+use std::sync::Arc;
+
+use kube::core::{Expression, Selector};
+
+use super::contents::{Entry, Index, Part};
+use super::snapshot::Snapshot;
+
+/// A label selector asks for a label that the cache does not keep
+/// ([`Builder::label`](super::Builder::label), [`Builder::labels`](super::Builder::labels)).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the cache does not keep the label {0:?}, and cannot select by it")]
+pub struct LabelNotKept(pub String);
+
+impl<V> Snapshot<V> {
+    /// The objects that a label selector selects, in a namespace or in all.
+    ///
+    /// Where the selector asks for a label that has an index ([`Builder::label`](super::Builder::label)), or for certain
+    /// values of it, only those of the namespace that the index files under them are looked at; where several do, the
+    /// fewest. Where that would be no fewer, all of the namespace are.
+    pub fn select(
+        &self,
+        selector: &Selector,
+        namespace: Option<&str>,
+    ) -> Result<Vec<&Arc<Entry<V>>>, LabelNotKept> {
+        let expressions: Vec<_> = selector.clone().into_iter().collect();
+        for key in expressions.iter().map(key) {
+            if !self.contents.kept.has(key) {
+                return Err(LabelNotKept(key.to_owned()));
+            }
+        }
+        let is_selected = |entry: &&Arc<Entry<V>>| {
+            let mut expressions = expressions.iter();
+            expressions.all(|expression| entry.labels.fulfil(expression))
+        };
+        let mut selected: Vec<_> = self
+            .to_judge(&expressions, namespace)
+            .filter(is_selected)
+            .collect();
+        selected.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(selected)
+    }
+
+    /// The objects among which all are that fulfil the expressions.
+    pub(super) fn to_judge<'s, 'n>(
+        &'s self,
+        expressions: &'n [Expression],
+        namespace: Option<&'n str>,
+    ) -> impl Iterator<Item = &'s Arc<Entry<V>>> + use<'s, 'n, V> {
+        let candidate = self.best_candidate(expressions, namespace);
+        let all = candidate
+            .is_none()
+            .then(|| self.contents.part(namespace.map_or(Part::All, Part::Namespace)));
+        let filed = candidate.map(|candidate| self.filed(candidate, namespace));
+        all.into_iter().flatten().chain(filed.into_iter().flatten())
+    }
+
+    /// The candidate that leaves the fewest objects to look at, if it beats looking at all of the namespace; finding it
+    /// takes about as long as looking at these.
+    fn best_candidate<'a>(
+        &self,
+        expressions: &'a [Expression],
+        namespace: Option<&str>,
+    ) -> Option<Candidate<'a>> {
+        let all = match namespace {
+            Some(namespace) => self.namespace(namespace).map_or(0, |state| state.objects),
+            None => self.len(),
+        };
+        let candidates = || {
+            expressions
+                .iter()
+                .filter_map(|expression| self.candidate(expression))
+        };
+        let mut most = 8;
+        loop {
+            let beats_all = most.min(all.checked_sub(1)?);
+            let best = candidates().find(|candidate| self.has_at_most(candidate, namespace, beats_all));
+            if best.is_some() || most >= all {
+                return best;
+            }
+            most *= 8;
+        }
+    }
+
+    fn candidate<'a>(&self, expression: &'a Expression) -> Option<Candidate<'a>> {
+        let (key, values) = match expression {
+            Expression::Equal(key, value) => (key, Some(vec![value.as_str()])),
+            Expression::In(key, values) => (key, Some(values.iter().map(String::as_str).collect())),
+            Expression::Exists(key) => (key, None),
+            _ => return None,
+        };
+        let index = self.contents.label_index(key)?;
+        Some(Candidate { index, values })
+    }
+
+    /// Returns true if it takes no more than this many steps to look at a candidate's objects.
+    fn has_at_most(&self, candidate: &Candidate<'_>, namespace: Option<&str>, most: usize) -> bool {
+        match &candidate.values {
+            Some(values) => {
+                values.len() <= most && self.filed(candidate.clone(), namespace).nth(most).is_none()
+            }
+            None => self.contents.indexes[candidate.index.0].len() <= most,
+        }
+    }
+
+    fn filed<'s, 'n>(
+        &'s self,
+        candidate: Candidate<'n>,
+        namespace: Option<&'n str>,
+    ) -> impl Iterator<Item = &'s Arc<Entry<V>>> + use<'s, 'n, V> {
+        let Candidate { index, values } = candidate;
+        let all = values.is_none().then(|| self.contents.indexes[index.0].iter());
+        let all = all.into_iter().flatten().map(|slot| &slot.entry);
+        let all =
+            all.filter(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace));
+        let values = values.into_iter().flatten();
+        all.chain(values.flat_map(move |value| self.contents.indexed(index, value, namespace)))
+    }
+}
+
+/// The index values that lead to all objects that an expression selects.
+#[derive(Clone)]
+struct Candidate<'a> {
+    index: Index,
+    /// The values to look under; `None`: all.
+    values: Option<Vec<&'a str>>,
+}
+
+/// The key of the label that an expression is about.
+fn key(expression: &Expression) -> &str {
+    match expression {
+        Expression::In(key, _)
+        | Expression::NotIn(key, _)
+        | Expression::Equal(key, _)
+        | Expression::NotEqual(key, _)
+        | Expression::Exists(key)
+        | Expression::DoesNotExist(key) => key,
+    }
+}

@@ -1,0 +1,181 @@
+//! One version of everything in a cache.
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::contents::{Contents, Entry, Index, IndexProbe, NamespaceState};
+use super::journal::Journal;
+use super::tombstone::Tombstone;
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// An immutable picture of a cache: objects and indexes at one version.
+///
+/// Look-ups cost the logarithm of the cache's size plus the size of the answer, and answers come ordered by
+/// namespace, then name.
+pub struct Snapshot<V> {
+    pub(super) contents: Contents<V>,
+    pub(super) resource_version: Option<ResourceVersion>,
+    /// The newest served version of each source.
+    pub(super) newest: Vec<Option<ResourceVersion>>,
+    /// The confirmed state of each source.
+    pub(super) journals: Vec<Journal<V>>,
+    /// The pending writes of each source.
+    pub(super) ahead: Vec<OrdMap<ObjectKey, ResourceVersion>>,
+    /// The local deletions, some of which may be confirmed.
+    pub(super) tombstones: OrdMap<ObjectKey, Tombstone>,
+}
+
+impl<V> Snapshot<V> {
+    /// The version up to which the watch has told everything; `None` before the first list is complete.
+    ///
+    /// Objects that this process wrote itself may be newer.
+    #[must_use]
+    pub fn resource_version(&self) -> Option<ResourceVersion> {
+        self.resource_version
+    }
+
+    /// The newest version that this snapshot shows something of, our own writes included: another cache of the same
+    /// API server that has come to it ([`Reader::wait_for`](super::Reader::wait_for)) shows nothing older than this
+    /// one. Unlike [`resource_version`](Self::resource_version), it stays where it is while nothing changes.
+    ///
+    /// Of our own deletes the API server does not say the version: they count when the watch has told of them.
+    #[must_use]
+    pub fn newest_version(&self) -> Option<ResourceVersion> {
+        self.newest.iter().copied().max().flatten()
+    }
+
+    /// The same of a namespace, where the cache is of several that are told one by one
+    /// ([`Builder::namespaces`](super::Builder::namespaces)): what happens in another makes it no newer. Elsewhere it is
+    /// that of everything.
+    #[must_use]
+    pub fn newest_version_in(&self, namespace: &str) -> Option<ResourceVersion> {
+        let sources = self.journals.iter().zip(&self.newest);
+        let of_namespace = sources.filter(|(journal, _)| journal.has(namespace));
+        of_namespace.map(|(_, newest)| *newest).max().flatten()
+    }
+
+    /// The object of this namespace (empty for cluster-scoped objects) and name.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Entry<V>>> {
+        self.contents.get(namespace, name)
+    }
+
+    /// All objects.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.contents.objects.iter().map(|slot| &slot.0)
+    }
+
+    /// The objects that come after this place, whether there is one or not.
+    pub fn iter_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.contents.after(namespace, name)
+    }
+
+    /// The objects of a namespace.
+    pub fn namespaced(&self, namespace: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.namespaced_after(namespace, "")
+    }
+
+    /// The objects of a namespace that come after this name, whether there is one or not.
+    pub fn namespaced_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.contents
+            .after(namespace, name)
+            .take_while(move |entry| entry.key.namespace() == namespace)
+    }
+
+    /// The index that was declared with this name.
+    #[must_use]
+    pub fn index(&self, name: &str) -> Option<Index> {
+        self.contents.index(name)
+    }
+
+    /// The objects that an index files under a value, in all namespaces.
+    pub fn indexed(&self, index: Index, value: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.indexed_after(index, value, "", "")
+    }
+
+    /// Returns the objects after this place, whether there is one at it or not.
+    pub fn indexed_after(
+        &self,
+        index: Index,
+        value: &str,
+        namespace: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        let place = IndexProbe {
+            value,
+            namespace,
+            name,
+        };
+        let range = (Bound::Excluded(&place), Bound::Unbounded);
+        self.contents.indexes[index.0]
+            .range::<_, IndexProbe<'_>>(range)
+            .take_while(move |slot| &*slot.value == value)
+            .map(|slot| &slot.entry)
+    }
+
+    /// The objects of a namespace that an index files under a value.
+    pub fn indexed_in(
+        &self,
+        index: Index,
+        value: &str,
+        namespace: &str,
+    ) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.indexed_in_after(index, value, namespace, "")
+    }
+
+    /// Returns the objects after this name, whether there is one of it or not.
+    pub fn indexed_in_after(
+        &self,
+        index: Index,
+        value: &str,
+        namespace: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &Arc<Entry<V>>> {
+        self.indexed_after(index, value, namespace, name)
+            .take_while(move |entry| entry.key.namespace() == namespace)
+    }
+
+    /// The namespaces that have objects, and what is known of each as a whole.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&str, NamespaceState)> {
+        self.namespaces_after("")
+    }
+
+    /// Returns the namespaces after this one, whether it has objects or not.
+    pub fn namespaces_after(&self, namespace: &str) -> impl Iterator<Item = (&str, NamespaceState)> {
+        let range = (Bound::Excluded(namespace), Bound::Unbounded);
+        self.contents
+            .namespaces
+            .range::<_, str>(range)
+            .map(|(namespace, state)| (&**namespace, *state))
+    }
+
+    /// Returns the state of a namespace as a whole; `None` if it has no objects.
+    #[must_use]
+    pub fn namespace(&self, namespace: &str) -> Option<NamespaceState> {
+        self.contents.namespaces.get(namespace).copied()
+    }
+
+    /// Returns the number of objects.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.contents.objects.len()
+    }
+
+    /// Returns true if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.contents.objects.is_empty()
+    }
+}
+
+impl<V> fmt::Debug for Snapshot<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("len", &self.len())
+            .field("resource_version", &self.resource_version)
+            .finish_non_exhaustive()
+    }
+}

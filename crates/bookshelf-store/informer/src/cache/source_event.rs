@@ -1,0 +1,54 @@
+//! The input of a cache.
+
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+
+/// An event of a source: a list, from [`ListStarted`](Self::ListStarted) to [`ListDone`](Self::ListDone), then the changes
+/// since. Changes without a list before them count as complete up to their version, and a list that was not started as an
+/// empty one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SourceEvent<K> {
+    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
+    /// before.
+    ListStarted,
+    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
+    /// as far as the list, whatever differs is repaired and counted.
+    CheckStarted,
+    /// An object of the list.
+    Listed(K),
+    /// The list is complete, at this version. What it did not have is gone.
+    ListDone(ResourceVersion),
+    /// An object was added or modified. While a list comes in that takes the place of what is there, this is part of it.
+    Applied(K),
+    /// An object was deleted, likewise; its resourceVersion is that of the deletion.
+    Deleted(K),
+    /// Everything up to this version has been told.
+    Bookmark(ResourceVersion),
+    /// An object of the list that cannot be read as a `K`.
+    ListedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its version.
+        version: ResourceVersion,
+        /// Why it cannot be read.
+        error: String,
+    },
+    /// An object was added or modified that cannot be read as a `K`.
+    Unreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its version.
+        version: ResourceVersion,
+        /// Why it cannot be read.
+        error: String,
+    },
+    /// An object was deleted that cannot be read as a `K`.
+    DeletedUnreadable {
+        /// Its key.
+        key: ObjectKey,
+        /// Its uid.
+        uid: Uid,
+        /// The version of the deletion.
+        version: ResourceVersion,
+    },
+}

@@ -1,0 +1,356 @@
+//! The cache as a state machine: fed events and our own writes, one at a time, it does no I/O.
+
+mod ahead;
+mod awaited;
+mod own;
+mod source;
+mod tombstone;
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::contents::{Contents, Entry, count_differences};
+use super::snapshot::Snapshot;
+use super::source_event::SourceEvent;
+use super::tombstone::Tombstone;
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+use awaited::Awaited;
+pub(super) use source::Source;
+use source::{Listing, Purpose, take_out_of};
+
+pub(super) struct State<V> {
+    contents: Contents<V>,
+    /// The sources: one for all namespaces, or one for each of several.
+    sources: Vec<Source<V>>,
+    /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
+    /// their predecessors.
+    tombstones: OrdMap<ObjectKey, Tombstone>,
+    awaited: Awaited,
+}
+
+impl<V> State<V> {
+    /// The empty state; without namespaces, one source feeds all. Of each source so many changes are kept.
+    pub(super) fn new(contents: Contents<V>, namespaces: &[Arc<str>], history: usize) -> Self {
+        let sources = if namespaces.is_empty() {
+            vec![Source::new(None, history)]
+        } else {
+            let namespaces = namespaces.iter().cloned();
+            namespaces
+                .map(|namespace| Source::new(Some(namespace), history))
+                .collect()
+        };
+        Self {
+            contents,
+            sources,
+            tombstones: OrdMap::new(),
+            awaited: Awaited::default(),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot<V> {
+        let versions = self.sources.iter().map(Source::version);
+        Snapshot {
+            contents: self.contents.clone(),
+            // None is less than any version: what one source has not told, the cache does not have.
+            resource_version: versions.min().flatten(),
+            newest: self.sources.iter().map(|source| source.newest).collect(),
+            journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
+            ahead: self
+                .sources
+                .iter()
+                .map(|source| source.ahead.versions())
+                .collect(),
+            tombstones: self.tombstones.clone(),
+        }
+    }
+
+    /// The namespaces of the sources; empty for all namespaces.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = Option<&Arc<str>>> {
+        self.sources
+            .iter()
+            .map(|source| source.journal.namespace.as_ref())
+    }
+
+    /// The copy of this namespace's name that objects share, those of a list under way too.
+    pub(super) fn shared_namespace(&self, source: usize, namespace: &str) -> Option<&Arc<str>> {
+        let listing = self.sources[source].listing.as_ref();
+        let listed = listing.and_then(|listing| listing.shared_namespace(namespace));
+        listed.or_else(|| self.contents.shared_namespace(namespace))
+    }
+
+    /// Panics where an index does.
+    pub(super) fn try_indexes(&self, value: &V) {
+        self.contents.try_indexes(value);
+    }
+
+    /// The entry of this object at this version, if it is in the cache already.
+    pub(super) fn unchanged(
+        &self,
+        key: &ObjectKey,
+        uid: &Uid,
+        version: ResourceVersion,
+    ) -> Option<Arc<Entry<V>>> {
+        let current = self.contents.get(key.namespace(), key.name())?;
+        (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
+    }
+
+    /// Returns true if this event confirms that the served state is current. Objects of a list do not: until it is done,
+    /// readers get the state before, however old that is; and a check is no watch.
+    pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
+        let source = &self.sources[source];
+        match event {
+            SourceEvent::ListStarted
+            | SourceEvent::CheckStarted
+            | SourceEvent::Listed(_)
+            | SourceEvent::ListedUnreadable { .. } => false,
+            SourceEvent::ListDone(_) => source.is_replacing() || source.listing.is_none(),
+            SourceEvent::Applied(_)
+            | SourceEvent::Deleted(_)
+            | SourceEvent::DeletedUnreadable { .. }
+            | SourceEvent::Unreadable { .. }
+            | SourceEvent::Bookmark(_) => !source.is_replacing(),
+        }
+    }
+
+    /// A list begins: to replace what is there, or to check it.
+    pub(super) fn list_started(&mut self, source: usize, is_check: bool) {
+        let purpose = if is_check {
+            Purpose::Check {
+                since: self.sources[source].version(),
+                done: None,
+            }
+        } else {
+            Purpose::Replace
+        };
+        self.sources[source].listing = Some(Listing::new(self.contents.emptied(), purpose));
+    }
+
+    pub(super) fn listed(&mut self, source: usize, entry: Arc<Entry<V>>) {
+        let is_buried = self.is_buried(&entry);
+        if let Some(listing) = &mut self.sources[source].listing {
+            listing.list(entry, is_buried);
+        }
+    }
+
+    /// The check under way will not be completed.
+    pub(super) fn check_abandoned(&mut self, source: usize) {
+        let is_check = |listing: &mut Listing<V>| listing.purpose != Purpose::Replace;
+        self.sources[source].listing.take_if(is_check);
+    }
+
+    /// Nothing can be made of an object of the list.
+    pub(super) fn listed_unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) {
+        if let Some(listing) = &mut self.sources[source].listing {
+            listing.take_out(key, |current| current.resource_version <= version);
+        }
+    }
+
+    /// The list is complete. One that replaces is swapped in at once: what it does not have is gone, but for
+    /// what we wrote after it was made. One that checks waits until the watch has come as far; answers how
+    /// many objects it had to repair, where it had come.
+    pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
+        let listing = self.sources[source].listing.take();
+        let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
+        listing.put_pending();
+        match listing.purpose {
+            Purpose::Replace => {
+                // What we deleted may be what the list does not have.
+                let has_deleted = !self.tombstones.is_empty();
+                let told = self.sources[source].version();
+                if told > Some(version) {
+                    // An API server restored from a backup: what we know of later versions is of another history.
+                    for source in &mut self.sources {
+                        source.ahead.clear();
+                        source.newest = source.newest.min(Some(version));
+                    }
+                    self.tombstones.clear();
+                }
+                let deleted = self.sources[source].journal.replaced(listing.told(), version);
+                let changes = self.swap(source, listing, version);
+                if told.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
+                    self.shown(source, version);
+                }
+                self.awaited.told_of(&deleted);
+                self.forget_tombstones(source);
+                0
+            }
+            // Older than what was told before it was asked for, it says nothing of what is.
+            Purpose::Check { since, .. } if since > Some(version) => 0,
+            Purpose::Check { since, .. } => {
+                let done = Some(version);
+                listing.purpose = Purpose::Check { since, done };
+                self.sources[source].listing = Some(listing);
+                self.finish_check(source)
+            }
+        }
+    }
+
+    /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
+    pub(super) fn applied(&mut self, source: usize, entry: Arc<Entry<V>>) -> usize {
+        let version = entry.resource_version;
+        let is_buried = self.is_buried(&entry);
+        let told = &mut self.sources[source];
+        told.ahead.confirm(&entry.key, version);
+        let is_replacing = told.is_replacing();
+        if !is_replacing {
+            told.journal.applied(&entry);
+        }
+        if let Some(listing) = &mut told.listing {
+            listing.put(Arc::clone(&entry), is_buried);
+        }
+        if !is_buried && !is_replacing {
+            self.put(source, entry);
+        }
+        self.tell(source, version)
+    }
+
+    /// An object was deleted, at this version.
+    pub(super) fn deleted(
+        &mut self,
+        source: usize,
+        key: &ObjectKey,
+        uid: &Uid,
+        version: ResourceVersion,
+    ) -> usize {
+        self.sources[source].ahead.confirm(key, version);
+        self.take_out_told(source, key, Some(uid), version);
+        if self
+            .tombstones
+            .get(key)
+            .is_some_and(|tombstone| tombstone.uid == *uid)
+        {
+            self.tombstones.remove(key);
+        }
+        let repaired = self.tell(source, version);
+        if self.sources[source].version() >= Some(version) {
+            self.awaited.told_of(std::slice::from_ref(uid));
+        }
+        repaired
+    }
+
+    /// Nothing can be made of an object any more: it is left out.
+    pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
+        self.sources[source].ahead.confirm(key, version);
+        self.take_out_told(source, key, None, version);
+        self.tell(source, version)
+    }
+
+    /// Everything up to this version has been told.
+    pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
+        self.forget_tombstones(source);
+        self.advance(source, version)
+    }
+
+    /// Raises the newest served version of a source.
+    fn shown(&mut self, source: usize, version: ResourceVersion) {
+        let newest = &mut self.sources[source].newest;
+        *newest = (*newest).max(Some(version));
+    }
+
+    /// Waits for the confirmed deletion of the object with this uid.
+    pub(super) fn awaited(&mut self) -> &mut Awaited {
+        &mut self.awaited
+    }
+
+    fn source_of(&self, key: &ObjectKey) -> Option<usize> {
+        self.sources.iter().position(|source| source.has(key))
+    }
+
+    fn put(&mut self, source: usize, entry: Arc<Entry<V>>) {
+        let current = self.contents.get(entry.key.namespace(), entry.key.name());
+        let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
+        let ahead = self.sources[source].ahead.get(&entry.key);
+        if is_newer && ahead.is_none_or(|ours| ours <= entry.resource_version) {
+            self.contents.insert(entry);
+        }
+    }
+
+    /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
+    /// what is there, only of that list.
+    fn take_out_told(&mut self, source: usize, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
+        let is_meant = |current: &Entry<V>| {
+            uid.is_none_or(|uid| current.uid == *uid) && current.resource_version <= version
+        };
+        let told = &mut self.sources[source];
+        if !told.is_replacing() {
+            told.journal.deleted(key, uid, version);
+            take_out_of(&mut self.contents, key, is_meant);
+        }
+        if let Some(listing) = &mut told.listing {
+            listing.take_out(key, is_meant);
+            listing.deleted.insert(key.clone(), version);
+        }
+    }
+
+    /// An event of this version was told. In a list that replaces, what comes before its end is part of it.
+    fn tell(&mut self, source: usize, version: ResourceVersion) -> usize {
+        if self.sources[source].is_replacing() {
+            return 0;
+        }
+        self.shown(source, version);
+        self.advance(source, version)
+    }
+
+    fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
+        self.sources[source].journal.advance(version);
+        // The watch has come as far, and has not told of these: its selectors do not select them.
+        for (ours, key) in self.sources[source].ahead.take_passed(version) {
+            take_out_of(&mut self.contents, &key, |current| {
+                current.resource_version == ours
+            });
+        }
+        self.finish_check(source)
+    }
+
+    /// Swaps in a list that checks, if it is complete and the watch has come as far: then what was there and
+    /// what was listed have been told the same, and every difference was an error. Answers their number.
+    fn finish_check(&mut self, source: usize) -> usize {
+        let told = self.sources[source].version();
+        let is_due = |listing: &mut Listing<V>| match listing.purpose {
+            Purpose::Check { done, .. } => done.is_some() && done <= told,
+            Purpose::Replace => false,
+        };
+        match (self.sources[source].listing.take_if(is_due), told) {
+            (Some(listing), Some(told)) => {
+                let listed = listing.told();
+                let journal = &mut self.sources[source].journal;
+                let untold = count_differences(&journal.objects, &listed);
+                if untold > 0 {
+                    self.awaited.told_of(&journal.without(&listed));
+                    journal.restart(listed, told);
+                }
+                let repaired = self.swap(source, listing, told).max(untold);
+                if repaired > 0 {
+                    self.shown(source, told);
+                }
+                repaired
+            }
+            _ => 0,
+        }
+    }
+
+    /// Makes what a source feeds what a list has, as of this version, but for what we wrote since. Answers
+    /// how many objects that changed.
+    fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
+        let previous = self.contents.clone();
+        let told = &mut self.sources[source];
+        match &told.journal.namespace {
+            None => self.contents = listing.contents,
+            Some(namespace) => self.contents.replace_namespace(namespace, &listing.contents),
+        }
+        told.ahead.take_passed(version);
+        for key in told.ahead.keys() {
+            let ours = previous.get(key.namespace(), key.name());
+            if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
+                self.contents.insert(Arc::clone(ours));
+            }
+        }
+        let changes = count_differences(&previous.objects, &self.contents.objects);
+        if changes == 0 {
+            // The same, with the generations that others know.
+            self.contents = previous;
+        }
+        changes
+    }
+}

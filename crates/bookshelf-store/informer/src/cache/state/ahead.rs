@@ -1,0 +1,116 @@
+//! Our own writes that the watch has not told yet.
+
+use std::collections::BTreeSet;
+
+use imbl::OrdMap;
+
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// Our own writes to what one source tells of, by key, and by version: to find those that the watch has passed costs
+/// what there are of them, and not what is still ahead.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    versions: OrdMap<ObjectKey, ResourceVersion>,
+    order: BTreeSet<(ResourceVersion, ObjectKey)>,
+}
+
+impl Ahead {
+    /// The versions, as they are now.
+    pub(crate) fn versions(&self) -> OrdMap<ObjectKey, ResourceVersion> {
+        self.versions.clone()
+    }
+
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<ResourceVersion> {
+        self.versions.get(key).copied()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.versions.keys()
+    }
+
+    /// We wrote this version. Answers to two of our own writes may come in in any order: the newer one counts.
+    pub(super) fn wrote(&mut self, key: &ObjectKey, version: ResourceVersion) {
+        let before = self.get(key);
+        if before >= Some(version) {
+            return;
+        }
+        if let Some(before) = before {
+            self.order.remove(&(before, key.clone()));
+        }
+        self.versions.insert(key.clone(), version);
+        self.order.insert((version, key.clone()));
+    }
+
+    /// The watch has told of this object as of this version: what we wrote before is told.
+    pub(super) fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
+        if let Some(ours) = self.get(key).filter(|ours| *ours <= version) {
+            self.versions.remove(key);
+            self.order.remove(&(ours, key.clone()));
+        }
+    }
+
+    /// Takes out what is no newer than this version.
+    pub(super) fn take_passed(&mut self, version: ResourceVersion) -> Vec<(ResourceVersion, ObjectKey)> {
+        let mut passed = Vec::new();
+        while self.order.first().is_some_and(|(ours, _)| *ours <= version) {
+            passed.extend(self.order.pop_first());
+        }
+        for (_, key) in &passed {
+            self.versions.remove(key);
+        }
+        passed
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(version: usize) -> ResourceVersion {
+        version.to_string().parse().unwrap()
+    }
+
+    fn key(number: usize) -> ObjectKey {
+        ObjectKey::new("ns", format!("{number:06}"))
+    }
+
+    /// The number of writes of a service while its watch is away for some minutes; each event once looked at all of them.
+    #[test]
+    fn each_event_takes_out_what_it_has_passed_and_leaves_the_rest() {
+        const MANY: usize = 20_000;
+        let mut ahead = Ahead::default();
+        for number in 1..=MANY {
+            ahead.wrote(&key(number), version(number * 2));
+        }
+        for number in 1..=MANY {
+            if number % 2 == 0 {
+                ahead.confirm(&key(number), version(number * 2));
+                assert!(ahead.take_passed(version(number * 2)).is_empty());
+            } else {
+                let passed = ahead.take_passed(version(number * 2 + 1));
+                assert_eq!(passed, [(version(number * 2), key(number))]);
+            }
+            assert_eq!(
+                (ahead.versions.len(), ahead.order.len()),
+                (MANY - number, MANY - number)
+            );
+        }
+    }
+
+    #[test]
+    fn of_two_writes_to_an_object_the_newer_one_is_ahead() {
+        let mut ahead = Ahead::default();
+        for written in [5, 9, 7] {
+            ahead.wrote(&key(1), version(written));
+        }
+        ahead.confirm(&key(1), version(8));
+        assert!(ahead.take_passed(version(8)).is_empty());
+        assert_eq!(ahead.get(&key(1)), Some(version(9)));
+        assert_eq!(ahead.take_passed(version(9)), [(version(9), key(1))]);
+        assert!(ahead.versions.is_empty() && ahead.order.is_empty());
+    }
+}

@@ -1,0 +1,45 @@
+//! Waits for confirmed deletions.
+
+use std::collections::HashSet;
+
+use tokio::sync::oneshot;
+
+use crate::object::Uid;
+
+/// The waiting deletions, notified once the confirmed state is served.
+#[derive(Default)]
+pub(crate) struct Awaited {
+    waiting: Vec<(Uid, oneshot::Sender<()>)>,
+    told: Vec<oneshot::Sender<()>>,
+}
+
+impl Awaited {
+    /// Waits for the deletion of the object with this uid.
+    pub(crate) fn wait(&mut self, uid: Uid) -> oneshot::Receiver<()> {
+        // Some have given up, or have waited for what did not happen.
+        self.waiting.retain(|(_, waiting)| !waiting.is_closed());
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.push((uid, sender));
+        receiver
+    }
+
+    /// The deletion of the objects with these uids has been told.
+    pub(super) fn told_of(&mut self, deleted: &[Uid]) {
+        if deleted.is_empty() || self.waiting.is_empty() {
+            return;
+        }
+        let deleted: HashSet<_> = deleted.iter().collect();
+        let told = self
+            .waiting
+            .extract_if(.., |(waits_for, _)| deleted.contains(waits_for));
+        self.told.extend(told.map(|(_, sender)| sender));
+    }
+
+    /// Readers are shown all that was told so far.
+    pub(crate) fn shown(&mut self) {
+        for waiting in self.told.drain(..) {
+            // Who has given up needs no word.
+            let _ = waiting.send(());
+        }
+    }
+}

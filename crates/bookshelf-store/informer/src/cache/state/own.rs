@@ -1,0 +1,92 @@
+//! Local writes: the answers to requests of this process, before the watch confirms them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::super::contents::{Entry, Part};
+use super::super::tombstone::Tombstone;
+use super::State;
+use super::source::take_out_of;
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+
+impl<V> State<V> {
+    /// An object as the API server answered it to ourselves: the watch will tell it, or has.
+    pub(in super::super) fn observed(&mut self, entry: Arc<Entry<V>>) {
+        if let Some(source) = self.goes_ahead(&entry.key, entry.resource_version)
+            && !self.is_buried(&entry)
+        {
+            self.put(source, entry);
+        }
+    }
+
+    /// The API server answered an object to ourselves of which nothing can be made.
+    pub(in super::super) fn observed_unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
+        if self.goes_ahead(key, version).is_some() {
+            take_out_of(&mut self.contents, key, |current| {
+                current.resource_version <= version
+            });
+        }
+    }
+
+    /// Notes this version of an object as pending, unless it is confirmed already. Returns its source.
+    fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
+        // What no source tells of would stay for ever.
+        let source = self.source_of(key)?;
+        // The watch may have told of its deletion too: then putting it in would bring it back for good.
+        if self.sources[source].version() >= Some(version) {
+            return None;
+        }
+        self.sources[source].ahead.wrote(key, version);
+        self.shown(source, version);
+        Some(source)
+    }
+
+    /// We deleted an object, which had this version.
+    pub(in super::super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
+        let Some(source) = self.source_of(key) else {
+            return;
+        };
+        let is_meant = |current: &Entry<V>| current.uid == uid || current.resource_version <= version;
+        take_out_of(&mut self.contents, key, is_meant);
+        if let Some(listing) = &mut self.sources[source].listing {
+            listing.bury(key, is_meant);
+        }
+        // Answers to two of our own deletes may come in in any order.
+        let buried = self.tombstones.get(key);
+        if buried.is_none_or(|buried| buried.version <= version) {
+            let since = Instant::now();
+            self.tombstones
+                .insert(key.clone(), Tombstone { uid, version, since });
+        }
+    }
+
+    /// Raises the newest served version of a namespace.
+    pub(in super::super) fn observed_version(&mut self, namespace: &str, version: ResourceVersion) {
+        let source = self
+            .sources
+            .iter()
+            .position(|source| source.journal.has(namespace));
+        if let Some(source) = source {
+            self.shown(source, version);
+        }
+    }
+
+    /// The API server listed a part of the resource at this version, and of it no more than these objects: what
+    /// else of it is there, and no newer, is gone.
+    pub(in super::super) fn listed_apart(
+        &mut self,
+        part: Part<'_>,
+        listed: &HashSet<ObjectKey>,
+        version: ResourceVersion,
+    ) {
+        let of_part = self.contents.part(part);
+        let gone = of_part.filter(|entry| entry.resource_version <= version && !listed.contains(&entry.key));
+        let gone: Vec<_> = gone.cloned().collect();
+        for entry in gone {
+            self.observed_version(entry.key.namespace(), version);
+            self.observed_deleted(&entry.key, entry.uid.clone(), entry.resource_version);
+        }
+    }
+}

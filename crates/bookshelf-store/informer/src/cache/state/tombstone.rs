@@ -1,0 +1,29 @@
+//! Tombstones: local deletions, kept until no late event can bring an object back.
+
+use std::time::Duration;
+
+use super::super::contents::Entry;
+use super::super::tombstone::Tombstone;
+use super::State;
+
+/// The shortest life of a tombstone. The last event of the object is on its way for as long as the watch lags, and the first
+/// bookmark after this time is long past it.
+const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
+
+impl<V> State<V> {
+    pub(super) fn is_buried(&self, entry: &Entry<V>) -> bool {
+        let tombstone = self.tombstones.get(&entry.key);
+        tombstone.is_some_and(|tombstone| tombstone.buries(entry))
+    }
+
+    /// A source has told how far it is. Another may lag by more than the tombstones' life.
+    pub(super) fn forget_tombstones(&mut self, source: usize) {
+        let source = &self.sources[source];
+        let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;
+        let over = self.tombstones.iter();
+        let over = over.filter(|(key, tombstone)| source.has(key) && is_over(tombstone));
+        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.tombstones.remove(&key);
+        }
+    }
+}

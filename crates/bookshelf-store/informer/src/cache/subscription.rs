@@ -1,0 +1,92 @@
+//! The changes between two looks at a cache.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::event::{Event, differences};
+use super::snapshot::Snapshot;
+use super::{NotYet, Reader};
+
+/// Room for so many changes is kept between two looks.
+const KEPT: usize = 256;
+
+/// The changes of a cache, from an empty one on: at first every object is [`Event::Created`].
+///
+/// A subscription compares snapshots: it holds one, and nothing queues up behind a slow one. Who looks rarely
+/// sees several changes of an object as one, an object that came and went between two looks not at all, and
+/// one that was deleted and made again as [`Event::Deleted`] and [`Event::Created`].
+pub struct Subscription<V> {
+    reader: Reader<V>,
+    published: watch::Receiver<()>,
+    /// `None` before the first look.
+    seen: Option<Arc<Snapshot<V>>>,
+    events: VecDeque<Event<V>>,
+}
+
+impl<V> Reader<V> {
+    /// Subscribes to the changes of this cache.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<V> {
+        let mut published = self.shared.published.clone();
+        published.mark_changed();
+        Subscription {
+            reader: self.clone(),
+            published,
+            seen: None,
+            events: VecDeque::new(),
+        }
+    }
+}
+
+impl<V> Subscription<V> {
+    /// The next change, in the order of keys within one look; waits for one. Cancel safe.
+    ///
+    /// Before the first list is complete there is none.
+    pub async fn next(&mut self) -> Result<Event<V>, NotYet> {
+        loop {
+            if let Some(event) = self.try_next() {
+                return Ok(event);
+            }
+            self.look().await?;
+        }
+    }
+
+    /// The next change that is there already.
+    pub(super) fn try_next(&mut self) -> Option<Event<V>> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            // The first look's are as many as there are objects, and no later look's are.
+            self.events.shrink_to(KEPT);
+        }
+        event
+    }
+
+    /// The snapshot up to which changes are told, or wait to be; `None` before the first list is complete.
+    pub(super) fn seen(&self) -> Option<&Arc<Snapshot<V>>> {
+        self.seen.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.events.capacity()
+    }
+
+    /// Waits for a new snapshot and queues what changed in it. Cancel safe.
+    pub(super) async fn look(&mut self) -> Result<(), NotYet> {
+        self.published.changed().await.map_err(|_| NotYet)?;
+        let current = self.reader.snapshot();
+        if current.resource_version().is_none() {
+            return Ok(());
+        }
+        match &self.seen {
+            None => self.events.extend(current.iter().cloned().map(Event::Created)),
+            Some(seen) => self
+                .events
+                .extend(differences(&seen.contents.objects, &current.contents.objects)),
+        }
+        self.seen = Some(current);
+        Ok(())
+    }
+}

@@ -1,0 +1,270 @@
+//! The confirmed state, for followers that resume from a position.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::contents::{Entry, Index};
+use super::journal::{Change, Journal};
+use super::snapshot::Snapshot;
+use super::{NotYet, Reader};
+use crate::object::ResourceVersion;
+
+/// The confirmed state of a cache's objects, or of those of a namespace, without local writes: the same on every replica
+/// that has come as far.
+///
+/// Who follows it has a [`Position`], and needs neither a queue nor a lock: the changes after that are in whatever
+/// snapshot there is then, as long as the follower is not thousands of changes behind.
+///
+/// ```
+/// use kube_informer::cache::{Builder, Event, SourceEvent};
+/// use k8s_openapi::api::core::v1::ConfigMap;
+/// # use std::convert::Infallible;
+/// # fn map(version: u32) -> ConfigMap {
+/// #     serde_json::from_value(serde_json::json!({
+/// #         "metadata": {"name": "a", "namespace": "ns", "uid": "1", "resourceVersion": version.to_string()},
+/// #     })).unwrap()
+/// # }
+///
+/// let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
+/// writer.apply([SourceEvent::ListStarted, SourceEvent::Listed(map(5)), SourceEvent::ListDone("7".parse()?)]);
+///
+/// // What is there, and from where on it changes.
+/// let snapshot = reader.snapshot();
+/// let told = snapshot.told(None);
+/// assert_eq!(told.iter().count(), 1);
+/// let mut position = told.position();
+///
+/// writer.apply([SourceEvent::Applied(map(8))]);
+/// let snapshot = reader.snapshot();
+/// let changes = snapshot.told(None).follow(&mut position)?;
+/// assert!(matches!(changes[0].change.event, Event::Updated { .. }));
+///
+/// // Later, on any replica: everything up to version 8 has been seen.
+/// let version = changes[0].resume_at.unwrap();
+/// let mut position = snapshot.told(None).position_at(version)?;
+/// assert!(snapshot.told(None).follow(&mut position)?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Told<'a, V> {
+    snapshot: &'a Snapshot<V>,
+    namespace: Option<&'a str>,
+}
+
+/// The position of a follower in the confirmed state of a cache, or of one namespace of it. It is of this cache only, for
+/// the life of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// For each source.
+    at: Vec<At>,
+    /// True if it was made from a version of any replica: then the follower may have more than that.
+    is_from_elsewhere: bool,
+}
+
+/// The position of a follower in one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct At {
+    restarts: u64,
+    version: ResourceVersion,
+}
+
+/// A change, and what it leads to.
+#[derive(Debug)]
+pub struct Step<'a, V> {
+    /// The change.
+    pub change: &'a Change<V>,
+    /// The version up to which a follower with this change and those before it has everything, so that it may resume from
+    /// there on any replica ([`Told::position_at`]). `None` if that takes further changes.
+    pub resume_at: Option<ResourceVersion>,
+}
+
+/// The error for a position whose later changes are not known any more, or never were: read the state anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what changed since then is not known any more")]
+pub struct TooOld;
+
+impl<V> Snapshot<V> {
+    /// Returns the confirmed state of a namespace, or of all.
+    #[must_use]
+    pub fn told<'a>(&'a self, namespace: Option<&'a str>) -> Told<'a, V> {
+        Told {
+            snapshot: self,
+            namespace,
+        }
+    }
+}
+
+impl<'a, V> Told<'a, V> {
+    /// The version up to which it is everything; `None` before the first list is complete.
+    #[must_use]
+    pub fn version(&self) -> Option<ResourceVersion> {
+        self.journals().map(|journal| journal.version).min().flatten()
+    }
+
+    /// The objects, ordered by namespace, then name.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Arc<Entry<V>>> {
+        let namespace = self.namespace;
+        self.journals().flat_map(move |journal| journal.part(namespace))
+    }
+
+    /// The objects that an index files under a value, ordered by namespace, then name; without those of which something
+    /// newer is shown that the index files elsewhere: that has yet to be told, and is among the changes that come.
+    pub fn indexed(&self, index: Index, value: &str) -> impl Iterator<Item = &'a Arc<Entry<V>>> {
+        let contents = &self.snapshot.contents;
+        let shown = contents.indexed(index, value, self.namespace);
+        shown.filter_map(move |shown| {
+            let told = self.get(shown.key.namespace(), shown.key.name())?;
+            let is_filed = Arc::ptr_eq(told, shown) || contents.files(index, value, told);
+            is_filed.then_some(told)
+        })
+    }
+
+    /// The object of this namespace and name.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&'a Arc<Entry<V>>> {
+        let mut journals = self.journals().filter(|journal| journal.has(namespace));
+        journals.find_map(|journal| journal.get(namespace, name))
+    }
+
+    /// Returns the position of this state: later changes come after it.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let at = |journal: &Journal<V>| {
+            journal.version.map(|version| At {
+                restarts: journal.restarts,
+                version,
+            })
+        };
+        Position {
+            at: self.journals().filter_map(at).collect(),
+            is_from_elsewhere: false,
+        }
+    }
+
+    /// The position of somebody who has taken in everything up to this version, from whichever replica, and perhaps some
+    /// of what came after. It may lie ahead of what was told here; whether there is such a version the cache does not know
+    /// then.
+    ///
+    /// It is as good as any until a list takes the place of the watch, which does not tell what came and went meanwhile:
+    /// then it is [`TooOld`].
+    pub fn position_at(&self, version: ResourceVersion) -> Result<Position, TooOld> {
+        let at = |journal: &Journal<V>| {
+            let restarts = journal.restarts;
+            journal
+                .continues(version)
+                .then_some(At { restarts, version })
+                .ok_or(TooOld)
+        };
+        Ok(Position {
+            at: self.journals().map(at).collect::<Result<_, _>>()?,
+            is_from_elsewhere: true,
+        })
+    }
+
+    /// Returns true if the changes after this position are known.
+    #[must_use]
+    pub fn knows_after(&self, position: &Position) -> bool {
+        let is_known = |journal: &Journal<V>, at: &At| {
+            let is_known = if position.is_from_elsewhere {
+                journal.knows_each_after(at.version)
+            } else {
+                journal.knows_after(at.version)
+            };
+            is_known && journal.restarts == at.restarts
+        };
+        let mut journals = self.journals();
+        let mut at = position.at.iter();
+        at.all(|at| journals.next().is_some_and(|journal| is_known(journal, at))) && journals.next().is_none()
+    }
+
+    /// Returns true if the state up to this position is void, or may be: history has begun anew since, or a list has
+    /// replaced the watch, which does not report the fate of objects known from elsewhere.
+    #[must_use]
+    pub fn is_void(&self, position: &Position) -> bool {
+        let mut journals = self.journals().zip(&position.at);
+        journals.any(|(journal, at)| {
+            journal.restarts != at.restarts
+                || position.is_from_elsewhere && !journal.lists_none_after(at.version)
+        })
+    }
+
+    /// Returns the changes after a position, in the order of versions, and advances the position past them.
+    pub fn follow(&self, position: &mut Position) -> Result<Vec<Step<'a, V>>, TooOld> {
+        if !self.knows_after(position) {
+            return Err(TooOld);
+        }
+        let mut changes: Vec<&Change<V>> = Vec::new();
+        for (journal, at) in self.journals().zip(&mut position.at) {
+            changes.extend(journal.after(at.version));
+            at.version = journal.version.map_or(at.version, |told| told.max(at.version));
+        }
+        changes.reverse();
+        // Each journal is in order. A list's changes have one version, and the order of their keys.
+        changes.sort_by_key(|change| change.version);
+        let told = self.version();
+        let next = changes
+            .iter()
+            .skip(1)
+            .map(|change| Some(change.version))
+            .chain([None]);
+        let is_meant = |change: &Change<V>| {
+            self.namespace
+                .is_none_or(|namespace| change.event.key().namespace() == namespace)
+        };
+        let steps = changes.iter().zip(next).filter(|(change, _)| is_meant(change));
+        let steps = steps.map(|(change, next)| Step {
+            change,
+            resume_at: told
+                .filter(|_| next != Some(change.version))
+                // Another source may not have told as much.
+                .map(|told| told.min(change.version)),
+        });
+        Ok(steps.collect())
+    }
+
+    fn journals(&self) -> impl Iterator<Item = &'a Journal<V>> + use<'a, V> {
+        let namespace = self.namespace;
+        let has = move |journal: &&Journal<V>| namespace.is_none_or(|namespace| journal.has(namespace));
+        self.snapshot.journals.iter().filter(has)
+    }
+}
+
+/// Says when there is something new in a cache.
+pub struct News(watch::Receiver<()>);
+
+impl<V> Reader<V> {
+    /// Waits until the watch has told everything up to this version of a namespace, or of all.
+    pub async fn wait_told(
+        &self,
+        namespace: Option<&str>,
+        version: ResourceVersion,
+        deadline: Duration,
+    ) -> Result<(), NotYet> {
+        let is_told = |snapshot: &Snapshot<V>| snapshot.told(namespace).version() >= Some(version);
+        self.wait_until(deadline, is_told).await
+    }
+
+    /// Waits until the watch has told all that is shown now of a namespace, or of all: what this process has written and
+    /// deleted there, and what a [`refresh`](super::Writer::refresh) has brought.
+    pub async fn wait_shown_told(&self, namespace: Option<&str>, deadline: Duration) -> Result<(), NotYet> {
+        let untold = self.load().untold(namespace);
+        let is_told = |snapshot: &Snapshot<V>| untold.is_told(&snapshot.told(namespace));
+        self.wait_until(deadline, is_told).await
+    }
+
+    /// Says when there is something new from here on.
+    #[must_use]
+    pub fn news(&self) -> News {
+        let mut published = self.shared.published.clone();
+        published.mark_unchanged();
+        News(published)
+    }
+}
+
+impl News {
+    /// Returns when there is another snapshot than when it last did so. Cancel safe.
+    pub async fn wait(&mut self) -> Result<(), NotYet> {
+        self.0.changed().await.map_err(|_| NotYet)
+    }
+}

@@ -1,0 +1,57 @@
+//! Pending writes: writes and deletions of this process that are served and not confirmed yet.
+
+use imbl::OrdMap;
+
+use super::snapshot::Snapshot;
+use super::told::Told;
+use super::tombstone::Tombstone;
+use crate::object::{ObjectKey, ResourceVersion};
+
+/// The pending writes of a snapshot, of a namespace or of all.
+pub(super) struct Untold {
+    /// The newest version of what was created or updated.
+    written: Option<ResourceVersion>,
+    /// The deletions, whose versions are not known.
+    deleted: Vec<(ObjectKey, Tombstone)>,
+}
+
+impl<V> Snapshot<V> {
+    pub(super) fn untold(&self, namespace: Option<&str>) -> Untold {
+        let written = self.ahead.iter().flat_map(|ahead| of(ahead, namespace));
+        let written = written.map(|(_, version)| *version).max();
+        let told = self.told(namespace);
+        let deleted =
+            of(&self.tombstones, namespace).filter(|(key, tombstone)| !is_told(&told, key, tombstone));
+        Untold {
+            written,
+            deleted: deleted
+                .map(|(key, tombstone)| (key.clone(), tombstone.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl Untold {
+    /// Returns true once all of them are confirmed.
+    pub(super) fn is_told<V>(&self, told: &Told<'_, V>) -> bool {
+        let mut deleted = self.deleted.iter();
+        (self.written.is_none() || told.version() >= self.written)
+            && deleted.all(|(key, tombstone)| is_told(told, key, tombstone))
+    }
+}
+
+/// Returns true if the confirmed state does not have an object that this process deleted.
+fn is_told<V>(told: &Told<'_, V>, key: &ObjectKey, tombstone: &Tombstone) -> bool {
+    let told = told.get(key.namespace(), key.name());
+    told.is_none_or(|entry| !tombstone.buries(entry))
+}
+
+/// Returns the entries of a map in a namespace, or all of them.
+fn of<'a, T>(
+    map: &'a OrdMap<ObjectKey, T>,
+    namespace: Option<&'a str>,
+) -> impl Iterator<Item = (&'a ObjectKey, &'a T)> {
+    let from = ObjectKey::new(namespace.unwrap_or_default(), "");
+    map.range(from..)
+        .take_while(move |(key, _)| namespace.is_none_or(|namespace| key.namespace() == namespace))
+}

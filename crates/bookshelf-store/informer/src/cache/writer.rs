@@ -1,0 +1,386 @@
+//! The writing side of a cache.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use tokio::sync::{oneshot, watch};
+
+use super::contents::{Entry, Part};
+use super::labels::Keeper;
+use super::source_event::SourceEvent;
+use super::state::State;
+use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
+use super::{NotYet, Reader, Shared};
+use crate::metrics::CacheMetrics;
+use crate::object::{ObjectKey, ResourceVersion, Uid};
+
+/// Writes a cache. Clones write the same cache, one after the other; every call is in the snapshot that a
+/// reader loads after it returns.
+pub struct Writer<K, V> {
+    shared: Arc<Shared<V>>,
+    state: Arc<Mutex<State<V>>>,
+    transform: Transform<K, V>,
+    on_left_out: Arc<LeftOutHook>,
+    labels: Arc<Keeper>,
+    /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
+    published: Arc<watch::Sender<()>>,
+    /// The source of the cache that [`apply`](Self::apply) feeds.
+    source: usize,
+}
+
+impl<K, V> Clone for Writer<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            state: Arc::clone(&self.state),
+            transform: Arc::clone(&self.transform),
+            on_left_out: Arc::clone(&self.on_left_out),
+            labels: Arc::clone(&self.labels),
+            published: Arc::clone(&self.published),
+            source: self.source,
+        }
+    }
+}
+
+/// The deletion of an object, awaited.
+#[derive(Debug)]
+#[must_use = "who does not wait need not ask"]
+pub struct Deletion(oneshot::Receiver<()>);
+
+impl Deletion {
+    /// Waits until the watch has told the deletion, or a list that took its place has the object no more, which the
+    /// watch had told of: from then on, [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than
+    /// the deletion's version.
+    pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
+        let told = tokio::time::timeout(deadline, self.0).await;
+        told.map_err(|_| NotYet)?.map_err(|_| NotYet)
+    }
+}
+
+/// An object's metadata lacks what a cache needs of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the object has no usable metadata.{0}")]
+struct MissingMetadata(&'static str);
+
+/// The object and its version.
+struct Identity {
+    key: ObjectKey,
+    uid: Uid,
+    version: ResourceVersion,
+}
+
+impl<K: kube::Resource, V> Writer<K, V> {
+    pub(super) fn new(
+        shared: Arc<Shared<V>>,
+        state: State<V>,
+        transform: Transform<K, V>,
+        on_left_out: Arc<LeftOutHook>,
+        labels: Keeper,
+        published: watch::Sender<()>,
+    ) -> Self {
+        Self {
+            shared,
+            state: Arc::new(Mutex::new(state)),
+            transform,
+            on_left_out,
+            labels: Arc::new(labels),
+            published: Arc::new(published),
+            source: 0,
+        }
+    }
+
+    /// A writer for each namespace that the cache is of ([`Builder::namespaces`](super::Builder::namespaces)),
+    /// and that namespace; or the one for all. What feeds a cache tells each its own list and events.
+    pub fn sources(&self) -> Vec<(Option<Arc<str>>, Self)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let namespaces = state.namespaces().enumerate();
+        let of = |(source, namespace): (usize, Option<&Arc<str>>)| {
+            let writer = Self {
+                source,
+                ..self.clone()
+            };
+            (namespace.cloned(), writer)
+        };
+        namespaces.map(of).collect()
+    }
+
+    /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
+    /// Answers how many objects a check that came to its end had to repair.
+    ///
+    /// In a cache of several namespaces this is what the first of them is told, and the cache is synced when all have been
+    /// told a list: [`sources`](Self::sources) has a writer for each.
+    pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
+        let metrics = self.shared.metrics.get();
+        let heard = &self.shared.heard;
+        let repaired = self.write(|state, left_out| {
+            let repaired = events.into_iter().map(|event| {
+                if matches!(event, SourceEvent::ListStarted) {
+                    heard.list_started(self.source);
+                } else if state.is_kept_current_by(self.source, &event) {
+                    if matches!(event, SourceEvent::ListDone(_)) {
+                        heard.list_done(self.source);
+                    } else {
+                        heard.confirmed(self.source);
+                    }
+                }
+                if let Some(metrics) = metrics {
+                    count(metrics, &event);
+                }
+                self.apply_one(state, event, left_out)
+            });
+            repaired.sum()
+        });
+        if repaired > 0 {
+            tracing::warn!(
+                repaired,
+                "a check found that the cache differed from the API server"
+            );
+        }
+        if let Some(metrics) = metrics {
+            let snapshot = self.shared.current.load();
+            let age = self.shared.heard.age();
+            metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
+        }
+        repaired
+    }
+
+    /// Sets the metrics of the cache, unless they are set.
+    pub(crate) fn count_in(&self, metrics: CacheMetrics) {
+        self.shared.metrics.get_or_init(|| metrics);
+    }
+
+    /// Returns the confirmed version of this source, whatever the others have.
+    pub(crate) fn told(&self) -> Option<ResourceVersion> {
+        self.shared.current.load().journals[self.source].version
+    }
+
+    /// A reader of the same cache.
+    #[must_use]
+    pub fn reader(&self) -> Reader<V> {
+        Reader {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
+    pub fn abandon_check(&self) {
+        self.write(|state, _| state.check_abandoned(self.source));
+    }
+
+    /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
+    /// sent everything before.
+    pub fn confirmed(&self) {
+        self.shared.heard.confirmed(self.source);
+    }
+
+    /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
+    /// read shows it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
+    ///
+    /// What the [`ListWatch`](crate::ListWatch) does not select is shown, too, until the watch has passed its version
+    /// without a word of it. What is in none of the cache's namespaces is not.
+    pub fn observe(&self, object: K) {
+        self.write(|state, left_out| drop(self.observe_one(state, object, left_out)));
+    }
+
+    /// Returns true if this very version of an object is served: then there is nothing to [`observe`](Self::observe).
+    pub(crate) fn shows(&self, object: &K) -> bool {
+        let Ok(Identity { key, uid, version }) = identity(object) else {
+            return false;
+        };
+        let snapshot = self.shared.current.load();
+        let shown = snapshot.get(key.namespace(), key.name());
+        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+    }
+
+    /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
+    /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
+    /// predecessor of its name back.
+    pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
+        self.write(|state, _| state.observed_deleted(key, uid, version));
+    }
+
+    /// Awaits the deletion of the object with this uid from here on: ask for it before asking the API server to
+    /// delete, whose watch may be faster than its answer.
+    pub fn deletion_of(&self, uid: Uid) -> Deletion {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Deletion(state.awaited().wait(uid))
+    }
+
+    /// Takes in that what the cache shows of a namespace was so at this version, and not before, where it was not the
+    /// watch that told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
+    pub fn observe_version(&self, namespace: &str, version: ResourceVersion) {
+        self.write(|state, _| state.observed_version(namespace, version));
+    }
+
+    /// Answers the object's key, if its metadata can be used.
+    fn observe_one(&self, state: &mut State<V>, object: K, left_out: &mut Vec<LeftOut>) -> Option<ObjectKey> {
+        let identity = identity(&object);
+        let entry = self
+            .entry(state, object)
+            .map_err(|refused| left_out.push(refused));
+        let Identity { key, version, .. } = identity.ok()?;
+        match entry {
+            Ok(entry) => state.observed(entry),
+            Err(()) => state.observed_unreadable(&key, version),
+        }
+        Some(key)
+    }
+
+    /// Answers how many objects had to be repaired.
+    fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>, left_out: &mut Vec<LeftOut>) -> usize {
+        let source = self.source;
+        match event {
+            SourceEvent::ListStarted => state.list_started(source, false),
+            SourceEvent::CheckStarted => state.list_started(source, true),
+            SourceEvent::Listed(object) => match self.entry(state, object) {
+                Ok(entry) => state.listed(source, entry),
+                Err(refused) => left_out.push(refused),
+            },
+            SourceEvent::ListDone(version) => return state.list_done(source, version),
+            SourceEvent::Applied(object) => {
+                let identity = identity(&object);
+                match self.entry(state, object) {
+                    Ok(entry) => return state.applied(source, entry),
+                    Err(refused) => left_out.push(refused),
+                }
+                if let Ok(Identity { key, version, .. }) = identity {
+                    return state.unreadable(source, &key, version);
+                }
+            }
+            SourceEvent::Deleted(object) => match identity(&object) {
+                Ok(Identity { key, uid, version }) => return state.deleted(source, &key, &uid, version),
+                Err(error) => tracing::warn!(%error, "leaving a deletion out of the cache"),
+            },
+            SourceEvent::DeletedUnreadable { key, uid, version } => {
+                return state.deleted(source, &key, &uid, version);
+            }
+            SourceEvent::Bookmark(version) => return state.bookmark(source, version),
+            SourceEvent::ListedUnreadable { key, version, error } => {
+                state.listed_unreadable(source, &key, version);
+                left_out.push(LeftOut::new(key, Some(version), error));
+            }
+            SourceEvent::Unreadable { key, version, error } => {
+                let repaired = state.unreadable(source, &key, version);
+                left_out.push(LeftOut::new(key, Some(version), error));
+                return repaired;
+            }
+        }
+        0
+    }
+
+    /// The cache's entry for an object: the one it has, if that is of the same version.
+    fn entry(&self, state: &State<V>, object: K) -> Result<Arc<Entry<V>>, LeftOut> {
+        let refused = |key, version, error: BoxError| {
+            if let Some(metrics) = self.shared.metrics.get() {
+                metrics.refused.inc();
+            }
+            LeftOut::new(key, version, error.to_string())
+        };
+        let Identity { key, uid, version } = identity(&object).map_err(|error| {
+            let meta = object.meta();
+            let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+            let key = ObjectKey::new(namespace.unwrap_or_default(), name.unwrap_or_default());
+            refused(key, None, error.into())
+        })?;
+        if let Some(unchanged) = state.unchanged(&key, &uid, version) {
+            return Ok(unchanged);
+        }
+        let key = match state.shared_namespace(self.source, key.namespace()) {
+            Some(namespace) => key.with_shared_namespace(Arc::clone(namespace)),
+            None => key,
+        };
+        let labels = self.labels.keep(object.labels());
+        let made = || {
+            let value = (self.transform)(object)?;
+            state.try_indexes(&value);
+            Ok(value)
+        };
+        // A panic is as good as a refusal: the list would bring the object again and again.
+        let made = catch_unwind(AssertUnwindSafe(made))
+            .unwrap_or_else(|_| Err("the transform or an index panicked".into()));
+        match made {
+            Ok(value) => Ok(Arc::new(Entry {
+                key,
+                uid,
+                resource_version: version,
+                labels,
+                value,
+            })),
+            Err(error) => Err(refused(key, Some(version), error)),
+        }
+    }
+
+    /// Takes in a page of a list beside the watch, and adds the keys of its objects to those `listed` so far; of an object
+    /// that cannot be read there is at most the key. `end` is the part that was listed and its version, on the last page.
+    pub(crate) fn observe_page(
+        &self,
+        objects: impl IntoIterator<Item = Result<K, Option<ObjectKey>>>,
+        listed: &mut HashSet<ObjectKey>,
+        end: Option<(Part<'_>, ResourceVersion)>,
+    ) {
+        self.write(|state, left_out| {
+            for object in objects {
+                match object {
+                    Ok(object) => listed.extend(self.observe_one(state, object, left_out)),
+                    Err(key) => listed.extend(key),
+                }
+            }
+            if let Some((part, version)) = end {
+                state.listed_apart(part, listed, version);
+            }
+        });
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut State<V>, &mut Vec<LeftOut>) -> T) -> T {
+        let mut left_out = Vec::new();
+        // Nothing that is called here is expected to panic; what did would leave a state that the next list repairs.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state, &mut left_out);
+        let previous = self.shared.current.swap(Arc::new(state.snapshot()));
+        // Under the lock, so that snapshots are announced in their order.
+        self.published.send_replace(());
+        state.awaited().shown();
+        drop(state);
+        // Not under it: after a list, this is all there was.
+        drop(previous);
+        for left_out in &left_out {
+            if catch_unwind(AssertUnwindSafe(|| (self.on_left_out)(left_out))).is_err() {
+                tracing::error!(
+                    "the hook for what is left out panicked; the panic is in the standard error output"
+                );
+            }
+        }
+        result
+    }
+}
+
+/// Counts an event that the cache is about to take in.
+fn count<K>(metrics: &CacheMetrics, event: &SourceEvent<K>) {
+    let counter = match event {
+        SourceEvent::Listed(_) => &metrics.listed_objects,
+        SourceEvent::Applied(_) => &metrics.applied,
+        SourceEvent::Deleted(_) | SourceEvent::DeletedUnreadable { .. } => &metrics.deleted,
+        SourceEvent::Bookmark(_) => &metrics.bookmarks,
+        SourceEvent::ListedUnreadable { .. } | SourceEvent::Unreadable { .. } => &metrics.unreadable,
+        SourceEvent::ListStarted | SourceEvent::CheckStarted | SourceEvent::ListDone(_) => return,
+    };
+    counter.inc();
+}
+
+fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {
+    let meta = object.meta();
+    let name = meta.name.as_deref().ok_or(MissingMetadata("name"))?;
+    let uid = meta.uid.as_deref().ok_or(MissingMetadata("uid"))?;
+    let version = meta
+        .resource_version
+        .as_deref()
+        .and_then(|version| version.parse().ok());
+    Ok(Identity {
+        key: ObjectKey::new(meta.namespace.as_deref().unwrap_or_default(), name),
+        uid: uid.into(),
+        version: version.ok_or(MissingMetadata("resourceVersion"))?,
+    })
+}

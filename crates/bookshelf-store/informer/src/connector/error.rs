@@ -1,0 +1,354 @@
+//! The errors of requests to the API server.
+
+use std::fmt;
+use std::time::Duration;
+
+use kube::core::Status;
+use kube::core::response::StatusSummary;
+
+/// A request to the API server that did not succeed: which one, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {reason}")]
+pub struct Error {
+    request: String,
+    /// Why it did not succeed.
+    pub reason: Reason,
+}
+
+impl Error {
+    pub(super) fn new(request: &impl fmt::Display, reason: Reason) -> Self {
+        Self {
+            request: request.to_string(),
+            reason,
+        }
+    }
+}
+
+/// Why a request did not succeed.
+///
+/// The variants tell apart what a caller does next: answer, re-read and try again, or say that nobody knows.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The object, or the namespace or resource it would be in, does not exist.
+    #[error("not found: {}", .0.message)]
+    NotFound(Box<Status>),
+    /// An object of that name exists.
+    #[error("already exists: {}", .0.message)]
+    AlreadyExists(Box<Status>),
+    /// A precondition, uid or resourceVersion, does not hold. Nothing was written.
+    #[error("conflict: {}", .0.message)]
+    Conflict(Box<Status>),
+    /// The schema, a quota or an admission policy refused the object. Nothing was written.
+    #[error("rejected: {}", .0.message)]
+    Rejected(Box<Status>),
+    /// The namespace is being deleted, nothing can be made in it.
+    #[error("the namespace is being deleted: {}", .0.message)]
+    NamespaceTerminating(Box<Status>),
+    /// Our own account lacks a right, or its credentials are not accepted.
+    #[error("not allowed: {}", .0.message)]
+    NotAllowed(Box<Status>),
+    /// The version asked for is no longer kept; list again.
+    #[error("expired: {}", .0.message)]
+    Expired(Box<Status>),
+    /// The API server could not be reached or did not take the request on. Nothing was written.
+    #[error("the API server is unavailable: {cause}")]
+    Unavailable {
+        /// The time that the API server asks to wait.
+        retry_after: Option<Duration>,
+        /// The cause.
+        cause: String,
+    },
+    /// Our own limits leave the request no turn before its deadline. It was not sent.
+    #[error(
+        "the client-side limits (max_in_flight, qps) leave no turn before the deadline, there is one in {retry_after:?}"
+    )]
+    Overloaded {
+        /// The time after which another try has its turn.
+        retry_after: Duration,
+    },
+    /// The request was sent and not answered: if it writes, the write may have happened.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+    /// The request cannot be sent, or is none that the API server knows. Nothing was written.
+    #[error("{0}")]
+    Malformed(String),
+    /// The API server did what it was asked, and its answer cannot be read: what was to be written is.
+    #[error("done, but the answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Reason {
+    /// The time to wait before another try, as the API server or our own limits say.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Overloaded { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// The reason behind an answer that is not a success.
+    ///
+    /// Kubernetes' [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#response-status-kind)
+    /// give one HTTP code to several reasons (409 is both a conflict and an existing name), so the reason
+    /// decides first and the code only where there is none.
+    pub(super) fn from_status(status: Box<Status>, retry_after: Option<Duration>) -> Self {
+        match (status.reason.as_str(), status.code) {
+            _ if is_denial(&status) => Self::Rejected(status),
+            ("AlreadyExists", _) => Self::AlreadyExists(status),
+            ("NotFound", _) | (_, 404) => Self::NotFound(status),
+            ("Conflict", _) | (_, 409) => Self::Conflict(status),
+            ("Expired" | "Gone", _) | (_, 410) => Self::Expired(status),
+            ("Unauthorized", _) | (_, 401) => Self::NotAllowed(status),
+            ("Forbidden", _) | (_, 403) => Self::from_forbidden(status),
+            // A 503 is the API server's own only where it says so: a proxy's may follow a request that arrived.
+            ("TooManyRequests" | "ServiceUnavailable", _) | (_, 429) => Self::Unavailable {
+                retry_after,
+                cause: status.message,
+            },
+            // etcd's alarm: it takes no writes until someone makes room.
+            (_, 500) if status.message.contains("database space exceeded") => Self::Unavailable {
+                retry_after,
+                cause: status.message,
+            },
+            (_, 500..) => Self::OutcomeUnknown(status.message),
+            ("Invalid", _) if is_status(&status) => Self::Rejected(status),
+            // What the API server does not say of anybody's object is our mistake, or somebody's in between.
+            (_, code) => Self::Malformed(format!("{code}: {}", status.message)),
+        }
+    }
+
+    /// 403 is the authorizer's answer, and that of admission, quotas and a terminating namespace. Only the
+    /// last has a machine-readable cause; the authorizer's sentence is told by how it begins.
+    fn from_forbidden(status: Box<Status>) -> Self {
+        let causes = status
+            .details
+            .as_ref()
+            .map(|details| details.causes.as_slice())
+            .unwrap_or_default();
+        if causes.iter().any(|cause| cause.reason == "NamespaceTerminating") {
+            Self::NamespaceTerminating(status)
+        } else if is_status(&status) && status.reason == "Forbidden" && !is_missing_right(&status.message) {
+            Self::Rejected(status)
+        } else {
+            Self::NotAllowed(status)
+        }
+    }
+}
+
+/// Returns the reason in the API server's message about a refused object, without the object's name, which the client
+/// knows, and the names of policies and webhooks, which clients of a service need not know.
+#[must_use]
+pub fn explanation(message: &str) -> &str {
+    let message = without_object(message);
+    match denial(message) {
+        None => message,
+        Some(told) => {
+            let told = told.strip_prefix(": ").filter(|told| !told.trim().is_empty());
+            told.unwrap_or("denied without explanation")
+        }
+    }
+}
+
+/// Returns the reason of a webhook or policy that denied a request, after its own name; `None` if none did.
+fn denial(message: &str) -> Option<&str> {
+    if let Some(rest) = message.strip_prefix("admission webhook \"") {
+        let (_, rest) = rest.split_once('"')?;
+        return rest.strip_prefix(" denied the request");
+    }
+    let rest = message.strip_prefix("ValidatingAdmissionPolicy '")?;
+    let (_, rest) = rest.split_once("' with binding '")?;
+    let (_, rest) = rest.split_once('\'')?;
+    rest.strip_prefix(" denied request")
+}
+
+/// A webhook or policy gives its refusal whatever code it likes.
+fn is_denial(status: &Status) -> bool {
+    is_status(status) && denial(without_object(&status.message)).is_some()
+}
+
+/// A message without what it begins with where it is about an object: `shelves.example.com "id" is invalid: `.
+fn without_object(message: &str) -> &str {
+    let rest = message.split_once(" \"").and_then(|(kind, rest)| {
+        let (_, rest) = rest.split_once("\" is ")?;
+        (!kind.contains(' ')).then_some(rest)
+    });
+    let told = rest.and_then(|rest| {
+        rest.strip_prefix("invalid: ")
+            .or(rest.strip_prefix("forbidden: "))
+    });
+    told.unwrap_or(message)
+}
+
+/// Returns true if a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource
+/// "shelves"`, of an object with its name.
+fn is_missing_right(message: &str) -> bool {
+    let told = message.split_once("forbidden: User \"");
+    let told = told.filter(|(before, _)| !before.contains(": "));
+    let right = told.and_then(|(_, told)| told.split_once("\" cannot "));
+    let of = right.and_then(|(_, right)| right.split_once(' '));
+    of.is_some_and(|(_, of)| of.starts_with("resource \"") || of.starts_with("path \""))
+}
+
+/// Returns true for an answer of the API server, and false for a status made of another body.
+fn is_status(status: &Status) -> bool {
+    status.status == Some(StatusSummary::Failure) && status.metadata.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+
+    use super::*;
+
+    /// The reason of an answer as the API server gives it.
+    fn reason(code: u16, reason: &str, message: &str) -> Reason {
+        let mut status = Status::failure(message, reason).with_code(code);
+        status.metadata = Some(ListMeta::default());
+        Reason::from_status(Box::new(status), None)
+    }
+
+    #[test]
+    fn the_two_kinds_of_409_are_told_apart() {
+        assert!(matches!(
+            reason(409, "AlreadyExists", ""),
+            Reason::AlreadyExists(_)
+        ));
+        assert!(matches!(reason(409, "Conflict", ""), Reason::Conflict(_)));
+    }
+
+    #[test]
+    fn a_missing_right_is_told_from_a_refused_object() {
+        for missing in [
+            r#"shelves.g is forbidden: User "u" cannot create resource "shelves" in API group "g""#,
+            r#"shelves.g "a" is forbidden: User "system:x" cannot get resource "shelves/status" in API group "g""#,
+            r#"forbidden: User "u" cannot get path "/x""#,
+        ] {
+            assert!(
+                matches!(reason(403, "Forbidden", missing), Reason::NotAllowed(_)),
+                "{missing}"
+            );
+        }
+        for refused in [
+            r#"shelves.g "a" is forbidden: exceeded quota: q"#,
+            r#"shelves.g "a" is forbidden: you cannot have that resource here"#,
+            r#"shelves.g "a" is forbidden: no, as it is forbidden: User "u" cannot get resource "shelves""#,
+            r#"admission webhook "w.g.svc" denied the request: User "u" cannot get resource "shelves""#,
+        ] {
+            assert!(
+                matches!(reason(403, "Forbidden", refused), Reason::Rejected(_)),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_webhook_or_policy_refuses_with_whatever_code_it_likes() {
+        let by_webhook = r#"admission webhook "w.g.svc" denied the request: no"#;
+        let by_policy = r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#;
+        for (code, name) in [
+            (400, ""),
+            (401, "Unauthorized"),
+            (409, "Conflict"),
+            (422, "Invalid"),
+        ] {
+            for message in [by_webhook, by_policy] {
+                assert!(
+                    matches!(reason(code, name, message), Reason::Rejected(_)),
+                    "{code}: {message}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_does_not_say_of_an_object_is_no_refusal() {
+        for (code, name) in [
+            (400, "BadRequest"),
+            (405, "MethodNotAllowed"),
+            (413, ""),
+            (422, ""),
+        ] {
+            assert!(matches!(reason(code, name, "no"), Reason::Malformed(_)), "{code}");
+        }
+        // As the transport makes one of an answer that is none of the API server's.
+        let page = |code| Box::new(Status::failure("<html>admin@10.0.0.1</html>", "").with_code(code));
+        assert!(matches!(
+            Reason::from_status(page(400), None),
+            Reason::Malformed(_)
+        ));
+        assert!(matches!(
+            Reason::from_status(page(403), None),
+            Reason::NotAllowed(_)
+        ));
+    }
+
+    #[test]
+    fn a_refusal_is_explained_without_the_names_of_who_refused() {
+        for (message, told) in [
+            (r#"Shelf.g "a" is invalid: spec.x: Too long"#, "spec.x: Too long"),
+            (
+                r#"shelves.g "a" is forbidden: exceeded quota: q"#,
+                "exceeded quota: q",
+            ),
+            (
+                r#"admission webhook "w.g.svc" denied the request: "a" is invalid: no"#,
+                r#""a" is invalid: no"#,
+            ),
+            (
+                r#"admission webhook "w.g.svc" denied the request without explanation"#,
+                "denied without explanation",
+            ),
+            (
+                r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#,
+                "no",
+            ),
+            ("exceeded quota: q", "exceeded quota: q"),
+            (
+                r#"the field "a" is invalid: no"#,
+                r#"the field "a" is invalid: no"#,
+            ),
+        ] {
+            assert_eq!(explanation(message), told, "{message}");
+        }
+    }
+
+    #[test]
+    fn only_answers_that_promise_nothing_was_written_are_unavailable() {
+        assert!(matches!(
+            reason(429, "TooManyRequests", ""),
+            Reason::Unavailable { .. }
+        ));
+        assert!(matches!(
+            reason(503, "ServiceUnavailable", ""),
+            Reason::Unavailable { .. }
+        ));
+        let full = "etcdserver: mvcc: database space exceeded";
+        assert!(matches!(
+            reason(500, "InternalError", full),
+            Reason::Unavailable { .. }
+        ));
+        assert!(matches!(
+            reason(429, "", "Too many requests"),
+            Reason::Unavailable { .. }
+        ));
+        assert!(matches!(
+            reason(503, "", "upstream connect error"),
+            Reason::OutcomeUnknown(_)
+        ));
+        assert!(matches!(
+            reason(500, "InternalError", "etcdserver: request timed out"),
+            Reason::OutcomeUnknown(_)
+        ));
+        assert!(matches!(reason(504, "Timeout", ""), Reason::OutcomeUnknown(_)));
+    }
+
+    #[test]
+    fn an_answer_without_a_reason_is_judged_by_its_code() {
+        assert!(matches!(reason(404, "", ""), Reason::NotFound(_)));
+        assert!(matches!(reason(410, "", ""), Reason::Expired(_)));
+        assert!(matches!(reason(422, "Invalid", ""), Reason::Rejected(_)));
+    }
+}

@@ -1,0 +1,157 @@
+//! Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl events`.
+//!
+//! They are sent behind the back of whoever tells them: through a queue that is never waited for, at a rate of their
+//! own, and repeated ones as one with a count. What does not fit is dropped, and counted. What could not be sent is tried
+//! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
+
+mod recorder;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::Reporter;
+pub use kube::runtime::events::{Event, EventType};
+use tokio::sync::{mpsc, oneshot};
+
+use super::limits::RateLimiter;
+use super::transport::jittered;
+use super::{Connector, Reason};
+use crate::metrics::EventMetrics;
+use recorder::Recorder;
+
+/// The most events that wait to be sent.
+const QUEUE: usize = 1000;
+/// The events sent at once, and each second in the long run: far fewer than the requests of clients.
+const BURST: u32 = 25;
+const PER_SECOND: f64 = 10.0;
+/// The longest time of a request that sends one.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The most attempts to send one.
+const ATTEMPTS: u32 = 4;
+/// The first pause between two attempts; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The recorder of Events. Made by [`Connector::events`].
+#[derive(Clone)]
+pub struct Events {
+    queue: mpsc::Sender<Item>,
+    metrics: EventMetrics,
+}
+
+enum Item {
+    Event(Box<(Event, ObjectReference)>),
+    /// Somebody waits until all before this was sent.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Events {
+    /// Has an event sent about an object, if there is room in the queue. Does not wait.
+    pub fn tell(&self, event: Event, about: ObjectReference) {
+        if self
+            .queue
+            .try_send(Item::Event(Box::new((event, about))))
+            .is_err()
+        {
+            self.metrics.dropped();
+        }
+    }
+
+    /// Waits until what was told before has been sent, or this time has passed: what is not sent when the process
+    /// ends never is.
+    pub async fn flush(&self, within: Duration) {
+        let flushed = async {
+            let (sender, flushed) = oneshot::channel();
+            if self.queue.send(Item::Flush(sender)).await.is_ok() {
+                // Nobody answers where nobody sends any more.
+                let _ = flushed.await;
+            }
+        };
+        if tokio::time::timeout(within, flushed).await.is_err() {
+            tracing::warn!("some Kubernetes Events were not sent");
+        }
+    }
+}
+
+impl Connector {
+    /// Returns a recorder of Events in the connector's client name, and the future that sends them.
+    pub fn events(&self) -> (Events, impl Future<Output = Infallible> + Send + use<>) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let metrics = self.transport.metrics.events();
+        let reporter = Reporter::from(self.transport.field_manager.as_str());
+        let requests = self.transport.metrics.requests("events.events.k8s.io");
+        let client = self.transport.clients.for_events(requests, DEADLINE);
+        let recorder = Recorder::new(client, reporter);
+        let events = Events {
+            queue: sender,
+            metrics: metrics.clone(),
+        };
+        (events, send(queue, recorder, metrics))
+    }
+}
+
+async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: EventMetrics) -> Infallible {
+    let limiter = RateLimiter::new(PER_SECOND, BURST);
+    let mut has_warned = false;
+    while let Some(item) = queue.recv().await {
+        let (event, about) = match item {
+            Item::Event(event) => *event,
+            Item::Flush(waiting) => {
+                // Who waits no longer need not be told.
+                let _ = waiting.send(());
+                continue;
+            }
+        };
+        let Err(failure) = send_one(&mut recorder, limiter.as_ref(), &event, &about).await else {
+            metrics.sent();
+            continue;
+        };
+        metrics.failed();
+        if is_missing_right(&failure) && !has_warned {
+            has_warned = true;
+            tracing::warn!(
+                error = %failure,
+                "no Kubernetes Events are recorded: that takes the right to create and patch events.events.k8s.io"
+            );
+        } else {
+            tracing::debug!(error = %failure, reason = event.reason, "an event was not sent");
+        }
+    }
+    // Nobody is left who could tell anything.
+    std::future::pending().await
+}
+
+/// Sends one event when it is its turn, again where another attempt may do better.
+async fn send_one(
+    recorder: &mut Recorder,
+    limiter: Option<&RateLimiter>,
+    event: &Event,
+    about: &ObjectReference,
+) -> Result<(), kube::Error> {
+    let mut attempt = 1;
+    loop {
+        if let Some(limiter) = limiter {
+            limiter.ready().await;
+        }
+        let Err(failure) = recorder.publish(event, about).await else {
+            return Ok(());
+        };
+        if attempt == ATTEMPTS || is_final(&failure) {
+            return Err(failure);
+        }
+        tokio::time::sleep(jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1))).await;
+        attempt += 1;
+    }
+}
+
+/// Returns true if a repetition would fail likewise: the API server has read the Event and refuses it.
+fn is_final(failure: &kube::Error) -> bool {
+    matches!(failure, kube::Error::Api(status) if status.code < 500 && status.code != 429)
+}
+
+fn is_missing_right(failure: &kube::Error) -> bool {
+    let kube::Error::Api(status) = failure else {
+        return false;
+    };
+    matches!(Reason::from_status(status.clone(), None), Reason::NotAllowed(_))
+}

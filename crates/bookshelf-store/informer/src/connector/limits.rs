@@ -1,0 +1,308 @@
+//! Limits on the requests of a connector: how many are in flight at once, and how many are sent a second.
+//!
+//! Both are first come, first served. A call whose turn cannot come before its deadline is refused at once, with the time
+//! after which there is room for it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::Options;
+
+/// The longest time that a read waits for its turn: a client waits for the answer.
+const READ_TURN_WITHIN: Duration = Duration::from_secs(1);
+/// The latest call counts for one of so many in the average time that a call takes.
+const AVERAGE_WEIGHT: u32 = 8;
+/// The time after which the average of the calls so far is no forecast any more.
+const AVERAGE_HOLDS_FOR: Duration = Duration::from_secs(10);
+/// The longest time over which refused calls are spread: a client that does not wait makes the others' time no longer.
+const SPREAD: Duration = Duration::from_mins(1);
+/// The longest period of a rate.
+const LONGEST_PERIOD: Duration = Duration::from_hours(1);
+
+/// A group of calls with its own share of [`Options::max_in_flight`] and [`Options::qps`], so that no group starves
+/// another, as the priority levels of
+/// [API Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/) have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PriorityLevel {
+    /// Writes, and all calls of no other level: three quarters.
+    #[default]
+    Workload,
+    /// Reads that a client wants from the API server and not from the cache: one eighth. A call waits for its turn for a
+    /// second at most.
+    LiveReads,
+    /// Reads that bring the cache to a version that a client asks for: one eighth. A call waits for its turn for a second
+    /// at most.
+    VersionReads,
+}
+
+/// The limits of one connector.
+pub(super) struct Limits {
+    workload: Level,
+    live_reads: Level,
+    version_reads: Level,
+}
+
+impl Limits {
+    pub(super) fn new(options: &Options) -> Self {
+        let level = |eighths: u32, turn_within| {
+            // At least one of each, or nothing would ever be sent.
+            let share = |number: u32| (number / 8 * eighths + number % 8 * eighths / 8).max(1);
+            let qps = options.qps * f64::from(eighths) / 8.0;
+            let rate = RateLimiter::new(qps, share(options.burst));
+            Level::new(share(options.max_in_flight), rate, turn_within)
+        };
+        Self {
+            workload: level(6, None),
+            live_reads: level(1, Some(READ_TURN_WITHIN)),
+            version_reads: level(1, Some(READ_TURN_WITHIN)),
+        }
+    }
+
+    /// Waits for the turn of a call, which lasts until the [`Turn`] is dropped.
+    ///
+    /// Fails with the time to wait before another try if the turn does not come until `until`; at once where that is
+    /// foreseeable. A call that is dropped while it waits takes no turn.
+    pub(super) async fn turn(&self, level: PriorityLevel, until: Instant) -> Result<Turn<'_>, Duration> {
+        let level = match level {
+            PriorityLevel::Workload => &self.workload,
+            PriorityLevel::LiveReads => &self.live_reads,
+            PriorityLevel::VersionReads => &self.version_reads,
+        };
+        let now = Instant::now();
+        level
+            .turn(level.turn_within.map_or(until, |within| until.min(now + within)))
+            .await
+    }
+}
+
+/// The share of a priority level.
+struct Level {
+    permits: Semaphore,
+    size: u32,
+    rate: Option<RateLimiter>,
+    /// The longest wait for a turn, where that is shorter than the call's deadline allows.
+    turn_within: Option<Duration>,
+    queued: AtomicU32,
+    history: Mutex<History>,
+}
+
+/// Earlier turns of a level.
+#[derive(Default)]
+struct History {
+    /// The moving average of the time that a turn lasts, and the end of the last turn.
+    average: Option<(Duration, Instant)>,
+    /// The time of the last turn that a refused call was told.
+    promised: Option<Instant>,
+}
+
+impl Level {
+    fn new(size: u32, rate: Option<RateLimiter>, turn_within: Option<Duration>) -> Self {
+        Self {
+            permits: Semaphore::new(size as usize),
+            size,
+            rate,
+            turn_within,
+            queued: AtomicU32::new(0),
+            history: Mutex::default(),
+        }
+    }
+
+    async fn turn(&self, until: Instant) -> Result<Turn<'_>, Duration> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => self.queue(until).await?,
+        };
+        if let Some(rate) = &self.rate {
+            let slot = rate.reserve(until).map_err(|wait| self.refuse(wait))?;
+            slot.wait().await;
+        }
+        Ok(Turn {
+            level: self,
+            began: Instant::now(),
+            _permit: permit,
+        })
+    }
+
+    async fn queue(&self, until: Instant) -> Result<SemaphorePermit<'_>, Duration> {
+        let queued = Queued::behind_all(self);
+        let expected = self.expected_wait(queued.position);
+        if Instant::now() + expected > until {
+            return Err(self.refuse(expected));
+        }
+        let acquired = timeout_at(until, self.permits.acquire()).await;
+        // Nobody closes the semaphore.
+        acquired.ok().and_then(Result::ok).ok_or_else(|| {
+            let at_the_end = self.expected_wait(self.queued.load(Ordering::Relaxed));
+            self.refuse(at_the_end)
+        })
+    }
+
+    /// The time until the turn of the call at this position of the queue, the first one being 1, by the time that calls
+    /// have taken lately.
+    fn expected_wait(&self, position: u32) -> Duration {
+        let of_rate = self.rate.as_ref().map(|rate| rate.expected_wait(position));
+        (self.time_of_one() * position).max(of_rate.unwrap_or_default())
+    }
+
+    /// The time after which a refused call is to be tried again. Each refused call gets another time, one turn after the
+    /// other, as they would not all have their turns at the same one.
+    ///
+    /// A time is no reservation: new calls may take the turn. To hold turns free for clients that may never return would
+    /// refuse calls while nothing is under way.
+    fn refuse(&self, expected: Duration) -> Duration {
+        let of_rate = self.rate.as_ref().map(|rate| rate.period);
+        let of_one = self.time_of_one().max(of_rate.unwrap_or_default());
+        let earliest = Instant::now() + expected;
+        let mut history = self.history();
+        let latest = earliest + SPREAD;
+        let spread = history.promised.filter(|at| (earliest..latest).contains(at));
+        let at = spread.unwrap_or(earliest);
+        history.promised = Some(at + of_one);
+        at.saturating_duration_since(Instant::now())
+    }
+
+    /// The time after which the next call in the queue has its turn, on average; zero where no call ended lately.
+    fn time_of_one(&self) -> Duration {
+        let average = self.history().average;
+        let average = average.filter(|(_, ended)| ended.elapsed() < AVERAGE_HOLDS_FOR);
+        average.map_or(Duration::ZERO, |(average, _)| average / self.size)
+    }
+
+    /// Takes in how long a turn lasted.
+    fn took(&self, time: Duration) {
+        let mut history = self.history();
+        let average = history.average.map_or(time, |(average, _)| {
+            average / AVERAGE_WEIGHT * (AVERAGE_WEIGHT - 1) + time / AVERAGE_WEIGHT
+        });
+        history.average = Some((average, Instant::now()));
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call's turn: the request may be sent. Dropped, the next call has its turn.
+pub(super) struct Turn<'a> {
+    level: &'a Level,
+    began: Instant,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.level.took(self.began.elapsed());
+    }
+}
+
+/// A call that waits for its turn, counted for as long as it does.
+struct Queued<'a> {
+    level: &'a Level,
+    /// The number of calls that wait, this one included.
+    position: u32,
+}
+
+impl<'a> Queued<'a> {
+    fn behind_all(level: &'a Level) -> Self {
+        let position = level.queued.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { level, position }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.level.queued.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A limit on requests a second, first come, first served: client-go's token bucket, which hands out slots in advance
+/// ([`rate.Limiter`](https://pkg.go.dev/golang.org/x/time/rate)).
+pub(super) struct RateLimiter {
+    /// The time between two requests in the long run.
+    period: Duration,
+    /// The time by which the requests of a burst may be earlier than that.
+    tolerance: Duration,
+    /// The time at which the next request would come if there were no bursts.
+    next: Mutex<Instant>,
+}
+
+impl RateLimiter {
+    /// A limiter that allows `burst` requests at once and `qps` a second in the long run; `None` where that is no limit.
+    pub(super) fn new(qps: f64, burst: u32) -> Option<Self> {
+        // Not a number is no limit, either.
+        let period = (qps > 0.0).then(|| qps.recip().min(LONGEST_PERIOD.as_secs_f64()))?;
+        let period = Duration::from_secs_f64(period);
+        (!period.is_zero()).then(|| Self {
+            period,
+            tolerance: period.saturating_mul(burst.saturating_sub(1)),
+            next: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Waits for a slot, however late it is.
+    pub(super) async fn ready(&self) {
+        let forever = Instant::now() + Duration::from_hours(24 * 365);
+        if let Ok(slot) = self.reserve(forever) {
+            slot.wait().await;
+        }
+    }
+
+    /// Takes the next slot; fails with the time until then, and takes nothing, where it is after `until`.
+    fn reserve(&self, until: Instant) -> Result<Slot<'_>, Duration> {
+        let now = Instant::now();
+        let mut next = self.next();
+        let due = (*next).max(now);
+        let at = due.checked_sub(self.tolerance).unwrap_or(now).max(now);
+        if at > until {
+            return Err(at - now);
+        }
+        *next = due + self.period;
+        Ok(Slot {
+            limiter: self,
+            at,
+            is_used: false,
+        })
+    }
+
+    /// The time until the slot of the request that is so many behind, the next one being 1.
+    fn expected_wait(&self, position: u32) -> Duration {
+        let now = Instant::now();
+        let next = *self.next();
+        let due = next.max(now) + self.period.saturating_mul(position.saturating_sub(1));
+        due.saturating_duration_since(now).saturating_sub(self.tolerance)
+    }
+
+    fn next(&self) -> MutexGuard<'_, Instant> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A time at which a request may be sent. Dropped before, it is given back, as client-go's `Reservation.Cancel` does.
+struct Slot<'a> {
+    limiter: &'a RateLimiter,
+    at: Instant,
+    is_used: bool,
+}
+
+impl Slot<'_> {
+    async fn wait(mut self) {
+        sleep_until(self.at).await;
+        self.is_used = true;
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if !self.is_used {
+            let mut next = self.limiter.next();
+            *next = next.checked_sub(self.limiter.period).unwrap_or(*next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

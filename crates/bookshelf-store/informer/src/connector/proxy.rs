@@ -1,0 +1,77 @@
+//! The hosts that need no proxy.
+
+use std::env;
+use std::net::IpAddr;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+
+/// Takes a proxy out of a configuration where it is the environment's, and not meant for the API server: that is on this
+/// host, or among the hosts of `NO_PROXY`. One of the kubeconfig's own is for all.
+pub(super) fn except(config: &mut kube::Config) {
+    let of_environment = ["HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .find_map(of_environment);
+    let of_environment = of_environment.and_then(|proxy_url| proxy_url.parse::<Uri>().ok());
+    // kube has made one of both.
+    if config.proxy_url == of_environment {
+        let no_proxy = ["NO_PROXY", "no_proxy"]
+            .into_iter()
+            .find_map(self::of_environment);
+        let cluster_url = &config.cluster_url;
+        config
+            .proxy_url
+            .take_if(|_| is_excepted(cluster_url, &no_proxy.unwrap_or_default()));
+    }
+}
+
+fn of_environment(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The rules of [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config), which
+/// kubectl follows, but for entries with a port.
+fn is_excepted(cluster_url: &Uri, no_proxy: &str) -> bool {
+    let host = cluster_url.host().unwrap_or_default();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost"
+        || address.is_ok_and(|address| address.is_loopback())
+        || no_proxy.split(',').any(|host| host.trim() == "*")
+        || Matcher::builder()
+            .all("http://any")
+            .no(no_proxy)
+            .build()
+            .intercept(cluster_url)
+            .is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_no_proxy_and_this_one_need_none() {
+        let is_excepted = |host: &str, no_proxy| {
+            let cluster_url = format!("https://{host}:6443").parse().unwrap();
+            is_excepted(&cluster_url, no_proxy)
+        };
+        for local in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"] {
+            assert!(is_excepted(local, ""), "{local}");
+        }
+        for (host, no_proxy) in [
+            ("api.example.com", "api.example.com"),
+            ("api.example.com", "other, .example.com"),
+            ("api.example.com", "*"),
+            ("10.0.0.5", "other,*"),
+            ("10.0.0.5", "192.168.0.0/16, 10.0.0.0/8"),
+            ("10.0.0.5", "10.0.0.5"),
+        ] {
+            assert!(is_excepted(host, no_proxy), "{host}: {no_proxy}");
+            assert!(!is_excepted(host, "example.org, 172.16.0.0/12"), "{host}");
+            assert!(!is_excepted(host, ""), "{host}");
+        }
+    }
+}

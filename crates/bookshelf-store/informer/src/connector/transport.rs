@@ -1,0 +1,275 @@
+//! Sends a request: under a deadline, within the limits, repeated only when nothing was written.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Collected};
+use hyper::body::Incoming;
+use kube::client::{AuthError, Body};
+use kube::core::Status;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tower::ServiceExt as _;
+
+use super::clients::Clients;
+use super::limits::{Limits, Turn};
+use super::{Options, PriorityLevel, Reason};
+use crate::metrics::{CallMetrics, Metrics};
+
+/// The most attempts to send a request.
+const ATTEMPTS: u32 = 4;
+/// The first pause between two attempts; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct Transport {
+    pub(super) clients: Clients,
+    limits: Limits,
+    pub(super) deadline: Duration,
+    connect_timeout: Duration,
+    pub(super) field_manager: String,
+    pub(super) metrics: Metrics,
+}
+
+impl Transport {
+    pub(super) fn new(clients: Clients, options: &Options) -> Self {
+        Self {
+            clients,
+            limits: Limits::new(options),
+            deadline: options.deadline,
+            connect_timeout: connect_timeout(options),
+            field_manager: options.client_name.clone(),
+            metrics: options.metrics.clone(),
+        }
+    }
+
+    /// Sends a request when it is its turn, and reads the whole answer, all before the deadline.
+    pub(super) async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        level: PriorityLevel,
+        metrics: &CallMetrics,
+    ) -> Result<Bytes, Reason> {
+        self.call_until(request, Some(level), Instant::now() + self.deadline, metrics)
+            .await
+    }
+
+    /// Sends a request that takes no turn, as those of a list-watch: they are few, back off by themselves, and
+    /// must not starve behind the others. Reads the whole answer within this time.
+    pub(super) async fn call_apart(
+        &self,
+        request: Request<Vec<u8>>,
+        within: Duration,
+        metrics: &CallMetrics,
+    ) -> Result<Bytes, Reason> {
+        self.call_until(request, None, Instant::now() + within, metrics)
+            .await
+    }
+
+    async fn call_until(
+        &self,
+        request: Request<Vec<u8>>,
+        level: Option<PriorityLevel>,
+        deadline: Instant,
+        metrics: &CallMetrics,
+    ) -> Result<Bytes, Reason> {
+        let is_read = request.method() == Method::GET;
+        // The turn lasts until the whole answer is there.
+        let (response, _turn) = self.open_until(request, level, deadline, metrics).await?;
+        match timeout_at(deadline, response.into_body().collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) => Err(lost(is_read, chain(&error))),
+            Err(_) => Err(lost(
+                is_read,
+                "the deadline passed while the answer was read".to_owned(),
+            )),
+        }
+    }
+
+    /// Sends a request that takes no turn; the answer's head is there before the deadline, its body has none.
+    pub(super) async fn open_apart(
+        &self,
+        request: Request<Vec<u8>>,
+        metrics: &CallMetrics,
+    ) -> Result<Response<Incoming>, Reason> {
+        let deadline = Instant::now() + self.deadline;
+        let (response, _) = self.open_until(request, None, deadline, metrics).await?;
+        Ok(response)
+    }
+
+    /// Sends a request until it is answered. Each attempt of a priority level has a turn of its own, so that a pause
+    /// between two keeps nobody waiting.
+    async fn open_until(
+        &self,
+        request: Request<Vec<u8>>,
+        level: Option<PriorityLevel>,
+        deadline: Instant,
+        metrics: &CallMetrics,
+    ) -> Result<(Response<Incoming>, Option<Turn<'_>>), Reason> {
+        // Each attempt takes a copy, which shares the body.
+        let request = request.map(Bytes::from);
+        let mut attempt = 1;
+        let mut turn = match level {
+            Some(level) => Some(self.turn(level, deadline, metrics).await?),
+            None => None,
+        };
+        loop {
+            let started = Instant::now();
+            let attempted = timeout_at(deadline, self.attempt(request.clone())).await;
+            let code = match &attempted {
+                Ok(Ok(response)) => Some(response.status().as_u16()),
+                Ok(Err(Failed { code, .. })) => *code,
+                Err(_) => None,
+            };
+            metrics.sent(code, started.elapsed());
+            let reason = match attempted {
+                Ok(Ok(response)) => return Ok((response, turn)),
+                Ok(Err(Failed { reason, .. })) => reason,
+                Err(_) => {
+                    let is_read = request.method() == Method::GET;
+                    return Err(lost(is_read, "the deadline passed without an answer".to_owned()));
+                }
+            };
+            let Reason::Unavailable { retry_after, cause } = &reason else {
+                return Err(reason);
+            };
+            let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
+            let resume = Instant::now() + pause;
+            // What starts too late to know that it did not connect would end as an unknown outcome.
+            if attempt == ATTEMPTS || resume + self.connect_timeout >= deadline {
+                return Err(reason);
+            }
+            tracing::debug!(attempt, ?pause, %cause, uri = %request.uri(), "repeating a request to the API server");
+            turn = None;
+            sleep_until(resume).await;
+            if let Some(level) = level {
+                match self.turn(level, deadline, metrics).await {
+                    Ok(next) => turn = Some(next),
+                    // The API server's own answer says more.
+                    Err(_) => return Err(reason),
+                }
+            }
+            metrics.repeated(code);
+            attempt += 1;
+        }
+    }
+
+    async fn turn(
+        &self,
+        level: PriorityLevel,
+        deadline: Instant,
+        metrics: &CallMetrics,
+    ) -> Result<Turn<'_>, Reason> {
+        let started = Instant::now();
+        let turn = self.limits.turn(level, deadline - self.connect_timeout).await;
+        metrics.waited(started.elapsed());
+        turn.map_err(|retry_after| {
+            metrics.refused();
+            Reason::Overloaded { retry_after }
+        })
+    }
+
+    async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failed> {
+        let is_read = request.method() == Method::GET;
+        let unanswered = |reason| Failed { code: None, reason };
+        let response = match self.clients.current().oneshot(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(error) if was_not_sent(&*error) => {
+                return Err(unanswered(Reason::Unavailable {
+                    retry_after: None,
+                    cause: chain(&*error),
+                }));
+            }
+            Err(error) => return Err(unanswered(lost(is_read, chain(&*error)))),
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        // Without a readable body the code still says what happened.
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map(Collected::to_bytes)
+            .unwrap_or_default();
+        let mut status = serde_json::from_slice::<Status>(&body)
+            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
+        status.code = code;
+        // However long it says, an hour is for ever to whoever waits.
+        let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
+        let reason = match Reason::from_status(status.boxed(), retry_after) {
+            Reason::OutcomeUnknown(cause) => lost(is_read, cause),
+            reason => reason,
+        };
+        Err(Failed {
+            code: Some(code),
+            reason,
+        })
+    }
+}
+
+/// A request that did not succeed.
+struct Failed {
+    /// The status code of the answer, if there was one.
+    code: Option<u16>,
+    reason: Reason,
+}
+
+/// Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.
+pub(super) fn connect_timeout(options: &Options) -> Duration {
+    options.deadline / 2
+}
+
+/// A request whose answer did not arrive: a read can be said not to have happened, a write cannot.
+fn lost(is_read: bool, cause: String) -> Reason {
+    if is_read {
+        Reason::Unavailable {
+            retry_after: None,
+            cause,
+        }
+    } else {
+        Reason::OutcomeUnknown(cause)
+    }
+}
+
+/// Returns true if there was no connection, or no credentials, so that the request was not sent.
+fn was_not_sent(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return error.is_connect();
+        }
+        if error.is::<AuthError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        // Some errors repeat their source in their own text.
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = error.source();
+    }
+    text
+}
+
+/// Between half and the whole of a pause, so that clients which failed together do not return together.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..=1.0))
+}

@@ -1,0 +1,128 @@
+//! A typed connector and an indexed, read-your-writes cache for the Kubernetes API.
+//!
+//! - [`connector`]: typed calls for any resource, each with a deadline, limits and an error that a caller can act on. It knows
+//!   no cache.
+//! - [`cache`]: a copy of a resource in memory: indexed, consistent, and with local writes at once. It does no I/O.
+//! - [`ListWatch`], which feeds a cache, and [`CachedClient`], whose writes the next read shows, stand above both.
+//! - [`metrics`]: the counts of all of these, for Prometheus.
+//!
+//! Together:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::time::Duration;
+//!
+//! use kube_informer::cache::{Builder, Event};
+//! use kube_informer::{CachedClient, ListWatch};
+//! use kube_informer::connector::{Connector, Options};
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//!
+//! # // Run where there is an API server for tests.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let options = Options::default();
+//! # let options = Options { kubeconfig: Some(kubeconfig.into()), ..options };
+//! let connector = Connector::infer(options).await?;
+//! let config_maps = connector.resource::<ConfigMap>();
+//!
+//! // What to keep of each object, and by what to find it.
+//! let mut builder = Builder::new(|map: ConfigMap| map.data.ok_or("it has no data"));
+//! let by_team = builder.label("team");
+//! let by_key = builder.index("key", |data: &BTreeMap<String, String>| {
+//!     data.keys().map(|key| key.as_str().into()).collect()
+//! });
+//! let (reader, writer) = builder.build();
+//!
+//! // What feeds it: a list, then a watch, for as long as the process runs.
+//! let list_watch = ListWatch::new(config_maps.clone());
+//! tokio::spawn(list_watch.run(writer.clone()));
+//! reader.wait_synced(Duration::from_secs(30)).await?;
+//! let _handler = reader.handle(
+//!     |event| {
+//!         if let Event::Deleted(map) = event {
+//!             println!("{} is gone", map.key);
+//!         }
+//!     },
+//!     None,
+//! );
+//!
+//! // Reads ask nobody, and are of one version each; writes are in the next read.
+//! let config_maps = CachedClient::new(config_maps, writer);
+//! # let name = format!("wired-{}", std::process::id());
+//! # let map: ConfigMap = serde_json::from_value(serde_json::json!({
+//! #     "metadata": {"name": name, "namespace": "default", "labels": {"team": "green"}},
+//! #     "data": {"config": "value"},
+//! # }))?;
+//! config_maps.create(&map).await?;
+//! let snapshot = reader.snapshot();
+//! println!("green: {}", snapshot.indexed(by_team, "green").count());
+//! println!("with a config: {}", snapshot.indexed_in(by_key, "config", "default").count());
+//! # assert_eq!(snapshot.indexed(by_team, "green").filter(|entry| entry.key.name() == name).count(), 1);
+//! # assert_eq!(snapshot.indexed_in(by_key, "config", "default").filter(|entry| entry.key.name() == name).count(), 1);
+//! # let key = kube_informer::object::ObjectKey::new("default", &name);
+//! # config_maps.delete(&key, kube::api::Preconditions::default()).await?;
+//! # assert!(reader.load().get("default", &name).is_none());
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # For those who know client-go or kube-rs
+//!
+//! | client-go | kube-rs | here |
+//! |---|---|---|
+//! | clientset, dynamic client | `Api` | [`ResourceClient`](connector::ResourceClient); with read-your-writes [`CachedClient`] |
+//! | `Reflector`, `ListWatch` | `watcher`, `reflector` | [`ListWatch`] |
+//! | `SharedIndexInformer` | `reflector::store_shared` | [`Builder`](cache::Builder), which makes a [`Reader`](cache::Reader) and a [`Writer`](cache::Writer) |
+//! | `TransformFunc` | `modify` | the transform of [`Builder::new`](cache::Builder::new) |
+//! | `HasSynced`, `WaitForCacheSync` | `Store::wait_until_ready` | [`Reader::is_synced`](cache::Reader::is_synced), [`wait_synced`](cache::Reader::wait_synced) |
+//! | `Indexer`, `Lister` | `Store` | [`Snapshot`](cache::Snapshot) |
+//! | `AddIndexers`, `ByIndex` | | [`Builder::index`](cache::Builder::index), [`Snapshot::indexed`](cache::Snapshot::indexed) |
+//! | `Lister.List(selector)` | `Store::find` | [`Snapshot::select`](cache::Snapshot::select) |
+//! | `GetByKey` | `Store::get` | [`Snapshot::get`](cache::Snapshot::get) |
+//! | `AddEventHandler` | `applied_objects`, `touched_objects` | [`Reader::handle`](cache::Reader::handle), [`Subscription`](cache::Subscription) |
+//! | resync period | | the `resync` of [`Reader::handle`](cache::Reader::handle); one that asks the API server: [`ListWatch::check_every`](ListWatch::check_every) |
+//! | `SetWatchErrorHandler` | the stream's errors | [`ListWatch::on_failure`](ListWatch::on_failure) |
+//! | `WithNamespace` | `Api::namespaced` | [`Builder::namespaces`](cache::Builder::namespaces) |
+//! | `LastSyncResourceVersion` | | [`Snapshot::resource_version`](cache::Snapshot::resource_version) |
+//!
+//! # What it needs of the API server
+//!
+//! Rights: `list` and `watch` for a [`ListWatch`], in each namespace that the cache is of or, for all,
+//! in the cluster; `get`, `create`, `update`, `patch` and `delete` for the calls of these names; `list` for
+//! [`Writer::refresh`](cache::Writer::refresh). Where a right is lacking, the calls fail as
+//! [`NotAllowed`](connector::Reason::NotAllowed), and a list-watch reports that and tries again.
+//!
+//! Likewise where the resource's definition is missing (the CRD is not installed, or its version is not served): each list
+//! is a [`NotFound`](connector::Reason::NotFound), tried again after pauses of 30 s at most, and the cache is not synced
+//! until there is one. Of a definition that is deleted later, the cache keeps what it had until the resource can be listed
+//! again.
+//!
+//! Versions have to be numbers that only grow, which Kubernetes guarantees since 1.35, and which those of an API server on
+//! etcd have always been ([`ResourceVersion`](object::ResourceVersion)).
+//!
+//! # Tests without an API server
+//!
+//! A cache does not care who feeds it: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
+//! own hand-made history ([`cache`] has an example).
+
+pub mod cache;
+mod cached_client;
+pub mod connector;
+mod decode;
+mod endless;
+mod interner;
+mod list_watch;
+pub mod metrics;
+pub mod object;
+
+pub use cached_client::CachedClient;
+pub use endless::endless;
+pub use interner::Interner;
+pub use list_watch::{Failure, ListWatch, Origin};
+
+/// The README, whose example is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,142 @@
+//! Lists a resource, then watches it, for as long as it runs.
+
+mod check;
+mod failure;
+mod feed;
+mod list;
+mod refresh;
+mod watch;
+mod wire;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{ListParams, WatchParams};
+use serde::de::DeserializeOwned;
+
+use crate::cache::Writer;
+use crate::connector::ResourceClient;
+use crate::endless::endless;
+pub use failure::{Failure, Origin};
+use feed::Feed;
+
+/// The source that feeds a cache from the API server: a consistent list, then a watch from its version on,
+/// with bookmarks; the list again when the API server no longer has the version to watch from.
+///
+/// The list is streamed where the API server can do that
+/// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)),
+/// and comes in pages of 500 otherwise.
+///
+/// Objects come without `metadata.managedFields`, which are skipped unread.
+///
+/// What it does is counted in the connector's [`Metrics`](crate::metrics::Metrics).
+pub struct ListWatch<K: kube::Resource> {
+    resource: ResourceClient<K>,
+    label_selector: Option<String>,
+    field_selector: Option<String>,
+    check_period: Option<Duration>,
+    watch_timeout: Duration,
+    on_failure: Arc<FailureHook>,
+}
+
+type FailureHook = dyn Fn(&Failure, Origin<'_>) + Send + Sync;
+
+impl<K> ListWatch<K>
+where
+    K: kube::Resource + DeserializeOwned,
+{
+    /// The longest time between two words of the API server, unless it is set otherwise: so long a cache's version may stay
+    /// behind while nothing changes.
+    pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The longest time without a word from the API server, where watches are kept open so long: a bookmark comes
+    /// sooner, so that after this time the connection is taken for dead.
+    #[must_use]
+    pub const fn silence(watch_timeout: Duration) -> Duration {
+        watch_timeout.saturating_add(watch::GRACE)
+    }
+
+    /// All objects of a resource, in the namespaces that the cache is of.
+    pub fn new(resource: ResourceClient<K>) -> Self {
+        let on_failure = Arc::new(|_: &Failure, _: Origin<'_>| {});
+        Self {
+            resource,
+            label_selector: None,
+            field_selector: None,
+            check_period: None,
+            watch_timeout: Self::WATCH_TIMEOUT,
+            on_failure,
+        }
+    }
+
+    /// Only the objects that this label selector selects.
+    #[must_use]
+    pub fn labels(mut self, selector: impl Into<String>) -> Self {
+        self.label_selector = Some(selector.into());
+        self
+    }
+
+    /// Only the objects that this field selector selects.
+    #[must_use]
+    pub fn fields(mut self, selector: impl Into<String>) -> Self {
+        self.field_selector = Some(selector.into());
+        self
+    }
+
+    /// Lists everything again so often (never, if zero), compares the cache with that, repairs what differs, and logs and
+    /// counts it: a resync that verifies. The watch goes on meanwhile.
+    ///
+    /// Nothing is expected to differ. This is for those who do not want to have to believe it, and finds an API
+    /// server out that was restored from a backup: its list is older than what the watch has told.
+    #[must_use]
+    pub fn check_every(mut self, period: Duration) -> Self {
+        self.check_period = Some(period).filter(|period| !period.is_zero());
+        self
+    }
+
+    /// Sets the longest time between two words of the API server while all is well, in whole seconds. It keeps each watch
+    /// open for a second less, and sends a bookmark shortly before the end if there is a newer version. Less than four leave
+    /// no time for bookmarks.
+    #[must_use]
+    pub fn watch_timeout(mut self, timeout: Duration) -> Self {
+        self.watch_timeout = timeout;
+        self
+    }
+
+    /// Calls `hook` with every failure, beside logging it, before trying again. It must not block. A panic in it is logged.
+    /// What is wrong with single objects is told by [`Builder::on_left_out`](crate::cache::Builder::on_left_out).
+    #[must_use]
+    pub fn on_failure(mut self, hook: impl Fn(&Failure, Origin<'_>) + Send + Sync + 'static) -> Self {
+        self.on_failure = Arc::new(hook);
+        self
+    }
+
+    /// Feeds a cache until the future is dropped. Failures are logged and tried again after a pause that
+    /// doubles up to 30 s; meanwhile the cache keeps what it has.
+    pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
+        let sources = writer.sources().into_iter();
+        endless(sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run())).await
+    }
+
+    /// The time for which the API server keeps one watch open.
+    fn open_for(&self) -> Duration {
+        self.watch_timeout.saturating_sub(watch::REOPENS_WITHIN)
+    }
+
+    fn list_parameters(&self) -> ListParams {
+        ListParams {
+            label_selector: self.label_selector.clone(),
+            field_selector: self.field_selector.clone(),
+            ..ListParams::default()
+        }
+    }
+
+    fn watch_parameters(&self) -> WatchParams {
+        WatchParams {
+            label_selector: self.label_selector.clone(),
+            field_selector: self.field_selector.clone(),
+            ..WatchParams::default()
+        }
+    }
+}

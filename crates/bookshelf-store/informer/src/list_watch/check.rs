@@ -1,0 +1,51 @@
+//! Checks what the watch has told against a list, beside the watch.
+
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use super::Failure;
+use super::feed::{Feed, Pause, parse};
+use crate::cache::SourceEvent;
+use crate::connector::jittered;
+
+impl<K, V> Feed<'_, K, V>
+where
+    K: kube::Resource + DeserializeOwned,
+{
+    /// Lists so often as it was asked to; the cache compares and repairs when the watch has come as far. Ends when
+    /// that shows that only a new list helps.
+    pub(super) async fn check_now_and_then(&self) -> Failure {
+        let Some(period) = self.list_watch.check_period else {
+            return std::future::pending().await;
+        };
+        let mut pause = Pause::default();
+        loop {
+            // Not all replicas at once.
+            sleep(jittered(period)).await;
+            let started = Instant::now();
+            while let Err(failure) = self.check().await {
+                self.abandon_check();
+                if matches!(failure, Failure::WentBack { .. }) {
+                    return failure;
+                }
+                self.report(&failure, "checking again");
+                pause.wait().await;
+            }
+            pause.forget();
+            self.metrics.checks.inc();
+            let resource = self.list_watch.resource.name();
+            tracing::debug!(resource, took = ?started.elapsed(), "listed to check the cache");
+        }
+    }
+
+    async fn check(&self) -> Result<(), Failure> {
+        let told = self.told();
+        // Before the list is asked for: what the watch tells from here on is told to both.
+        self.tell([SourceEvent::CheckStarted]);
+        let listed = parse(&self.paged_list().await?)?;
+        match told {
+            Some(told) if listed < told => Err(Failure::WentBack { listed, told }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Why a list or a watch ended.
+
+use std::time::Duration;
+
+use kube::core::Status;
+use tokio_util::codec::LinesCodecError;
+
+use crate::connector::{Error, Reason};
+use crate::object::ResourceVersion;
+
+/// Why a list or a watch ended before its time, or what was wrong with what it told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The request failed.
+    #[error(transparent)]
+    Request(#[from] Error),
+    /// Nothing was heard for so long: the connection is dead.
+    #[error("nothing was heard for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The API server's versions are older than those it told before: it was restored from a backup.
+    #[error("a list is of version {listed}, and {told} was told before: the API server's versions went back")]
+    WentBack {
+        /// The version of the list.
+        listed: ResourceVersion,
+        /// The version that the watch had told before the list was asked for.
+        told: ResourceVersion,
+    },
+    /// The API server's answer cannot be read.
+    #[error("the API server's answer cannot be read: {0}")]
+    Unreadable(String),
+    /// The API server ended the watch.
+    #[error("the API server ended the watch: {}", .0.message)]
+    Ended(Box<Status>),
+}
+
+/// The origin of a failure: the resource, and the namespace, if namespaces are watched one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin<'a> {
+    /// The resource's plural and group, as in `deployments.apps`.
+    pub resource: &'a str,
+    /// The namespace; `None`: all.
+    pub namespace: Option<&'a str>,
+}
+
+impl Failure {
+    pub(super) fn unreadable(error: impl std::fmt::Display) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+
+    /// Why a line of a watch did not come.
+    pub(super) fn of_line(error: LinesCodecError) -> Self {
+        match error {
+            LinesCodecError::Io(error) => Self::Broken(error.to_string()),
+            LinesCodecError::MaxLineLengthExceeded => Self::unreadable(error),
+        }
+    }
+
+    pub(super) fn ended(status: Status) -> Self {
+        Self::Ended(status.boxed())
+    }
+
+    /// Returns the time that the API server asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Request(error) => error.reason.retry_after(),
+            Self::Ended(status) => {
+                let seconds = status.details.as_ref()?.retry_after_seconds;
+                // However long it says, an hour is for ever.
+                Some(Duration::from_secs(u64::from(seconds).min(3600)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns true if the API server does not have the requested version any more: nothing is wrong, a list helps.
+    pub(super) fn is_expiry(&self) -> bool {
+        match self {
+            Self::Request(error) => matches!(error.reason, Reason::Expired(_)),
+            Self::Ended(status) => status.code == 410 || matches!(status.reason.as_str(), "Expired" | "Gone"),
+            _ => false,
+        }
+    }
+
+    /// Returns true if another watch from the same version is pointless: it is gone, or the whole resource is.
+    pub(super) fn needs_list(&self) -> bool {
+        let is_missing = matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)));
+        is_missing || self.is_expiry()
+    }
+
+    /// Returns true if the answer is the reason, and not its absence.
+    pub(super) fn is_about_content(&self) -> bool {
+        matches!(self, Self::Unreadable(_))
+    }
+
+    /// Returns true if the API server is away, which says nothing of its features.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Request(error) if matches!(error.reason, Reason::Unavailable { .. }))
+    }
+
+    /// Returns true if the API server does not support the request, here or at all.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Request(error) if matches!(error.reason, Reason::Rejected(_)))
+    }
+}

@@ -1,0 +1,129 @@
+//! Lists: streamed, or in pages.
+
+use std::time::Duration;
+
+use kube::api::WatchParams;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::Failure;
+use super::feed::{Feed, parse};
+use super::wire::{self, Line, Page, PageMetadata, Unreadable, not_listed};
+use crate::cache::SourceEvent;
+
+/// Objects per page, where the list comes in pages.
+pub(super) const PAGE_SIZE: u32 = 500;
+/// The longest a page of a list takes: one of large objects takes the API server longer than one object.
+const PAGE_DEADLINE: Duration = Duration::from_secs(30);
+/// The longest time of a streaming list, which is no watch yet: many objects take their time.
+const STREAMING_LIST_TIMEOUT: Duration = Duration::from_mins(10);
+
+impl<K, V> Feed<'_, K, V>
+where
+    K: kube::Resource + DeserializeOwned,
+{
+    /// Answers the version to watch from.
+    pub(super) async fn list(&self, can_stream: &mut bool) -> Result<String, Failure> {
+        let told = self.told();
+        let started = Instant::now();
+        let mut listed = self.list_somehow(can_stream).await?;
+        if told > Some(parse(&listed)?) {
+            // Restored from a backup. What we had deleted before was left out of the list, and is there again.
+            listed = self.list_somehow(can_stream).await?;
+        }
+        self.metrics.listed(started.elapsed());
+        Ok(listed)
+    }
+
+    async fn list_somehow(&self, can_stream: &mut bool) -> Result<String, Failure> {
+        if !*can_stream {
+            self.tell([SourceEvent::ListStarted]);
+            return self.paged_list().await;
+        }
+        match self.streaming_list().await {
+            Err(failure) if !failure.is_outage() => {
+                // One that only took too long, or whose end was not marked, may do next time.
+                *can_stream = !failure.is_refusal();
+                let resource = self.list_watch.resource.name();
+                tracing::info!(resource, %failure, "no streaming list, listing in pages");
+                self.tell([SourceEvent::ListStarted]);
+                self.paged_list().await
+            }
+            listed => listed,
+        }
+    }
+
+    /// The list that has been said to begin, in pages.
+    pub(super) async fn paged_list(&self) -> Result<String, Failure> {
+        let mut parameters = self.list_watch.list_parameters();
+        parameters.limit = Some(PAGE_SIZE);
+        loop {
+            let body = self
+                .list_watch
+                .resource
+                .list_page(self.namespace.as_deref(), &parameters, PAGE_DEADLINE)
+                .await?;
+            let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
+            let (metadata, items) = page.into_parts();
+            let objects = items.map(wire::read_object);
+            // Here, and not while others wait to write.
+            let listed: Vec<_> = objects
+                .filter_map(|object| {
+                    let known = |unreadable| self.known(unreadable).map(not_listed);
+                    object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
+                })
+                .collect();
+            self.tell(listed);
+            let PageMetadata {
+                resource_version: version,
+                continue_token,
+            } = metadata;
+            if continue_token.is_empty() {
+                self.tell([SourceEvent::ListDone(parse(&version)?)]);
+                return Ok(version);
+            }
+            parameters.continue_token = Some(continue_token);
+        }
+    }
+
+    async fn streaming_list(&self) -> Result<String, Failure> {
+        let parameters = WatchParams {
+            send_initial_events: true,
+            timeout: u32::try_from(STREAMING_LIST_TIMEOUT.as_secs()).ok(),
+            ..self.list_watch.watch_parameters()
+        };
+        self.tell([SourceEvent::ListStarted]);
+        let mut lines = self.open(&parameters, "").await?;
+        while let Some(batch) = self.next(&mut lines).await? {
+            let mut events = Vec::with_capacity(batch.len());
+            let mut end = None;
+            for line in batch {
+                match wire::read_line(&line.map_err(Failure::of_line)?)? {
+                    Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
+                    // Some API servers tell what happens meanwhile before they mark the end.
+                    Line::Deleted(object, _) => events.push(SourceEvent::Deleted(object)),
+                    Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
+                        events.push(SourceEvent::DeletedUnreadable { key, uid, version });
+                    }
+                    Line::Unreadable(unreadable) => events.extend(self.known(unreadable).map(not_listed)),
+                    Line::Bookmark {
+                        version,
+                        ends_initial_events: true,
+                    } => {
+                        events.push(SourceEvent::ListDone(parse(&version)?));
+                        end = Some(version);
+                        break;
+                    }
+                    Line::Bookmark { .. } => {}
+                }
+            }
+            self.tell(events);
+            if let Some(version) = end {
+                return Ok(version);
+            }
+        }
+        Err(Failure::Unreadable(
+            "a streaming list ended before its end was marked".to_owned(),
+        ))
+    }
+}

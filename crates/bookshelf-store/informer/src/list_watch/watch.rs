@@ -1,0 +1,171 @@
+//! The watch, from a list's version on.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::stream::FusedStream;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use http_body_util::BodyExt as _;
+use kube::api::WatchParams;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout};
+use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::io::StreamReader;
+
+use super::feed::{Feed, Pause, parse};
+use super::wire::{self, Line, Unreadable, not_applied};
+use super::{Failure, ListWatch};
+use crate::cache::SourceEvent;
+
+/// The time after the end of a watch was due at which a silent connection counts as dead.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
+/// ends of two.
+pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
+/// A watch that ends sooner did not work.
+const SHORT_WATCH: Duration = Duration::from_secs(1);
+/// The most watch events that become one snapshot, if they arrive together.
+const BATCH: usize = 256;
+/// The longest line of a watch: more than twice what etcd stores of an object by default.
+const LONGEST_LINE: usize = 4 << 20;
+
+/// And when so many bytes have: what is read of them takes several times as much memory.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The lines of a watch.
+pub(super) type Lines = Pin<Box<dyn FusedStream<Item = Result<String, LinesCodecError>> + Send>>;
+
+impl<K, V> Feed<'_, K, V>
+where
+    K: kube::Resource + DeserializeOwned,
+{
+    /// Watches, again and again, until only a new list helps.
+    pub(super) async fn watch(&self, mut version: String, pause: &mut Pause) -> Failure {
+        let parameters = WatchParams {
+            timeout: u32::try_from(self.list_watch.open_for().as_secs()).ok(),
+            ..self.list_watch.watch_parameters()
+        };
+        let mut stuck_at = None;
+        loop {
+            let started = Instant::now();
+            self.metrics.watches.inc();
+            let opened = self.open(&parameters, &version).await;
+            let ended = match opened {
+                Ok(lines) => self.follow(lines, &mut version).await,
+                Err(failure) => Err(failure),
+            };
+            match ended {
+                Err(failure) if failure.needs_list() => return failure,
+                // The same line would come again: a list goes round it.
+                Err(failure) if failure.is_about_content() && stuck_at.as_ref() == Some(&version) => {
+                    return failure;
+                }
+                Err(failure) => {
+                    stuck_at = failure.is_about_content().then(|| version.clone());
+                    self.report(&failure, "watching again");
+                    if started.elapsed() > Pause::LONGEST {
+                        pause.forget();
+                    }
+                    pause.wait_after(&failure).await;
+                }
+                // The API server ends watches now and then, but one that ends at once would make a busy loop.
+                Ok(()) if started.elapsed() < SHORT_WATCH => {
+                    self.metrics.short_watches.inc();
+                    pause.wait().await;
+                }
+                // It sends no bookmark of a version that it has sent before, so that of an idle resource it says no more.
+                Ok(()) => {
+                    self.confirmed();
+                    pause.forget();
+                }
+            }
+        }
+    }
+
+    /// Feeds the lines of a watch to the cache, until the watch ends.
+    async fn follow(&self, mut lines: Lines, version: &mut String) -> Result<(), Failure> {
+        while let Some(batch) = self.next(&mut lines).await? {
+            let mut events = Vec::with_capacity(batch.len());
+            let mut ended = Ok(());
+            for line in batch {
+                let line = line
+                    .map_err(Failure::of_line)
+                    .and_then(|line: String| wire::read_line(&line));
+                match line.and_then(|line| self.event(line, version)) {
+                    Ok(event) => events.extend(event),
+                    Err(failure) => {
+                        ended = Err(failure);
+                        break;
+                    }
+                }
+            }
+            self.tell(events);
+            ended?;
+        }
+        Ok(())
+    }
+
+    /// The next lines, as many as have arrived; `None` at the end, an error where nothing comes any more.
+    pub(super) async fn next(
+        &self,
+        lines: &mut Lines,
+    ) -> Result<Option<Vec<Result<String, LinesCodecError>>>, Failure> {
+        let silence = ListWatch::<K>::silence(self.list_watch.watch_timeout);
+        let first = timeout(silence, lines.next()).await;
+        let mut next = first.map_err(|_| Failure::Silent(silence))?;
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while let Some(line) = next {
+            bytes += line.as_ref().map_or(0, String::len);
+            batch.push(line);
+            let is_full = batch.len() == BATCH || bytes >= BATCH_BYTES;
+            next = if is_full {
+                None
+            } else {
+                lines.next().now_or_never().flatten()
+            };
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    pub(super) async fn open(&self, parameters: &WatchParams, version: &str) -> Result<Lines, Failure> {
+        let response = self
+            .list_watch
+            .resource
+            .watch(self.namespace.as_deref(), parameters, version)
+            .await?;
+        let body = response
+            .into_body()
+            .into_data_stream()
+            .map_err(std::io::Error::other);
+        let lines = FramedRead::new(
+            StreamReader::new(body),
+            LinesCodec::new_with_max_length(LONGEST_LINE),
+        );
+        Ok(Box::pin(lines.fuse()))
+    }
+
+    /// The event that a line tells; `reached` becomes the version to watch from after it.
+    fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
+        let (event, version) = match line {
+            Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
+            Line::Deleted(object, version) => (Some(SourceEvent::Deleted(object)), version),
+            Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => (
+                Some(SourceEvent::DeletedUnreadable { key, uid, version }),
+                Some(version.to_string()),
+            ),
+            Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
+            Line::Unreadable(unreadable) => {
+                let unreadable = self.known(unreadable);
+                let version = unreadable
+                    .as_ref()
+                    .map(|unreadable| unreadable.version.to_string());
+                (unreadable.map(not_applied), version)
+            }
+        };
+        if let Some(version) = version {
+            *reached = version;
+        }
+        Ok(event)
+    }
+}

@@ -1,0 +1,205 @@
+//! The metrics of a cache.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::object::ResourceVersion;
+
+/// Upper bounds in seconds, of lists of a few objects to a million.
+const LIST_SECONDS: [f64; 9] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    resource: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfType {
+    resource: String,
+    r#type: &'static str,
+}
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Caches {
+    lists: Family<Of, Histogram>,
+    watches: Family<Of, Counter>,
+    short_watches: Family<Of, Counter>,
+    failures: Family<Of, Counter>,
+    events: Family<OfType, Counter>,
+    objects: Family<Of, Gauge>,
+    version: Family<Of, Seconds>,
+    last_heard: Family<Of, Seconds>,
+    checks: Family<Of, Counter>,
+    repaired: Family<Of, Counter>,
+    refused: Family<Of, Counter>,
+    handler_panics: Family<Of, Counter>,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            lists: Family::new_with_constructor(|| Histogram::new(LIST_SECONDS)),
+            watches: Family::default(),
+            short_watches: Family::default(),
+            failures: Family::default(),
+            events: Family::default(),
+            objects: Family::default(),
+            version: Family::default(),
+            last_heard: Family::default(),
+            checks: Family::default(),
+            repaired: Family::default(),
+            refused: Family::default(),
+            handler_panics: Family::default(),
+        }
+    }
+}
+
+impl Caches {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "reflector_list_duration",
+            "Time that lists took; their number is that of lists and re-lists",
+            Unit::Seconds,
+            self.lists.clone(),
+        );
+        registry.register(
+            "reflector_watches",
+            "Watches opened; each ends after the watch timeout",
+            self.watches.clone(),
+        );
+        registry.register(
+            "reflector_short_watches",
+            "Watches that ended at once, as those of an API server that is stopping",
+            self.short_watches.clone(),
+        );
+        registry.register(
+            "reflector_failures",
+            "Lists and watches that failed and were begun again",
+            self.failures.clone(),
+        );
+        registry.register(
+            "cache_events",
+            "What the API server told the cache",
+            self.events.clone(),
+        );
+        registry.register("cache_objects", "Objects in the cache", self.objects.clone());
+        registry.register(
+            "store_resource_version",
+            "The version of the resource up to which the cache was told everything",
+            self.version.clone(),
+        );
+        registry.register_with_unit(
+            "cache_last_heard_timestamp",
+            "When the API server was last heard, since 1970; the time since is the age of the cache",
+            Unit::Seconds,
+            self.last_heard.clone(),
+        );
+        registry.register(
+            "cache_checks",
+            "Lists that checked what the watch had told",
+            self.checks.clone(),
+        );
+        registry.register(
+            "cache_repaired_objects",
+            "Objects that such a list found different, and repaired",
+            self.repaired.clone(),
+        );
+        registry.register(
+            "cache_refused_objects",
+            "Objects that the cache's transform or an index refused, each time they came: they are left out",
+            self.refused.clone(),
+        );
+        registry.register(
+            "cache_handler_panics",
+            "Calls of the cache's handlers that panicked",
+            self.handler_panics.clone(),
+        );
+    }
+
+    pub(super) fn of(&self, resource: &str) -> CacheMetrics {
+        let of = Of {
+            resource: resource.to_owned(),
+        };
+        let events = |kind| {
+            let of = OfType {
+                resource: resource.to_owned(),
+                r#type: kind,
+            };
+            self.events.get_or_create(&of).clone()
+        };
+        CacheMetrics {
+            lists: self.lists.get_or_create(&of).clone(),
+            watches: self.watches.get_or_create(&of).clone(),
+            short_watches: self.short_watches.get_or_create(&of).clone(),
+            failures: self.failures.get_or_create(&of).clone(),
+            listed_objects: events("listed"),
+            applied: events("applied"),
+            deleted: events("deleted"),
+            bookmarks: events("bookmark"),
+            unreadable: events("unreadable"),
+            objects: self.objects.get_or_create(&of).clone(),
+            version: self.version.get_or_create(&of).clone(),
+            last_heard: self.last_heard.get_or_create(&of).clone(),
+            checks: self.checks.get_or_create(&of).clone(),
+            repaired: self.repaired.get_or_create(&of).clone(),
+            refused: self.refused.get_or_create(&of).clone(),
+            handler_panics: self.handler_panics.get_or_create(&of).clone(),
+        }
+    }
+}
+
+/// The metrics of the cache of one resource.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheMetrics {
+    lists: Histogram,
+    pub(crate) watches: Counter,
+    pub(crate) short_watches: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) listed_objects: Counter,
+    pub(crate) applied: Counter,
+    pub(crate) deleted: Counter,
+    pub(crate) bookmarks: Counter,
+    pub(crate) unreadable: Counter,
+    objects: Gauge,
+    version: Seconds,
+    last_heard: Seconds,
+    pub(crate) checks: Counter,
+    repaired: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) handler_panics: Counter,
+}
+
+impl CacheMetrics {
+    /// A list took so long.
+    pub(crate) fn listed(&self, took: Duration) {
+        self.lists.observe(took.as_secs_f64());
+    }
+
+    /// The cache was told something: so many objects are in it, as of this version; the source that was not
+    /// heard for longest was heard so long ago, if ever; and so many objects had to be repaired.
+    pub(crate) fn told(
+        &self,
+        objects: usize,
+        version: Option<ResourceVersion>,
+        age: Option<Duration>,
+        repaired: usize,
+    ) {
+        self.objects.set(objects.try_into().unwrap_or(i64::MAX));
+        if let Some(version) = version {
+            self.version.set(version.to_f64());
+        }
+        if let (Some(age), Ok(now)) = (age, SystemTime::UNIX_EPOCH.elapsed()) {
+            self.last_heard.set(now.saturating_sub(age).as_secs_f64());
+        }
+        self.repaired.inc_by(repaired.try_into().unwrap_or(u64::MAX));
+    }
+}

@@ -1,0 +1,177 @@
+//! The metrics of a connector.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds in seconds: from a write on a calm API server to the longest deadline anybody sets.
+const SECONDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    verb: &'static str,
+    resource: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCode {
+    verb: &'static str,
+    resource: String,
+    code: String,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    sent: Family<OfCode, Counter>,
+    retries: Family<OfCode, Counter>,
+    refused: Family<Of, Counter>,
+    duration: Family<Of, Histogram>,
+    limiter: Family<Of, Histogram>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            sent: Family::default(),
+            retries: Family::default(),
+            refused: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            limiter: Family::new_with_constructor(histogram),
+        }
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+impl Requests {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "rest_client_requests",
+            "Requests to the API server, by the status code of the answer; <error> where there was none",
+            self.sent.clone(),
+        );
+        registry.register(
+            "rest_client_request_retries",
+            "Requests to the API server that repeated one which it did not take on, by what that was answered",
+            self.retries.clone(),
+        );
+        registry.register(
+            "rest_client_refused_calls",
+            "Calls that were refused as the client-side limits left no turn before the deadline",
+            self.refused.clone(),
+        );
+        registry.register_with_unit(
+            "rest_client_request_duration",
+            "Time from a request to the head of its answer, each repetition for itself",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
+        registry.register_with_unit(
+            "rest_client_rate_limiter_duration",
+            "Time that calls waited for the client-side limits: requests in flight, and requests a second",
+            Unit::Seconds,
+            self.limiter.clone(),
+        );
+    }
+
+    pub(super) fn of(&self, resource: &str) -> ResourceMetrics {
+        let calls = |verb| CallMetrics::new(self, verb, resource);
+        ResourceMetrics {
+            create: calls("create"),
+            delete: calls("delete"),
+            get: calls("get"),
+            list: calls("list"),
+            patch: calls("patch"),
+            update: calls("update"),
+            watch: calls("watch"),
+        }
+    }
+}
+
+/// The metrics of calls on one resource, by verb.
+pub(crate) struct ResourceMetrics {
+    pub(crate) create: CallMetrics,
+    pub(crate) delete: CallMetrics,
+    pub(crate) get: CallMetrics,
+    pub(crate) list: CallMetrics,
+    pub(crate) patch: CallMetrics,
+    pub(crate) update: CallMetrics,
+    pub(crate) watch: CallMetrics,
+}
+
+/// The metrics of calls of one verb on one resource. Each series is looked up once, and not before its first call: series of
+/// calls that were never made do not exist.
+pub(crate) struct CallMetrics {
+    requests: Requests,
+    of: Of,
+    ok: OnceLock<Counter>,
+    created: OnceLock<Counter>,
+    duration: OnceLock<Histogram>,
+    limiter: OnceLock<Histogram>,
+}
+
+impl CallMetrics {
+    fn new(requests: &Requests, verb: &'static str, resource: &str) -> Self {
+        Self {
+            requests: requests.clone(),
+            of: Of {
+                verb,
+                resource: resource.to_owned(),
+            },
+            ok: OnceLock::new(),
+            created: OnceLock::new(),
+            duration: OnceLock::new(),
+            limiter: OnceLock::new(),
+        }
+    }
+
+    /// The labels of the calls.
+    pub(crate) fn verb(&self) -> &'static str {
+        self.of.verb
+    }
+
+    /// A request was answered with this status code, or not at all.
+    pub(crate) fn sent(&self, code: Option<u16>, took: Duration) {
+        let sent = || self.requests.sent.get_or_create_owned(&self.of_code(code));
+        match code {
+            Some(200) => self.ok.get_or_init(sent).inc(),
+            Some(201) => self.created.get_or_init(sent).inc(),
+            _ => sent().inc(),
+        };
+        let duration = || self.requests.duration.get_or_create_owned(&self.of);
+        self.duration.get_or_init(duration).observe(took.as_secs_f64());
+    }
+
+    /// A request that was answered with this status code, or not at all, is sent again.
+    pub(crate) fn repeated(&self, code: Option<u16>) {
+        self.requests.retries.get_or_create(&self.of_code(code)).inc();
+    }
+
+    /// A call had no turn before its deadline.
+    pub(crate) fn refused(&self) {
+        self.requests.refused.get_or_create(&self.of).inc();
+    }
+
+    /// A call has waited so long for its turn.
+    pub(crate) fn waited(&self, time: Duration) {
+        let limiter = || self.requests.limiter.get_or_create_owned(&self.of);
+        self.limiter.get_or_init(limiter).observe(time.as_secs_f64());
+    }
+
+    fn of_code(&self, code: Option<u16>) -> OfCode {
+        OfCode {
+            verb: self.of.verb,
+            resource: self.of.resource.clone(),
+            code: code.map_or_else(|| "<error>".to_owned(), |code| code.to_string()),
+        }
+    }
+}

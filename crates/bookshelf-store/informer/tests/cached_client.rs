@@ -1,0 +1,170 @@
+//! Answers of calls are in the next read of the cache, and late events do not undo them.
+
+// Clippy takes only functions marked `#[test]` for tests.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use kube_informer::cache::{Builder, SourceEvent, Writer};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Patch, Preconditions};
+use kube_informer::CachedClient;
+use kube_informer::connector::{Deleted, Options, Reason};
+use kube_informer::object::ObjectKey;
+use serde_json::{Value, json};
+use support::{Answer, api_server};
+
+fn object(uid: &str, version: u32) -> Value {
+    json!({"kind": "ConfigMap", "metadata": {
+        "name": "a", "namespace": "ns", "uid": uid, "resourceVersion": version.to_string(),
+    }})
+}
+
+fn map(uid: &str, version: u32) -> ConfigMap {
+    serde_json::from_value(object(uid, version)).unwrap()
+}
+
+fn key() -> ObjectKey {
+    ObjectKey::new("ns", "a")
+}
+
+/// A client of a cache of versions that has been listed at 5, with these objects, and whose API server answers so.
+async fn client(
+    listed: &[ConfigMap],
+    answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
+) -> CachedClient<ConfigMap, u32> {
+    let version = |map: ConfigMap| map.metadata.resource_version.unwrap_or_default().parse::<u32>();
+    let (_, writer) = Builder::new(version).build();
+    writer.apply([SourceEvent::ListStarted]);
+    writer.apply(listed.iter().cloned().map(SourceEvent::Listed));
+    writer.apply([SourceEvent::ListDone("5".parse().unwrap())]);
+    CachedClient::new(api_server(&Options::default(), answer).await.resource(), writer)
+}
+
+/// The version of the object that is shown.
+fn shown(client: &CachedClient<ConfigMap, u32>) -> Option<u32> {
+    client.reader().load().get("ns", "a").map(|entry| entry.value)
+}
+
+fn applied(writer: &Writer<ConfigMap, u32>, object: ConfigMap) {
+    writer.apply([SourceEvent::Applied(object)]);
+}
+
+fn not_found() -> Answer {
+    Answer::With("404 Not Found", json!({"reason": "NotFound"}).to_string())
+}
+
+fn gone(uid: &str) -> Answer {
+    Answer::ok(&json!({"kind": "Status", "status": "Success", "details": {"name": "a", "uid": uid}}))
+}
+
+#[tokio::test]
+async fn the_next_read_shows_what_was_created_updated_and_patched() {
+    let client = client(&[], |request| {
+        Answer::ok(&match request.split(' ').next() {
+            Some("POST") => object("1", 10),
+            Some("PUT") => object("1", 11),
+            _ => object("1", 12),
+        })
+    })
+    .await;
+    client.create(&map("", 1)).await.unwrap();
+    assert_eq!(shown(&client), Some(10));
+    client.update(&map("1", 10)).await.unwrap();
+    assert_eq!(shown(&client), Some(11));
+    let patched = client.patch(&key(), &Patch::Merge(json!({}))).await.unwrap();
+    assert_eq!(patched.metadata.resource_version.as_deref(), Some("12"));
+    for late in 10..12 {
+        applied(client.writer(), map("1", late));
+        assert_eq!(shown(&client), Some(12));
+    }
+}
+
+#[tokio::test]
+async fn the_next_read_does_not_show_what_was_deleted_and_no_late_event_brings_it_back() {
+    for uid in [None, Some("1".to_owned())] {
+        let client = client(&[map("1", 3)], |_| gone("1")).await;
+        let preconditions = Preconditions {
+            uid,
+            resource_version: None,
+        };
+        let deleted = client.delete(&key(), preconditions).await.unwrap();
+        assert!(matches!(deleted, Deleted::Gone));
+        assert_eq!(shown(&client), None);
+        applied(client.writer(), map("1", 6));
+        assert_eq!(shown(&client), None);
+        client.writer().apply([SourceEvent::Deleted(map("1", 7))]);
+        applied(client.writer(), map("2", 8));
+        assert_eq!(shown(&client), Some(8));
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_before_the_watch_told_that_it_was_there_does_not_come_up() {
+    // The API server says which object it was: one that the cache has never had, after the one that it has.
+    let client = client(&[map("1", 3)], |_| gone("2")).await;
+    client.delete(&key(), Preconditions::default()).await.unwrap();
+    assert_eq!(shown(&client), None);
+    client.writer().apply([
+        SourceEvent::Deleted(map("1", 6)),
+        SourceEvent::Applied(map("2", 7)),
+    ]);
+    assert_eq!(shown(&client), None);
+}
+
+#[tokio::test]
+async fn what_has_finalizers_is_shown_while_they_run() {
+    let mut terminating = object("1", 9);
+    terminating["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let client = client(&[map("1", 3)], move |_| Answer::ok(&terminating)).await;
+    let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
+    assert!(matches!(deleted, Deleted::Terminating(_)));
+    assert_eq!(shown(&client), Some(9));
+}
+
+#[tokio::test]
+async fn what_is_answered_as_it_was_when_it_went_at_once_is_gone() {
+    // As Pods that have ended are.
+    let mut deleted = object("1", 9);
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    deleted["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    let mut held = deleted.clone();
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let mut given_time = deleted.clone();
+    given_time["metadata"]["deletionGracePeriodSeconds"] = 30.into();
+    for (answer, still_shown) in [(deleted, None), (held, Some(9)), (given_time, Some(9))] {
+        let client = client(&[map("1", 3)], move |_| Answer::ok(&answer)).await;
+        let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
+        assert_eq!(matches!(deleted, Deleted::Gone), still_shown.is_none());
+        assert_eq!(shown(&client), still_shown);
+        applied(client.writer(), map("1", 8));
+        assert_eq!(shown(&client), still_shown);
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_deleted_is_not_shown_by_who_finds_it_missing() {
+    let client = client(&[map("1", 3)], |_| not_found()).await;
+    let error = client.delete(&key(), Preconditions::default()).await.unwrap_err();
+    assert!(matches!(error.reason, Reason::NotFound(_)), "{error}");
+    assert_eq!(shown(&client), None);
+    applied(client.writer(), map("2", 8));
+    assert_eq!(shown(&client), Some(8));
+    client.get(&key()).await.unwrap_err();
+    assert_eq!(shown(&client), None);
+}
+
+#[tokio::test]
+async fn what_is_read_is_shown_and_a_refused_write_changes_nothing() {
+    let client = client(&[map("1", 3)], |request| match request.split(' ').next() {
+        Some("GET") => Answer::ok(&object("1", 8)),
+        _ => Answer::With("409 Conflict", json!({"reason": "Conflict"}).to_string()),
+    })
+    .await;
+    client.update(&map("1", 2)).await.unwrap_err();
+    client.delete(&key(), Preconditions::default()).await.unwrap_err();
+    assert_eq!(shown(&client), Some(3));
+    client.get(&key()).await.unwrap();
+    assert_eq!(shown(&client), Some(8));
+}

@@ -1,0 +1,189 @@
+//! Live reads: requests to the API server for clients that need newer state than the cache has. One request serves all that
+//! wait for the same at the same time. They have their own shares of the requests in flight
+//! ([`PriorityLevel`](crate::connector::PriorityLevel)).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::Error;
+use super::{Collection, internal};
+use crate::cache::Part;
+use crate::object::ResourceVersion;
+use crate::{CachedClient, Failure};
+
+/// The longest wait for the API server's latest version.
+const LATEST_VERSION_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time for which the list of a source counts: by then the watch has confirmed as much, with a bookmark.
+const LIST_COUNTS_FOR: Duration = Duration::from_mins(2);
+
+/// The list of a source beside its watch.
+struct Listed {
+    when: Instant,
+    version: ResourceVersion,
+    /// The confirmed version by then. Later events may be of objects that came and went before the list, and are served
+    /// until their end is reported, too: then the list does not count any more.
+    told: Option<ResourceVersion>,
+}
+
+/// The API server's latest version, if it answered; or the time after which the request may have a turn.
+type LatestVersion = Result<Option<ResourceVersion>, Duration>;
+
+/// The live reads so far.
+#[derive(Default)]
+pub(super) struct LiveReads {
+    /// The start of the last request for the latest version, and its result.
+    latest_version: tokio::sync::Mutex<Option<(Instant, LatestVersion)>>,
+    /// The lists, by the namespace of the source; `None` is all.
+    listed: Mutex<BTreeMap<Option<String>, Listed>>,
+}
+
+impl LiveReads {
+    /// Returns true if a list makes everything served of a source, confirmed up to `told`, no older than this version.
+    pub(super) fn is_listed(
+        &self,
+        source: Option<&str>,
+        told: Option<ResourceVersion>,
+        version: ResourceVersion,
+    ) -> bool {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = listed.get(&source.map(str::to_owned));
+        listed.is_some_and(|listed| {
+            listed.told == told && listed.version >= version && listed.when.elapsed() < LIST_COUNTS_FOR
+        })
+    }
+
+    fn note_listed(&self, source: Option<&str>, now: Listed) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = listed.get(&source.map(str::to_owned));
+        // Of two lists the later one may have arrived first.
+        if known.is_none_or(|known| known.told != now.told || known.version < now.version) {
+            listed.insert(source.map(str::to_owned), now);
+        }
+    }
+
+    /// Forgets the API server's latest version.
+    pub(super) async fn forget_latest_version(&self) {
+        *self.latest_version.lock().await = None;
+    }
+}
+
+impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
+    /// Returns the API server's latest version, `at_least` if possible; `None` if it does not answer for some seconds. One
+    /// request serves all callers at the same time: the answer to a request that was sent after a caller came is for that
+    /// caller, too. A sufficient answer counts for `new_for`.
+    ///
+    /// Fails if the request has no turn.
+    pub(super) async fn current_version(
+        &self,
+        at_least: ResourceVersion,
+        new_for: Duration,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let came = Instant::now();
+        let ask = async {
+            let mut asked = self.live_reads.latest_version.lock().await;
+            if let Some((began, answer)) = *asked {
+                let is_enough =
+                    answer.is_ok_and(|current| current >= Some(at_least)) && began.elapsed() < new_for;
+                if is_enough || began >= came {
+                    return answer;
+                }
+            }
+            let began = Instant::now();
+            let client = &self.version_reads;
+            let current = client.writer().current_version(client.resource()).await;
+            let answer = match current.map_err(of_failure) {
+                Ok(current) => Ok(Some(current)),
+                Err(Error::Overloaded { retry_after }) => Err(retry_after),
+                Err(error) => {
+                    tracing::debug!(%error, "the API server does not answer which version it has come to");
+                    Ok(None)
+                }
+            };
+            *asked = Some((began, answer));
+            answer
+        };
+        let answer = timeout(LATEST_VERSION_TIMEOUT, ask).await.unwrap_or(Ok(None));
+        answer.map_err(|retry_after| Error::Overloaded { retry_after })
+    }
+
+    /// Lists a part from the API server into the cache, unless the list is older than `at_least`. `source` is the source of
+    /// the part.
+    pub(super) async fn list(
+        &self,
+        client: &CachedClient<K, T>,
+        part: Part<'_>,
+        source: Option<&str>,
+        at_least: Option<ResourceVersion>,
+        deadline: Instant,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let told = self.reader.load().told(source).version();
+        if at_least.is_some_and(|version| self.live_reads.is_listed(source, told, version)) {
+            return Ok(at_least);
+        }
+        let when = Instant::now();
+        let reached = timeout_at(deadline, self.refresh(client, part, at_least)).await;
+        let reached = reached.map_err(|_| Error::NotYet)??;
+        let is_all_of_source = match part {
+            Part::All => source.is_none(),
+            Part::Namespace(namespace) => source == Some(namespace),
+            Part::Object { .. } => false,
+        };
+        // A list that is too old ends after its first page.
+        if let Some(version) = reached.filter(|reached| is_all_of_source && Some(*reached) >= at_least) {
+            self.live_reads
+                .note_listed(source, Listed { when, version, told });
+        }
+        Ok(reached)
+    }
+
+    /// Lists a part from the API server into the cache, unless the list is older than `at_least`.
+    pub(super) async fn refresh(
+        &self,
+        client: &CachedClient<K, T>,
+        part: Part<'_>,
+        at_least: Option<ResourceVersion>,
+    ) -> Result<Option<ResourceVersion>, Error> {
+        let is_enough = |version| Some(version) >= at_least;
+        let refreshed = client.writer().refresh(client.resource(), part, is_enough).await;
+        refreshed.map_err(of_failure)
+    }
+}
+
+fn of_failure(failure: Failure) -> Error {
+    match failure {
+        Failure::Request(error) => Error::of_read(error),
+        failure => internal(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rv(version: u32) -> ResourceVersion {
+        version.to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn a_list_counts_until_the_watch_tells_more_and_an_older_one_takes_nothing_back() {
+        let asked = LiveReads::default();
+        let list = |version, told| Listed {
+            when: Instant::now(),
+            version: rv(version),
+            told: Some(rv(told)),
+        };
+        asked.note_listed(None, list(150, 50));
+        asked.note_listed(None, list(120, 50));
+        let is_listed = |told, version| asked.is_listed(None, Some(rv(told)), rv(version));
+        assert!(is_listed(50, 150));
+        assert!(!is_listed(50, 151));
+        assert!(!is_listed(90, 140), "what it tells may have gone before the list");
+        assert!(!asked.is_listed(Some("other"), Some(rv(50)), rv(1)));
+        asked.note_listed(None, list(130, 90));
+        assert!(is_listed(90, 130) && !is_listed(90, 140));
+    }
+}
