@@ -46,6 +46,7 @@ fn forms(uid: &str) -> Vec<(Value, bool)> {
     brief
         .as_object_mut()
         .map(|owner| owner.remove("blockOwnerDeletion"));
+    let twin = with(uid, "uid", "00000000-0000-4000-8000-000000000000");
     let another = with("00000000-0000-4000-8000-000000000000", "name", "another");
     let mut same_kind = with(uid, "uid", "00000000-0000-4000-8000-000000000000");
     same_kind["apiVersion"] = "v1".into();
@@ -60,6 +61,7 @@ fn forms(uid: &str) -> Vec<(Value, bool)> {
         (json!([brief]), true),
         (Value::Null, false),
         (json!([]), false),
+        (json!([owner(uid), twin]), false),
         (json!([owner(uid), another]), false),
         (json!([owner(uid), same_kind]), false),
         (json!([with(uid, "name", "another")]), false),
