@@ -19,6 +19,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
+        audience: "bookshelf-admin",
     };
     bookshelf_http::api::run(api, &args.api).await
 }

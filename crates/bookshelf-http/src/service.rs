@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use utoipa::ToSchema;
 
+use crate::auth::Access;
 use crate::extract::Request;
 use crate::openapi::Description;
 use crate::problem::Problem;
@@ -16,10 +17,10 @@ use crate::{answer, docs};
 #[must_use]
 pub fn routes() -> Routes {
     Routes::default()
-        .route(read!(health).of_service())
-        .route(read!(openapi).of_service())
-        .route(read!(docs::page).of_service())
-        .route(read!(docs::file).of_service())
+        .route(read!(health, Access::PUBLIC))
+        .route(read!(openapi, Access::PUBLIC))
+        .route(read!(docs::page, Access::PUBLIC))
+        .route(read!(docs::file, Access::PUBLIC))
 }
 
 /// The API answers

@@ -32,8 +32,8 @@ pub use decisions::Decision;
 use decisions::Decisions;
 pub use permission::{Permission, Resource, Verb};
 use reviews::Reviews;
-pub use user::User;
 use user::Hasher;
+pub use user::User;
 
 /// The longest time that a decision is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(10);
@@ -132,7 +132,10 @@ impl Access {
     #[must_use]
     pub fn kept_user(&self, token: &[u8], now: Instant) -> Option<Decision<Option<Arc<User>>>> {
         let Inner {
-            hasher, good, refused, ..
+            hasher,
+            good,
+            refused,
+            ..
         } = &*self.0;
         let id = hasher.token(token);
         good.kept(id, now).or_else(|| refused.kept(id, now))
@@ -183,11 +186,7 @@ impl Access {
     }
 
     /// Decides whether a user has a permission: by the kept decision, or by a review.
-    pub async fn may(
-        &self,
-        user: &Arc<User>,
-        permission: Permission<'_>,
-    ) -> Result<Decision<bool>, Error> {
+    pub async fn may(&self, user: &Arc<User>, permission: Permission<'_>) -> Result<Decision<bool>, Error> {
         if let Some(kept) = self.kept_right(user, permission, Instant::now()) {
             return Ok(kept);
         }
@@ -198,9 +197,7 @@ impl Access {
             inner.rate_of(user)?;
             let sent = Instant::now();
             let is_allowed = inner.reviews.right(&request).await?;
-            Ok(inner
-                .rights
-                .keep(id, Decision::new(is_allowed, sent + KEPT_FOR)))
+            Ok(inner.rights.keep(id, Decision::new(is_allowed, sent + KEPT_FOR)))
         };
         self.0.rights.share(id, review).await
     }

@@ -138,7 +138,10 @@ impl<T: Clone> Drop for Ending<T> {
     fn drop(&mut self) {
         let reviews = &self.under_way.reviews;
         let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
-        if reviews.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
+        if reviews
+            .get(&self.id)
+            .is_some_and(|(number, _)| *number == self.number)
+        {
             reviews.remove(&self.id);
         }
     }

@@ -47,7 +47,10 @@ impl User {
     pub(super) fn bytes(&self) -> usize {
         let of_text = |text: &String| size_of::<String>() + text.len();
         let of_texts = |texts: &[String]| texts.iter().map(of_text).sum::<usize>();
-        let of_extra = self.extra.iter().map(|(key, values)| of_text(key) + of_texts(values));
+        let of_extra = self
+            .extra
+            .iter()
+            .map(|(key, values)| of_text(key) + of_texts(values));
         let of_uid = self.uid.as_ref().map_or(0, of_text);
         size_of::<Self>() + self.name.len() + of_uid + of_texts(&self.groups) + of_extra.sum::<usize>()
     }

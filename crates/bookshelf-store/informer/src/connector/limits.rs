@@ -254,7 +254,8 @@ impl RateLimiter {
 
     /// Takes a slot that is free now. Fails with the time until the next one, and takes nothing, where none is.
     pub fn try_take(&self) -> Result<(), Duration> {
-        let mut slot = self.reserve(Instant::now())?;
+        let now = Instant::now();
+        let mut slot = self.reserve_at(now, now)?;
         slot.is_used = true;
         Ok(())
     }
@@ -269,7 +270,10 @@ impl RateLimiter {
 
     /// Takes the next slot; fails with the time until then, and takes nothing, where it is after `until`.
     fn reserve(&self, until: Instant) -> Result<Slot<'_>, Duration> {
-        let now = Instant::now();
+        self.reserve_at(Instant::now(), until)
+    }
+
+    fn reserve_at(&self, now: Instant, until: Instant) -> Result<Slot<'_>, Duration> {
         let mut next = self.next();
         let due = (*next).max(now);
         let at = due.checked_sub(self.tolerance).unwrap_or(now).max(now);

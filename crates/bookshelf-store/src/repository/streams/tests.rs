@@ -115,7 +115,7 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let repository = &world.replicas[LAST].repository;
     let list = |category, with_loans| -> Has {
         let list = repository
-            .books(Some(namespace()), category)
+            .books(Namespaces::One(namespace()), category)
             .unwrap()
             .with_loans();
         let shown = list.iter().map(|(book, loan)| {
