@@ -6,6 +6,7 @@ mod it {
     mod admission_policies;
     mod agreement;
     mod at_a_version;
+    mod auth;
     mod availability;
     mod bodies;
     mod borrowing;

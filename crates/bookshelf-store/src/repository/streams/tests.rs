@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::Repository;
 use super::{Arc, BookStream, Books, Lent, Loan, Loans, Stream, StreamEvent, Subject, What};
 use crate::cache::{Entry, SourceEvent};
-use crate::repository::{Borrower, Category, Namespace};
+use crate::repository::{Borrower, Category, Namespace, Namespaces};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
 
 type Has = BTreeMap<String, String>;
