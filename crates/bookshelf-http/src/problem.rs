@@ -258,6 +258,14 @@ impl Problem {
         matches!(self.code, Code::Unauthenticated | Code::Forbidden)
     }
 
+    /// Returns true if the request is at fault, whoever sent it: its route, or a name in it.
+    pub(crate) fn is_of_request(&self) -> bool {
+        matches!(
+            self.code,
+            Code::NotFound | Code::MethodNotAllowed | Code::InvalidRequest
+        )
+    }
+
     /// Closes the connection after the answer.
     pub(crate) fn and_close(self) -> Self {
         Self { closes: true, ..self }

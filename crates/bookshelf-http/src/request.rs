@@ -84,6 +84,8 @@ struct Exchange {
     is_stream: bool,
     /// The user of the token, also of a request that is refused.
     user: Option<Arc<User>>,
+    /// True unless the caller is refused, or nobody could say who it is: then the answer says nothing about books.
+    has_version: bool,
     span: Span,
     started: Instant,
     /// An exchange that is dropped without an answer has lost its client.
@@ -142,6 +144,7 @@ impl Exchange {
             endpoint,
             is_stream,
             user: None,
+            has_version: true,
             span,
             started,
             is_answered: false,
@@ -171,6 +174,7 @@ impl Exchange {
     fn dispatch(&mut self, judged: Result<Grant, Refused>) -> Dispatch {
         let granted = judged.map_err(|Refused { problem, user }| {
             self.user = user;
+            self.has_version = problem.is_of_request();
             problem
         });
         let dispatch = granted.and_then(|grant| {
@@ -290,12 +294,12 @@ impl Exchange {
         };
         let took = self.started.elapsed();
         self.count(response.status(), took);
-        // Answers of the service itself depend on no book, and refusals of callers say nothing about books.
+        // Answers of the service itself depend on no book.
         let is_public = self
             .endpoint
             .as_ref()
             .is_some_and(|endpoint| endpoint.access.is_public());
-        if !is_public && self.request.grant().is_none() {
+        if !self.has_version {
             freshness::add_private(response.headers_mut());
         } else if self.is_synced && !is_public {
             let now = self.started + took;

@@ -124,9 +124,7 @@ pub struct Grant {
 impl Grant {
     /// Takes the right away.
     pub async fn revoke(self) -> Result<()> {
-        self.bindings
-            .delete(&self.name, &DeleteParams::default())
-            .await?;
+        self.bindings.delete(&self.name, &DeleteParams::default()).await?;
         Ok(())
     }
 }

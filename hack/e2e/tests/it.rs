@@ -26,6 +26,7 @@ mod it {
     mod everywhere;
     mod flags;
     mod forcing;
+    mod header_mode;
     mod idempotency;
     mod kubectl;
     mod lab;

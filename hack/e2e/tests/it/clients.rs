@@ -115,8 +115,9 @@ async fn a_stream_has_no_chunks_where_the_client_does_not_know_them() -> Result<
             ("1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
         ] {
             let path = library.list_path();
-            let request =
-                format!("GET {path} HTTP/{version}\r\nHost: localhost\r\n{more}Accept: text/event-stream\r\n\r\n");
+            let request = format!(
+                "GET {path} HTTP/{version}\r\nHost: localhost\r\n{more}Accept: text/event-stream\r\n\r\n"
+            );
             let told = told(service.address(), &request, "event: synced\n").await?;
             let (head, body) = told.split_once("\r\n\r\n").context("a head")?;
             let head = lower(head);
@@ -144,7 +145,8 @@ async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() ->
         ("POST", library.list_path()),
         ("PATCH", library.path("book/category")),
     ] {
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
         let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n4\r\n{{\"id\r\nno chunk\r\n");
         let answer = raw(address, &request).await?;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
