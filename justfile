@@ -12,6 +12,10 @@ up *arguments:
 test *arguments:
     cargo xtask test -- {{ arguments }}
 
+# Run the named tests and nothing else: `just only borrowing:: conflicts::`
+only *names:
+    cargo xtask test --only {{ names }}
+
 # Measure both APIs, each figure beside its limit: `just bench --books 1000,100000`
 bench *arguments:
     cargo xtask bench {{ arguments }}

@@ -1,7 +1,8 @@
 //! Finds the programs that a control plane is made of, or builds them.
 //!
 //! Looked up in `KUBEBUILDER_ASSETS`, on PATH and in a per-user cache, in this order; built into the cache from
-//! the Go modules in `go/` when they are nowhere. Nothing is downloaded but Go modules, by Go, checked by go.sum.
+//! the Go modules in `go/` when they are nowhere. Nothing is downloaded but Go modules, by Go, checked by go.sum, and
+//! Python packages, by pip, checked by the hashes of a [`PythonTool`].
 
 use std::{
     env,
@@ -15,8 +16,10 @@ mod cache;
 mod go;
 mod module;
 mod progress;
+mod python;
 mod version;
 
+pub use python::PythonTool;
 use version::Version;
 
 /// A program this crate runs.

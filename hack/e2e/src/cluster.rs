@@ -32,7 +32,7 @@ impl Cluster {
     pub fn shared() -> Result<Self> {
         let kubeconfig = env::var_os(SHARED).with_context(|| {
             format!(
-                "{SHARED} is not set: run these tests with `cargo xtask test` (one of them: `cargo xtask test -- -p e2e \
+                "{SHARED} is not set: run these tests with `cargo xtask test` (some of them: `cargo xtask test --only \
                  NAME`), which starts a control plane for them"
             )
         })?;

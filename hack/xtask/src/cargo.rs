@@ -26,7 +26,13 @@ pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> C
         .current_dir(workspace())
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    // What the cargo that runs us tells us of ourselves: build scripts would take it for a change, and build again.
+    clean_environment(&mut command);
+    command
+}
+
+/// Removes the variables with which cargo describes xtask: build scripts would take them for a change, and build
+/// again.
+pub(crate) fn clean_environment(command: &mut Command) {
     for (variable, _) in env::vars_os() {
         let name = variable.to_string_lossy();
         if ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"]
@@ -36,7 +42,6 @@ pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> C
             command.env_remove(&variable);
         }
     }
-    command
 }
 
 /// Builds `packages`, with cargo's own output shown, and returns where their programs are, by name.
@@ -58,32 +63,75 @@ pub(crate) async fn build_examples(packages: &[&str]) -> Result<BTreeMap<String,
 }
 
 async fn build_with(options: &[&str], packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
-    let mut arguments = vec!["build", "--message-format=json-render-diagnostics"];
-    arguments.extend(options);
+    let mut arguments = options.to_vec();
     for package in packages {
         arguments.extend(["--package", package]);
     }
-    // `output` would take what cargo says to the terminal, too.
-    let building = cargo(arguments).stdout(Stdio::piped()).spawn();
+    let messages = messages_of_build(&arguments).await?;
+    Ok(messages.lines().filter_map(program).collect())
+}
+
+/// Builds the programs and the test programs of the workspace, and returns the test programs.
+///
+/// In one build, so that all dependencies are built with the same features, once.
+pub(crate) async fn build_tests() -> Result<Vec<TestProgram>> {
+    let messages = messages_of_build(&["--workspace", "--lib", "--bins", "--tests"]).await?;
+    Ok(messages.lines().filter_map(TestProgram::of).collect())
+}
+
+/// Runs `cargo build` with these arguments and returns its messages in JSON, one on a line.
+async fn messages_of_build(arguments: &[&str]) -> Result<String> {
+    let mut building = cargo(["build", "--message-format=json-render-diagnostics"]);
+    building.args(arguments);
+    // `output` would capture cargo's progress on stderr, too.
+    let building = building.stdout(Stdio::piped()).spawn();
     let output = building.context("cannot run `cargo build`")?.wait_with_output();
     let output = output.await.context("`cargo build` is lost")?;
     ensure!(
         output.status.success(),
-        "`cargo build` of {} failed; its messages are above",
-        packages.join(", ")
+        "`cargo build {}` failed; its messages are above",
+        arguments.join(" ")
     );
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(program)
-        .collect())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The program that a line of cargo's messages tells of, if it does.
+/// Returns the name and the path of the program that one of cargo's messages reports.
 fn program(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let path = message.get("executable")?.as_str()?;
     let name = message.get("target")?.get("name")?.as_str()?;
     Some((name.to_owned(), path.into()))
+}
+
+/// A program that runs tests of this workspace.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TestProgram {
+    /// The package it belongs to.
+    pub(crate) package: String,
+    /// The library, program or file in `tests` that it tests.
+    pub(crate) name: String,
+    /// The manifest of the package.
+    pub(crate) manifest: PathBuf,
+    pub(crate) path: PathBuf,
+}
+
+impl TestProgram {
+    /// The test program that one of cargo's messages reports.
+    fn of(message: &str) -> Option<Self> {
+        let (name, path) = program(message)?;
+        let message: Value = serde_json::from_str(message).ok()?;
+        if message.get("profile")?.get("test")? != true {
+            return None;
+        }
+        let manifest = PathBuf::from(message.get("manifest_path")?.as_str()?);
+        let package = manifest.parent()?.file_name()?.to_string_lossy().into_owned();
+        Some(Self {
+            package,
+            name,
+            manifest,
+            path,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +148,27 @@ mod tests {
         let library = r#"{"reason":"compiler-artifact","target":{"name":"bookshelf_crd"},"executable":null}"#;
         assert_eq!(program(library), None);
         assert_eq!(program(r#"{"reason":"build-finished","success":true}"#), None);
+    }
+
+    #[test]
+    fn test_programs_are_told_from_programs() {
+        let message = |test: bool| {
+            let profile = format!(r#"{{"test":{test}}}"#);
+            let target = r#"{"name":"it","kind":["test"]}"#;
+            format!(
+                r#"{{"manifest_path":"/w/hack/e2e/Cargo.toml","target":{target},"profile":{profile},"executable":"/t/it"}}"#
+            )
+        };
+        assert_eq!(
+            TestProgram::of(&message(true)),
+            Some(TestProgram {
+                package: "e2e".to_owned(),
+                name: "it".to_owned(),
+                manifest: "/w/hack/e2e/Cargo.toml".into(),
+                path: "/t/it".into(),
+            })
+        );
+        assert_eq!(TestProgram::of(&message(false)), None);
     }
 
     #[test]

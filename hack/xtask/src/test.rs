@@ -1,47 +1,65 @@
 //! `cargo xtask test`.
 
+mod cluster;
 mod dependencies;
-mod schemathesis;
+mod only;
+mod spelling;
 
-use std::{path::Path, time::Instant};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use control_plane::{
-    ControlPlane, Installation,
-    binaries::{Tool, find_or_build},
-};
+use cluster::Cluster;
 use tokio::process::Command;
 
-use crate::{
-    cargo::{cargo, workspace},
-    generate,
-    shutdown::Shutdown,
-};
+use crate::{cargo::cargo, generate, shutdown::Shutdown};
 
-/// Names the administrator's kubeconfig of the control plane that all tests of a run share.
-const SHARED_KUBECONFIG: &str = "BOOKSHELF_TEST_KUBECONFIG";
-
-/// Check everything: format, lints, documentation, generated files, dependencies, then all tests.
+/// Check everything: format, spelling, lints, documentation, generated files, dependencies, then all tests.
 ///
-/// The tests get a real Kubernetes control plane on loopback. Stops at the first step that fails, and fails with it.
+/// The tests run against a real Kubernetes control plane on loopback. The run stops at the first step that fails.
+///
+/// With --only, it runs the named tests and nothing else: seconds once their crates are compiled.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// For `cargo test`, such as `-p e2e borrow`: limits the tests, not the checks before them.
+    /// Run only the tests whose path contains one of these names, without the checks
+    ///
+    /// Names match as those of `cargo test` do, in every crate: `--only borrowing::` runs the tests of a module.
+    /// Documentation tests are left out. End-to-end tests use the control plane of a running `cargo xtask up`, if
+    /// there is one in the directory .local, else one of their own.
+    #[arg(long, env = "BOOKSHELF_ONLY", value_name = "NAME", num_args = 1.., value_delimiter = ' ')]
+    only: Vec<String>,
+
+    /// Administrator's kubeconfig of a cluster to test against, in place of a control plane of this run
+    ///
+    /// bookshelf's CRDs, ServiceAccounts and RBAC rules have to be installed there, as `cargo xtask up` does.
+    #[arg(long, env = cluster::VARIABLE, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Arguments for `cargo test`, such as `-p e2e borrow`: they limit the tests, not the checks before them
+    ///
+    /// With --only: arguments for the test programs, such as `--nocapture` or `--exact`.
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
     let mut shutdown = Shutdown::listen()?;
+    let work = async {
+        if args.only.is_empty() {
+            check_and_test(args).await
+        } else {
+            only::run(&args.only, &args.arguments, args.kubeconfig).await
+        }
+    };
     tokio::select! {
-        outcome = check_and_test(&args) => outcome,
-        // Nothing else is to be done: what was started is ended as it is dropped.
+        outcome = work => outcome,
+        // Nothing else is to be done: dropping the work ends its processes.
         () = shutdown.requested() => bail!("interrupted"),
     }
 }
 
-async fn check_and_test(args: &Args) -> Result<()> {
+async fn check_and_test(args: Args) -> Result<()> {
     step("format", cargo(["fmt", "--all", "--check"])).await?;
+    spelling::check().await?;
     step(
         "lints",
         cargo([
@@ -60,87 +78,29 @@ async fn check_and_test(args: &Args) -> Result<()> {
     announce("generated files");
     generate::check().await?;
     dependencies::check().await?;
-    let schemathesis = if tests_e2e(&args.arguments) {
-        announce("schemathesis");
-        Some(schemathesis::find_or_install().await?)
-    } else {
-        None
-    };
     step("build", cargo(["build", "--workspace"])).await?;
-
-    announce("control plane");
-    let control_plane = start_control_plane().await?;
-    test(
-        &args.arguments,
-        control_plane.kubeconfig(),
-        schemathesis.as_deref(),
-    )
-    .await
+    let cluster = match args.kubeconfig {
+        Some(kubeconfig) => Cluster::given(kubeconfig)?,
+        None => Cluster::start().await?,
+    };
+    test(&args.arguments, cluster.kubeconfig()).await
 }
 
-async fn start_control_plane() -> Result<ControlPlane> {
-    let start = Instant::now();
-    tokio::task::spawn_blocking(|| {
-        Tool::ALL
-            .into_iter()
-            .try_for_each(|tool| find_or_build(tool).map(drop))
-    })
-    .await??;
-    let control_plane = ControlPlane::start().await?;
-    let crdgen = generate::crdgen().await?;
-    let chart = workspace().join("deploy/bookshelf");
-    control_plane
-        .install(Installation {
-            crdgen: &crdgen,
-            chart: &chart,
-        })
-        .await?;
-    eprintln!("ready after {} s", start.elapsed().as_secs());
-    Ok(control_plane)
-}
-
-/// Last, so that a run ends with the words of the test runner.
-async fn test(arguments: &[String], kubeconfig: &Path, schemathesis: Option<&Path>) -> Result<()> {
+/// Runs the tests. It is the last step, so that a run ends with the output of the test runner.
+async fn test(arguments: &[String], kubeconfig: &Path) -> Result<()> {
     let mut command = cargo(["test", "--no-fail-fast"]);
     // Cargo lets --workspace win over a choice of packages.
-    if packages(arguments).next().is_none() {
+    if !choose_packages(arguments) {
         command.arg("--workspace");
     }
-    command.args(arguments).env(SHARED_KUBECONFIG, kubeconfig);
-    if let Some(schemathesis) = schemathesis {
-        command.env(schemathesis::VARIABLE, schemathesis);
-    }
+    command.args(arguments).env(cluster::VARIABLE, kubeconfig);
     step("tests", command).await
 }
 
-/// The packages that arguments for `cargo test` choose.
-fn packages(arguments: &[String]) -> impl Iterator<Item = &str> {
-    let mut arguments = arguments
-        .iter()
-        .map(String::as_str)
-        .take_while(|argument| *argument != "--");
-    std::iter::from_fn(move || {
-        loop {
-            let argument = arguments.next()?;
-            if matches!(argument, "-p" | "--package") {
-                return Some(arguments.next().unwrap_or_default());
-            }
-            let short = argument
-                .strip_prefix("-p")
-                .map(|name| name.trim_start_matches('='));
-            let name = argument.strip_prefix("--package=").or(short);
-            if name.is_some() {
-                return name;
-            }
-        }
-    })
-}
-
-/// Whether the end-to-end tests are among those that arguments for `cargo test` choose.
-fn tests_e2e(arguments: &[String]) -> bool {
-    let mut packages = packages(arguments).peekable();
-    // What is a pattern may fit.
-    packages.peek().is_none() || packages.any(|name| name == "e2e" || name.contains(['*', '?', '[']))
+/// Reports a choice of packages among arguments for `cargo test`.
+fn choose_packages(arguments: &[String]) -> bool {
+    let mut of_cargo = arguments.iter().take_while(|argument| *argument != "--");
+    of_cargo.any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
 }
 
 async fn step(name: &str, mut command: Command) -> Result<()> {
@@ -148,10 +108,10 @@ async fn step(name: &str, mut command: Command) -> Result<()> {
     let status = command
         .status()
         .await
-        .with_context(|| format!("cannot run cargo for the step {name:?}"))?;
+        .with_context(|| format!("cannot run the step {name:?}"))?;
     ensure!(
         status.success(),
-        "the step {name:?} failed ({status}); what it found is above"
+        "the step {name:?} failed ({status}); its output is above"
     );
     Ok(())
 }
@@ -163,30 +123,22 @@ fn announce(step: &str) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn schemathesis_is_for_the_end_to_end_tests() {
-        let tests_e2e = |line: &str| {
+    fn a_choice_of_packages_is_recognised() {
+        let chosen = |line: &str| {
             let arguments = line.split_whitespace().map(str::to_owned);
-            super::tests_e2e(&arguments.collect::<Vec<_>>())
+            super::choose_packages(&arguments.collect::<Vec<_>>())
         };
         for line in [
-            "",
-            "borrow",
             "-p e2e",
             "-pe2e borrow",
             "--package=e2e",
-            "-p xtask -p e2e",
-            "-- -p xtask",
-            "-p e*",
+            "borrow -p=xtask",
+            "--package e*",
         ] {
-            assert!(tests_e2e(line), "{line}");
+            assert!(chosen(line), "{line}");
         }
-        for line in [
-            "-p xtask",
-            "--package bookshelf-crd e2e",
-            "-p=xtask",
-            "-p xtask -- -p e2e",
-        ] {
-            assert!(!tests_e2e(line), "{line}");
+        for line in ["", "borrow", "--profile dev borrow", "-- -p xtask"] {
+            assert!(!chosen(line), "{line}");
         }
     }
 }

@@ -1,14 +1,19 @@
 //! The OpenAPI documents, the page that shows them, and whether the APIs do what the documents promise.
 
-use std::{env, fs, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result};
+use control_plane::binaries::PythonTool;
 use e2e::{Api, Library, Program, Service, book, schemathesis};
 use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
-/// Names schemathesis.
-const SCHEMATHESIS: &str = "BOOKSHELF_SCHEMATHESIS";
+/// The program that compares an API with its OpenAPI document.
+const SCHEMATHESIS: PythonTool = PythonTool {
+    package: "schemathesis",
+    program: "st",
+    requirements: include_str!("../../schemathesis/requirements.txt"),
+};
 /// Many times what its configuration has it ask.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// All that it does.
@@ -28,11 +33,7 @@ async fn schemathesis_finds_the_tenants_api_to_be_as_documented() -> Result<()> 
 }
 
 async fn as_documented(program: Program) -> Result<()> {
-    let schemathesis_program = env::var_os(SCHEMATHESIS).with_context(|| {
-        format!(
-            "{SCHEMATHESIS} is not set: `cargo xtask test` installs schemathesis, and sets it to its path"
-        )
-    })?;
+    let schemathesis_program = SCHEMATHESIS.find_or_install().await?;
     let library = Library::open().await?;
     library.add(EXAMPLE).await?;
     library.add("lent").await?;
@@ -74,6 +75,16 @@ async fn as_documented(program: Program) -> Result<()> {
     let report = serde_json::from_slice(&fs::read(directory.path().join("report.json"))?)?;
     assert_asked_for_everything(&report);
     Ok(())
+}
+
+#[test]
+fn every_requirement_of_schemathesis_has_hashes() {
+    let pinned = SCHEMATHESIS
+        .requirements
+        .lines()
+        .filter(|line| line.contains("==") && !line.starts_with('#'));
+    assert!(pinned.clone().count() > 20);
+    assert!(pinned.clone().all(|line| line.ends_with('\\')), "a hash follows");
 }
 
 /// That it found nothing is worth as much as what it asked for.
