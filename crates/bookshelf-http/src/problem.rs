@@ -2,6 +2,8 @@
 //! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable code, a message for the reader and the
 //! request's id. The cause of a problem is in the log alone.
 
+mod field;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -331,7 +333,7 @@ impl ResponseError for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Invalid(invalid) => return Self::invalid(invalid.field, invalid.rule),
+            Error::Invalid(invalid) => return Self::invalid(field::wire_name(invalid.field), invalid.rule),
             Error::NotFound(_) => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
             Error::KeyReused => Code::KeyReused,
@@ -360,12 +362,17 @@ impl From<Error> for Problem {
             Error::NotYet => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
+        let message = match &error {
+            Error::KeyReused => "the Idempotency-Key was used with another body".to_owned(),
+            Error::InProgress => "another request with this Idempotency-Key is under way".to_owned(),
+            error => error.to_string(),
+        };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());
         Self {
             etag,
             retry_after,
             cause,
-            ..Self::new(code, error.to_string())
+            ..Self::new(code, message)
         }
     }
 }

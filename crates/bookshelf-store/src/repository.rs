@@ -40,6 +40,7 @@ mod books;
 mod changes;
 pub mod error;
 mod force;
+mod found;
 mod freshness;
 mod history;
 mod idempotency;

@@ -123,7 +123,7 @@ pub enum ConnectError {
     },
     /// Neither a kubeconfig nor a ServiceAccount is there.
     #[error(
-        "no kubeconfig and no ServiceAccount found: set KUBECONFIG or --kubeconfig, or run in a Pod with a ServiceAccount"
+        "no kubeconfig and no ServiceAccount found: set KUBECONFIG or name a kubeconfig, or run in a Pod with a ServiceAccount"
     )]
     Infer(#[source] Box<kube::config::InferConfigError>),
     /// None of the files that `KUBECONFIG` names exists, and no ServiceAccount is there.

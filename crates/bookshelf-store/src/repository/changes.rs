@@ -5,50 +5,14 @@ use kube::api::{Patch, Preconditions};
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::found::Found;
 use super::history::Happening;
 use super::idempotency::Made;
 use super::imprint::Imprint;
-use super::model::{Book, BookContent, BookKey, Category, IdempotencyKey, Management};
+use super::model::{Book, BookContent, BookKey, Category, IdempotencyKey};
 use super::version::{Expected, Version};
 use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
-
-/// A book as a write finds it, before it is judged.
-pub(super) struct Found {
-    pub(super) version: Version,
-    pub(super) management: Management,
-    is_being_deleted: bool,
-}
-
-impl Found {
-    /// The version to change, if the book may be changed.
-    pub(super) fn version_to_change(&self, expected: &Expected) -> Result<Version, Error> {
-        self.check_manageable()?;
-        if self.is_being_deleted {
-            return Err(Error::BeingDeleted);
-        }
-        self.check_expected(expected)?;
-        Ok(self.version.clone())
-    }
-
-    /// Whether the book may be deleted: once more does no harm.
-    pub(super) fn check_manageable(&self) -> Result<(), Error> {
-        match self.management {
-            Management::Here(_) => Ok(()),
-            Management::Elsewhere => Err(Error::NotManageable),
-        }
-    }
-
-    /// Whether this is what the client has seen. Asked last: what would be refused anyhow is refused for that
-    /// reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
-    fn check_expected(&self, expected: &Expected) -> Result<(), Error> {
-        if expected.accepts(&self.version) {
-            Ok(())
-        } else {
-            Err(Error::Stale(self.version.clone()))
-        }
-    }
-}
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Adds a book, managed by bookshelf. With a key, the same request again answers what the first one made.
@@ -186,7 +150,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
-            self.judged(key, &found, found.check_manageable())?;
+            self.note_refusal(key, &found, found.check_manageable())?;
             let loan = self.cached_loan(key);
             if loan.is_some_and(|loan| !loan.value.is_left_over(&found.version.uid)) {
                 return Err(Error::OnLoan);
@@ -223,7 +187,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let object_key = key.to_object_key();
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
-            let version = self.judged(key, &found, found.version_to_change(expected))?;
+            let version = self.note_refusal(key, &found, found.version_to_change(expected))?;
             patch["metadata"]["uid"] = version.uid.to_string().into();
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
             match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
@@ -236,6 +200,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
             }
         }
         Err(Error::UpdateConflict)
+    }
+
+    /// Records an Event of a refusal, where the book's owner is the reason for it.
+    pub(super) fn note_refusal<T>(
+        &self,
+        key: BookKey<'_>,
+        found: &Found,
+        verdict: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if matches!(verdict, Err(Error::NotManageable)) {
+            self.tell(key, &found.version.uid, &Happening::Refused);
+        }
+        verdict
     }
 
     /// A book to judge: from the cache if that has what the client has seen. If not, one of both is behind, and

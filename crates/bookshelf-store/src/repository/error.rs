@@ -24,10 +24,10 @@ pub enum Error {
     #[error("already exists")]
     AlreadyExists,
     /// The idempotency key is that of another request: one with another body.
-    #[error("the Idempotency-Key was used with another body")]
+    #[error("the idempotency key was used with another body")]
     KeyReused,
     /// The idempotency key is that of another request, which is still under way.
-    #[error("another request with this Idempotency-Key is under way")]
+    #[error("another request with this idempotency key is under way")]
     InProgress,
     /// Another tool manages the book.
     #[error("not manageable")]
@@ -113,14 +113,43 @@ impl Missing {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 pub struct Invalid {
-    /// The field, as the HTTP contract names it.
-    pub field: &'static str,
+    /// The field.
+    pub field: Field,
     /// The rule.
     pub rule: Rule,
 }
 
+/// The part of a request, or of an object, that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Field {
+    /// The namespace.
+    #[error("namespace")]
+    Namespace,
+    /// The id of a book.
+    #[error("id")]
+    Id,
+    /// The author of a book.
+    #[error("author")]
+    Author,
+    /// The title of a book.
+    #[error("title")]
+    Title,
+    /// The description of a book.
+    #[error("description")]
+    Description,
+    /// The category of a book.
+    #[error("category")]
+    Category,
+    /// The tenant.
+    #[error("tenant")]
+    Tenant,
+    /// The idempotency key.
+    #[error("idempotency key")]
+    IdempotencyKey,
+}
+
 impl Invalid {
-    pub(crate) fn check(field: &'static str, checked: Result<(), Rule>) -> Result<(), Self> {
+    pub(crate) fn check(field: Field, checked: Result<(), Rule>) -> Result<(), Self> {
         checked.map_err(|rule| Self { field, rule })
     }
 }

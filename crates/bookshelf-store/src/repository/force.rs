@@ -24,7 +24,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let object_key = key.to_object_key();
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
-            let version = self.judged(key, &found, found.version_to_change(&Expected::Any))?;
+            let version = self.note_refusal(key, &found, found.version_to_change(&Expected::Any))?;
             let Management::Here(metadata) = found.management else {
                 return Err(Error::NotManageable);
             };
@@ -52,7 +52,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub async fn force_delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
-            self.judged(key, &found, found.check_manageable())?;
+            self.note_refusal(key, &found, found.check_manageable())?;
             let uid = found.version.uid.clone();
             match self.delete_at(key, found.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,

@@ -8,8 +8,6 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 
 use super::Repository;
-use super::changes::Found;
-use super::error::Error;
 use super::model::{BookKey, Loan};
 use crate::connector::{Event, EventType};
 use crate::object::Uid;
@@ -45,19 +43,6 @@ impl<V> Repository<V> {
         if let Some(book) = book {
             self.tell(key, &book, happening);
         }
-    }
-
-    /// Tells that a write was refused, if it was for the book's owner.
-    pub(super) fn judged<T>(
-        &self,
-        key: BookKey<'_>,
-        found: &Found,
-        judged: Result<T, Error>,
-    ) -> Result<T, Error> {
-        if matches!(judged, Err(Error::NotManageable)) {
-            self.tell(key, &found.version.uid, &Happening::Refused);
-        }
-        judged
     }
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::error::Invalid;
+use super::error::{Field, Invalid};
 use super::imprint::Imprint;
 use super::version::Version;
 use crate::object::{ObjectKey, Uid};
@@ -21,7 +21,7 @@ pub struct Namespace<'a>(&'a str);
 impl<'a> Namespace<'a> {
     /// Checks the rule.
     pub fn parse(namespace: &'a str) -> Result<Self, Invalid> {
-        Invalid::check("namespace_id", rules::namespace(namespace))?;
+        Invalid::check(Field::Namespace, rules::namespace(namespace))?;
         Ok(Self(namespace))
     }
 
@@ -43,7 +43,7 @@ impl<'a> BookKey<'a> {
     /// Checks the rules of both parts.
     pub fn parse(namespace: &'a str, id: &'a str) -> Result<Self, Invalid> {
         let Namespace(namespace) = Namespace::parse(namespace)?;
-        Invalid::check("id", rules::name(id))?;
+        Invalid::check(Field::Id, rules::name(id))?;
         Ok(Self { namespace, id })
     }
 
@@ -71,7 +71,7 @@ pub struct Category<'a>(&'a str);
 impl<'a> Category<'a> {
     /// Checks the rule. The empty string is no category.
     pub fn parse(category: &'a str) -> Result<Option<Self>, Invalid> {
-        Invalid::check("category_id", rules::label_value(category))?;
+        Invalid::check(Field::Category, rules::label_value(category))?;
         Ok((!category.is_empty()).then_some(Self(category)))
     }
 
@@ -89,7 +89,7 @@ pub struct Tenant<'a>(&'a str);
 impl<'a> Tenant<'a> {
     /// Checks the rule.
     pub fn parse(tenant: &'a str) -> Result<Self, Invalid> {
-        Invalid::check("X-TENANT-ID", rules::tenant(tenant))?;
+        Invalid::check(Field::Tenant, rules::tenant(tenant))?;
         Ok(Self(tenant))
     }
 
@@ -107,7 +107,7 @@ pub struct IdempotencyKey<'a>(&'a str);
 impl<'a> IdempotencyKey<'a> {
     /// Checks the rule.
     pub fn parse(key: &'a str) -> Result<Self, Invalid> {
-        Invalid::check("Idempotency-Key", rules::request_key(key))?;
+        Invalid::check(Field::IdempotencyKey, rules::request_key(key))?;
         Ok(Self(key))
     }
 
@@ -157,13 +157,13 @@ impl BookContent {
         description: String,
         category: String,
     ) -> Result<Self, Invalid> {
-        Invalid::check("author", text::line(&author, book::AUTHOR_MAX))?;
-        Invalid::check("title", text::line(&title, book::TITLE_MAX))?;
+        Invalid::check(Field::Author, text::line(&author, book::AUTHOR_MAX))?;
+        Invalid::check(Field::Title, text::line(&title, book::TITLE_MAX))?;
         Invalid::check(
-            "description",
+            Field::Description,
             text::paragraphs(&description, book::DESCRIPTION_MAX),
         )?;
-        Invalid::check("category_id", rules::label_value(&category))?;
+        Invalid::check(Field::Category, rules::label_value(&category))?;
         let description = Some(description).filter(|text| !text.is_empty());
         let category = Some(category).filter(|category| !category.is_empty());
         Ok(Self {
@@ -299,7 +299,7 @@ impl TryFrom<&crd::Book> for Book {
             description,
         } = &object.spec;
         // The schema of an earlier release took more than today's. What it took is a book, and its librarian's to mend.
-        for (field, text) in [("author", author), ("title", title)] {
+        for (field, text) in [(Field::Author, author), (Field::Title, title)] {
             let is_blank = text.trim().is_empty();
             Invalid::check(field, if is_blank { Err(Rule::NotBlank) } else { Ok(()) })?;
         }
