@@ -1,4 +1,5 @@
-//! Bookshelf's part of a cluster, but for the two APIs themselves: CRDs, namespace, `ServiceAccounts` and RBAC.
+//! Bookshelf's part of a cluster, but for the two APIs themselves: CRDs, namespace, `ServiceAccounts`, RBAC and admission
+//! policies.
 
 use std::path::Path;
 
@@ -13,12 +14,20 @@ use crate::{
 /// The namespace of the two APIs and their `ServiceAccounts`.
 pub const NAMESPACE: &str = "bookshelf";
 
+/// The parts of the chart that are installed: all but the CRDs, which crdgen prints, and the APIs.
+const TEMPLATES: [&str; 4] = [
+    "templates/serviceaccounts.yaml",
+    "templates/rbac.yaml",
+    "templates/people.yaml",
+    "templates/admission-policies.yaml",
+];
+
 /// What is installed.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The program that prints the CRDs.
     pub crdgen: &'a Path,
-    /// The chart, of which the `ServiceAccounts` and the RBAC rules are applied.
+    /// The chart, of which the `ServiceAccounts`, the RBAC rules and the admission policies are applied.
     pub chart: &'a Path,
 }
 
@@ -40,7 +49,7 @@ pub async fn install(kubeconfig: &Path, installation: Installation<'_>) -> Resul
     Ok(())
 }
 
-/// The `ServiceAccounts`, roles and bindings that the chart renders.
+/// The `ServiceAccounts`, roles, bindings and admission policies that the chart renders.
 async fn rights(chart: &Path) -> Result<String> {
     let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
     let mut command = Command::new(helm);
@@ -48,7 +57,7 @@ async fn rights(chart: &Path) -> Result<String> {
         .args(["template", "bookshelf"])
         .arg(chart)
         .args(["--namespace", NAMESPACE]);
-    for template in ["templates/serviceaccounts.yaml", "templates/rbac.yaml"] {
+    for template in TEMPLATES {
         command.args(["--show-only", template]);
     }
     output_of(command, "helm template", "").await

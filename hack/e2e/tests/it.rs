@@ -3,6 +3,7 @@
 //! `cargo xtask test` runs them; `cargo xtask test -- -p e2e NAME` runs those whose name contains NAME.
 
 mod it {
+    mod admission_policies;
     mod agreement;
     mod at_a_version;
     mod availability;
@@ -36,6 +37,7 @@ mod it {
     mod openapi;
     mod own_writes;
     mod paging;
+    mod people;
     mod queries;
     mod races;
     mod reading;

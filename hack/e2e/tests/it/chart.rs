@@ -49,13 +49,16 @@ fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
     kinds
 }
 
-const EVERYTHING: [(&str, usize); 6] = [
-    ("ClusterRole", 2),
+const EVERYTHING: [(&str, usize); 8] = [
+    // Each API's, and those for people.
+    ("ClusterRole", 2 + 5),
     ("ClusterRoleBinding", 2),
     ("CustomResourceDefinition", 2),
     ("Deployment", 2),
     ("Service", 2),
     ("ServiceAccount", 2),
+    ("ValidatingAdmissionPolicy", 2),
+    ("ValidatingAdmissionPolicyBinding", 2),
 ];
 
 #[tokio::test]
@@ -67,7 +70,7 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> 
     let said = kubectl
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
-    assert_eq!(said.lines().count(), 12, "{said}");
+    assert_eq!(said.lines().count(), 21, "{said}");
     assert!(
         said.lines().all(|line| line.ends_with("(server dry run)")),
         "{said}"
@@ -84,7 +87,8 @@ async fn and_with_every_value_set() -> Result<()> {
     let manifests = rendered(
         &cluster,
         &[
-            "--set=crds.enabled=false,fullnameOverride=other,imagePullSecrets[0].name=registry",
+            "--set=crds.enabled=false,admissionPolicies.enabled=false,rbac.aggregate.enabled=false",
+            "--set=fullnameOverride=other,imagePullSecrets[0].name=registry",
             "--set=adminApi.replicas=3,userApi.replicas=2",
             "--set",
             &image,
@@ -96,7 +100,14 @@ async fn and_with_every_value_set() -> Result<()> {
     )
     .await?;
     let mut expected = BTreeMap::from(EVERYTHING);
-    expected.remove("CustomResourceDefinition");
+    for kind in [
+        "CustomResourceDefinition",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ] {
+        expected.remove(kind);
+    }
+    expected.insert("ClusterRole", 2);
     assert_eq!(kinds(&manifests), expected);
     assert!(
         manifests.contains(&format!("bookshelf-admin-api@{digest}")),
@@ -114,10 +125,8 @@ async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result
     let cluster = Cluster::shared()?;
     let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = BTreeMap::from(EVERYTHING);
-    for kind in ["Role", "RoleBinding"] {
-        expected.remove(format!("Cluster{kind}").as_str());
-        expected.insert(kind, 4);
-    }
+    expected.remove("ClusterRoleBinding");
+    expected.extend([("ClusterRole", 5), ("Role", 4), ("RoleBinding", 4)]);
     assert_eq!(kinds(&manifests), expected);
     assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
     for bad in ["{East}", "{a,a}", "{a.b}", "a"] {
@@ -149,6 +158,30 @@ async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()
     let said = helm(&install).await?;
     assert!(said.contains("STATUS: deployed"), "{said}");
     helm(&install).await.context("a second time")?;
+    let roles = ["get", "clusterroles,validatingadmissionpolicies", "-o", "name"];
+    let installed = kubectl.run(&roles).await?;
+    assert_eq!(installed.matches("/bookshelf-").count(), 5, "{installed}");
+    assert_eq!(
+        installed.matches("/bookshelf.bookshelf-").count(),
+        2,
+        "{installed}"
+    );
+
+    // Another release shares what a cluster has once.
+    let other = [
+        "upgrade",
+        "--install",
+        "other",
+        chart,
+        "-n",
+        "other",
+        "--create-namespace",
+    ];
+    let other = [&other[..], &["--kubeconfig", kubeconfig]].concat();
+    helm(&other).await.context("another release")?;
+    let uninstall = ["uninstall", "other", "-n", "other", "--kubeconfig", kubeconfig];
+    helm(&uninstall).await.context("the other release")?;
+    assert_eq!(kubectl.run(&roles).await?, installed);
 
     // What it installed is what the binaries need.
     let established = [

@@ -130,10 +130,16 @@ impl Attempt<'_> {
         Ok(request.body(Body::from(body))?)
     }
 
-    /// Another object of the same kind.
+    /// Another object of the same kind; a loan belongs to a book of its name, as an admission policy wants.
     fn anew(&self) -> Value {
         let mut object = self.object.clone();
-        object["metadata"] = json!({"name": "another"});
+        let mut metadata = json!({"name": "another"});
+        if self.resource == "bookloans" {
+            let mut owners = object["metadata"]["ownerReferences"].take();
+            owners[0]["name"] = "another".into();
+            metadata["ownerReferences"] = owners;
+        }
+        object["metadata"] = metadata;
         object
     }
 
