@@ -2,40 +2,37 @@
 //!
 //! # Where answers come from
 //!
-//! Reads come from the cache and ask the API server nothing. A write asks it once, with what the cache knows
-//! as its precondition: the API server refuses the write if the book has changed since, and only then is the
-//! book read and judged again.
+//! Reads come from the cache and send nothing to the API server. A write is one request, with the cached state as its
+//! precondition: the API server refuses the write if the book has changed since, and only then is the book read and judged
+//! again.
 //!
-//! A *refusal* may come from the cache (a book that does not exist cannot be changed, one that is on loan not
-//! be borrowed) and then costs no request. A *success* is the API server's: a return where the cache knows no
-//! loan is looked up first. What spans two objects is judged by the cache: that the book of a
-//! new loan still exists, and that a book to delete has no loan. Where that was no longer so, the garbage
-//! collector deletes the loan with its book, by the uid in its ownerReference.
+//! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then costs
+//! no request. A *success* comes from the API server: a return reads the loan first if the cache has none. The cache judges
+//! conditions that span two objects: the book of a new loan exists, and a book to delete has no loan. If the cache was
+//! behind, the garbage collector deletes the loan with its book, by the uid in its ownerReference.
 //!
-//! # Which version a write is meant for
+//! # Preconditions
 //!
-//! A client may say which version of a book it has seen ([`Expected`]), and its write happens at that version or
-//! not at all ([`Error::Stale`]). The API server has the last word: the version goes along with the write as its
-//! precondition, and that it is another one is what the API server has answered, to the write or to a read.
-//! Whether the book may be changed is judged of the very version that is written on. To
-//! write whatever the version is ([`Repository::force_update_book`], [`Repository::force_delete_book`]) is not to
-//! write whatever the owner is: what another tool manages stays as it is.
+//! A client may name the version of a book that it has seen ([`Expected`]); its write happens at that version or not at all
+//! ([`Error::Stale`]). The API server decides: the version is the precondition of the write, and only an answer of the API
+//! server, to the write or to a read, makes it stale. The check that the book may be changed and the write are of one
+//! version. A forced write ([`Repository::force_update_book`], [`Repository::force_delete_book`]) ignores the version, never
+//! the owner: a book that another tool manages stays as it is.
 //!
-//! # Which requests may be repeated
+//! # Repeated requests
 //!
-//! A create or borrow with an [`IdempotencyKey`] answers again what it has made, as long as that exists: the object
-//! says which request made it (`idempotency.rs`). Only what the API server says counts for that, so that a
-//! refusal costs such a request a read.
+//! A repeated create or borrow with an [`IdempotencyKey`] returns the object that the first request made, while that exists:
+//! the object carries the imprint of its request (`idempotency.rs`). Only the API server's state counts, so that a refusal
+//! of such a request costs a read.
 //!
-//! # What the next read shows
+//! # Read your writes
 //!
-//! A write's result is in the cache before the operation returns, so that whoever wrote reads it next, from
-//! the same repository; other replicas see it when their watch tells them. [`Repository::versions`] says how new
-//! what is shown is, and [`Repository::catch_up`] waits on any replica until that has come to it.
+//! The cache has the result of a write before the operation returns, so that the next read of the same repository has it;
+//! other replicas have it when their watch reports it. [`Repository::versions`] returns the versions of the served state,
+//! and [`Repository::catch_up`] waits for them on any replica.
 //!
-//! Streams ([`Stream`]) are of what the watch has told, the same on every replica, so that any of them can go on with one.
+//! Streams ([`Stream`]) follow the confirmed state, which is the same on every replica, so that any replica can resume one.
 
-mod asking;
 mod books;
 mod changes;
 pub mod error;
@@ -46,6 +43,7 @@ mod history;
 mod idempotency;
 mod imprint;
 mod lists;
+mod live_reads;
 mod loans;
 mod model;
 mod streams;
@@ -67,7 +65,6 @@ use crate::{CachedClient, ListWatch};
 use kube_informer::Interner;
 use kube_informer::endless;
 
-use asking::Asked;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 use error::{Error, Missing};
@@ -75,17 +72,18 @@ pub use freshness::{Scope, Shown, Versions};
 pub use idempotency::Made;
 use idempotency::UnderWay;
 pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
+use live_reads::LiveReads;
 pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
 pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
 pub use version::{Expected, NotAVersion, Version};
 
-/// How often a write is tried again after the book changed under it.
+/// The number of retries of a write after the book changed under it.
 const CONFLICT_RETRIES: usize = 5;
 
-/// Books and loans. `V` is what the caller wants to have at hand of each book, made once when the book
-/// changes: its JSON, for instance.
+/// The operations on books and loans. `V` is the value that the caller wants of each book, made once when the book changes:
+/// its JSON, for instance.
 pub struct Repository<V> {
     books: Collection<crd::Book, CachedBook<V>>,
     loans: Collection<crd::BookLoan, Loan>,
@@ -98,43 +96,43 @@ pub struct Repository<V> {
     _handlers: Option<[HandlerRegistration; 2]>,
 }
 
-/// What a repository keeps at hand, and how it tells of it.
+/// The settings of a repository.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The namespaces there are, as far as the repository is concerned; empty: all. Rights in these are enough.
+    /// The namespaces that the repository serves; empty: all. Rights in these are enough.
     pub namespaces: Vec<String>,
-    /// Whether what happens to books is told as Kubernetes Events.
+    /// Records changes of books as Kubernetes Events.
     pub events: bool,
-    /// How often every cached object is logged (at debug level) again; `None`: never.
+    /// The time between replays of all cached objects to the debug log; `None`: never.
     pub resync: Option<Duration>,
-    /// How often everything is listed and compared with the caches, and what differs is repaired; `None`: never.
+    /// The time between checks, which list everything, compare it with the caches and repair differences; `None`: never.
     pub check: Option<Duration>,
-    /// The longest that a watch says nothing: the API server is asked to end each a second sooner. A connection whose watch
-    /// has not ended some seconds later is dead.
+    /// The longest silence of a watch: each is requested to end a second sooner. A connection whose watch has not ended some
+    /// seconds later is dead.
     pub watch_timeout: Duration,
-    /// Whether the cache keeps the descriptions of books. Without them it is smaller, lists have none, and to
-    /// read a book whole asks the API server: [`Repository::live_book`].
+    /// Keeps the descriptions of books in the cache. Without them it is smaller, lists have none, and a whole book takes a
+    /// request to the API server: [`Repository::live_book`].
     pub cache_descriptions: bool,
 }
 
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
-    /// For writes, and the reads that are part of one: what the next read has to show.
+    /// The client for writes, and for the reads that are part of one.
     cached: CachedClient<K, T>,
-    /// For clients who need something newer than the cache, with a share of their own of the requests.
+    /// The client for live reads, which have their own share of the requests.
     live: CachedClient<K, T>,
-    /// For reads at a version that the watch has not reported, with a share of their own, too.
+    /// The client for reads at a version that is not confirmed yet, which have their own share, too.
     version_reads: CachedClient<K, T>,
     reader: Reader<T>,
-    asked: Asked,
+    live_reads: LiveReads,
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// A repository, and the work that feeds it: spawn that, and end the process if it ends.
+    /// Creates a repository, and the future that feeds it: spawn that, and end the process if it ends.
     ///
-    /// `view` makes of each book what the caller wants at hand.
+    /// `view` makes the value that the caller wants of each book.
     ///
-    /// Has to be called within a tokio runtime.
+    /// Must be called within a tokio runtime.
     pub fn new(
         connector: &Connector,
         view: impl Fn(&Book) -> V + Send + Sync + 'static,
@@ -193,20 +191,20 @@ impl<V: Send + Sync + 'static> Repository<V> {
         )
     }
 
-    /// Waits until Kubernetes has been told what has happened so far, or this time has passed.
+    /// Waits until all Events recorded so far are sent, or this time has passed.
     pub async fn flush_events(&self, within: Duration) {
         if let Some(events) = &self.events {
             events.flush(within).await;
         }
     }
 
-    /// Whether the cache has of each book its description, too.
+    /// Returns true if the cache keeps descriptions.
     #[must_use]
     pub fn caches_descriptions(&self) -> bool {
         self.options.cache_descriptions
     }
 
-    /// Whether there is this namespace, as far as the repository is concerned.
+    /// Checks that the repository serves this namespace.
     fn check_namespace(&self, namespace: &str) -> Result<(), Error> {
         let namespaces = &self.options.namespaces;
         let is_seen = namespaces.is_empty() || namespaces.iter().any(|seen| seen == namespace);
@@ -214,8 +212,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         is_seen.then_some(()).ok_or_else(missing)
     }
 
-    /// The error of a request for an object that is not there: the namespace is missing where the repository does not see
-    /// that.
+    /// Returns the error for a missing object: the namespace is missing if the repository does not serve it.
     fn missing(&self, key: BookKey<'_>, missing: fn(Box<str>) -> Missing) -> Error {
         match self.check_namespace(key.namespace) {
             Ok(()) => Error::NotFound(missing(key.id.into())),
@@ -223,7 +220,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Whether both caches have their first list: before that, nothing can be answered.
+    /// Returns true once both caches have their first list; before that, no operation has an answer.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.books.reader.is_synced() && self.loans.reader.is_synced()
@@ -231,7 +228,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T> {
-    /// Deletes the object that fits these preconditions and was last known at `version`, and returns when what is shown
+    /// Deletes the object that meets these preconditions and was last known at `version`, and returns when the served state
     /// has the version of the deletion.
     async fn delete(
         &self,
@@ -286,7 +283,7 @@ where
             version_reads: at_level(PriorityLevel::VersionReads),
             cached: at_level(PriorityLevel::Workload),
             reader,
-            asked: Asked::default(),
+            live_reads: LiveReads::default(),
         },
         feed,
     )

@@ -1,4 +1,4 @@
-//! Books, one at a time: what the cache keeps of them, and how they are read.
+//! Single books: the cached form, and the reads.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::{Repository, internal};
 use crate::CachedClient;
 use crate::cache::Entry;
 
-/// What the cache keeps of a book.
+/// A book as the cache keeps it.
 #[derive(Debug)]
 pub struct CachedBook<V> {
-    /// What the caller wants at hand.
+    /// The caller's value.
     pub view: V,
     pub(super) is_being_deleted: bool,
     pub(super) management: Management,
@@ -36,10 +36,10 @@ impl<V> CachedBook<V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Shows a book, from the cache: what `show` makes of it is the answer.
+    /// Reads a cached book and returns what `show` makes of it.
     ///
-    /// The names are those of a request, of which nobody knows yet whether they obey the rules: most are those of a book,
-    /// and then they do. Nothing is copied or counted, so that a read costs no more than to find the book.
+    /// The names come from a request and are not checked yet: most name a book, and then they obey the rules. Nothing is
+    /// copied or counted, so that a read costs no more than the look-up.
     pub fn show_book<R>(
         &self,
         namespace: &str,
@@ -54,7 +54,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(show(book))
     }
 
-    /// The same, with the loan that counts for the book, where somebody has it.
+    /// Reads a cached book with the loan that counts, if it is on loan.
     pub fn show_lent_book<R>(
         &self,
         namespace: &str,
@@ -69,21 +69,21 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// A book, from the cache.
+    /// Returns a cached book.
     pub(super) fn book(&self, key: BookKey<'_>) -> Result<Arc<Entry<CachedBook<V>>>, Error> {
         let books = self.books.reader.load();
         let book = books.get(key.namespace, key.id).cloned();
         book.ok_or_else(|| self.missing(key, Missing::Book))
     }
 
-    /// The loan that counts for a book, from the cache; `None` where nobody has it.
+    /// Returns the cached loan that counts for a book; `None` if it is not on loan.
     pub fn loan_of(&self, book: &Book) -> Option<Arc<Entry<Loan>>> {
         let loans = self.loans.reader.load();
         let loan = loans.get(&book.namespace_id, &book.id)?;
         (!loan.value.is_left_over(&book.version.uid)).then(|| Arc::clone(loan))
     }
 
-    /// Reads a book from the API server for a client that needs more than the cache has; the cache takes it in.
+    /// Reads a book from the API server, for a client that needs more than the cache has. The cache takes it in.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.get_book(key, &self.books.live).await
     }

@@ -1,4 +1,4 @@
-//! What the repository answers when it does not do what it was asked.
+//! The errors of the repository.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use kube::core::Status;
 use super::version::Version;
 use crate::connector::{self, Reason};
 
-/// Why an operation on books or loans did not happen.
+/// The reason why an operation on books or loans did not happen.
 ///
-/// The texts are those that clients of the service see; what is for the log alone is in the source.
+/// Clients of the service see the texts; the source of an error is for the log alone.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule. Nothing was sent.
@@ -23,25 +23,25 @@ pub enum Error {
     /// A book of this id exists in the namespace.
     #[error("already exists")]
     AlreadyExists,
-    /// The idempotency key is that of another request: one with another body.
+    /// The idempotency key belongs to another request: one with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,
-    /// The idempotency key is that of another request, which is still under way.
+    /// The idempotency key belongs to another request, which is still under way.
     #[error("another request with this idempotency key is under way")]
     InProgress,
     /// Another tool manages the book.
     #[error("not manageable")]
     NotManageable,
-    /// The book changed again and again while we tried to.
+    /// The book changed at every attempt of the write.
     #[error("update conflict")]
     UpdateConflict,
     /// The write was meant for another version than this, which is the current one.
     #[error("update conflict")]
     Stale(Version),
-    /// Somebody has the book.
+    /// The book is on loan.
     #[error("already borrowed")]
     AlreadyBorrowed,
-    /// The book cannot be deleted: somebody has it.
+    /// The book cannot be deleted while it is on loan.
     #[error("on loan")]
     OnLoan,
     /// The book is being deleted: it cannot be changed or borrowed.
@@ -53,10 +53,10 @@ pub enum Error {
     /// The loan is another tenant's.
     #[error("forbidden")]
     Forbidden,
-    /// The API server's schema, a quota or an admission policy refused it; the text is what the API server says of it.
+    /// The API server's schema, a quota or an admission policy refused the write; the text is the API server's.
     #[error("{0}")]
     Rejected(String),
-    /// What is shown has not become as new as was asked for, in the time there was.
+    /// The cache has not reached the required version in time.
     #[error("what is as new as the request asks for is not known here yet")]
     NotYet,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
@@ -68,12 +68,12 @@ pub enum Error {
     /// The API server is out of reach or sheds load. Nothing was written.
     #[error("the Kubernetes API is unavailable, nothing was written")]
     Unavailable {
-        /// How long to wait before another try, where the API server said so.
+        /// The time to wait before another try, if the API server sent one.
         retry_after: Option<Duration>,
-        /// What happened, for the log.
+        /// The cause, for the log.
         source: connector::Error,
     },
-    /// The write was sent and not answered: it may have happened.
+    /// The write was sent and not answered; it may have happened.
     #[error("the Kubernetes API did not answer, the write may have happened")]
     OutcomeUnknown(#[source] connector::Error),
     /// A bug, or a right that our own account lacks.
@@ -109,7 +109,7 @@ impl Missing {
     }
 }
 
-/// A value that breaks a rule: which field, which rule.
+/// A value that breaks a rule: the field and the rule.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 pub struct Invalid {
@@ -155,7 +155,7 @@ impl Invalid {
 }
 
 impl Error {
-    /// What an error means to somebody who reads: there is nothing to refuse, and nothing that may have been written.
+    /// Returns the error of a read, which refuses nothing and writes nothing.
     pub(crate) fn of_read(error: connector::Error) -> Self {
         match error.reason {
             Reason::Rejected(_) => Self::Internal(Box::new(error)),
@@ -168,13 +168,13 @@ impl Error {
     }
 }
 
-/// What an error means where the operation gave it no meaning of its own.
+/// The meaning of an error to which the operation gives none of its own.
 impl From<connector::Error> for Error {
     fn from(error: connector::Error) -> Self {
         match &error.reason {
             Reason::NotFound(status) => match Missing::in_status(status) {
                 Some(missing) => Self::NotFound(missing),
-                // Not an object but the resource: its definition, for instance.
+                // The resource is missing, not an object: its definition, for instance.
                 None => Self::Internal(Box::new(error)),
             },
             Reason::AlreadyExists(_) => Self::AlreadyExists,

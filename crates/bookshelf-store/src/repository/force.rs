@@ -1,4 +1,4 @@
-//! Writes whatever the version is, and never whatever the owner is.
+//! Forced writes, which ignore the version and never the owner.
 
 use bookshelf_crd::labels;
 use bookshelf_crd::management::{MARKS, Place};
@@ -15,11 +15,10 @@ use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::Reason;
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// As [`update_book`](Self::update_book), on top of whatever version there is: no change that somebody makes
-    /// meanwhile is in the way.
+    /// Updates a book as [`update_book`](Self::update_book) does, on top of any version: no concurrent change is in the way.
     ///
-    /// The patch names no version. It tests what makes a book ours to change, and the API server does so on the
-    /// state that it writes on.
+    /// The patch names no version. It tests the marks that make the book changeable, and the API server runs the tests on
+    /// the very state that it writes to.
     pub async fn force_update_book(&self, key: BookKey<'_>, content: BookContent) -> Result<Book, Error> {
         let object_key = key.to_object_key();
         let mut found = self.cached(key)?;
@@ -34,8 +33,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     self.tell(key, &version.uid, &Happening::ForciblyUpdated);
                     return Book::try_from(&object).map_err(internal);
                 }
-                // A failed test is a 422 that says nothing, as is much else. What was refused of a book that is
-                // still the one we judged was not refused for our tests.
+                // A failed test is a 422 without details, as are other refusals. If the book is still the one that was
+                // judged, the refusal was not for the tests.
                 Err(error) if matches!(error.reason, Reason::Rejected(_) | Reason::Conflict(_)) => {
                     found = self.live(key).await?;
                     if found.version == version {
@@ -48,7 +47,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Deletes a book whatever its version is, and its loan, if somebody has it.
+    /// Deletes a book of any version, and its loan, if there is one.
     pub async fn force_delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
         let mut found = self.cached(key)?;
         for _ in 0..=CONFLICT_RETRIES {
@@ -57,7 +56,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.delete_at(key, found.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),
-                // The book first: where it is refused, the loan stays.
+                // The book first: if it is refused, the loan stays.
                 Ok(()) => {
                     self.tell(key, &uid, &Happening::ForciblyDeleted);
                     return self.delete_loan_of(key, &uid).await;
@@ -68,13 +67,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 }
 
-/// The JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces what a librarian says of a
-/// book, if its managed-by label is as it was found, it bears no mark of a GitOps tool and nobody has deleted it.
+/// Returns the JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces the content of a book, if its
+/// managed-by label is as it was found, it bears no mark of a GitOps tool and it is not being deleted.
 fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> {
     let managed_by = || label_at(labels::MANAGED_BY);
     let all_labels = || pointer(["metadata", "labels"]);
     let ours = || Value::from(labels::MANAGED_BY_BOOKSHELF);
-    // To test for null is to test for absence, as the API server does it, if what it would be in is there.
+    // In the API server, a test for null is a test for absence, if the parent exists.
     let (test_label, set_label) = match metadata.label {
         ManagedBy::NoLabels => (
             test(all_labels(), Value::Null),
@@ -97,7 +96,7 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
         (pointer(["spec", "description"]), &spec.description),
         (label_at(labels::CATEGORY), &content.category),
     ] {
-        // What may not be there can be removed once it has been added.
+        // A member that may be absent can be removed once it has been added.
         operations.push(add(path.clone(), value.as_deref().unwrap_or_default().into()));
         if value.is_none() {
             operations.push(PatchOperation::Remove(RemoveOperation { path }));
@@ -106,8 +105,8 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
     operations
 }
 
-/// The tests that a book bears no mark. Where it has no labels or no annotations, none of them is one: that it has no
-/// labels is tested with the managed-by label.
+/// Returns the tests that a book bears no mark. A book without labels or annotations bears none: the absence of labels is
+/// tested with the managed-by label.
 fn tests_of_marks(metadata: Metadata) -> impl Iterator<Item = PatchOperation> {
     let no_annotations = pointer(["metadata", "annotations"]);
     let no_annotations = (!metadata.has_annotations).then(|| test(no_annotations, Value::Null));
@@ -129,7 +128,7 @@ fn add(path: PointerBuf, value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation { path, value })
 }
 
-/// A place in an object. What a pointer cannot hold as it is, such as the slash in a label's key, is escaped.
+/// A JSON pointer into an object. Characters with a meaning in pointers, such as the slash in a label's key, are escaped.
 fn pointer<const N: usize>(tokens: [&str; N]) -> PointerBuf {
     PointerBuf::from_tokens(tokens)
 }
@@ -154,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What is tested, as JSON.
+    /// The tested value, as JSON.
     fn tests(metadata: Metadata) -> Vec<Value> {
         let operations = serde_json::to_value(operations(&content("", ""), metadata)).unwrap();
         let operations = operations.as_array().unwrap().iter();
@@ -220,7 +219,7 @@ mod tests {
     fn the_rest_of_the_object_stays() {
         for (category, description) in [("", ""), ("math", "D")] {
             for label in ["Helm", "bookshelf"] {
-                // The API server takes what is absent for null, the library for an error.
+                // The API server takes an absent member for null, the library reports an error.
                 let mut object = json!({
                     "metadata": {
                         "labels": {(labels::MANAGED_BY): label, "team": "a"},

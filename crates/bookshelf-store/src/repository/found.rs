@@ -12,7 +12,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The version to change, if the book may be changed.
+    /// Returns the version to change, if the book may be changed.
     pub(super) fn version_to_change(&self, expected: &Expected) -> Result<Version, Error> {
         self.check_manageable()?;
         if self.is_being_deleted {
@@ -22,7 +22,7 @@ impl Found {
         Ok(self.version.clone())
     }
 
-    /// Whether the book may be deleted: once more does no harm.
+    /// Checks that the book may be deleted. A second deletion does no harm.
     pub(super) fn check_manageable(&self) -> Result<(), Error> {
         match self.management {
             Management::Here(_) => Ok(()),
@@ -30,8 +30,8 @@ impl Found {
         }
     }
 
-    /// Whether this is what the client has seen. Asked last: what would be refused anyhow is refused for that
-    /// reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
+    /// Checks that the client has seen this version. It is the last check, since a request that would fail anyway fails for
+    /// that reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
     pub(super) fn check_expected(&self, expected: &Expected) -> Result<(), Error> {
         if expected.accepts(&self.version) {
             Ok(())

@@ -1,4 +1,4 @@
-//! How new what is shown is, and how it becomes as new as somebody needs it.
+//! The freshness of the served state, and the ways to raise it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,24 +14,23 @@ use super::{BookKey, Collection, Namespace, Repository};
 use crate::cache::{Deletion, NotYet, Part};
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// How long the watch has to bring what somebody waits for. It takes milliseconds, if there is anything to bring.
+/// The time that the watch has to report a version before the API server is asked. A change takes it milliseconds.
 const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
 
-/// How long a deletion waits for the watch to tell its version, which the API server does not answer.
+/// The time that the watch has to report the version of a deletion, which the API server's answer does not have.
 const DELETION_TOLD_WITHIN: Duration = Duration::from_secs(1);
 
-/// A version of everything that is shown. Versions of different resources cannot be compared, so that it is one of
-/// each.
+/// A version of the served state: one of each resource, since versions of different resources cannot be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// Of the books; `None` before there are any.
+    /// The version of the books; `None` before there are any.
     pub books: Option<ResourceVersion>,
-    /// Of the loans, likewise.
+    /// The version of the loans, likewise.
     pub loans: Option<ResourceVersion>,
 }
 
 impl Versions {
-    /// What is no older than either.
+    /// Returns the newer of each part.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -40,7 +39,7 @@ impl Versions {
         }
     }
 
-    /// Whether this is no older than the other, in every part.
+    /// Returns true if no part is older than the other's.
     #[must_use]
     pub fn includes(self, other: Self) -> bool {
         self.books >= other.books && self.loans >= other.loans
@@ -51,7 +50,7 @@ impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.books, self.loans) {
             (Some(books), Some(loans)) => write!(f, "{books}.{loans}"),
-            // Before everything is there, nothing is shown.
+            // Before the first lists, nothing is served.
             _ => Ok(()),
         }
     }
@@ -60,7 +59,7 @@ impl fmt::Display for Versions {
 impl FromStr for Versions {
     type Err = NotAVersion;
 
-    /// Reads what [`Display`](fmt::Display) writes; one number, as kubectl shows them, is that version of both.
+    /// Parses the output of [`Display`](fmt::Display). One number, as kubectl shows them, is the version of both parts.
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let (books, loans) = text.split_once('.').unwrap_or((text, text));
         let version = |text: &str| text.parse().map(Some).map_err(|_| NotAVersion);
@@ -71,12 +70,12 @@ impl FromStr for Versions {
     }
 }
 
-/// What an operation is about, and so has to be new for it.
+/// The objects that an operation depends on, which have to be fresh for it.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// All books and loans.
     All,
-    /// Those of a namespace.
+    /// The books and loans of a namespace.
     Namespace(Namespace<'a>),
     /// A book and its loan.
     Book(BookKey<'a>),
@@ -111,7 +110,7 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// The versions of these resources, out of those of all.
+    /// Returns the versions of these resources alone.
     #[must_use]
     pub fn of(self, versions: Versions) -> Versions {
         match self {
@@ -125,7 +124,7 @@ impl Shown {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// The newest versions of which anything is shown: whoever waits for them, on any replica, is shown nothing older
+    /// Returns the newest versions of the served state: after a wait for them, on any replica, reads are no older
     /// ([`catch_up`](Self::catch_up)).
     #[must_use]
     pub fn versions(&self) -> Versions {
@@ -135,8 +134,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// The same of one namespace. Where namespaces are watched one by one, what happens in another makes it no newer:
-    /// who asked for that would wait for news that this one does not have. Of one that is not seen it is that of everything.
+    /// Returns the newest versions of one namespace. If namespaces are watched one by one, a change in another does not
+    /// raise them: a wait for that would be a wait for an event that this one does not have. For a namespace that is not
+    /// served they are those of all.
     #[must_use]
     pub fn versions_in(&self, namespace: &str) -> Versions {
         if self.check_namespace(namespace).is_err() {
@@ -148,26 +148,26 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Whether namespaces are watched one by one.
+    /// Returns true if namespaces are watched one by one.
     #[must_use]
     pub fn watches_namespaces(&self) -> bool {
         !self.options.namespaces.is_empty()
     }
 
-    /// The time since the API server last confirmed what is shown: both books and loans.
+    /// Returns the time since the last confirmation of both books and loans.
     #[must_use]
     pub fn age(&self) -> Duration {
         let (books, loans) = (self.books.reader.age(), self.loans.reader.age());
         books.max(loans).unwrap_or_default()
     }
 
-    /// Returns when nothing of this scope is shown that is older than `versions`.
+    /// Waits until nothing served of this scope is older than `versions`.
     ///
-    /// The watches bring that within milliseconds, if anything happened up to there. If nothing did, they say so no
-    /// sooner than with their next bookmark, and if one is late, nobody knows when. So when they have not come that
-    /// far after a moment, the API server is asked, whose answer is no older than anything that it told anybody.
+    /// The watches report it within milliseconds, if anything happened up to there. If nothing did, they confirm it with
+    /// their next bookmark or later. So if they have not reached it after a moment, a list reads the API server, whose
+    /// answer is no older than anything that it has sent to anyone.
     ///
-    /// What is watched by itself is waited for by itself: what happens in one namespace is no news of another.
+    /// Sources are waited for one by one: an event in one namespace does not confirm another.
     pub async fn catch_up(
         &self,
         scope: Scope<'_>,
@@ -186,8 +186,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         join_all(parts).await.into_iter().collect()
     }
 
-    /// The same for streams of this scope, which do not begin with what is shown but with what the watches have told:
-    /// returns when these have told all that is shown, too.
+    /// Waits likewise for streams of this scope, which begin with the confirmed state: returns when the served state is
+    /// confirmed, too.
     pub async fn catch_up_streams(
         &self,
         scope: Scope<'_>,
@@ -206,8 +206,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         books.and(loans).map_err(|NotYet| Error::NotYet)
     }
 
-    /// Lists everything in this scope that an answer shows from the API server: the cache shows nothing older from then
-    /// on. Returns the versions of the lists.
+    /// Lists what an answer shows of this scope from the API server; the cache serves nothing older from then on. Returns
+    /// the versions of the lists.
     pub async fn refresh(&self, scope: Scope<'_>, shown: Shown, within: Duration) -> Result<Versions, Error> {
         let deadline = Instant::now() + within;
         let part = scope.part();
@@ -236,8 +236,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// The parts of a scope that are told by one source of the caches each, with that source; none where nothing of it is
-    /// seen.
+    /// Returns the parts of a scope, each with its source; none if nothing of the scope is served.
     fn parts<'a>(&'a self, scope: Scope<'a>) -> Vec<(Part<'a>, Option<&'a str>)> {
         let namespaces = &self.options.namespaces;
         match scope.namespace() {
@@ -253,7 +252,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// What tells the caches of a namespace: a source of its own, or the one that tells of all.
+    /// Returns the source of a namespace: its own, or that of all.
     fn source<'a>(&self, namespace: &'a str) -> Option<&'a str> {
         self.watches_namespaces().then_some(namespace)
     }
@@ -269,7 +268,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     ) -> Result<(), Error> {
         let Some(version) = version else { return Ok(()) };
         let told = self.reader.load().told(source).version();
-        if told >= Some(version) || self.asked.is_listed(source, told, version) {
+        if told >= Some(version) || self.live_reads.is_listed(source, told, version) {
             return Ok(());
         }
         let remaining = || deadline.saturating_duration_since(Instant::now());
@@ -279,7 +278,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         }
         let told = self.reader.wait_told(source, version, remaining());
         let asked = async {
-            // Versions do not go back. One that is not there yet, and may never be, costs no list, however many ask for it.
+            // Versions do not go back. A version that does not exist yet, and may never exist, costs no list, however many
+            // requests need it.
             let current = self.current_version(version, Duration::MAX).await?;
             if current < Some(version) {
                 tracing::debug!(%version, ?current, "the API server is not known to have come to the version");
@@ -290,10 +290,10 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                 {
                     Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
                     Err(error @ Error::Overloaded { .. }) => return Err(error),
-                    // Known to be further a moment ago: what it says now is no answer.
+                    // The API server was further a moment ago: this list is no answer.
                     Ok(reached) => {
                         tracing::debug!(%version, ?reached, "the API server has gone back");
-                        self.asked.forget_how_far().await;
+                        self.live_reads.forget_latest_version().await;
                     }
                     Err(error) => tracing::debug!(%error, "the API server cannot be asked"),
                 }
@@ -306,11 +306,11 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         }
     }
 
-    /// Returns when what is shown has the version of a deletion that the API server has confirmed, so that others
-    /// can wait for it.
+    /// Waits until the served state has the version of a deletion that the API server has answered, so that others can wait
+    /// for it.
     ///
-    /// The watch tells it, which costs no request. Where it is late, the API server is asked how far it is, and that
-    /// is after the deletion. Where that cannot be told either, the deletion has happened all the same.
+    /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
+    /// deletion. If that fails, too, the deletion has happened all the same.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
         if deletion.told(DELETION_TOLD_WITHIN).await.is_ok() {
             return;

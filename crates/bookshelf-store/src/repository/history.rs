@@ -1,6 +1,6 @@
-//! What is told of a book as Kubernetes Events: `kubectl describe book` shows its recent history.
+//! Kubernetes Events of books: `kubectl describe book` shows the recent history of a book.
 //!
-//! Events of one reason, action and loan are one with a count, and the first one's note: a note says nothing that may
+//! Events of one reason, action and loan are one Event with a count and the note of the first: a note has nothing that may
 //! differ between them.
 
 use bookshelf_crd::{self as crd, text};
@@ -12,7 +12,7 @@ use super::model::{BookKey, Loan};
 use crate::connector::{Event, EventType};
 use crate::object::Uid;
 
-/// What has happened to a book.
+/// A change of a book, or a refusal.
 pub(super) enum Happening<'a> {
     Created,
     Updated,
@@ -26,16 +26,16 @@ pub(super) enum Happening<'a> {
 }
 
 impl<V> Repository<V> {
-    /// Tells what has happened to the book with this uid. Does not wait, and does not fail.
+    /// Records a change of the book with this uid. Does not wait, and does not fail.
     pub(super) fn tell(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
         if let Some(events) = &self.events {
             events.tell(happening.event(key), reference::<crd::Book>(key, book));
         }
     }
 
-    /// Tells what has happened to the book of a loan.
+    /// Records a change of the book of a loan.
     pub(super) fn tell_of_loan(&self, key: BookKey<'_>, loan: &Loan, happening: &Happening<'_>) {
-        // A loan that was made by hand does not say which book it is of.
+        // A loan that was made by hand does not name its book.
         let book = loan.book_uid.clone().or_else(|| {
             let books = self.books.reader.load();
             books.get(key.namespace, key.id).map(|book| book.uid.clone())
@@ -95,7 +95,7 @@ impl Happening<'_> {
     }
 }
 
-/// An object, of whichever version: events of two versions of it are of the same object.
+/// An object, whatever its version: Events of two versions belong to the same object.
 fn reference<K: Resource<DynamicType = ()>>(key: BookKey<'_>, uid: &Uid) -> ObjectReference {
     ObjectReference {
         api_version: Some(K::api_version(&()).into_owned()),

@@ -1,12 +1,12 @@
-//! Requests that a client may repeat without knowing how they ended.
+//! Idempotency keys: requests that a client may repeat without knowledge of their outcome.
 //!
-//! There is no place to keep answers in but the objects that requests make. So what is made by a request with an
+//! The only place for answers is the objects that requests make. So an object made by a request with an
 //! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
-//! itself: whoever finds the object in the way of a request, on whichever replica, can tell whether it is what that
-//! very request has made. It lasts as long as the object, and an error leaves nothing.
+//! itself: any replica that finds the object in the way of a request can tell that this very request made it. The imprint
+//! lasts as long as the object, and an error leaves none.
 //!
-//! What has made nothing yet is known to the process that it is under way in, and to nobody else: of two requests with one
-//! key that make different objects at the same moment, on different replicas, both may succeed.
+//! A request that has made nothing yet is known to its own process alone: of two requests with one key that make different
+//! objects at the same moment on different replicas, both may succeed.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,17 +18,17 @@ use super::error::Error;
 use super::imprint::Imprint;
 use super::model::{BookContent, BookKey, IdempotencyKey, Tenant};
 
-/// What a request has made, as it was then.
+/// An object that a request made, as it was made.
 #[derive(Clone, Debug)]
 pub struct Made<T> {
-    /// As it was made.
+    /// The object as it was made.
     pub value: T,
-    /// Whether it still is as it was made. If not, the version in `value` is one that the client has not seen.
+    /// True if the object is unchanged. If not, the version in `value` is one that the client has not seen.
     pub is_unchanged: bool,
 }
 
 impl Imprint {
-    /// Of a request to add this book. Who sent it nobody knows.
+    /// Returns the imprint of a request to add this book. Its caller is not known.
     pub(super) fn of_create(key: IdempotencyKey<'_>, book: BookKey<'_>, content: &BookContent) -> Self {
         let BookContent { spec, category } = content;
         let description = spec.description.as_deref().unwrap_or_default();
@@ -39,7 +39,7 @@ impl Imprint {
         }
     }
 
-    /// Of a tenant's request to borrow this book.
+    /// Returns the imprint of a tenant's request to borrow this book.
     pub(super) fn of_borrow(key: IdempotencyKey<'_>, book: BookKey<'_>, tenant: Tenant<'_>) -> Self {
         Self {
             request: fingerprint(&["borrow", book.namespace, book.id, tenant.as_str(), key.as_str()]),
@@ -48,19 +48,19 @@ impl Imprint {
     }
 }
 
-/// The requests of this process that are under way, with what each says: as many as there are.
+/// The requests with a key that this process is working on.
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<HashMap<String, Said>>);
 
 struct Said {
     content: String,
-    /// How many say it.
+    /// The number of such requests.
     requests: usize,
 }
 
 impl UnderWay {
-    /// A request begins, and is under way until what this answers is dropped. The same one may be under way already,
-    /// but none that says something else.
+    /// Begins a request, which ends when the returned guard is dropped. The same request may be under way already, but not
+    /// another one with its key.
     pub(super) fn begin(&self, imprint: &Imprint) -> Result<impl Drop, Error> {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let said = under_way.entry(imprint.request.clone()).or_insert_with(|| Said {
@@ -88,7 +88,7 @@ impl UnderWay {
     }
 }
 
-/// Ends a request, however it ends.
+/// The guard of a request under way.
 struct Ending<'a> {
     under_way: &'a UnderWay,
     request: String,
@@ -100,7 +100,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// A hash of all parts, each with its length, so that no two lists of parts are the same text.
+/// Returns a hash of all parts, each with its length, so that no two lists of parts are the same text.
 fn fingerprint(parts: &[&str]) -> String {
     // As many bytes as make it impossible that two are the same by chance.
     const LENGTH: usize = 16;

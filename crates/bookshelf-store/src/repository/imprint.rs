@@ -1,21 +1,21 @@
-//! The imprint of a request: the hash of it that the object which it has made carries.
+//! The imprint of a request: a hash that the object carries which the request made.
 
 use bookshelf_crd::annotations;
 use kube::ResourceExt;
 
 use super::error::Error;
 
-/// Which request made an object.
+/// The request that made an object, as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Imprint {
-    /// Of key, caller and path.
+    /// The hash of key, caller and path.
     pub(super) request: String,
-    /// Of the body: of what it says, not of how it says so.
+    /// The hash of the body's content, whatever its spelling.
     pub(super) content: String,
 }
 
 impl Imprint {
-    /// The imprint that an object carries; none where it has none, or one that nobody can read.
+    /// Returns the imprint of an object; `None` if it has none, or one that cannot be read.
     pub(super) fn on(object: &impl ResourceExt) -> Option<Self> {
         let imprint = object.annotations().get(annotations::MADE_BY_REQUEST)?;
         let (request, content) = imprint.split_once('.')?;
@@ -25,7 +25,7 @@ impl Imprint {
         })
     }
 
-    /// Leaves the imprint on an object that is about to be made.
+    /// Puts the imprint on an object that is about to be made.
     pub(super) fn leave_on(&self, object: &mut impl ResourceExt) {
         let imprint = format!("{}.{}", self.request, self.content);
         object
@@ -33,7 +33,7 @@ impl Imprint {
             .insert(annotations::MADE_BY_REQUEST.to_owned(), imprint);
     }
 
-    /// Whether an object with that imprint is what this request has made.
+    /// Checks that this request made an object with that imprint.
     pub(super) fn has_made(&self, there: Option<&Self>) -> Result<bool, Error> {
         match there {
             Some(there) if there.request != self.request => Ok(false),

@@ -8,22 +8,22 @@ use super::error::{Error, Missing};
 use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
 use crate::cache::{Entry, Snapshot};
 
-/// Which contents a list was made of. What was made of lists of the same generation, namespace and filter is the
-/// same, in one process.
+/// The state of the caches that a list was made from. In one process, lists of the same generation, namespace and filter are
+/// equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Generation {
-    /// Of the books, if the list depends on them.
+    /// The state of the books, if the list depends on them.
     pub books: Contents,
-    /// Of the loans, likewise.
+    /// The state of the loans, likewise.
     pub loans: Contents,
 }
 
-/// What there is of a resource, in a namespace or in all.
+/// The state of a resource, in one namespace or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// The number of the latest change to what is there; 0 is that of nothing.
+    /// The number of the latest change to the objects that exist; 0 if there are none.
     pub latest: u64,
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: usize,
 }
 
@@ -51,8 +51,8 @@ impl Contents {
 
 /// A place in the order of lists, which is by namespace, then id. The default is before everything.
 ///
-/// A list from a place on is that of what comes after it, whether there is anything at the place itself or not: so
-/// who goes on from the last that was seen misses nothing that stays, and sees nothing twice.
+/// A list from a place on has the objects after it, whether the place itself has one or not: a client that continues from
+/// the last object it has seen misses no object that stays, and gets none twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The namespace.
@@ -62,7 +62,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Where this cached object is.
+    /// Returns the place of a cached object.
     pub fn of<T>(entry: &'a Entry<T>) -> Self {
         Self {
             namespace: entry.key.namespace(),
@@ -81,13 +81,13 @@ pub struct BookList<'a, V> {
 }
 
 impl<'a, V> BookList<'a, V> {
-    /// Those that come after this place, which is in the namespace of the list, if that has one.
+    /// Keeps the books after this place, which is in the namespace of the list, if that has one.
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
     }
 
-    /// What it is made of.
+    /// Returns the generation of the list.
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
@@ -114,7 +114,7 @@ impl<'a, V> BookList<'a, V> {
         iter
     }
 
-    /// The same books with who has them.
+    /// Adds the loan of each book.
     #[must_use]
     pub fn with_loans(self) -> LendingList<'a, V> {
         LendingList {
@@ -124,17 +124,17 @@ impl<'a, V> BookList<'a, V> {
     }
 }
 
-/// A book, and its loan, if somebody has it.
+/// A book, and its loan, if it is on loan.
 pub type Lending<'a, V> = (&'a Arc<Entry<CachedBook<V>>>, Option<&'a Entry<Loan>>);
 
-/// Books, and for each the loan that counts.
+/// Books, each with the loan that counts.
 pub struct LendingList<'a, V> {
     books: BookList<'a, V>,
     loans: Arc<Snapshot<Loan>>,
 }
 
 impl<V> LendingList<'_, V> {
-    /// What it is made of.
+    /// Returns the generation of the list.
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
@@ -157,7 +157,7 @@ impl<V> LendingList<'_, V> {
 pub struct NamespaceList<V>(Arc<Snapshot<CachedBook<V>>>);
 
 impl<V> NamespaceList<V> {
-    /// What it is made of.
+    /// Returns the generation of the list.
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
@@ -166,14 +166,14 @@ impl<V> NamespaceList<V> {
         }
     }
 
-    /// Each namespace's id and how many books it has, ordered by id, of those that come after a place.
+    /// Returns the id and the number of books of each namespace after a place, ordered by id.
     pub fn iter_after(&self, after: Place<'_>) -> impl Iterator<Item = (&str, usize)> {
         let namespaces = self.0.namespaces_after(after.namespace);
         namespaces.map(|(id, state)| (id, state.objects))
     }
 }
 
-/// The loans of a namespace, of one tenant or of all, without those that earlier books have left over.
+/// The loans of a namespace, of one tenant or of all, without leftovers.
 pub struct LoanList<'a, V> {
     repository: &'a Repository<V>,
     loans: Arc<Snapshot<Loan>>,
@@ -184,13 +184,13 @@ pub struct LoanList<'a, V> {
 }
 
 impl<'a, V> LoanList<'a, V> {
-    /// Those that come after this place, which is in the list's namespace.
+    /// Keeps the loans after this place, which is in the namespace of the list.
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
     }
 
-    /// What it is made of.
+    /// Returns the generation of the list.
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
@@ -220,8 +220,8 @@ impl<'a, V> LoanList<'a, V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// The books of a namespace, or of all, from the cache; none where there is no such namespace. One that the
-    /// repository does not see is not found.
+    /// Returns the cached books of a namespace, or of all; none for a missing namespace. A namespace that the repository
+    /// does not serve is not found.
     pub fn books<'a>(
         &'a self,
         namespace: Option<Namespace<'a>>,
@@ -239,14 +239,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// The namespaces that have books, from the cache.
+    /// Returns the namespaces that have cached books.
     #[must_use]
     pub fn namespaces(&self) -> NamespaceList<V> {
         NamespaceList(self.books.reader.snapshot())
     }
 
-    /// The loans of a namespace, from the cache; none where there is no such namespace. One that the repository
-    /// does not see is not found.
+    /// Returns the cached loans of a namespace; none for a missing namespace. A namespace that the repository does not serve
+    /// is not found.
     pub fn loans<'a>(
         &'a self,
         namespace: Namespace<'a>,
@@ -263,14 +263,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// The loan of a book, from the cache; none that an earlier book has left over.
+    /// Returns the cached loan of a book, unless it is a leftover.
     pub fn loan(&self, key: BookKey<'_>) -> Result<Arc<Entry<Loan>>, Error> {
         self.cached_loan(key)
             .filter(|loan| !self.is_left_over(key, &loan.value))
             .ok_or_else(|| self.missing(key, Missing::Loan))
     }
 
-    /// The loan of a book to this tenant. Another tenant's is nobody else's to know of.
+    /// Returns the loan of a book to this tenant. The loan of another tenant is not found.
     pub fn loan_to(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<Arc<Entry<Loan>>, Error> {
         let loan = self.loan(key)?;
         if &*loan.value.borrowed_by == tenant.as_str() {

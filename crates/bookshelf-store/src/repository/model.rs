@@ -100,7 +100,7 @@ impl<'a> Tenant<'a> {
     }
 }
 
-/// What a client calls a request, to be able to repeat it.
+/// A client's name for a request, which lets the client repeat it.
 #[derive(Clone, Copy, Debug)]
 pub struct IdempotencyKey<'a>(&'a str);
 
@@ -142,7 +142,7 @@ impl<'a> From<Tenant<'a>> for Borrower<'a> {
     }
 }
 
-/// What a librarian says of a book.
+/// The content of a book that a librarian writes.
 #[derive(Clone, Debug)]
 pub struct BookContent {
     pub(super) spec: BookSpec,
@@ -180,9 +180,9 @@ impl BookContent {
 /// The management of a book: whether it may be changed, as precisely as a test of that has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Management {
-    /// Nobody or bookshelf manages it.
+    /// No other tool manages it.
     Here(Metadata),
-    /// Another tool does.
+    /// Another tool manages it.
     Elsewhere,
 }
 
@@ -198,11 +198,11 @@ pub(super) struct Metadata {
 pub(super) enum ManagedBy {
     /// The book has no labels at all.
     NoLabels,
-    /// It has others.
+    /// The book has other labels.
     NoLabel,
-    /// It is there, and empty.
+    /// The label is empty.
     Nobody,
-    /// It names us.
+    /// The label names bookshelf.
     Bookshelf,
 }
 
@@ -233,7 +233,7 @@ pub struct Book {
     pub id: String,
     /// The object's namespace.
     pub namespace_id: String,
-    /// Never white space alone.
+    /// The author. Never white space alone.
     pub author: String,
     /// Never white space alone.
     pub title: String,
@@ -245,9 +245,9 @@ pub struct Book {
     pub managed_by: Option<String>,
     pub(super) management: Management,
     pub(super) imprint: Option<Imprint>,
-    /// Whether somebody has deleted it and it waits for its finalizers.
+    /// True once the book is deleted and waits for its finalizers.
     pub is_being_deleted: bool,
-    /// Which version this is.
+    /// The version.
     pub version: Version,
 }
 
@@ -260,18 +260,18 @@ pub struct Loan {
     pub namespace_id: String,
     /// The tenant who has the book.
     pub borrowed_by: Arc<str>,
-    /// Since when.
+    /// The time of the loan's creation.
     pub borrowed_at: Timestamp,
-    /// Not kept by the cache.
+    /// The imprint of the request. The cache does not keep it.
     pub(super) imprint: Option<Box<Imprint>>,
     /// The book that the loan is of, as its ownerReference says; none on loans made by hand.
     pub book_uid: Option<Uid>,
-    /// Which version this is.
+    /// The version.
     pub version: Version,
 }
 
 impl Loan {
-    /// Whether the loan is of an earlier book of the same name than the one with this uid.
+    /// Returns true if the loan is a leftover: it is of an earlier book of the same name than the one with this uid.
     #[must_use]
     pub fn is_left_over(&self, book: &Uid) -> bool {
         self.book_uid.as_ref().is_some_and(|of| of != book)
@@ -298,7 +298,7 @@ impl TryFrom<&crd::Book> for Book {
             title,
             description,
         } = &object.spec;
-        // The schema of an earlier release took more than today's. What it took is a book, and its librarian's to mend.
+        // The schema of an earlier release allowed more than today's. Such a book is served, for its librarian to correct.
         for (field, text) in [(Field::Author, author), (Field::Title, title)] {
             let is_blank = text.trim().is_empty();
             Invalid::check(field, if is_blank { Err(Rule::NotBlank) } else { Ok(()) })?;
@@ -340,7 +340,7 @@ impl TryFrom<&crd::BookLoan> for Loan {
     }
 }
 
-/// Whether an ownerReference is to a book, of any version of the API.
+/// Returns true if an ownerReference is to a book, of any version of the API.
 fn is_book(owner: &OwnerReference) -> bool {
     let group = owner.api_version.split_once('/').map(|(group, _)| group);
     owner.kind == crd::Book::kind(&()) && group == Some(crd::GROUP)

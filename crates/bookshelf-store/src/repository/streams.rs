@@ -1,13 +1,13 @@
-//! Streams: what there is, and then what changes, for as long as somebody listens.
+//! Streams: the objects that exist, and then the changes, for as long as a client listens.
 //!
-//! A stream is a position in what the watch has told ([`cache::Told`]), and what it tells comes from the caches' snapshots: any
-//! number of streams cost the API server nothing, and none has a queue. Each event may carry an id: whoever has taken in
-//! that event and those before it goes on from there, on any replica, and ends with what a list shows. For that, events
-//! are *what is so*, not what was done: to take one in twice changes nothing, `deleted` may be of what was never there,
-//! and `created` of what is there already.
+//! A stream is a position in the confirmed state ([`cache::Told`]), and its events come from the caches' snapshots: any
+//! number of streams cost the API server nothing, and none has a queue. Each event may carry an id: a client that has
+//! applied that event and those before it resumes from there, on any replica, and ends with the state of a list. For that,
+//! events are *state*, not actions: to apply one twice changes nothing, `deleted` may be of an object that never existed,
+//! and `created` of one that exists already.
 //!
-//! What there is comes in the order of versions. So everything up to the id of any of it has been told, and what changed
-//! since is among the changes.
+//! The objects that exist come in the order of versions. So a client has everything up to the id of each, and later changes
+//! are among the changes.
 
 mod books;
 mod id;
@@ -34,17 +34,17 @@ use super::model::{Borrower, Category, Loan, Namespace};
 use crate::cache::{self, Entry, Index, News, Position, Snapshot, Step, TooOld};
 use crate::object::ResourceVersion;
 
-/// What a stream tells.
+/// An event of a stream.
 #[derive(Debug)]
 pub struct StreamEvent<T> {
-    /// What is so from now on.
+    /// The new state.
     pub what: What<T>,
-    /// Where whoever has taken this in can go on from; `None` where that takes further events.
+    /// The position from which a client that has applied this event resumes; `None` if that takes further events.
     pub id: Option<StreamId>,
 }
 
 impl<T> StreamEvent<T> {
-    /// Who is cut off after this has nothing any more, and must not go on from where it was.
+    /// A client that is cut off after a reset has nothing, and must not resume from its last position.
     fn reset() -> Self {
         Self {
             what: What::Reset,
@@ -53,71 +53,71 @@ impl<T> StreamEvent<T> {
     }
 }
 
-/// What is so from now on.
+/// The new state.
 #[derive(Debug)]
 pub enum What<T> {
-    /// All that was told before is void, ids too: what there is follows.
+    /// All events before are void, ids too: the objects that exist follow.
     Reset,
-    /// It is there.
+    /// The object exists.
     Created(T),
-    /// It is there, and is another version than before.
+    /// The object exists, in another version than before.
     Updated(T),
-    /// It is not there any more, or not among what the stream is of; this is the last that is known of it.
+    /// The object does not exist any more, or not in the selection of the stream; this is its last known state.
     Deleted(T),
-    /// What was there when the stream began has been told; what follows has happened since.
+    /// The objects that existed at the start are complete; later events are changes since.
     Synced,
 }
 
-/// The listener is so far behind that the changes in between are forgotten, or nothing feeds the caches any more: the
-/// stream ends. Going on from the last id may begin with [`What::Reset`].
+/// The error of a client that is so far behind that the journal has forgotten the changes in between, or of caches that
+/// nothing feeds any more: the stream ends. A resumed stream may begin with [`What::Reset`].
 #[derive(Debug, thiserror::Error)]
 #[error("the stream cannot go on")]
 pub struct CutOff;
 
-/// A stream of books; the loans are told where it is made for tenants.
+/// A stream of books, with the loans if it is made for tenants.
 pub type BookStream<V> = Stream<V, Books>;
 /// A stream of loans.
 pub type LoanStream<V> = Stream<V, Loans>;
 
-/// A stream: [`wait`](Self::wait), then [`pop`](Self::pop) what there is, and again.
+/// A stream: [`wait`](Self::wait), then [`pop`](Self::pop) until nothing is left, and again.
 pub struct Stream<V, S: Subject<V>> {
     repository: Arc<Repository<V>>,
     subject: S,
     news: [News; 2],
-    /// Where it is when all that waits has been told.
+    /// The position once all pending events are sent.
     at: At,
     reached: StreamId,
-    /// What there is, until all of it is told.
+    /// The rest of the objects that existed at the start.
     listing: Option<Listing>,
     waiting: VecDeque<StreamEvent<S::Item>>,
 }
 
-/// Where a stream is in the books, and in the loans if it depends on them.
+/// The position of a stream in the books, and in the loans if it depends on them.
 type At = (Position, Option<Position>);
 
-/// What a stream is about: books or loans, and nothing that anybody else could make.
+/// The subject of a stream: books or loans. No other crate can implement it.
 pub trait Subject<V> {
-    /// The objects that it tells of.
+    /// The objects of the stream.
     #[doc(hidden)]
     type Object;
-    /// What it tells of each.
+    /// The value of each event.
     type Item;
-    /// The resource of what it tells.
+    /// The resource of the objects.
     #[doc(hidden)]
     const OF: Kind;
-    /// Whether what it tells depends on the loans.
+    /// Returns true if the events depend on the loans.
     #[doc(hidden)]
     fn needs_loans(&self) -> bool;
-    /// Which namespace it is of; `None`: all.
+    /// Returns the namespace of the stream; `None`: all.
     #[doc(hidden)]
     fn namespace(&self) -> Option<&str>;
-    /// The objects that there are, in any order.
+    /// Returns the objects that exist, in any order.
     #[doc(hidden)]
     fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
-    /// What is told of an object.
+    /// Returns the value of an object's event.
     #[doc(hidden)]
     fn item(&self, now: &Now<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
-    /// What these changes come to: first those of the one resource, then those of the other.
+    /// Returns the events of these changes: first those of the one resource, then those of the other.
     #[doc(hidden)]
     fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
 }
@@ -131,7 +131,7 @@ pub enum Kind {
     Loans,
 }
 
-/// What the watches have told of both.
+/// The confirmed state of both.
 pub struct Now<'a, V> {
     books: cache::Told<'a, CachedBook<V>>,
     loans: cache::Told<'a, Loan>,
@@ -151,13 +151,13 @@ impl<V> Now<'_, V> {
     }
 }
 
-/// What has changed since a stream looked last.
+/// The changes since the stream looked last.
 pub struct Changes<'a, V> {
     books: Vec<Step<'a, CachedBook<V>>>,
     loans: Vec<Step<'a, Loan>>,
 }
 
-/// What a change comes to, and where in its resource that leads.
+/// The event of a change, and the position after it.
 pub struct Outcome<T> {
     of: Kind,
     resume_at: Option<ResourceVersion>,
@@ -165,12 +165,12 @@ pub struct Outcome<T> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// A stream of the books of a namespace, or of all, and of a category, or of all; with their loans, or without.
+    /// Opens a stream of the books of a namespace, or of all, and of a category, or of all; with their loans, or without.
     ///
-    /// `last_event_id` is the id of an event, as text, that was the last to be taken in: the stream goes on after it.
-    /// Where it cannot, that is the first thing it tells ([`What::Reset`]), and what there is follows.
+    /// `last_event_id` is the id of the last event that the client has applied, as text: the stream resumes after it. If it
+    /// cannot, its first event is [`What::Reset`], and the objects that exist follow.
     ///
-    /// Returns within seconds, whatever the API server does.
+    /// Returns within seconds, also while the API server is away.
     pub async fn book_stream(
         self: &Arc<Self>,
         namespace: Option<Namespace<'_>>,
@@ -185,7 +185,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
     }
 
-    /// A stream of the loans of a namespace, of one tenant or of all; otherwise as
+    /// Opens a stream of the loans of a namespace, of one tenant or of all; otherwise as
     /// [`book_stream`](Self::book_stream).
     pub async fn loan_stream(
         self: &Arc<Self>,
@@ -201,7 +201,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
 impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     async fn begin(repository: Arc<Repository<V>>, subject: S, last_event_id: Option<&str>) -> Self {
-        // Before anything is looked at, so that nothing is missed.
+        // First, so that no change is missed.
         let news = [repository.books.reader.news(), repository.loans.reader.news()];
         let mut waiting = VecDeque::new();
         let mut listing = None;
@@ -235,8 +235,8 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
     }
 
-    /// Returns when there is something to tell. Where all that was told has become void, that is [`What::Reset`], and what
-    /// there is. Cancel safe.
+    /// Waits for an event. If all earlier events have become void, that is [`What::Reset`], and the objects that exist
+    /// follow. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), CutOff> {
         loop {
             self.look()?;
@@ -252,19 +252,19 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
     }
 
-    /// What is to be told next, if it is there already.
+    /// Returns the next event, if there is one already.
     pub fn pop(&mut self) -> Option<StreamEvent<S::Item>> {
         self.waiting.pop_front()
     }
 
-    /// Where whoever has taken in all that was told goes on from; `None` while there is something to tell. It advances
-    /// although nothing happens, and does not grow too old.
+    /// Returns the position from which a client that has applied all events resumes; `None` while events are pending. It
+    /// advances although nothing happens, and does not grow too old.
     pub fn id(&self) -> Option<StreamId> {
         let is_told = self.waiting.is_empty() && self.listing.is_none();
         is_told.then_some(self.reached)
     }
 
-    /// Takes in what has changed, or that all that was told is void: then what there is comes again.
+    /// Takes in the changes, or starts anew with a reset if all earlier events are void.
     fn look(&mut self) -> Result<(), CutOff> {
         let Err(TooOld) = self.follow() else { return Ok(()) };
         let snapshots = snapshots(&self.repository);
@@ -280,7 +280,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         Ok(())
     }
 
-    /// Takes in what has changed, once all before that is told; meanwhile, sees to it that it is not forgotten.
+    /// Takes in the changes once all events before them are sent; until then, keeps them from being forgotten.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
         let now = now(&snapshots, self.subject.namespace());
@@ -330,7 +330,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     }
 }
 
-/// The list of what there is, and where that ends.
+/// Returns the list of the objects that exist, and the position at its end.
 fn list<V, S: Subject<V>>(repository: &Repository<V>, subject: &S) -> (Listing, (At, StreamId)) {
     let snapshots = snapshots(repository);
     let now = now(&snapshots, subject.namespace());
@@ -339,7 +339,7 @@ fn list<V, S: Subject<V>>(repository: &Repository<V>, subject: &S) -> (Listing, 
     (Listing::of(&subject.objects(&now)), (at, reached(&now, subject)))
 }
 
-/// Both caches as they are, and their indexes.
+/// The snapshots of both caches, and their indexes.
 struct Snapshots<V> {
     books: Arc<Snapshot<CachedBook<V>>>,
     loans: Arc<Snapshot<Loan>>,
@@ -365,7 +365,7 @@ fn now<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Now<'a
     }
 }
 
-/// The id of who has been told all that there is.
+/// Returns the id of a client that has the whole list.
 fn reached<V>(now: &Now<'_, V>, subject: &impl Subject<V>) -> StreamId {
     let loans = subject.needs_loans().then(|| now.loans.version()).flatten();
     StreamId::new(now.books.version(), loans)

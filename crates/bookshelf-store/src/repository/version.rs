@@ -1,16 +1,16 @@
-//! Versions of objects, and which of them a write is meant for.
+//! Versions of objects, and preconditions of writes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::object::{ResourceVersion, Uid};
 
-/// Which object, and which version of it.
+/// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Tells the object from earlier and later ones of its name.
+    /// The uid, which no earlier or later object of the same name has.
     pub uid: Uid,
-    /// Changes with every write.
+    /// The resource version, which changes with every write.
     pub resource_version: ResourceVersion,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A text that is no [`Version`].
+/// The error for a text that is not a [`Version`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a version")]
 pub struct NotAVersion;
@@ -38,19 +38,19 @@ impl FromStr for Version {
     }
 }
 
-/// Which versions of an object a write is meant for.
+/// The versions of an object that a write is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Whatever is there.
+    /// Any version.
     Any,
-    /// One of these; of none, nothing.
+    /// One of these; an empty list matches nothing.
     OneOf(Vec<Version>),
-    /// Whatever is there but these.
+    /// Any version but these.
     Except(Vec<Version>),
 }
 
 impl Expected {
-    /// Whether a write is meant for this version.
+    /// Returns true if a write is meant for this version.
     #[must_use]
     pub fn accepts(&self, version: &Version) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl Expected {
         }
     }
 
-    /// The same, but for these versions.
+    /// Excludes these versions.
     #[must_use]
     pub fn except(self, versions: Vec<Version>) -> Self {
         match self {

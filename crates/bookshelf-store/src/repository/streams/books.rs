@@ -17,7 +17,7 @@ pub struct Books {
     with_loans: bool,
 }
 
-/// A book, and the loan that counts, if somebody has it and the stream is one with loans.
+/// A book, and the loan that counts, if it is on loan and the stream is one with loans.
 pub struct Lent<V> {
     /// The book.
     pub book: Arc<Entry<CachedBook<V>>>,
@@ -110,7 +110,7 @@ impl<V> Subject<V> for Books {
     }
 }
 
-/// The book that a loan of this key is of.
+/// Returns the book that a loan of this key is of.
 pub(super) fn book_of<'a, V>(now: &Now<'a, V>, key: &ObjectKey) -> Option<&'a Arc<Entry<CachedBook<V>>>> {
     now.books.get(key.namespace(), key.name())
 }

@@ -5,8 +5,7 @@ use std::fmt;
 use super::Kind;
 use crate::object::ResourceVersion;
 
-/// How far somebody has taken in what a stream tells: up to this version of the books, and of the loans where it depends
-/// on them.
+/// The position of a client in a stream: this version of the books, and of the loans if the stream depends on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamId {
     books: Option<ResourceVersion>,
@@ -14,7 +13,7 @@ pub struct StreamId {
 }
 
 impl StreamId {
-    /// That of who has taken in nothing. Going on from it begins anew: it is read as no id.
+    /// The position of a client that has nothing. It parses as no id, so that a stream resumed from it begins anew.
     pub(super) const NOTHING: Self = Self {
         books: None,
         loans: None,
@@ -24,7 +23,7 @@ impl StreamId {
         Self { books, loans }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes of a stream that depends on the loans, or of one that does not.
+    /// Parses the output of [`Display`](fmt::Display), of a stream that depends on the loans or of one that does not.
     pub(super) fn parse(text: &str, needs_loans: bool) -> Option<Self> {
         let (books, loans) = match text.split_once('.') {
             Some((books, loans)) if needs_loans => (books, Some(loans.parse().ok()?)),
@@ -34,7 +33,7 @@ impl StreamId {
         Some(Self::new(Some(books.parse().ok()?), loans))
     }
 
-    /// The version of one resource.
+    /// Returns the version of one resource.
     pub(super) fn of(self, kind: Kind) -> Option<ResourceVersion> {
         match kind {
             Kind::Books => self.books,
@@ -42,20 +41,20 @@ impl StreamId {
         }
     }
 
-    /// This version of one resource has been reached, if it was not before.
+    /// Advances one resource to this version, if it is later.
     pub(super) fn advance(&mut self, kind: Kind, version: Option<ResourceVersion>) {
         let reached = self.part(kind);
         *reached = version.max(*reached);
     }
 
-    /// The id of who has taken in no more than this of one resource.
+    /// Returns the id of a client that has no more than this version of one resource.
     pub(super) fn no_later_than(mut self, kind: Kind, version: ResourceVersion) -> Self {
         let part = self.part(kind);
         *part = part.map(|reached| reached.min(version));
         self
     }
 
-    /// What both have taken in.
+    /// Returns the position that both have reached.
     pub(super) fn min(self, other: Self) -> Self {
         Self {
             books: self.books.min(other.books),

@@ -1,4 +1,4 @@
-//! What there is when a stream begins, in the order of versions, a part at a time.
+//! The objects that exist when a stream begins, in the order of versions, a part at a time.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use super::{Now, StreamEvent, StreamId, Subject, What};
 use crate::cache::Entry;
 use crate::object::ResourceVersion;
 
-/// The smallest part of a list; as small as can be where what matters is that there are several.
+/// The smallest part of a list; as small as possible in tests, which need several parts.
 const PART: usize = if cfg!(test) { 1 } else { 1024 };
-/// In how many parts a large list comes.
+/// The number of parts of a large list.
 const PARTS: usize = 32;
 
-/// How far a list has been told.
+/// The progress of a list.
 ///
-/// It holds nothing: each part is looked for in what there is then. What has changed meanwhile has a later version, and
-/// is told after the list; so is what was deleted.
+/// It holds no objects: each part is found in the state at its time. An object that has changed meanwhile has a later
+/// version and comes after the list, as deletions do.
 pub(super) struct Listing {
     told: Option<ResourceVersion>,
-    /// The latest version that there was at the beginning; `None`: there was nothing.
+    /// The latest version at the beginning; `None`: there were no objects.
     until: Option<ResourceVersion>,
 }
 
@@ -29,7 +29,7 @@ impl Listing {
         }
     }
 
-    /// The next part; nothing at the end. `reached` is the id of who has been told everything.
+    /// Returns the next part; nothing at the end. `reached` is the id of a client that has the whole list.
     pub(super) fn next<V, S: Subject<V>>(
         &mut self,
         now: &Now<'_, V>,

@@ -8,7 +8,7 @@ use super::books::book_of;
 use super::{Changes, Kind, Now, Outcome, Subject, What};
 use crate::cache::Entry;
 
-/// The loans of a namespace, of one borrower or of all, without those that earlier books have left over.
+/// The loans of a namespace, of one borrower or of all, without leftovers.
 pub struct Loans {
     namespace: String,
     borrower: Option<String>,
@@ -28,7 +28,7 @@ impl Loans {
     }
 }
 
-/// Whether a loan was left over by an earlier book than this one.
+/// Returns true if a loan is a leftover beside this book.
 fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>) -> bool {
     book.is_some_and(|book| loan.value.is_left_over(&book.uid))
 }
@@ -71,7 +71,7 @@ impl<V> Subject<V> for Loans {
                 (None, None) => return None,
                 (None, Some(new)) => What::Created(Arc::clone(new)),
                 (Some(_), Some(new)) => What::Updated(Arc::clone(new)),
-                // It may have been left over before: to be told again that it is not there does no harm.
+                // It may have been a leftover before: a second `deleted` does no harm.
                 (Some(old), None) => What::Deleted(Arc::clone(old)),
             };
             Some(Outcome {
@@ -80,7 +80,7 @@ impl<V> Subject<V> for Loans {
                 what,
             })
         });
-        // A loan may be left over because there is a book now, and count again because there is none.
+        // A loan may become a leftover when a book appears, and count again when that goes.
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let key = event.key();

@@ -1,4 +1,4 @@
-//! From where a stream goes on, and what it waits for before it begins.
+//! The position from which a stream resumes, and the waits before it begins.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use super::{At, Kind, StreamId, Subject, now, reached, snapshots};
 use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
-/// How long the watch has to tell what this process wrote or deleted itself before a stream begins without it.
+/// The time that the watch has to confirm local writes before a stream begins without them.
 const SHOWN_IS_TOLD_WITHIN: Duration = Duration::from_secs(1);
-/// How long the watch has to come to the version that somebody goes on from.
+/// The time that the watch has to reach the version from which a stream resumes.
 const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
-/// How long the API server's word on how far its versions have come is taken for new.
+/// The time for which the API server's latest version counts as new.
 const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
 
-/// Where whoever has taken in everything up to this id goes on.
+/// Returns the position from which a client that has everything up to this id resumes.
 ///
-/// It may have been told by a replica that was told more than this one. A stream of one resource waits for the watch to
-/// come to it. One that depends on both goes on from where the watch is: what is told of the one resource until then could
-/// not be judged by what the other will be, so that what follows is told again.
+/// The id may come from a replica that is ahead of this one. A stream of one resource waits for the watch to reach it. A
+/// stream that depends on both resumes from the confirmed position: until then, events of one resource cannot be judged by
+/// the later state of the other, so that some events come again.
 pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,
     subject: &impl Subject<V>,
@@ -48,15 +48,15 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
-    /// Waits, but not for long, until what is shown has been told by the watch: whoever wrote or deleted here finds that
-    /// in the list that a stream begins with.
+    /// Waits for a short time until the served state is confirmed: a client that wrote here finds its writes in the list
+    /// with which its stream begins.
     pub(super) async fn shown_is_told(&self, namespace: Option<&str>) {
-        // Otherwise it comes when it is told.
+        // Otherwise it comes as a change.
         let _ = self.reader.wait_shown_told(namespace, SHOWN_IS_TOLD_WITHIN).await;
     }
 
-    /// The position after this version, which somebody says to have been told on some replica. The watch here may be
-    /// behind that one; whether it may, the API server says.
+    /// Returns the position after this version, which a client claims to have from some replica. The watch here may be
+    /// behind that one; the API server's latest version decides.
     pub(super) async fn position_at(
         &self,
         namespace: Option<&str>,

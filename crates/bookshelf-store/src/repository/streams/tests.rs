@@ -1,5 +1,5 @@
-//! Streams of two replicas that are told the same history, each in its own way: whoever is cut off anywhere and goes on
-//! at the other ends with what a fresh list shows. No garbage is collected here, so that loans of earlier books stay.
+//! Streams of two replicas that are fed the same history, each in its own way: a client that is cut off anywhere and resumes
+//! at the other ends with the state of a fresh list. No garbage is collected here, so that loans of earlier books stay.
 
 mod world;
 
@@ -135,10 +135,10 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The replica that everybody listens to in the end.
+/// The replica that all clients listen to in the end.
 const LAST: usize = 1;
 
-/// It is told everything, and all listen: twice, as the first time may be when they find out that they cannot go on.
+/// Feeds it everything while all listen: twice, since the first time may be when they find out that they cannot resume.
 fn end() -> impl Iterator<Item = Step> {
     let told = [true, false].map(|is_of_books| Step::Deliver {
         replica: LAST,
@@ -207,7 +207,7 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
     assert!(matches!(quick.pop().unwrap().what, What::Updated(_)));
 }
 
-/// A replica where nothing is, as the watches told at version 1.
+/// Returns an empty replica, confirmed at version 1.
 fn empty(replica: Replica) -> Replica {
     let Replica { repository, .. } = &replica;
     History::new().relist(&mut 0, 1, repository.books.cached.writer());
@@ -253,7 +253,7 @@ async fn a_stream_begins_without_what_was_deleted_here() {
     assert!(matches!(stream.pop().unwrap().what, What::Synced));
 }
 
-/// All that a stream has to tell by now.
+/// Returns all pending events of a stream.
 fn told(stream: &mut BookStream<String>) -> Vec<String> {
     let mut told = Vec::new();
     while let Some(waiting) = stream.wait().now_or_never() {

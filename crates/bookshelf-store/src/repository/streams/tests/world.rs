@@ -1,4 +1,4 @@
-//! A history of books and loans, and replicas that are told it.
+//! A history of books and loans, and replicas that are fed it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) enum Step {
     DeleteBook {
         name: usize,
     },
-    /// Whose the loan is, and whether it names the book, the one before, or none.
+    /// The loan's tenant, and the book that it names: this one, the one before, or none.
     WriteLoan {
         name: usize,
         tenant: usize,
@@ -68,7 +68,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the API server has of one resource, and every event that made it so.
+/// The API server's state of one resource, and every event that led to it.
 pub(super) struct History<K> {
     objects: BTreeMap<&'static str, K>,
     events: Vec<SourceEvent<K>>,
@@ -108,7 +108,7 @@ impl<K: kube::Resource + Clone> History<K> {
     }
 }
 
-/// A repository that no API server feeds, and how much of each history it was told.
+/// A repository that no API server feeds, and its position in each history.
 pub(super) struct Replica {
     pub(super) repository: Arc<Repository<String>>,
     books: usize,
@@ -120,7 +120,7 @@ impl Replica {
         Self::of("http://127.0.0.1:1")
     }
 
-    /// One whose API server is at this address.
+    /// Returns a replica whose API server is at this address.
     pub(super) fn of(api_server: &str) -> Self {
         let config = kube::Config::new(api_server.parse().unwrap());
         let connector = Connector::new(config, &connector::Options::default()).unwrap();
@@ -168,18 +168,18 @@ fn loan(name: &str, version: u32, tenant: usize, book: Option<u32>) -> crd::Book
     .unwrap()
 }
 
-/// What there is, and who was told how much of it.
+/// The state of everything, and the replicas.
 pub(super) struct World {
     books: History<crd::Book>,
     loans: History<crd::BookLoan>,
     version: u32,
-    /// Of each name, the uid of the book that has it, or had it last.
+    /// The uid of the latest book of each name.
     uids: BTreeMap<&'static str, u32>,
     pub(super) replicas: [Replica; 2],
 }
 
 impl World {
-    /// Nothing, as both replicas know.
+    /// Returns an empty world, which both replicas know.
     pub(super) fn new() -> Self {
         let mut world = Self {
             books: History::new(),
@@ -196,7 +196,7 @@ impl World {
         world
     }
 
-    /// What happens, and what is told.
+    /// Applies a step.
     pub(super) fn take(&mut self, step: &Step) {
         self.version += 1;
         match *step {

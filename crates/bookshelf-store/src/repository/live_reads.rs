@@ -1,5 +1,5 @@
-//! Live reads: requests to the API server on behalf of clients who need something newer than the cache. One request
-//! answers all who want to know the same at the same time. They have their own shares of the requests in flight
+//! Live reads: requests to the API server for clients that need newer state than the cache has. One request serves all that
+//! wait for the same at the same time. They have their own shares of the requests in flight
 //! ([`PriorityLevel`](crate::connector::PriorityLevel)).
 
 use std::collections::BTreeMap;
@@ -15,34 +15,34 @@ use crate::cache::Part;
 use crate::object::ResourceVersion;
 use crate::{CachedClient, Failure};
 
-/// How long somebody waits for the API server's word on how far its versions have come.
-const ASKED_WITHIN: Duration = Duration::from_secs(3);
-/// How long it is remembered up to where a source was listed: by then the watch has told as much, in a bookmark.
-const LISTED_IS_KNOWN_FOR: Duration = Duration::from_mins(2);
+/// The longest wait for the API server's latest version.
+const LATEST_VERSION_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time for which the list of a source counts: by then the watch has confirmed as much, with a bookmark.
+const LIST_COUNTS_FOR: Duration = Duration::from_mins(2);
 
-/// Up to where all that a source of the cache is of was listed.
+/// The list of a source beside its watch.
 struct Listed {
     when: Instant,
     version: ResourceVersion,
-    /// How far the watch had told by then. Once it tells more, that may be of what came and went before the list, which is
-    /// shown until its end is told, too: then the list says nothing any more.
+    /// The confirmed version by then. Later events may be of objects that came and went before the list, and are served
+    /// until their end is reported, too: then the list does not count any more.
     told: Option<ResourceVersion>,
 }
 
-/// The version that the API server has come to, where it answered; or the time after which the question may have a turn.
-type HowFar = Result<Option<ResourceVersion>, Duration>;
+/// The API server's latest version, if it answered; or the time after which the request may have a turn.
+type LatestVersion = Result<Option<ResourceVersion>, Duration>;
 
-/// What has been asked of the API server.
+/// The live reads so far.
 #[derive(Default)]
-pub(super) struct Asked {
-    /// When somebody last began to ask how far its versions have come, and how far that was.
-    how_far: tokio::sync::Mutex<Option<(Instant, HowFar)>>,
-    /// By the namespace that a source is of, or of everything.
+pub(super) struct LiveReads {
+    /// The start of the last request for the latest version, and its result.
+    latest_version: tokio::sync::Mutex<Option<(Instant, LatestVersion)>>,
+    /// The lists, by the namespace of the source; `None` is all.
     listed: Mutex<BTreeMap<Option<String>, Listed>>,
 }
 
-impl Asked {
-    /// Whether nothing of a source that has told so far is shown that is older than this version, as all of it was listed.
+impl LiveReads {
+    /// Returns true if a list makes everything served of a source, confirmed up to `told`, no older than this version.
     pub(super) fn is_listed(
         &self,
         source: Option<&str>,
@@ -52,31 +52,31 @@ impl Asked {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = listed.get(&source.map(str::to_owned));
         listed.is_some_and(|listed| {
-            listed.told == told && listed.version >= version && listed.when.elapsed() < LISTED_IS_KNOWN_FOR
+            listed.told == told && listed.version >= version && listed.when.elapsed() < LIST_COUNTS_FOR
         })
     }
 
-    fn was_listed(&self, source: Option<&str>, now: Listed) {
+    fn note_listed(&self, source: Option<&str>, now: Listed) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&source.map(str::to_owned));
-        // Of two lists the later one may have come first.
+        // Of two lists the later one may have arrived first.
         if known.is_none_or(|known| known.told != now.told || known.version < now.version) {
             listed.insert(source.map(str::to_owned), now);
         }
     }
 
-    /// What was said of how far the API server's versions have come is so no more.
-    pub(super) async fn forget_how_far(&self) {
-        *self.how_far.lock().await = None;
+    /// Forgets the API server's latest version.
+    pub(super) async fn forget_latest_version(&self) {
+        *self.latest_version.lock().await = None;
     }
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
-    /// The latest version that the API server has come to, `at_least` if possible; `None` if it cannot be asked, or does
-    /// not answer for some seconds. One request answers all who ask at the same time: an answer to a question that was
-    /// sent after somebody came is for them, too. An answer that is enough is good for `new_for`.
+    /// Returns the API server's latest version, `at_least` if possible; `None` if it does not answer for some seconds. One
+    /// request serves all callers at the same time: the answer to a request that was sent after a caller came is for that
+    /// caller, too. A sufficient answer counts for `new_for`.
     ///
-    /// Fails where the question has no turn.
+    /// Fails if the request has no turn.
     pub(super) async fn current_version(
         &self,
         at_least: ResourceVersion,
@@ -84,7 +84,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     ) -> Result<Option<ResourceVersion>, Error> {
         let came = Instant::now();
         let ask = async {
-            let mut asked = self.asked.how_far.lock().await;
+            let mut asked = self.live_reads.latest_version.lock().await;
             if let Some((began, answer)) = *asked {
                 let is_enough =
                     answer.is_ok_and(|current| current >= Some(at_least)) && began.elapsed() < new_for;
@@ -106,12 +106,12 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             *asked = Some((began, answer));
             answer
         };
-        let answer = timeout(ASKED_WITHIN, ask).await.unwrap_or(Ok(None));
+        let answer = timeout(LATEST_VERSION_TIMEOUT, ask).await.unwrap_or(Ok(None));
         answer.map_err(|retry_after| Error::Overloaded { retry_after })
     }
 
-    /// Takes in what the API server has of a part, unless that is older than `at_least`. `source` is what of the cache the
-    /// part is in.
+    /// Lists a part from the API server into the cache, unless the list is older than `at_least`. `source` is the source of
+    /// the part.
     pub(super) async fn list(
         &self,
         client: &CachedClient<K, T>,
@@ -121,7 +121,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         deadline: Instant,
     ) -> Result<Option<ResourceVersion>, Error> {
         let told = self.reader.load().told(source).version();
-        if at_least.is_some_and(|version| self.asked.is_listed(source, told, version)) {
+        if at_least.is_some_and(|version| self.live_reads.is_listed(source, told, version)) {
             return Ok(at_least);
         }
         let when = Instant::now();
@@ -132,14 +132,15 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             Part::Namespace(namespace) => source == Some(namespace),
             Part::Object { .. } => false,
         };
-        // Of a list that is not as new as it should be, only the first page was asked for.
+        // A list that is too old ends after its first page.
         if let Some(version) = reached.filter(|reached| is_all_of_source && Some(*reached) >= at_least) {
-            self.asked.was_listed(source, Listed { when, version, told });
+            self.live_reads
+                .note_listed(source, Listed { when, version, told });
         }
         Ok(reached)
     }
 
-    /// Takes in what the API server has of a part, unless that is older than `at_least`.
+    /// Lists a part from the API server into the cache, unless the list is older than `at_least`.
     pub(super) async fn refresh(
         &self,
         client: &CachedClient<K, T>,
@@ -169,20 +170,20 @@ mod tests {
 
     #[test]
     fn a_list_counts_until_the_watch_tells_more_and_an_older_one_takes_nothing_back() {
-        let asked = Asked::default();
+        let asked = LiveReads::default();
         let list = |version, told| Listed {
             when: Instant::now(),
             version: rv(version),
             told: Some(rv(told)),
         };
-        asked.was_listed(None, list(150, 50));
-        asked.was_listed(None, list(120, 50));
+        asked.note_listed(None, list(150, 50));
+        asked.note_listed(None, list(120, 50));
         let is_listed = |told, version| asked.is_listed(None, Some(rv(told)), rv(version));
         assert!(is_listed(50, 150));
         assert!(!is_listed(50, 151));
         assert!(!is_listed(90, 140), "what it tells may have gone before the list");
         assert!(!asked.is_listed(Some("other"), Some(rv(50)), rv(1)));
-        asked.was_listed(None, list(130, 90));
+        asked.note_listed(None, list(130, 90));
         assert!(is_listed(90, 130) && !is_listed(90, 140));
     }
 }
