@@ -1,5 +1,5 @@
 //! The annotations bookshelf writes, and what they mean.
 
-/// Which request made the object, where the request had an `Idempotency-Key`: a fingerprint of the key, its caller and
-/// its path, and after a dot one of its body. Neither says what the key was.
+/// The imprint of the request that made the object, if the request had an idempotency key: a hash of the key, its caller
+/// and its path, and after a dot one of its body. Neither reveals the key.
 pub const MADE_BY_REQUEST: &str = "bookshelf.lostinsoba.com/made-by-request";

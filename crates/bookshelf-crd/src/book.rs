@@ -21,7 +21,7 @@ pub const DESCRIPTION_MAX: u32 = 16_384;
 
 // The annotation keeps the definition when a Helm release that brought it is uninstalled: deleting a
 // definition deletes every object of it.
-/// What a library knows about a book, beside its name, its namespace and its labels.
+/// The content of a book, beside its name, its namespace and its labels.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "bookshelf.lostinsoba.com",
@@ -89,7 +89,7 @@ pub const DESCRIPTION_MAX: u32 = 16_384;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BookSpec {
-    /// Who wrote the book, as the title page has it: one line. Required, not blank.
+    /// The author, as on the title page: one line. Required, not blank.
     #[schemars(length(min = 1, max = AUTHOR_MAX))]
     #[x_kube(validation = not_blank(), validation = one_line())]
     pub author: String,
@@ -99,7 +99,7 @@ pub struct BookSpec {
     #[x_kube(validation = not_blank(), validation = one_line())]
     pub title: String,
 
-    /// What the book is about, in free text of any number of lines.
+    /// A description, in free text of any number of lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = DESCRIPTION_MAX))]
     #[x_kube(validation = without_control_characters())]

@@ -13,8 +13,8 @@ use crate::rules;
 /// The most characters a tenant's name has.
 pub const BORROWED_BY_MAX: u32 = 253;
 
-/// Who has borrowed the book of the loan's own name. There is one loan per book at most, as names are unique:
-/// creating it is the lock.
+/// The loan of the book of the same name. There is one loan per book at most, since names are unique: its creation is the
+/// lock.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "bookshelf.lostinsoba.com",

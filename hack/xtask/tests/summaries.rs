@@ -10,7 +10,13 @@ use std::{
 };
 
 /// The directories without such summaries: a new one fails the check.
-const HELD: &[&str] = &[];
+const HELD: &[&str] = &[
+    "crates/admin-api",
+    "crates/bookshelf-crd",
+    "crates/bookshelf-http",
+    "crates/bookshelf-store/src",
+    "crates/user-api",
+];
 
 /// The directories that are searched.
 const SEARCHED: [&str; 2] = ["crates", "hack"];

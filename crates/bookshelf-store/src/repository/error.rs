@@ -57,7 +57,7 @@ pub enum Error {
     #[error("{0}")]
     Rejected(String),
     /// The cache has not reached the required version in time.
-    #[error("what is as new as the request asks for is not known here yet")]
+    #[error("this replica has not reached the requested version yet")]
     NotYet,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
     #[error("too many requests wait for the Kubernetes API, nothing was written")]
