@@ -15,10 +15,9 @@ use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Adds a book, managed by bookshelf. With a key, the same request again answers what the first one made.
+    /// Adds a book, managed by bookshelf. With a key, a repeated request returns the book that the first one made.
     ///
-    /// That a key was used to add a book of another id is known as far as the cache knows that book, and that it is being
-    /// used for another request as far as that is under way here.
+    /// A key reused for another id is detected only if that book is cached; a concurrent reuse only within this process.
     pub async fn create_book(
         &self,
         key: BookKey<'_>,
@@ -34,7 +33,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         if self.book(key).is_ok() {
             let made = self.made_before(key, &content, imprint.as_ref()).await;
-            // Not there any more: our cache is behind.
+            // Deleted since: the cache is behind.
             if !matches!(made, Err(Error::NotFound(_))) {
                 return made;
             }
@@ -65,7 +64,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// The book that is in the way of one to add, if the same request has made it, as it has made it.
+    /// Returns the book that is in the way of a create, as it was made, if the same request made it.
     async fn made_before(
         &self,
         key: BookKey<'_>,
@@ -94,7 +93,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(Made { value, is_unchanged })
     }
 
-    /// Whether the key of a request to add a book has not added another one.
+    /// Checks that the key of a create has not made another book.
     async fn check_unused_elsewhere(&self, key: BookKey<'_>, imprint: &Imprint) -> Result<(), Error> {
         let books = self.books.reader.snapshot();
         let mut made = books.indexed_in(self.by_request, &imprint.request, key.namespace);
@@ -112,8 +111,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Replaces what a librarian says of a book, and makes it managed by bookshelf. What others put on the
-    /// object stays.
+    /// Replaces the content of a book, and makes it managed by bookshelf. Fields of others on the object stay.
     pub async fn update_book(
         &self,
         key: BookKey<'_>,
@@ -145,8 +143,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Deletes a book that nobody has borrowed, as far as the cache knows: of a loan made at the same moment on
-    /// another process, the garbage collector disposes with its book.
+    /// Deletes a book that is not on loan, according to the cache: the garbage collector deletes a loan that another process
+    /// makes at the same moment, with its book.
     pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
@@ -175,8 +173,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Applies a merge patch at the version at which the book was found manageable, so that check and write
-    /// are one; where the book has changed meanwhile, checks and writes again.
+    /// Applies a merge patch at the version at which the book was found manageable, so that check and write are one. If the
+    /// book has changed meanwhile, checks and writes again.
     async fn patch_book(
         &self,
         key: BookKey<'_>,
@@ -202,7 +200,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Records an Event of a refusal, where the book's owner is the reason for it.
+    /// Records an Event of a refusal if the book's manager is its reason.
     pub(super) fn note_refusal<T>(
         &self,
         key: BookKey<'_>,
@@ -215,8 +213,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         verdict
     }
 
-    /// A book to judge: from the cache if that has what the client has seen. If not, one of both is behind, and
-    /// only the API server knows which.
+    /// Returns a book to judge: from the cache if that has the version that the client has seen. If not, the cache or the
+    /// client is behind, and only the API server knows which.
     async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
         match self.cached(key) {
             Ok(found) if expected.accepts(&found.version) => Ok(found),
@@ -250,6 +248,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
 fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) -> crd::Book {
     let mut book = crd::Book::new(key.id, content.spec.clone());
     book.metadata.namespace = Some(key.namespace.to_owned());
+    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    book.metadata.annotations = None;
     let labels = book.metadata.labels.get_or_insert_default();
     labels.insert(
         labels::MANAGED_BY.to_owned(),
@@ -262,4 +262,25 @@ fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) 
         imprint.leave_on(&mut book);
     }
     book
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_book_has_no_annotation_but_its_imprint() {
+        let key = BookKey::parse("ns", "a").unwrap();
+        let [author, title, empty] = ["A", "T", ""].map(str::to_owned);
+        let content = BookContent::new(author, title, empty.clone(), empty).unwrap();
+        assert_eq!(new_book(key, &content, None).metadata.annotations, None);
+
+        let imprint = Imprint::of_create(IdempotencyKey::parse("k").unwrap(), key, &content);
+        let book = new_book(key, &content, Some(&imprint));
+        assert_eq!(book.metadata.annotations.unwrap_or_default().len(), 1);
+        assert_eq!(
+            Imprint::on(&new_book(key, &content, Some(&imprint))),
+            Some(imprint)
+        );
+    }
 }

@@ -18,9 +18,8 @@ use crate::connector::Reason;
 use crate::object::Uid;
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Lends a book to a tenant. Of any number who try at once, one gets it: creating the loan, which has the
-    /// book's name, is the lock. With an idempotency key, the same request again answers the loan that the first one
-    /// made.
+    /// Lends a book to a tenant. Of any number of concurrent borrows one succeeds: the creation of the loan, which has the
+    /// book's name, is the lock. With an idempotency key, a repeated request returns the loan that the first one made.
     pub async fn borrow(
         &self,
         key: BookKey<'_>,
@@ -30,7 +29,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let imprint = idempotency.map(|idempotency| Imprint::of_borrow(idempotency, key, tenant));
         let (mut book, is_being_deleted) = match self.book(key) {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
-            // The first of such requests may have been another replica's, which knew the book sooner.
+            // The first of such requests may have been sent to another replica, which had the book sooner.
             Err(Error::NotFound(_)) if imprint.is_some() => {
                 let book = self.reread_book(key).await?;
                 (book.version.uid, book.is_being_deleted)
@@ -66,14 +65,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 }
                 Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
                 Err(_) if is_last_try => {}
-                // A loan that our cache does not have: somebody else's, or one left over.
+                // A loan that the cache does not have: another tenant's, or a leftover.
                 Err(_) => in_the_way = self.live_loan(key).await?,
             }
         }
         Err(Error::AlreadyBorrowed)
     }
 
-    /// Whether the loan that is there is what a request has made, and counts.
+    /// Checks that a request made the loan that exists, and that it counts.
     async fn has_made(
         &self,
         imprint: Option<&Imprint>,
@@ -87,15 +86,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !imprint.has_made(loan.imprint.as_deref())? {
             return Ok(false);
         }
-        // It may be our cache that has the earlier book.
+        // The cache may have the earlier book.
         Ok(!loan.is_left_over(book) || !loan.is_left_over(&self.reread_book(key).await?.version.uid))
     }
 
-    /// Takes a book back from a tenant. Where there is no loan there is nothing to do.
+    /// Takes a book back from a tenant. Without a loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
         let mut found = self.cached_loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
-            // That there is no loan is a success, which the cache alone cannot promise.
+            // A missing loan is a success, which the cache alone cannot promise.
             let Some(loan) = (match found {
                 Some(loan) => Some(loan),
                 None => self.live_loan(key).await?,
@@ -122,10 +121,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Takes a book back, whoever has it. A loan that an earlier book has left over goes likewise.
+    /// Takes a book back from any tenant. A leftover goes likewise.
     pub async fn delete_loan(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         let cached = self.cached_loan(key).map(|entry| entry.value.clone());
-        // That there is none, or another one, is for the API server to say: most loans are made by other processes.
+        // The API server decides which loan exists, if any: most loans are made by other processes.
         let mut found = cached.filter(|loan| expected.accepts(&loan.version));
         for _ in 0..=CONFLICT_RETRIES {
             let loan = match found {
@@ -195,14 +194,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.loans.reader.load().get(key.namespace, key.id).cloned()
     }
 
-    /// Whether there is a later book than that of the loan, as far as the cache knows.
+    /// Returns true if the cache has a later book than that of the loan.
     pub(super) fn is_left_over(&self, key: BookKey<'_>, loan: &Loan) -> bool {
         self.book(key).is_ok_and(|book| loan.is_left_over(&book.uid))
     }
 
-    /// Deletes a loan that an earlier book of this name left, which garbage collection has not come to yet,
-    /// and answers the uid of the book that is there now; where the loan counts, the book is borrowed. Asks
-    /// the API server for the book before it deletes: it may be our cache that has the earlier one.
+    /// Deletes a leftover that the garbage collector has not deleted yet, and returns the uid of the book that exists now;
+    /// if the loan counts, the book is borrowed. Reads the book from the API server before it deletes: the cache may have
+    /// the earlier one.
     async fn clear_left_over(&self, key: BookKey<'_>, loan: &Loan, book: &Uid) -> Result<Uid, Error> {
         if !loan.is_left_over(book) {
             return Err(Error::AlreadyBorrowed);
@@ -246,6 +245,8 @@ fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
     };
     let mut loan = crd::BookLoan::new(key.id, spec);
     loan.metadata.namespace = Some(key.namespace.to_owned());
+    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    loan.metadata.annotations = None;
     loan.metadata.owner_references = Some(vec![OwnerReference {
         api_version: crd::Book::api_version(&()).into_owned(),
         kind: crd::Book::kind(&()).into_owned(),
@@ -256,4 +257,16 @@ fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
         block_owner_deletion: Some(false),
     }]);
     loan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_loan_has_no_annotations() {
+        let key = BookKey::parse("ns", "a").unwrap();
+        let loan = new_loan(key, Tenant::parse("bob").unwrap(), &"1".into());
+        assert_eq!(loan.metadata.annotations, None);
+    }
 }
