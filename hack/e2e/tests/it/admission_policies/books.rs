@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{Actor, GROUP_VERSION, JSON, JSON_PATCH, MERGE_PATCH, Write, actors};
 
 /// The message for a book that another tool manages.
-const ANOTHERS: &str = "another tool manages this book";
+const FOREIGN: &str = "another tool manages this book";
 /// The message for a write that would make it so.
 const HANDED_OVER: &str = "does not hand a book to another tool";
 
@@ -212,11 +212,11 @@ async fn both_accounts_are_held_to_the_rule_of_managed_books_and_nobody_else_is(
                 assert(&library, actor, &format!("{way} {}", kind.about), &write, refused).await?;
             }
             for (way, write) in writes(&name, &stored) {
-                let refused = (!kind.is_ours).then_some(ANOTHERS);
+                let refused = (!kind.is_ours).then_some(FOREIGN);
                 assert(&library, actor, &format!("{way} {}", kind.about), &write, refused).await?;
             }
             for (way, write) in handovers(&name, &stored) {
-                let refused = if kind.is_ours { HANDED_OVER } else { ANOTHERS };
+                let refused = if kind.is_ours { HANDED_OVER } else { FOREIGN };
                 assert(
                     &library,
                     actor,
@@ -248,7 +248,7 @@ async fn one_managed_book_stops_the_deletion_of_a_collection_at_that_book() -> R
     for actor in actors.iter().filter(|actor| actor.is_held) {
         let ours: Book = serde_json::from_value(Kind::labelled(None).object("ours", "A Title"))?;
         library.books().create(&PostParams::default(), &ours).await?;
-        all.assert_refused(&library, actor, "deletecollection", ANOTHERS)
+        all.assert_refused(&library, actor, "deletecollection", FOREIGN)
             .await?;
         assert!(
             library.books().get_opt("helms").await?.is_some(),
