@@ -12,7 +12,7 @@
 //! which a future alone is 3 %. It also decides on the route only
 //! within its own service, while the log, the metrics and the freshness of every request depend on the route. So the app has
 //! one service for all requests, this table finds the route with [matchit](https://docs.rs/matchit), and
-//! [`request`](crate::request) runs it.
+//! `request.rs` runs it.
 
 mod handler;
 mod table;
