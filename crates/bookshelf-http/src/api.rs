@@ -1,6 +1,7 @@
 //! The life of an API process, from its flags to its end. Both binaries call [`run`].
 
 use actix_web::web::Data;
+use anyhow::Context as _;
 use bookshelf_store::connector::Connector;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::Book;
@@ -59,7 +60,9 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     let metrics = Metrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
-    let connector = Connector::infer(args.kube.options(api.name, metrics)).await?;
+    let connector = Connector::infer(args.kube.options(api.name, metrics))
+        .await
+        .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
     let options = args.cache.options(&args.scope);
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {

@@ -33,8 +33,18 @@ fn is_host(value: &[u8]) -> bool {
         let address = str::from_utf8(&value[1..end]).unwrap_or_default();
         (address.parse::<Ipv6Addr>().is_ok(), &value[end + 1..])
     } else {
-        let end = memchr::memchr(b':', value).unwrap_or(value.len());
-        (is_registered_name(&value[..end]), &value[end..])
+        // In one loop, as every request pays for it.
+        let mut end = 0;
+        let mut is_encoded = false;
+        while let Some(byte) = value.get(end).filter(|byte| **byte != b':') {
+            if !IN_NAME[usize::from(*byte)] {
+                return false;
+            }
+            is_encoded |= *byte == b'%';
+            end += 1;
+        }
+        let (name, rest) = value.split_at(end);
+        (!is_encoded || is_percent_encoded(name), rest)
     };
     let is_port = match rest.split_first() {
         None => true,
@@ -44,10 +54,9 @@ fn is_host(value: &[u8]) -> bool {
     is_name && is_port
 }
 
-fn is_registered_name(name: &[u8]) -> bool {
-    let is_encoded = |after: &[u8]| after.len() >= 2 && after[..2].iter().all(u8::is_ascii_hexdigit);
-    name.iter().all(|byte| IN_NAME[usize::from(*byte)])
-        && (memchr::memchr(b'%', name).is_none() || name.split(|byte| *byte == b'%').skip(1).all(is_encoded))
+fn is_percent_encoded(name: &[u8]) -> bool {
+    let is_hexadecimal = |after: &[u8]| after.len() >= 2 && after[..2].iter().all(u8::is_ascii_hexdigit);
+    name.split(|byte| *byte == b'%').skip(1).all(is_hexadecimal)
 }
 
 /// The bytes of a registered name: unreserved characters, subdelimiters, and parts of encoded ones. A table, as every

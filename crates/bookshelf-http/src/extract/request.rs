@@ -36,27 +36,23 @@ struct Place {
 }
 
 impl PathParameters {
+    /// The names that parameters may have.
+    pub(crate) const NAMES: [&str; 3] = ["namespace", "id", "file"];
+
     /// Takes over the parameters that the router found in this path.
-    ///
-    /// # Panics
-    ///
-    /// When a template has a parameter that is not known here: a mistake in the routes.
     pub(crate) fn new(path: &str, matched: &matchit::Params<'_, '_>) -> Self {
-        let mut parameters = Self::default();
-        for (name, value) in matched.iter() {
+        let place = |name| {
+            let value = matched.get(name)?;
             let begin = value.as_ptr().addr() - path.as_ptr().addr();
-            let place = Some(Place {
-                begin,
-                end: begin + value.len(),
-            });
-            match name {
-                "namespace" => parameters.namespace = place,
-                "id" => parameters.id = place,
-                "file" => parameters.file = place,
-                _ => panic!("no handler knows the parameter {name}"),
-            }
+            let end = begin + value.len();
+            Some(Place { begin, end })
+        };
+        let [namespace, id, file] = Self::NAMES;
+        Self {
+            namespace: place(namespace),
+            id: place(id),
+            file: place(file),
         }
-        parameters
     }
 }
 

@@ -34,7 +34,7 @@ impl Table {
     ///
     /// # Panics
     ///
-    /// When two paths cannot be told apart: a mistake in the routes.
+    /// When two paths cannot be told apart, or a path has a parameter that no handler knows: a mistake in the routes.
     pub(crate) fn new(routes: Routes, metrics: &HttpMetrics) -> Self {
         let mut by_template = BTreeMap::<String, Vec<Rc<Endpoint>>>::new();
         for Route {
@@ -46,6 +46,12 @@ impl Table {
         } in routes.0
         {
             for (template, item) in documentation.paths.paths {
+                let mut names = template
+                    .split('{')
+                    .skip(1)
+                    .filter_map(|rest| rest.split('}').next());
+                let unknown = names.find(|name| !PathParameters::NAMES.contains(name));
+                assert!(unknown.is_none(), "{template}: no handler knows {unknown:?}");
                 let endpoints = methods(&item).map(|method| {
                     Rc::new(Endpoint {
                         metrics: metrics.route(&method, &template),

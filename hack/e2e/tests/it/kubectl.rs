@@ -198,9 +198,9 @@ async fn every_field_is_explained() -> Result<()> {
             vec!["A book of a library", "managed-by", "Argo CD, Flux or kapp"],
         ),
         ("book.spec", vec!["author", "title", "description", "-required-"]),
-        ("book.spec.author", vec!["Who wrote the book"]),
+        ("book.spec.author", vec!["The author, as on the title page"]),
         ("book.spec.title", vec!["The book's title"]),
-        ("book.spec.description", vec!["What the book is about"]),
+        ("book.spec.description", vec!["A description, in free text"]),
         (
             "bookloan",
             vec!["The loan of the book of the same name", "ownerReference"],
