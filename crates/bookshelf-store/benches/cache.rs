@@ -1,4 +1,4 @@
-//! How long the cache takes for what it does all day, beside kube-rs' own `reflector::Store` told the same.
+//! The time of the cache's everyday operations, beside kube-rs' own `reflector::Store` fed with the same.
 //!
 //! `cargo bench -p bookshelf-store --bench cache`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
 
@@ -15,7 +15,7 @@ use kube::runtime::watcher;
 
 use books::{KubeCache, OurCache};
 
-/// How many books: in all, and in one category of one namespace.
+/// The numbers of books: in all, and in one category of one namespace.
 fn sizes() -> Vec<usize> {
     let sizes = std::env::var("BOOKSHELF_BENCH_BOOKS").unwrap_or_else(|_| "1000,100000".to_owned());
     let sizes = sizes.split(',');

@@ -1,5 +1,5 @@
-//! What a cached object takes, beside kube-rs' own `reflector::Store` told the same; bytes that the allocator
-//! gave out, without what it keeps for itself.
+//! The memory of a cached object, beside kube-rs' own `reflector::Store` fed with the same: bytes that the allocator gave
+//! out, without its own.
 //!
 //! `cargo bench -p bookshelf-store --bench memory`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
 

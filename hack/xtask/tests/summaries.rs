@@ -14,7 +14,7 @@ const HELD: &[&str] = &[
     "crates/admin-api",
     "crates/bookshelf-crd",
     "crates/bookshelf-http",
-    "crates/bookshelf-store/src",
+    "crates/bookshelf-store",
     "crates/user-api",
 ];
 

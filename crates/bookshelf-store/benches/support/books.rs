@@ -10,7 +10,7 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher;
 use serde::Serialize;
 
-/// How many namespaces the books are in.
+/// The number of namespaces.
 pub(crate) const NAMESPACES: usize = 50;
 
 /// The category that is listed: a fifth of all books have it.
@@ -56,7 +56,7 @@ pub(crate) fn changed(number: usize, version: usize) -> Book {
     book
 }
 
-/// So many books, in the order in which an API server lists them: by namespace and name.
+/// Returns this many books, in the order in which an API server lists them: by namespace and name.
 pub(crate) fn listed(size: usize) -> impl Iterator<Item = Book> {
     let numbers = (0..NAMESPACES).flat_map(move |first| (first..size).step_by(NAMESPACES));
     numbers.map(book)

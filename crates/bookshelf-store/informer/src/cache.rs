@@ -101,12 +101,12 @@ use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
 use heard::Heard;
 
-/// What readers and the writer share: the current snapshot, and the signal that there is a new one.
+/// The state shared by readers and the writer: the current snapshot, and the signal of a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
     heard: Heard,
-    /// Where to count, once that is known.
+    /// The metrics, once they are known.
     metrics: OnceLock<CacheMetrics>,
 }
 
@@ -142,7 +142,7 @@ impl<V> Reader<V> {
         self.shared.current.load_full()
     }
 
-    /// Whether the first list is complete: before that, a missing object says nothing.
+    /// Returns true once the first list is complete; before that, a missing object may exist.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.load().resource_version().is_some()

@@ -118,7 +118,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
         got.map(|object| self.observed(object))
     }
 
-    /// As [`ResourceClient::create`].
+    /// Creates an object as [`ResourceClient::create`] does, and puts the answer into the cache.
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -129,7 +129,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             .map(|object| self.observed(object))
     }
 
-    /// As [`ResourceClient::update`].
+    /// Updates an object as [`ResourceClient::update`] does, and puts the answer into the cache.
     pub async fn update(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -140,14 +140,14 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             .map(|object| self.observed(object))
     }
 
-    /// As [`ResourceClient::patch`].
+    /// Patches an object as [`ResourceClient::patch`] does, and puts the answer into the cache.
     pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
         let patched = self.resource.patch(key, patch).await;
         patched.map(|object| self.observed(object))
     }
 
-    /// As [`ResourceClient::delete`]. What is gone is shown no more, also where somebody else has deleted it before
-    /// ([`Reason::NotFound`]); what has finalizers is shown as it is while they run.
+    /// Deletes an object as [`ResourceClient::delete`] does. A deleted object is not served any more, also if another client
+    /// has deleted it before ([`Reason::NotFound`]); an object with finalizers is served as it is while they run.
     ///
     /// Where the cache has not had the object yet and no precondition says its version, an earlier one of its name may be
     /// shown until the watch has told of its end, too.
@@ -202,7 +202,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     }
 }
 
-/// What a cache had of an object when the API server was asked.
+/// The cached state of an object at the time of a request.
 struct Known {
     /// The object's, if it was there.
     uid: Option<Uid>,

@@ -60,7 +60,7 @@ pub use limits::PriorityLevel;
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 
-/// How a [`Connector`] reaches the API server, and how it behaves towards it.
+/// The settings of a [`Connector`]: its way to the API server, deadlines and limits.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The kubeconfig file. `None`: `KUBECONFIG`, `~/.kube/config`, then the Pod's own ServiceAccount.
@@ -79,10 +79,10 @@ pub struct Options {
     /// The number of requests that may follow each other at once, where `qps` is a limit. Each [`PriorityLevel`] has its
     /// share of both.
     pub burst: u32,
-    /// Who we are: the `User-Agent`, and the manager of the fields we write. As in client-go, the program's file name,
-    /// unless it is said otherwise.
+    /// The name of the client: the `User-Agent`, and the manager of the fields that it writes. The default is the program's
+    /// file name, as in client-go.
     pub client_name: String,
-    /// Where to count requests and what the caches are told.
+    /// The metrics of requests and caches.
     pub metrics: Metrics,
 }
 

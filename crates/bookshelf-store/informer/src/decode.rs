@@ -46,7 +46,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Unmanaged<K> {
     }
 }
 
-/// Where in an object a map is.
+/// The place of a map in an object.
 #[derive(Clone, Copy)]
 enum Level {
     Object,
@@ -135,7 +135,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Skip<V> {
 struct SkipMap<A> {
     map: A,
     level: Level,
-    /// Whether the value that comes next is the object's metadata.
+    /// True if the next value is the object's metadata.
     is_metadata: bool,
 }
 

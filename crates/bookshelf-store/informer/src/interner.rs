@@ -42,7 +42,7 @@ impl<T: ?Sized + Eq + Hash> Interner<T> {
         value
     }
 
-    /// How many are known.
+    /// Returns the number of known values.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.values.lock().unwrap().known.len()

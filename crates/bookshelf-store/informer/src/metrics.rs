@@ -1,4 +1,4 @@
-//! What connector and cache count, for Prometheus.
+//! The metrics of connector and cache, for Prometheus.
 //!
 //! Names are client-go's (`rest_client_…`, `reflector_…`, `store_resource_version`) where it has the metric.
 //! Labels are verbs, resources and status codes: few, and none that a request can choose.
@@ -28,7 +28,7 @@ pub(crate) use events::EventMetrics;
 use requests::Requests;
 pub(crate) use requests::{CallMetrics, ResourceMetrics};
 
-/// What connectors and caches count. Clones count together.
+/// The metrics of connectors and caches. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     requests: Requests,
@@ -44,17 +44,17 @@ impl Metrics {
         self.events.register(registry);
     }
 
-    /// What calls on one resource count.
+    /// Returns the metrics of calls on one resource.
     pub(crate) fn requests(&self, resource: &str) -> ResourceMetrics {
         self.requests.of(resource)
     }
 
-    /// What becomes of events.
+    /// Returns the metrics of Events.
     pub(crate) fn events(&self) -> EventMetrics {
         self.events.clone()
     }
 
-    /// What the cache of one resource counts.
+    /// Returns the metrics of the cache of one resource.
     pub(crate) fn cache(&self, resource: &str) -> CacheMetrics {
         self.caches.of(resource)
     }

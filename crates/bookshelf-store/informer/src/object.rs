@@ -1,4 +1,4 @@
-//! How an object is named, told from its predecessor, and versioned.
+//! The name, the uid and the version of an object.
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -1,4 +1,4 @@
-//! What a resource's calls are answered is in the next read of its cache, and what is still on its way does not undo it.
+//! Answers of calls are in the next read of the cache, and late events do not undo them.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used)]

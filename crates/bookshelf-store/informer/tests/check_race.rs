@@ -25,7 +25,7 @@ struct Server {
     reader: Reader<()>,
     lists: AtomicUsize,
     delete: Notify,
-    /// Whether the object was there after the check.
+    /// Returns true if the object is in the cache after the check.
     was_there: mpsc::Sender<bool>,
 }
 

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 #[derive(Clone, Copy)]
 enum Answer {
     /// Answers with this status line, headers and body.

@@ -37,7 +37,7 @@ fn refused(status: &'static str) -> Answer {
     Answer::With(status, "{}".to_owned())
 }
 
-/// Whether a request asks for a streaming list.
+/// Returns true if a request is for a streaming list.
 fn is_streaming_list(request: &str) -> bool {
     request.contains("sendInitialEvents=true")
 }

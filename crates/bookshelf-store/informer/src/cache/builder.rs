@@ -1,4 +1,4 @@
-//! How a cache is made.
+//! The builder of a cache.
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +25,7 @@ pub struct Builder<K, V> {
     on_left_out: Arc<LeftOutHook>,
 }
 
-/// How many changes are kept: minutes of them where dozens are written each second.
+/// The default number of changes in the journal: minutes of them at dozens of writes a second.
 const HISTORY: usize = 8192;
 
 impl<K: kube::Resource, V> Builder<K, V> {
@@ -88,9 +88,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// How many of the latest changes are kept for those who follow them ([`Told`](super::Told)), of each namespace that
-    /// is watched by itself; 8192, unless it is said otherwise. Each keeps alive what it replaced, and so there are no more
-    /// of them than there are objects, or 1024.
+    /// Sets the number of changes in the journal ([`Told`](super::Told)) of each source; 8192 by default. Each change keeps
+    /// the object alive that it replaced, so there are no more of them than objects, or 1024.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {
         self.history = changes;

@@ -23,9 +23,9 @@ pub struct Entry<V> {
     pub uid: Uid,
     /// The version of the object this is.
     pub resource_version: ResourceVersion,
-    /// Those of the object's labels that the cache keeps.
+    /// The object's labels that the cache keeps.
     pub labels: Labels,
-    /// What the cache keeps of the object beside that.
+    /// The value that the transform made of the object.
     pub value: V,
 }
 
@@ -40,7 +40,7 @@ pub struct Index(pub(super) usize);
 pub enum Part<'a> {
     /// All of it.
     All,
-    /// What is in a namespace.
+    /// The objects of a namespace.
     Namespace(&'a str),
     /// One object, if it is there.
     Object {
@@ -69,7 +69,7 @@ pub(super) struct Declaration<V> {
 
 pub(super) type KeysOfValue<V> = Box<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
 
-/// By what an index files entries.
+/// The function of an index.
 pub(super) enum IndexKeys<V> {
     /// The keys that this function gives for a value.
     OfValue(KeysOfValue<V>),
@@ -86,10 +86,10 @@ impl<V> Declaration<V> {
     }
 }
 
-/// What a cache knows of a namespace as a whole.
+/// The state of a namespace as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamespaceState {
-    /// How many objects it has.
+    /// The number of its objects.
     pub objects: usize,
     /// Another number than any before whenever one of its objects has changed, come or gone: two snapshots of
     /// a process with the same generation have the same objects in it.
@@ -104,11 +104,11 @@ fn next_generation() -> u64 {
 
 pub(super) struct Contents<V> {
     pub(super) objects: OrdSet<ByKey<V>>,
-    /// Those that have objects.
+    /// The namespaces that have objects.
     pub(super) namespaces: OrdMap<Arc<str>, NamespaceState>,
     pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
     declarations: Arc<[Declaration<V>]>,
-    /// Which labels entries have.
+    /// The labels of entries.
     pub(super) kept: Kept,
 }
 
@@ -232,7 +232,7 @@ impl<V> Contents<V> {
             .map(|slot| &slot.entry)
     }
 
-    /// Whether an index files this under a value.
+    /// Returns true if an index files this under a value.
     pub(super) fn files(&self, index: Index, value: &str, entry: &Entry<V>) -> bool {
         let keys = self.declarations[index.0].keys(entry);
         keys.iter().any(|key| **key == *value)
@@ -284,7 +284,7 @@ impl<V> Contents<V> {
     }
 }
 
-/// How many objects are there in only one of the two, or in another version.
+/// Returns the number of objects that only one of the two has, or in another version.
 pub(super) fn count_differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> usize {
     let mut last: Option<&ObjectKey> = None;
     let changed = old.diff(new).filter(|item| {

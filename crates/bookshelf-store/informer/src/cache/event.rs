@@ -15,9 +15,9 @@ pub enum Event<V> {
     Created(Arc<Entry<V>>),
     /// The object is another version of the one before. Both are the same where a resync repeats it.
     Updated {
-        /// As it was.
+        /// The object before.
         old: Arc<Entry<V>>,
-        /// As it is.
+        /// The object now.
         new: Arc<Entry<V>>,
     },
     /// The object is no longer there; this is the last version known.
@@ -43,7 +43,7 @@ impl<V> Event<V> {
         }
     }
 
-    /// Which object it is about.
+    /// Returns the key of the object.
     #[must_use]
     pub fn key(&self) -> &ObjectKey {
         match self {
@@ -52,7 +52,7 @@ impl<V> Event<V> {
     }
 }
 
-/// What makes the second of two sets of the first, in the order of keys.
+/// Returns the events that lead from the first of two sets to the second, in the order of keys.
 ///
 /// A changed object comes as a removal and an addition, side by side, in the order of their versions: the addition
 /// first where versions went back.
@@ -74,7 +74,7 @@ pub(super) fn differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> 
     events
 }
 
-/// What has happened to an object: one that has another uid was deleted and made again.
+/// Returns the events of one object: an object with another uid was deleted and created anew.
 pub(super) fn between<V>(
     old: Option<Arc<Entry<V>>>,
     new: Option<Arc<Entry<V>>>,

@@ -101,17 +101,17 @@ impl<V: Send + Sync + 'static> Reader<V> {
     }
 }
 
-/// How long a handler is called without a pause, about.
+/// The approximate time for which a handler is called without a pause.
 const TURN: Duration = Duration::from_millis(1);
-/// How many calls pass at most between two looks at the clock, which takes longer than most handlers do.
+/// The most calls between two looks at the clock, which takes longer than most handlers.
 const UNTIMED_CALLS: u32 = 16;
 
 /// A time in which the thread is the handler's. Between two, others have it, and a handler that was removed ends.
 struct Turn {
     began: std::time::Instant,
-    /// How many calls pass between two looks at the clock: more and more, until a turn is over.
+    /// The calls between two looks at the clock: more and more, until a turn is over.
     untimed: u32,
-    /// How many until the next one.
+    /// The calls until the next look.
     left: u32,
 }
 

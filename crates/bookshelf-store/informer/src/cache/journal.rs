@@ -1,4 +1,4 @@
-//! What one watch has told, and nothing of our own writes: the objects, and the latest changes in their order.
+//! The confirmed state of one source, without local writes: the objects, and the latest changes in their order.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use super::contents::{ByKey, Entry, KeyProbe};
 use super::event::{Event, between, differences};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// Of so many changes what they replaced may be kept, and of no more than there are objects: so that what is kept takes
-/// about as much memory as what is there, whatever the objects' size.
+/// The number of changes that may keep the objects which they replaced, if there are no more objects than that: so that the
+/// journal takes about as much memory as the objects, whatever their size.
 const MANY_CHANGES: usize = 1024;
 
 /// A change that the API server told.
@@ -19,11 +19,11 @@ pub struct Change<V> {
     /// The version that it led to. Of what a list has brought it is that of the list, where several changes have the
     /// same.
     pub version: ResourceVersion,
-    /// What has changed.
+    /// The event.
     pub event: Event<V>,
 }
 
-/// What one source of a cache has told.
+/// The journal of one source of a cache.
 pub(super) struct Journal<V> {
     /// `None`: it tells of all namespaces.
     pub(super) namespace: Option<Arc<str>>,
@@ -33,15 +33,15 @@ pub(super) struct Journal<V> {
     pub(super) objects: OrdSet<ByKey<V>>,
     /// The latest changes, in the order of their versions.
     changes: Vector<Arc<Change<V>>>,
-    /// How many of them are kept at most, however many objects there are.
+    /// The most changes to keep, however many objects there are.
     capacity: usize,
-    /// Of what changed after this version, nothing is missing among the changes.
+    /// The version after which the changes are complete.
     since: Option<ResourceVersion>,
     /// The version of the last list that took the place of the watch: what came and went just before was never told.
     listed: Option<ResourceVersion>,
     /// Versions up to this one may be of a history that has ended, or of objects that were not as they should be.
     untrusted: Option<ResourceVersion>,
-    /// How often history began anew: versions went back, or objects had to be repaired.
+    /// The number of new beginnings of history: versions went back, or objects had to be repaired.
     pub(super) restarts: u64,
 }
 
@@ -76,7 +76,7 @@ impl<V> Journal<V> {
         }
     }
 
-    /// Whether it tells of objects of this namespace.
+    /// Returns true if it covers this namespace.
     pub(super) fn has(&self, namespace: &str) -> bool {
         let of = self.namespace.as_deref();
         of.is_none_or(|of| of == namespace)
@@ -160,12 +160,12 @@ impl<V> Journal<V> {
         deleted
     }
 
-    /// Which objects are not among these any more.
+    /// Returns the objects that are not among these any more.
     pub(super) fn without(&self, objects: &OrdSet<ByKey<V>>) -> Vec<Uid> {
         deleted(&differences(&self.objects, objects))
     }
 
-    /// What was there was not what the API server has: who was told it cannot go on from there.
+    /// Begins history anew: the state was not the API server's, and nobody can resume from it.
     pub(super) fn restart(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
         self.untrusted = self.untrusted.max(self.version);
         self.restarts += 1;
@@ -176,8 +176,8 @@ impl<V> Journal<V> {
         self.listed = Some(version);
     }
 
-    /// Whether the changes after this version are known, for somebody who has taken in this journal as of that version
-    /// and nothing else.
+    /// Returns true if the changes after this version are known, for a follower that has this journal up to that version and
+    /// nothing else.
     pub(super) fn knows_after(&self, version: ResourceVersion) -> bool {
         self.since.is_some_and(|since| since <= version)
     }
@@ -188,13 +188,13 @@ impl<V> Journal<V> {
         self.knows_after(version) && self.lists_none_after(version)
     }
 
-    /// Whether no list has taken the place of the watch after this version.
+    /// Returns true if no list has replaced the watch after this version.
     pub(super) fn lists_none_after(&self, version: ResourceVersion) -> bool {
         self.listed <= Some(version)
     }
 
-    /// Whether this version, which anybody may have told, is one of the present history, and the changes after it are
-    /// known.
+    /// Returns true if this version, which may come from any replica, is of the present history, and the changes after it
+    /// are known.
     pub(super) fn continues(&self, version: ResourceVersion) -> bool {
         self.untrusted < Some(version) && self.knows_each_after(version)
     }
@@ -226,7 +226,7 @@ impl<V> Journal<V> {
     }
 }
 
-/// What events delete.
+/// Returns the objects that events delete.
 fn deleted<V>(events: &[Event<V>]) -> Vec<Uid> {
     let deleted = events.iter().filter_map(|event| match event {
         Event::Deleted(entry) => Some(entry.uid.clone()),

@@ -7,9 +7,8 @@ use kube::core::Expression;
 
 use crate::interner::Interner;
 
-/// Those of an object's labels that its cache keeps
-/// ([`Builder::label`](super::Builder::label), [`Builder::labels`](super::Builder::labels)). Objects that have
-/// the same share one copy.
+/// The labels of an object that its cache keeps ([`Builder::label`](super::Builder::label),
+/// [`Builder::labels`](super::Builder::labels)). Objects with equal labels share one copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels(Option<Arc<Set>>);
 
@@ -37,7 +36,7 @@ impl Labels {
         Some(&set[place].1)
     }
 
-    /// Whether they fulfil an expression. A label that is not there is also not in a set, and not equal.
+    /// Returns true if they fulfil an expression. A missing label is in no set, and equal to nothing.
     pub(super) fn fulfil(&self, expression: &Expression) -> bool {
         match expression {
             Expression::In(key, values) => self.get(key).is_some_and(|value| values.contains(value)),
@@ -50,7 +49,7 @@ impl Labels {
     }
 }
 
-/// Which labels a cache keeps.
+/// The selection of labels that a cache keeps.
 #[derive(Clone, Debug)]
 pub(super) enum Kept {
     These(Arc<[Arc<str>]>),

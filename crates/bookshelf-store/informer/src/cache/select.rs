@@ -94,7 +94,7 @@ impl<V> Snapshot<V> {
         Some(Candidate { index, values })
     }
 
-    /// Whether it takes no more than so many steps to look at a candidate's objects.
+    /// Returns true if it takes no more than this many steps to look at a candidate's objects.
     fn has_at_most(&self, candidate: &Candidate<'_>, namespace: Option<&str>, most: usize) -> bool {
         match &candidate.values {
             Some(values) => {
@@ -119,7 +119,7 @@ impl<V> Snapshot<V> {
     }
 }
 
-/// Where an index leads to all that an expression selects.
+/// The index values that lead to all objects that an expression selects.
 #[derive(Clone)]
 struct Candidate<'a> {
     index: Index,

@@ -18,13 +18,13 @@ use crate::object::{ObjectKey, ResourceVersion};
 pub struct Snapshot<V> {
     pub(super) contents: Contents<V>,
     pub(super) resource_version: Option<ResourceVersion>,
-    /// Of what each source tells, the newest version of which something is shown.
+    /// The newest served version of each source.
     pub(super) newest: Vec<Option<ResourceVersion>>,
-    /// What each source has told.
+    /// The confirmed state of each source.
     pub(super) journals: Vec<Journal<V>>,
-    /// What we have written and has not been told yet, for each source.
+    /// The pending writes of each source.
     pub(super) ahead: Vec<OrdMap<ObjectKey, ResourceVersion>>,
-    /// What we have deleted, some of which the sources may have told.
+    /// The local deletions, some of which may be confirmed.
     pub(super) tombstones: OrdMap<ObjectKey, Tombstone>,
 }
 
@@ -96,7 +96,7 @@ impl<V> Snapshot<V> {
         self.indexed_after(index, value, "", "")
     }
 
-    /// Those of them that come after this place, whether there is one or not.
+    /// Returns the objects after this place, whether there is one at it or not.
     pub fn indexed_after(
         &self,
         index: Index,
@@ -126,7 +126,7 @@ impl<V> Snapshot<V> {
         self.indexed_in_after(index, value, namespace, "")
     }
 
-    /// Those of them that come after this name, whether there is one or not.
+    /// Returns the objects after this name, whether there is one of it or not.
     pub fn indexed_in_after(
         &self,
         index: Index,
@@ -143,7 +143,7 @@ impl<V> Snapshot<V> {
         self.namespaces_after("")
     }
 
-    /// Those of them that come after this one, whether it is there or not.
+    /// Returns the namespaces after this one, whether it has objects or not.
     pub fn namespaces_after(&self, namespace: &str) -> impl Iterator<Item = (&str, NamespaceState)> {
         let range = (Bound::Excluded(namespace), Bound::Unbounded);
         self.contents
@@ -152,19 +152,19 @@ impl<V> Snapshot<V> {
             .map(|(namespace, state)| (&**namespace, *state))
     }
 
-    /// What is known of a namespace as a whole; `None` where it has no objects.
+    /// Returns the state of a namespace as a whole; `None` if it has no objects.
     #[must_use]
     pub fn namespace(&self, namespace: &str) -> Option<NamespaceState> {
         self.contents.namespaces.get(namespace).copied()
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
         self.contents.objects.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.contents.objects.is_empty()

@@ -1,10 +1,10 @@
-//! What feeds a cache says to it.
+//! The input of a cache.
 
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// What a source tells a cache: a list, from [`ListStarted`](Self::ListStarted) to [`ListDone`](Self::ListDone), then the
-/// changes since. Changes that no list was told before are taken for all there is up to their version, and a list that was
-/// not started for an empty one.
+/// An event of a source: a list, from [`ListStarted`](Self::ListStarted) to [`ListDone`](Self::ListDone), then the changes
+/// since. Changes without a list before them count as complete up to their version, and a list that was not started as an
+/// empty one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SourceEvent<K> {

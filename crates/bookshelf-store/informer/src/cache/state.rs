@@ -21,7 +21,7 @@ use source::{Listing, Purpose, take_out_of};
 
 pub(super) struct State<V> {
     contents: Contents<V>,
-    /// What feeds it: one for all namespaces, or one for each of several.
+    /// The sources: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
     /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
     /// their predecessors.
@@ -65,7 +65,7 @@ impl<V> State<V> {
         }
     }
 
-    /// What the sources feed; nothing for all namespaces.
+    /// The namespaces of the sources; empty for all namespaces.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = Option<&Arc<str>>> {
         self.sources
             .iter()
@@ -95,8 +95,8 @@ impl<V> State<V> {
         (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
     }
 
-    /// Whether an event says that what readers are shown is what there is. What comes of a list does not: until that
-    /// is done, they are shown what was there before, however old that is; and a check is no watch.
+    /// Returns true if this event confirms that the served state is current. Objects of a list do not: until it is done,
+    /// readers get the state before, however old that is; and a check is no watch.
     pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
         let source = &self.sources[source];
         match event {
@@ -242,13 +242,13 @@ impl<V> State<V> {
         self.advance(source, version)
     }
 
-    /// What readers are shown of what a source tells was so at this version, and not before.
+    /// Raises the newest served version of a source.
     fn shown(&mut self, source: usize, version: ResourceVersion) {
         let newest = &mut self.sources[source].newest;
         *newest = (*newest).max(Some(version));
     }
 
-    /// Who waits to be told that the object with this uid was deleted.
+    /// Waits for the confirmed deletion of the object with this uid.
     pub(super) fn awaited(&mut self) -> &mut Awaited {
         &mut self.awaited
     }

@@ -1,4 +1,4 @@
-//! What changed between two looks at a cache.
+//! The changes between two looks at a cache.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

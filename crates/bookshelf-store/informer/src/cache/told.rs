@@ -1,4 +1,4 @@
-//! What the watch has told, for those who follow it from where they have been.
+//! The confirmed state, for followers that resume from a position.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::snapshot::Snapshot;
 use super::{NotYet, Reader};
 use crate::object::ResourceVersion;
 
-/// What the watch has told of a cache's objects, or of those of a namespace, and nothing of what this process wrote
-/// itself: the same on every replica that was told as much.
+/// The confirmed state of a cache's objects, or of those of a namespace, without local writes: the same on every replica
+/// that has come as far.
 ///
 /// Who follows it has a [`Position`], and needs neither a queue nor a lock: the changes after that are in whatever
 /// snapshot there is then, as long as the follower is not thousands of changes behind.
@@ -52,17 +52,17 @@ pub struct Told<'a, V> {
     namespace: Option<&'a str>,
 }
 
-/// How far somebody has followed what the watch told of a cache, or of one namespace of it: of this cache only, as long
-/// as the process lives.
+/// The position of a follower in the confirmed state of a cache, or of one namespace of it. It is of this cache only, for
+/// the life of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// For each source.
     at: Vec<At>,
-    /// Whether it was made from a version, as told by anybody: then more than that may be known to whoever has it.
+    /// True if it was made from a version of any replica: then the follower may have more than that.
     is_from_elsewhere: bool,
 }
 
-/// How far somebody has followed one source.
+/// The position of a follower in one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct At {
     restarts: u64,
@@ -74,18 +74,18 @@ struct At {
 pub struct Step<'a, V> {
     /// The change.
     pub change: &'a Change<V>,
-    /// Who has taken in this change and those before it has taken in everything up to this version, and may go on from
-    /// there on any replica ([`Told::position_at`]). `None` where that takes further changes.
+    /// The version up to which a follower with this change and those before it has everything, so that it may resume from
+    /// there on any replica ([`Told::position_at`]). `None` if that takes further changes.
     pub resume_at: Option<ResourceVersion>,
 }
 
-/// What changed after a position is no longer known, or never was: what is there has to be looked at anew.
+/// The error for a position whose later changes are not known any more, or never were: read the state anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what changed since then is not known any more")]
 pub struct TooOld;
 
 impl<V> Snapshot<V> {
-    /// What the watch has told of a namespace, or of all.
+    /// Returns the confirmed state of a namespace, or of all.
     #[must_use]
     pub fn told<'a>(&'a self, namespace: Option<&'a str>) -> Told<'a, V> {
         Told {
@@ -127,7 +127,7 @@ impl<'a, V> Told<'a, V> {
         journals.find_map(|journal| journal.get(namespace, name))
     }
 
-    /// Where this is: what comes after is what changes from here on.
+    /// Returns the position of this state: later changes come after it.
     #[must_use]
     pub fn position(&self) -> Position {
         let at = |journal: &Journal<V>| {
@@ -162,7 +162,7 @@ impl<'a, V> Told<'a, V> {
         })
     }
 
-    /// Whether the changes after this position are known.
+    /// Returns true if the changes after this position are known.
     #[must_use]
     pub fn knows_after(&self, position: &Position) -> bool {
         let is_known = |journal: &Journal<V>, at: &At| {
@@ -178,8 +178,8 @@ impl<'a, V> Told<'a, V> {
         at.all(|at| journals.next().is_some_and(|journal| is_known(journal, at))) && journals.next().is_none()
     }
 
-    /// Whether what was told up to this position is void, or may be: history has begun anew since, or a list has taken the
-    /// place of the watch, which does not say what became of what is known from elsewhere.
+    /// Returns true if the state up to this position is void, or may be: history has begun anew since, or a list has
+    /// replaced the watch, which does not report the fate of objects known from elsewhere.
     #[must_use]
     pub fn is_void(&self, position: &Position) -> bool {
         let mut journals = self.journals().zip(&position.at);
@@ -189,7 +189,7 @@ impl<'a, V> Told<'a, V> {
         })
     }
 
-    /// What has changed after a position, in the order of versions; makes it the position after that.
+    /// Returns the changes after a position, in the order of versions, and advances the position past them.
     pub fn follow(&self, position: &mut Position) -> Result<Vec<Step<'a, V>>, TooOld> {
         if !self.knows_after(position) {
             return Err(TooOld);

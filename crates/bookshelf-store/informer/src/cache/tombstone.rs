@@ -15,7 +15,7 @@ pub(super) struct Tombstone {
 }
 
 impl Tombstone {
-    /// Whether this is the object, or one of its name that came before it.
+    /// Returns true if this is the object, or an earlier one of its name.
     pub(super) fn buries<V>(&self, entry: &Entry<V>) -> bool {
         entry.uid == self.uid || entry.resource_version <= self.version
     }

@@ -12,7 +12,7 @@ pub(super) type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// Which object; with empty names where it says none.
+    /// The key of the object; with empty names if it has none.
     pub key: ObjectKey,
     /// Its version, if it says one.
     pub resource_version: Option<ResourceVersion>,
@@ -20,7 +20,7 @@ pub struct LeftOut {
     pub error: String,
 }
 
-/// What is called for each.
+/// The hook that is called for each.
 pub(super) type LeftOutHook = dyn Fn(&LeftOut) + Send + Sync;
 
 impl LeftOut {

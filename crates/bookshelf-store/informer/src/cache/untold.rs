@@ -1,4 +1,4 @@
-//! What readers are shown and the watch has not told yet: what this process wrote and deleted itself.
+//! Pending writes: writes and deletions of this process that are served and not confirmed yet.
 
 use imbl::OrdMap;
 
@@ -7,11 +7,11 @@ use super::told::Told;
 use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// What a snapshot shows of a namespace, or of all, that the watch had not told then.
+/// The pending writes of a snapshot, of a namespace or of all.
 pub(super) struct Untold {
     /// The newest version of what was created or updated.
     written: Option<ResourceVersion>,
-    /// What was deleted, at versions that nobody knows.
+    /// The deletions, whose versions are not known.
     deleted: Vec<(ObjectKey, Tombstone)>,
 }
 
@@ -32,7 +32,7 @@ impl<V> Snapshot<V> {
 }
 
 impl Untold {
-    /// Whether all of it has been told by now.
+    /// Returns true once all of them are confirmed.
     pub(super) fn is_told<V>(&self, told: &Told<'_, V>) -> bool {
         let mut deleted = self.deleted.iter();
         (self.written.is_none() || told.version() >= self.written)
@@ -40,13 +40,13 @@ impl Untold {
     }
 }
 
-/// Whether an object that we deleted is none that the watch has told to be there.
+/// Returns true if the confirmed state does not have an object that this process deleted.
 fn is_told<V>(told: &Told<'_, V>, key: &ObjectKey, tombstone: &Tombstone) -> bool {
     let told = told.get(key.namespace(), key.name());
     told.is_none_or(|entry| !tombstone.buries(entry))
 }
 
-/// What a map has of a namespace, or all of it.
+/// Returns the entries of a map in a namespace, or all of them.
 fn of<'a, T>(
     map: &'a OrdMap<ObjectKey, T>,
     namespace: Option<&'a str>,

@@ -27,7 +27,7 @@ pub struct Writer<K, V> {
     labels: Arc<Keeper>,
     /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
     published: Arc<watch::Sender<()>>,
-    /// Which of the cache's sources [`apply`](Self::apply) is.
+    /// The source of the cache that [`apply`](Self::apply) feeds.
     source: usize,
 }
 
@@ -65,7 +65,7 @@ impl Deletion {
 #[error("the object has no usable metadata.{0}")]
 struct MissingMetadata(&'static str);
 
-/// Which object, and which version of it.
+/// The object and its version.
 struct Identity {
     key: ObjectKey,
     uid: Uid,
@@ -147,12 +147,12 @@ impl<K: kube::Resource, V> Writer<K, V> {
         repaired
     }
 
-    /// Where to count what the cache is told, unless that is known.
+    /// Sets the metrics of the cache, unless they are set.
     pub(crate) fn count_in(&self, metrics: CacheMetrics) {
         self.shared.metrics.get_or_init(|| metrics);
     }
 
-    /// How far this source has told, whatever the others have.
+    /// Returns the confirmed version of this source, whatever the others have.
     pub(crate) fn told(&self) -> Option<ResourceVersion> {
         self.shared.current.load().journals[self.source].version
     }
@@ -185,7 +185,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state, left_out| drop(self.observe_one(state, object, left_out)));
     }
 
-    /// Whether readers are shown this very version of an object: then there is nothing to [`observe`](Self::observe).
+    /// Returns true if this very version of an object is served: then there is nothing to [`observe`](Self::observe).
     pub(crate) fn shows(&self, object: &K) -> bool {
         let Ok(Identity { key, uid, version }) = identity(object) else {
             return false;

@@ -1,4 +1,4 @@
-//! What can go wrong with a request to the API server.
+//! The errors of requests to the API server.
 
 use std::fmt;
 use std::time::Duration;
@@ -54,9 +54,9 @@ pub enum Reason {
     /// The API server could not be reached or did not take the request on. Nothing was written.
     #[error("the API server is unavailable: {cause}")]
     Unavailable {
-        /// How long the API server asked to wait.
+        /// The time that the API server asks to wait.
         retry_after: Option<Duration>,
-        /// What happened.
+        /// The cause.
         cause: String,
     },
     /// Our own limits leave the request no turn before its deadline. It was not sent.
@@ -152,7 +152,7 @@ pub fn explanation(message: &str) -> &str {
     }
 }
 
-/// What a webhook or policy says that has denied a request, after its own name; `None` where none has.
+/// Returns the reason of a webhook or policy that denied a request, after its own name; `None` if none did.
 fn denial(message: &str) -> Option<&str> {
     if let Some(rest) = message.strip_prefix("admission webhook \"") {
         let (_, rest) = rest.split_once('"')?;
@@ -182,8 +182,8 @@ fn without_object(message: &str) -> &str {
     told.unwrap_or(message)
 }
 
-/// Whether a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource "shelves"`, of
-/// an object with its name.
+/// Returns true if a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource
+/// "shelves"`, of an object with its name.
 fn is_missing_right(message: &str) -> bool {
     let told = message.split_once("forbidden: User \"");
     let told = told.filter(|(before, _)| !before.contains(": "));
@@ -192,7 +192,7 @@ fn is_missing_right(message: &str) -> bool {
     of.is_some_and(|(_, of)| of.starts_with("resource \"") || of.starts_with("path \""))
 }
 
-/// Whether it is an answer of the API server, and not what somebody made of one that is none.
+/// Returns true for an answer of the API server, and false for a status made of another body.
 fn is_status(status: &Status) -> bool {
     status.status == Some(StatusSummary::Failure) && status.metadata.is_some()
 }

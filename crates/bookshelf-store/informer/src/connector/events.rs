@@ -20,19 +20,19 @@ use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
 use recorder::Recorder;
 
-/// How many events wait to be sent.
+/// The most events that wait to be sent.
 const QUEUE: usize = 1000;
-/// How many are sent at once, and each second in the long run: far less than what the requests of clients may take.
+/// The events sent at once, and each second in the long run: far fewer than the requests of clients.
 const BURST: u32 = 25;
 const PER_SECOND: f64 = 10.0;
-/// How long a request to send one may take.
+/// The longest time of a request that sends one.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How often one is sent at most.
+/// The most attempts to send one.
 const ATTEMPTS: u32 = 4;
 /// The first pause between two attempts; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where events are told. Made by [`Connector::events`].
+/// The recorder of Events. Made by [`Connector::events`].
 #[derive(Clone)]
 pub struct Events {
     queue: mpsc::Sender<Item>,
@@ -74,7 +74,7 @@ impl Events {
 }
 
 impl Connector {
-    /// Where events are told, as those of the connector's client name, and the work that sends them.
+    /// Returns a recorder of Events in the connector's client name, and the future that sends them.
     pub fn events(&self) -> (Events, impl Future<Output = Infallible> + Send + use<>) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let metrics = self.transport.metrics.events();
@@ -144,7 +144,7 @@ async fn send_one(
     }
 }
 
-/// Whether it would be the same again: the API server has understood, and does not want it.
+/// Returns true if a repetition would fail likewise: the API server has read the Event and refuses it.
 fn is_final(failure: &kube::Error) -> bool {
     matches!(failure, kube::Error::Api(status) if status.code < 500 && status.code != 429)
 }

@@ -224,7 +224,7 @@ impl Drop for Queued<'_> {
 pub(super) struct RateLimiter {
     /// The time between two requests in the long run.
     period: Duration,
-    /// How much earlier than that the requests of a burst may come.
+    /// The time by which the requests of a burst may be earlier than that.
     tolerance: Duration,
     /// The time at which the next request would come if there were no bursts.
     next: Mutex<Instant>,

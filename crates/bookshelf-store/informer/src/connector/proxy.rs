@@ -1,4 +1,4 @@
-//! Which API servers need no proxy.
+//! The hosts that need no proxy.
 
 use std::env;
 use std::net::IpAddr;
@@ -29,8 +29,8 @@ fn of_environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// As [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config) has it, which kubectl
-/// goes by, but for entries with a port.
+/// The rules of [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config), which
+/// kubectl follows, but for entries with a port.
 fn is_excepted(cluster_url: &Uri, no_proxy: &str) -> bool {
     let host = cluster_url.host().unwrap_or_default();
     let address = host

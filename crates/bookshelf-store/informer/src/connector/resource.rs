@@ -49,7 +49,7 @@ impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
     }
 }
 
-/// What a delete left.
+/// The outcome of a delete.
 #[derive(Debug)]
 pub enum Deleted<K> {
     /// Nothing: the object is gone.
@@ -97,7 +97,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         self.name.to_string()
     }
 
-    /// Where this connector counts.
+    /// Returns the metrics of this connector.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.transport.metrics
     }
@@ -365,16 +365,16 @@ impl<K: kube::Resource> fmt::Display for Call<'_, K> {
     }
 }
 
-/// Whether the object that a delete is answered with is there no more: it was given no time to end, and nothing has to run
-/// before. (A namespace, which is given none either, does not say so: it has finalizers of its own kind.)
+/// Returns true if the object in the answer to a delete does not exist any more: it has no grace period, and no finalizers.
+/// (A namespace, which has no grace period either, does not show that: it has finalizers of its own kind.)
 fn is_gone(deleted: &ObjectMeta) -> bool {
     let finalizers = deleted.finalizers.as_deref().unwrap_or_default();
     deleted.deletion_timestamp.is_none()
         || (deleted.deletion_grace_period_seconds == Some(0) && finalizers.is_empty())
 }
 
-/// Whether a name stays one segment of the request's path: kube puts names into it as they are. A little
-/// wider than Kubernetes' own rule, which the API server checks.
+/// Returns true if a name stays one segment of the request's path: kube puts names into it as they are. A little wider than
+/// Kubernetes' own rule, which the API server checks.
 fn is_path_segment(name: &str) -> bool {
     name != "."
         && name != ".."

@@ -18,7 +18,7 @@ use super::limits::{Limits, Turn};
 use super::{Options, PriorityLevel, Reason};
 use crate::metrics::{CallMetrics, Metrics};
 
-/// How often a request is sent at most.
+/// The most attempts to send a request.
 const ATTEMPTS: u32 = 4;
 /// The first pause between two attempts; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -238,7 +238,7 @@ fn lost(is_read: bool, cause: String) -> Reason {
     }
 }
 
-/// Whether there was no connection, or no credentials, before the request left.
+/// Returns true if there was no connection, or no credentials, so that the request was not sent.
 fn was_not_sent(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

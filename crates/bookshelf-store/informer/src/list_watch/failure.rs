@@ -37,7 +37,7 @@ pub enum Failure {
     Ended(Box<Status>),
 }
 
-/// Where something failed: which resource is followed, and in which namespace, where each is followed by itself.
+/// The origin of a failure: the resource, and the namespace, if namespaces are watched one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Origin<'a> {
@@ -64,7 +64,7 @@ impl Failure {
         Self::Ended(status.boxed())
     }
 
-    /// How long the API server has asked to be left alone.
+    /// Returns the time that the API server asks to wait.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Request(error) => error.reason.retry_after(),
@@ -77,7 +77,7 @@ impl Failure {
         }
     }
 
-    /// Whether the API server no longer has the version asked for: nothing is wrong, a list helps.
+    /// Returns true if the API server does not have the requested version any more: nothing is wrong, a list helps.
     pub(super) fn is_expiry(&self) -> bool {
         match self {
             Self::Request(error) => matches!(error.reason, Reason::Expired(_)),
@@ -86,23 +86,23 @@ impl Failure {
         }
     }
 
-    /// Whether watching again from the same version is pointless: it is gone, or the whole resource is.
+    /// Returns true if another watch from the same version is pointless: it is gone, or the whole resource is.
     pub(super) fn needs_list(&self) -> bool {
         let is_missing = matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)));
         is_missing || self.is_expiry()
     }
 
-    /// Whether what was sent is the reason, and not that it was not sent.
+    /// Returns true if the answer is the reason, and not its absence.
     pub(super) fn is_about_content(&self) -> bool {
         matches!(self, Self::Unreadable(_))
     }
 
-    /// Whether the API server is away: what it can do is another question.
+    /// Returns true if the API server is away, which says nothing of its features.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::Unavailable { .. }))
     }
 
-    /// Whether the API server does not do what was asked, here or at all.
+    /// Returns true if the API server does not support the request, here or at all.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::Rejected(_)))
     }

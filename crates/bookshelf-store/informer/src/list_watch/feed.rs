@@ -20,7 +20,7 @@ use crate::object::ResourceVersion;
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What feeds a cache the objects of one namespace, or of all.
+/// The feed of a cache from one source: a namespace, or all.
 pub(super) struct Feed<'a, K: kube::Resource, V> {
     pub(super) list_watch: &'a ListWatch<K>,
     pub(super) namespace: Option<Arc<str>>,
@@ -72,7 +72,8 @@ where
         self.writer.apply(events);
     }
 
-    /// What is known of an object that cannot be read. Of one without readable metadata the cache cannot be told anything.
+    /// Returns the key of an object that cannot be read. An object without readable metadata cannot be reported to the
+    /// cache.
     pub(super) fn known(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
         if unreadable.is_none() {
             let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
@@ -83,7 +84,7 @@ where
         unreadable
     }
 
-    /// How far the watch has told.
+    /// Returns the confirmed version.
     pub(super) fn told(&self) -> Option<ResourceVersion> {
         self.writer.told()
     }

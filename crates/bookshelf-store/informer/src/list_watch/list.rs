@@ -15,7 +15,7 @@ use crate::cache::SourceEvent;
 pub(super) const PAGE_SIZE: u32 = 500;
 /// The longest a page of a list takes: one of large objects takes the API server longer than one object.
 const PAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// How long a streaming list takes at most; it is no watch yet, and many objects take their time.
+/// The longest time of a streaming list, which is no watch yet: many objects take their time.
 const STREAMING_LIST_TIMEOUT: Duration = Duration::from_mins(10);
 
 impl<K, V> Feed<'_, K, V>

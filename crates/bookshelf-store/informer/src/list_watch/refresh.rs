@@ -1,4 +1,4 @@
-//! What a cache has of a part of its resource, made as new as the API server's, without waiting for the watch.
+//! Refreshes: lists of a part of a resource that bring the cache up to the API server, without its watch.
 
 use std::collections::HashSet;
 

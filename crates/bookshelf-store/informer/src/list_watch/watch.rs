@@ -17,14 +17,14 @@ use super::wire::{self, Line, Unreadable, not_applied};
 use super::{Failure, ListWatch};
 use crate::cache::SourceEvent;
 
-/// How much later than a watch should have ended its connection is dead, if nothing has come.
+/// The time after the end of a watch was due at which a silent connection counts as dead.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
 /// ends of two.
 pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
-/// How many watch events become one snapshot at most, when that many have arrived together.
+/// The most watch events that become one snapshot, if they arrive together.
 const BATCH: usize = 256;
 /// The longest line of a watch: more than twice what etcd stores of an object by default.
 const LONGEST_LINE: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! What the API server sends: pages of lists, and lines of watches.
+//! The wire format of the API server: pages of lists, and lines of watches.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// What is said of the page, and its objects.
+    /// Returns the metadata of the page, and its objects.
     pub(super) fn into_parts(self) -> (PageMetadata, impl Iterator<Item = &'a RawValue>) {
         (self.metadata, self.items.into_iter().flatten())
     }
@@ -58,7 +58,7 @@ pub(super) enum Line<K> {
 }
 
 impl<K> Line<K> {
-    /// What was deleted is not there any more, whether or not it can be read.
+    /// The deletion of an object that cannot be read.
     fn deleted_unreadable(mut unreadable: Unreadable) -> Self {
         match unreadable.uid.take() {
             Some(uid) => Self::DeletedUnreadable(unreadable, uid),
@@ -75,7 +75,7 @@ pub(super) struct Unreadable {
     pub(super) error: String,
 }
 
-/// What a cache is told of an object of a list that cannot be read.
+/// Returns the event of a listed object that cannot be read.
 pub(super) fn not_listed<K>(unreadable: Unreadable) -> SourceEvent<K> {
     let Unreadable {
         key, version, error, ..
@@ -83,7 +83,7 @@ pub(super) fn not_listed<K>(unreadable: Unreadable) -> SourceEvent<K> {
     SourceEvent::ListedUnreadable { key, version, error }
 }
 
-/// What a cache is told of a change of an object that cannot be read.
+/// Returns the event of a changed object that cannot be read.
 pub(super) fn not_applied<K>(unreadable: Unreadable) -> SourceEvent<K> {
     let Unreadable {
         key, version, error, ..
@@ -91,7 +91,7 @@ pub(super) fn not_applied<K>(unreadable: Unreadable) -> SourceEvent<K> {
     SourceEvent::Unreadable { key, version, error }
 }
 
-/// What every object has, however wrong the rest of it is.
+/// The fields that every object has, however wrong the rest of it is.
 #[derive(Deserialize)]
 struct Skeleton {
     metadata: SkeletonMetadata,
@@ -144,7 +144,7 @@ pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Res
     read_in_steps(line)
 }
 
-/// What is told of an object by a line of this kind, if it is one that tells of objects.
+/// Returns the event of a line of this kind, if it is about an object.
 fn change<K: kube::Resource>(kind: &str, object: K) -> Option<Line<K>> {
     let version = object.meta().resource_version.clone();
     match kind {

@@ -1,4 +1,4 @@
-//! What a cache counts.
+//! The metrics of a cache.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
@@ -157,7 +157,7 @@ impl Caches {
     }
 }
 
-/// What the cache of one resource counts.
+/// The metrics of the cache of one resource.
 #[derive(Clone, Debug)]
 pub(crate) struct CacheMetrics {
     lists: Histogram,

@@ -1,4 +1,4 @@
-//! What becomes of Kubernetes Events.
+//! The metrics of Kubernetes Events.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -1,4 +1,4 @@
-//! What a connector counts.
+//! The metrics of a connector.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl Requests {
     }
 }
 
-/// What calls on one resource count, by their verbs.
+/// The metrics of calls on one resource, by verb.
 pub(crate) struct ResourceMetrics {
     pub(crate) create: CallMetrics,
     pub(crate) delete: CallMetrics,
@@ -108,8 +108,8 @@ pub(crate) struct ResourceMetrics {
     pub(crate) watch: CallMetrics,
 }
 
-/// What calls of one verb on one resource count. What each of them counts is looked up once, and not before it is
-/// counted: nobody is told of calls that were never made.
+/// The metrics of calls of one verb on one resource. Each series is looked up once, and not before its first call: series of
+/// calls that were never made do not exist.
 pub(crate) struct CallMetrics {
     requests: Requests,
     of: Of,
@@ -134,7 +134,7 @@ impl CallMetrics {
         }
     }
 
-    /// Which calls.
+    /// The labels of the calls.
     pub(crate) fn verb(&self) -> &'static str {
         self.of.verb
     }

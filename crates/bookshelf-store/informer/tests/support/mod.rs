@@ -9,7 +9,7 @@ use kube_informer::connector::{Connector, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 pub(crate) enum Answer {
     /// Answers with this status line and body.
     With(&'static str, String),
@@ -32,7 +32,7 @@ pub(crate) async fn api_server(
     Connector::new(kube::Config::new(url.parse().unwrap()), options).unwrap()
 }
 
-/// Where such a server listens.
+/// Returns the address of such a server.
 pub(crate) async fn listen(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -78,7 +78,7 @@ mod tests {
         ObjectKey::new("ns", format!("{number:06}"))
     }
 
-    /// As many as a service writes while its watch is away for some minutes; each event once looked at all of them.
+    /// The number of writes of a service while its watch is away for some minutes; each event once looked at all of them.
     #[test]
     fn each_event_takes_out_what_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;

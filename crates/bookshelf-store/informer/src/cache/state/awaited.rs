@@ -1,4 +1,4 @@
-//! Who waits until the watch has told a deletion.
+//! Waits for confirmed deletions.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::object::Uid;
 
-/// Those who wait. They are told once readers are shown what the watch has told.
+/// The waiting deletions, notified once the confirmed state is served.
 #[derive(Default)]
 pub(crate) struct Awaited {
     waiting: Vec<(Uid, oneshot::Sender<()>)>,

@@ -1,4 +1,4 @@
-//! What we know before the watch tells it: the answers to our own requests.
+//! Local writes: the answers to requests of this process, before the watch confirms them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl<V> State<V> {
         }
     }
 
-    /// If this version of an object, answered to ourselves, is still to be told, that is noted. Answers who will tell it.
+    /// Notes this version of an object as pending, unless it is confirmed already. Returns its source.
     fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
         // What no source tells of would stay for ever.
         let source = self.source_of(key)?;
@@ -62,7 +62,7 @@ impl<V> State<V> {
         }
     }
 
-    /// What is shown of a namespace was so at this version, and not before.
+    /// Raises the newest served version of a namespace.
     pub(in super::super) fn observed_version(&mut self, namespace: &str, version: ResourceVersion) {
         let source = self
             .sources

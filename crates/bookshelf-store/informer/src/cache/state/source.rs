@@ -1,4 +1,4 @@
-//! What feeds a part of a cache: how far it has told, and the list it is about.
+//! A source of a cache: its confirmed version, and the list in progress.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use super::super::journal::Journal;
 use super::ahead::Ahead;
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// What feeds all namespaces of a cache, or one of several.
+/// The source of all namespaces of a cache, or of one of several.
 pub(crate) struct Source<V> {
-    /// What the watch has told.
+    /// The confirmed state.
     pub(super) journal: Journal<V>,
     /// The list under way.
     pub(super) listing: Option<Listing<V>>,
@@ -32,7 +32,7 @@ impl<V> Source<V> {
         }
     }
 
-    /// Whether it tells of objects with such a key.
+    /// Returns true if it covers objects with this key.
     pub(super) fn has(&self, key: &ObjectKey) -> bool {
         self.journal.has(key.namespace())
     }
@@ -42,37 +42,36 @@ impl<V> Source<V> {
         self.journal.version
     }
 
-    /// Whether a list comes in that takes the place of what is there: until it is done, all that is told is part of it.
+    /// Returns true while a list comes in that replaces the state: until it is done, all events are part of it.
     pub(super) fn is_replacing(&self) -> bool {
         let listing = self.listing.as_ref();
         listing.is_some_and(|listing| listing.purpose == Purpose::Replace)
     }
 }
 
-/// How much of a list is put in together; little enough in tests that their lists are more.
+/// The objects of a list that are put in together; few enough in tests that their lists have more.
 const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
 
 /// A list under way.
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
-    /// What was listed last and has yet to be put in, and whether it is buried.
+    /// The last listed objects, which are yet to be put in, and whether each is buried.
     pending: Vec<(Arc<Entry<V>>, bool)>,
-    /// What the list has and readers are not to see: we have deleted it, and the watch has not told so.
+    /// The listed objects that readers must not see: deleted by this process, not confirmed yet.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
-    /// What the watch told to be deleted since the list began, and at which version: a page that was made
-    /// before may come after.
+    /// The deletions since the list began, with their versions: a page that was made before may come after.
     pub(super) deleted: HashMap<ObjectKey, ResourceVersion>,
     pub(super) purpose: Purpose,
 }
 
-/// What a list is for.
+/// The purpose of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Nothing is told meanwhile; the list takes the place of what is there.
     Replace,
     /// The watch goes on, and tells both what is there and the list, until it has come as far as the list.
     Check {
-        /// How far the watch had come when the list was asked for.
+        /// The confirmed version at the start of the list.
         since: Option<ResourceVersion>,
         /// The list's version, once it is complete.
         done: Option<ResourceVersion>,

@@ -1,4 +1,4 @@
-//! What we have deleted, remembered until no late event can bring it back.
+//! Tombstones: local deletions, kept until no late event can bring an object back.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use super::super::contents::Entry;
 use super::super::tombstone::Tombstone;
 use super::State;
 
-/// How long a deleted object is remembered at least. Its last event is on its way for as long as the watch lags,
-/// and the first bookmark after this time has long passed it.
+/// The shortest life of a tombstone. The last event of the object is on its way for as long as the watch lags, and the first
+/// bookmark after this time is long past it.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
 impl<V> State<V> {

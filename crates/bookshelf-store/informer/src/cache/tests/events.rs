@@ -1,4 +1,4 @@
-//! What subscribers and handlers are told.
+//! Events sent to subscribers and handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

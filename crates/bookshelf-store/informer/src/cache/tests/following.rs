@@ -1,4 +1,4 @@
-//! What the watch has told, and going on from where one has been.
+//! The confirmed state, and resumed followers.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn told(cache: &Fixture) -> Vec<String> {
         .collect()
 }
 
-/// Whether the watch has told what is shown of a namespace, or of all.
+/// Returns true if the served state of a namespace, or of all, is confirmed.
 async fn is_told(cache: &Fixture, namespace: Option<&str>) -> bool {
     let told = cache.reader.wait_shown_told(namespace, Duration::from_secs(1));
     told.await.is_ok()

@@ -197,7 +197,7 @@ impl Client {
         }
     }
 
-    /// What we do ourselves, and what we are told.
+    /// A step of this process, or of its watch.
     fn take(&mut self, step: &Step, server: &mut Server) {
         match *step {
             Step::Write { .. } | Step::Delete { .. } => {}
@@ -235,7 +235,7 @@ impl Client {
         }
     }
 
-    /// What a read has to show: what the watch has told, and over it our own writes that are newer.
+    /// The expected read: the confirmed state, and over it newer local writes.
     fn expected(&self, server: &Server) -> Vec<String> {
         let told = self.told.checked_sub(1).map(|last| &server.events[last].1);
         let mut values = BTreeMap::new();

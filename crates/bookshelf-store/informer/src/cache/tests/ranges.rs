@@ -1,4 +1,4 @@
-//! What comes after a place, wherever objects are iterated.
+//! Ranges after a place, in every iteration of objects.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::super::Part;
 use super::{Fixture, SourceEvent, fixture, key, object, rv};
 
-/// What a list of this part at this version had, taken in.
+/// Takes in the list of a part at a version.
 fn refresh(cache: &Fixture, part: Part<'_>, version: u32, objects: &[k8s_openapi::api::core::v1::ConfigMap]) {
     for object in objects {
         cache.writer.observe(object.clone());

@@ -89,7 +89,7 @@ fn a_label_that_is_not_kept_cannot_be_selected_by() {
     );
 }
 
-/// How many objects are looked at for a selector, of 1000 in each of two namespaces: nearly all are green, and those of
+/// The number of objects looked at for a selector, of 1000 in each of two namespaces: nearly all are green, and those of
 /// `ns-0` are red but for ten.
 fn looked_at(selector: Expression, namespace: Option<&str>) -> usize {
     let labels: Vec<_> = (0..2000)

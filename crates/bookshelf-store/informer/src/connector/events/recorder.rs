@@ -14,7 +14,7 @@ use kube::runtime::events::{Event, EventType, Reporter};
 use kube::{Api, Client, ResourceExt as _};
 use uuid::Uuid;
 
-/// How long an event that happens again is the same one, since it happened last: as in client-go.
+/// The time since its last occurrence within which a repeated event counts as the same one: as in client-go.
 const SERIES_LASTS: SignedDuration = SignedDuration::from_mins(6);
 /// The most characters that an object's name has.
 const NAME_MAX: usize = 253;

@@ -9,7 +9,7 @@ use super::super::fixture_with;
 use super::{Client, Server, Step, step};
 use crate::object::ResourceVersion;
 
-/// So few changes are kept that some followers come too late.
+/// The number of changes in the journal, so few that some followers come too late.
 const HISTORY: usize = 8;
 
 /// A client of the service: what it has been told, and the last version that it was given to go on from.
@@ -17,7 +17,7 @@ const HISTORY: usize = 8;
 struct Follower {
     has: BTreeMap<String, String>,
     version: Option<ResourceVersion>,
-    /// Where it is connected, and how far it was told there.
+    /// The replica to which it is connected, and its position there.
     live: Option<(usize, Position)>,
     resets: usize,
 }
@@ -71,7 +71,7 @@ impl Follower {
     }
 }
 
-/// What the follower does after a step: at which replica, and after how many things it is cut off.
+/// The follower's actions after a step: the replica, and the number of events after which it is cut off.
 fn turn() -> impl Strategy<Value = Option<(usize, usize)>> {
     prop::option::of((0..2_usize, prop_oneof![0..4_usize, Just(usize::MAX)]))
 }
