@@ -182,23 +182,8 @@ async fn a_loan_made_by_hand_without_an_owner_counts_as_any() -> Result<()> {
 #[tokio::test]
 async fn a_loan_made_by_hand_keeps_its_book_from_being_deleted() -> Result<()> {
     let library = Library::open().await?;
-    let mut log = library
-        .shared
-        .as_ref()
-        .context("the shared APIs")?
-        .admin()
-        .log()
-        .end()?;
     library.add("book").await?;
-    library
-        .loans()
-        .create(&PostParams::default(), &loan("book", "carol"))
-        .await?;
-    let key = format!("{}/book", library.namespace);
-    log.line("the loan is known", |line| {
-        line["kind"] == "loan" && line["key"] == key
-    })
-    .await?;
+    library.plant_loan(&loan("book", "carol")).await?;
     library
         .admin
         .delete(library.path("book"))

@@ -86,13 +86,7 @@ async fn a_request_without_an_id_gets_one() -> Result<()> {
 #[tokio::test]
 async fn a_write_and_a_failure_are_logged_with_their_id() -> Result<()> {
     let library = Library::open().await?;
-    let mut log = library
-        .shared
-        .as_ref()
-        .context("the shared APIs")?
-        .admin()
-        .log()
-        .end()?;
+    let mut log = library.log()?;
     let id = |what: &str| format!("{what}-{}", library.namespace);
     let create = library
         .admin
