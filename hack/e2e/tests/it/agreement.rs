@@ -32,7 +32,7 @@ async fn assert_agreed(library: &Library, field: &str, text: &str, expected: boo
     let about: String = about.chars().take(120).collect();
     let mut body = library.body("book");
     body[field] = text.into();
-    let status = library.admin.put(library.path("book")).json(&body).await?.status;
+    let status = library.put("book", &body).await?.status;
     assert_eq!(status, if expected { 200 } else { 400 }, "ours: {about}");
 
     let mut object: Book = book("dry-run");
@@ -221,18 +221,9 @@ async fn on_how_long_a_tenants_name_may_be() -> Result<()> {
             expected,
             "{length}"
         );
-        let status = library
-            .user
-            .post(library.path("book/borrow"))
-            .tenant(&tenant)
-            .await?
-            .status;
+        let status = library.borrow("book", &tenant).await?.status;
         assert_eq!(status, if expected { 201 } else { 400 }, "{length}");
-        library
-            .user
-            .post(library.path("book/return"))
-            .tenant(&tenant)
-            .await?;
+        library.give_back("book", &tenant).await?;
     }
     Ok(())
 }

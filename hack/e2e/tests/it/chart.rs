@@ -197,12 +197,7 @@ async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()
     let library = Library::open_in(&cluster, &admin, &user).await?;
     library.add("ours").await?;
     library.plant(&book("kubectls")).await?;
-    library
-        .user
-        .post(library.path("ours/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("ours", "bob").await?.json(201);
 
     helm(&[
         "uninstall",

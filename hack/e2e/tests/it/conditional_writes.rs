@@ -58,12 +58,7 @@ async fn what_is_another_version_than_the_unwanted_one_is_written() -> Result<()
     let library = Library::open().await?;
     let first = library.add("book").await?.header("etag").to_owned();
     let changed = json!({"author": "A", "title": "Changed"});
-    library
-        .admin
-        .put(library.path("book"))
-        .json(&changed)
-        .await?
-        .json(200);
+    library.put("book", &changed).await?.json(200);
     for write in writes(&library, "") {
         let written = write.header("If-None-Match", &first).await?;
         assert!(written.status < 300, "{}: {}", written.what, written.text());

@@ -4,10 +4,7 @@ use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
 use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book};
 use futures::future::try_join_all;
-use kube::{
-    ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
 /// Every write that can be told which version it is meant for.
@@ -45,11 +42,7 @@ fn etag_of(book: &Book) -> Result<String> {
 /// Changes the book past the APIs, which may not have heard of it yet when this returns its new tag.
 async fn touch(library: &Library, value: &str) -> Result<String> {
     let patch = json!({"metadata": {"annotations": {"touched": value}}});
-    let patch = Patch::Merge(&patch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &patch)
-        .await?;
+    let touched = library.kubectl_patch("book", &patch).await?;
     etag_of(&touched)
 }
 
@@ -229,11 +222,7 @@ async fn what_would_be_refused_anyhow_is_refused_for_that_reason() -> Result<()>
         }
     }
     let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
-    let patch = Patch::Merge(&patch);
-    library
-        .books()
-        .patch("book", &PatchParams::default(), &patch)
-        .await?;
+    library.kubectl_patch("book", &patch).await?;
     // A client that has seen that it is ours again is not told by a cache that has not.
     let put = library
         .admin
@@ -256,11 +245,7 @@ async fn a_book_that_helm_takes_over_is_not_changed_by_who_has_seen_it_before() 
     for round in 0..10 {
         let seen = etag(&library).await?;
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "Helm"}}});
-        let patch = Patch::Merge(&patch);
-        let helms = library
-            .books()
-            .patch("book", &PatchParams::default(), &patch)
-            .await?;
+        let helms = library.kubectl_patch("book", &patch).await?;
         for write in writes(&library) {
             write
                 .header("If-Match", &seen)

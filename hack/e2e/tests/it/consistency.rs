@@ -249,11 +249,7 @@ async fn what_a_replica_has_not_been_told_is_shown_to_who_knows_of_it() -> Resul
         assert_eq!(read.json(200), api.get(library.path("book")).await?.json(200));
     }
 
-    let borrow = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?;
+    let borrow = library.borrow("book", "bob").await?;
     borrow.json(201);
     let version = borrow.header(VERSION);
     let read = get_at(&user.api, &library.path("book"), version).await?;
@@ -354,12 +350,7 @@ async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
             .json(201);
     }
     library.shown("a").await?;
-    library
-        .user
-        .post(library.path("a/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("a", "bob").await?.json(201);
     let live = async |api: &Api, path: String| {
         let answer = api.get(path).header("Cache-Control", "max-age=0, No-Cache");
         answer.tenant("bob").await
@@ -374,8 +365,8 @@ async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
         live(replica, library.loan_path("a")).await?.json(200);
     }
     let body = json!({"author": "A", "title": "New"});
-    library.admin.put(library.path("b")).json(&body).await?.json(200);
-    let returned = library.user.post(library.path("a/return")).tenant("bob").await?;
+    library.put("b", &body).await?.json(200);
+    let returned = library.give_back("a", "bob").await?;
     returned.empty(204);
     // The other API may not have been told yet.
     let delete = library.admin.delete(library.path("a"));

@@ -4,10 +4,7 @@ use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
 use e2e::{Library, eventually};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{
-    Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{Api, ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -207,10 +204,7 @@ async fn in_a_namespace_that_is_being_deleted_nothing_can_be_made() -> Result<()
     library.admin.get(library.path("held")).await?.json(200);
 
     let release = json!({"metadata": {"finalizers": null}});
-    library
-        .books()
-        .patch("held", &PatchParams::default(), &Patch::Merge(&release))
-        .await?;
+    library.kubectl_patch("held", &release).await?;
     library.vanished("held").await?;
     eventually("the namespace is gone", async || {
         Ok(namespaces

@@ -115,12 +115,7 @@ async fn streams_have_no_descriptions_and_tell_that_a_book_has_changed_all_the_s
         };
         assert_eq!(book, expected);
         let body = json!({"author": "A", "title": "T", "description": format!("After {}", library.is_tenants(with))});
-        library
-            .admin
-            .put(library.path("book"))
-            .json(&body)
-            .await?
-            .json(200);
+        library.put("book", &body).await?.json(200);
         let updated = listener.told().await?;
         assert_eq!((updated.event.as_str(), &updated.data), ("updated", &expected));
     }

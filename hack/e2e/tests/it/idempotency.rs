@@ -7,7 +7,7 @@ use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book, loan};
 use futures::future::try_join_all;
 use kube::{
     ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -67,11 +67,7 @@ async fn it_is_answered_as_it_was_made_whatever_has_become_of_it() -> Result<()>
     let body = library.body("book");
     let first = create(&library, &library.admin, "key", &body).await?;
     let touch = json!({"metadata": {"annotations": {"note": "touched"}}});
-    let touch = Patch::Merge(&touch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &touch)
-        .await?;
+    let touched = library.kubectl_patch("book", &touch).await?;
     let again = create(&library, &other.api()?, "key", &body).await?;
     assert_eq!(again.json(201), first.json(201));
     let version = touched.resource_version().context("a version")?;
@@ -81,12 +77,7 @@ async fn it_is_answered_as_it_was_made_whatever_has_become_of_it() -> Result<()>
     );
 
     let changed = json!({"author": "Another", "title": "Another", "category_id": "math"});
-    library
-        .admin
-        .put(library.path("book"))
-        .json(&changed)
-        .await?
-        .json(200);
+    library.put("book", &changed).await?.json(200);
     for api in [&library.admin, &other.api()?] {
         let again = create(&library, api, "key", &body).await?;
         assert_eq!(again.json(201), first.json(201));
@@ -208,12 +199,7 @@ async fn errors_are_not_given_again() -> Result<()> {
         .await?;
     let attempt = || borrow(&library, &library.user, "key", "bob");
     attempt().await?.problem(409, "already_borrowed");
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("alice")
-        .await?
-        .empty(204);
+    library.give_back("book", "alice").await?.empty(204);
     attempt().await?.json(201);
     Ok(())
 }
@@ -234,12 +220,7 @@ async fn a_key_lasts_as_long_as_what_it_made() -> Result<()> {
     library.vanished("no-such").await?;
     library.shown("book").await?;
     let first = borrow(&library, &library.user, "key", "bob").await?;
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     let second = borrow(&library, &library.user, "key", "bob").await?;
     second.json(201);
     assert_ne!(first.header("etag"), second.header("etag"));

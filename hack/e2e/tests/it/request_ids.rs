@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use e2e::{Api, Library};
 
 /// A success, an error of ours, a route that is not there, a method that is not there.

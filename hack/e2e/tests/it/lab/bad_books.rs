@@ -138,10 +138,7 @@ async fn a_book_that_turns_bad_is_left_out_until_it_is_good_again() -> Result<()
     assert_left_out(&library, [&admin, &user]).await?;
 
     let mended = json!({"spec": {"author": "A", "title": "Mended"}});
-    library
-        .books()
-        .patch("no-author", &PatchParams::default(), &Patch::Merge(&mended))
-        .await?;
+    library.kubectl_patch("no-author", &mended).await?;
     library
         .seen("no-author", |answer| answer.text().contains("Mended"))
         .await?;

@@ -24,11 +24,7 @@ async fn it_does_not_keep_the_new_book_from_being_borrowed() -> Result<()> {
     let (_admin, _user, library) = turn.services(&[]).await?;
     let left_over = made_anew(&library).await?;
     for tenant in ["alice", "bob"] {
-        let borrowed = library
-            .user
-            .post(library.path("book/borrow"))
-            .tenant(tenant)
-            .await?;
+        let borrowed = library.borrow("book", tenant).await?;
         assert_eq!(borrowed.json(201)["borrowed_by"], tenant);
         let now = library.loans().get("book").await?;
         assert_eq!(now.spec.borrowed_by, tenant);
@@ -37,12 +33,7 @@ async fn it_does_not_keep_the_new_book_from_being_borrowed() -> Result<()> {
             Some(&now.owner_references()[0].uid),
             library.books().get("book").await?.uid().as_ref()
         );
-        library
-            .user
-            .post(library.path("book/return"))
-            .tenant(tenant)
-            .await?
-            .empty(204);
+        library.give_back("book", tenant).await?.empty(204);
     }
     turn.leave();
     Ok(())
@@ -53,12 +44,7 @@ async fn it_is_nobodys_to_return() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let left_over = made_anew(&library).await?;
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("alice")
-        .await?
-        .empty(204);
+    library.give_back("book", "alice").await?.empty(204);
     assert_eq!(library.loans().get_opt("book").await?, Some(left_over));
     turn.leave();
     Ok(())
@@ -90,11 +76,7 @@ async fn a_loan_that_something_else_owns_counts_as_any() -> Result<()> {
     let mut loan = loan("book", "carol");
     loan.metadata.owner_references = Some(vec![owner("ConfigMap", "book"), owner("Book", "another")]);
     library.plant_loan(&loan).await?;
-    let refused = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?;
+    let refused = library.borrow("book", "bob").await?;
     refused.problem(409, "already_borrowed");
     turn.leave();
     Ok(())

@@ -97,12 +97,7 @@ async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_wr
         Ok((put.await?.status == 200).then_some(()))
     })
     .await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     // The watches are back, too.
     library.plant(&book("after")).await?;
     let metrics = admin.ops()?.get("/metrics").await?.text();
@@ -119,12 +114,7 @@ async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_kn
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
     // Both have a connection, so that what is sent is sent.
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     turn.control_plane().pause(Component::Apiserver)?;
 
     assert_readable(&library).await?;
@@ -176,12 +166,7 @@ async fn what_vanished_unseen_is_gone_after_the_list_that_an_expired_watch_leads
     for id in ["kept", "vanishing"] {
         library.add(id).await?;
     }
-    library
-        .user
-        .post(library.path("vanishing/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("vanishing", "bob").await?.json(201);
     let logs = [admin.log().end()?, user.log().end()?];
     for service in [&mut admin, &mut user] {
         service.pause()?;

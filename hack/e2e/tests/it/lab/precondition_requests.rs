@@ -2,10 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use e2e::{Library, eventually};
-use kube::{
-    ResourceExt as _,
-    api::{Patch, PatchParams},
-};
+use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Turn;
@@ -73,11 +70,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
     library.add("book").await?;
     // The first annotation of a book is one more request, as a JSON patch cannot test a member of what is not there.
     let touch = json!({"metadata": {"annotations": {"touched": "first"}}});
-    let touch = Patch::Merge(&touch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &touch)
-        .await?;
+    let touched = library.kubectl_patch("book", &touch).await?;
     let version = touched.metadata.resource_version.unwrap_or_default();
     eventually("admin-api has the annotated book", async || {
         let etag = library
@@ -95,10 +88,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
         for number in 0..TIMES {
             admin.pause()?;
             let touch = json!({"metadata": {"annotations": {"touched": number.to_string()}}});
-            library
-                .books()
-                .patch("book", &PatchParams::default(), &Patch::Merge(&touch))
-                .await?;
+            library.kubectl_patch("book", &touch).await?;
             let put = library.admin.put(format!("{}?force=true", library.path("book")));
             let put = tokio::spawn(put.json(&library.body("book")).into_future());
             admin.resume()?;

@@ -86,7 +86,7 @@ async fn every_write_is_one_request() -> Result<()> {
     assert_costs(&library, "update", &[("PATCH books", TIMES)], async || {
         for id in &ids {
             let body = json!({"author": "Another", "title": "T", "category_id": "math"});
-            library.admin.put(library.path(id)).json(&body).await?.json(200);
+            library.put(id, &body).await?.json(200);
         }
         Ok(())
     })
@@ -109,24 +109,14 @@ async fn every_write_is_one_request() -> Result<()> {
     }
     assert_costs(&library, "borrow", &[("POST bookloans", TIMES)], async || {
         for id in &ids {
-            library
-                .user
-                .post(library.path(&format!("{id}/borrow")))
-                .tenant("bob")
-                .await?
-                .json(201);
+            library.borrow(id, "bob").await?.json(201);
         }
         Ok(())
     })
     .await?;
     assert_costs(&library, "return", &[("DELETE bookloans", TIMES)], async || {
         for id in &ids {
-            library
-                .user
-                .post(library.path(&format!("{id}/return")))
-                .tenant("bob")
-                .await?
-                .empty(204);
+            library.give_back(id, "bob").await?.empty(204);
         }
         Ok(())
     })
@@ -138,12 +128,7 @@ async fn every_write_is_one_request() -> Result<()> {
         &[("GET bookloans", TIMES)],
         async || {
             for id in &ids {
-                library
-                    .user
-                    .post(library.path(&format!("{id}/return")))
-                    .tenant("bob")
-                    .await?
-                    .empty(204);
+                library.give_back(id, "bob").await?.empty(204);
             }
             Ok(())
         },
@@ -212,25 +197,12 @@ async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
     library.plant(&going).await?;
     library.books().delete("going", &DeleteParams::default()).await?;
     eventually("both know that it is being deleted", async || {
-        let put = library
-            .admin
-            .put(library.path("going"))
-            .json(&library.body("going"))
-            .await?;
-        let borrow = library
-            .user
-            .post(library.path("going/borrow"))
-            .tenant("bob")
-            .await?;
+        let put = library.put("going", &library.body("going")).await?;
+        let borrow = library.borrow("going", "bob").await?;
         Ok((put.status == 409 && borrow.status == 409).then_some(()))
     })
     .await?;
-    library
-        .user
-        .post(library.path("lent/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("lent", "bob").await?.json(201);
     loan_is_known(&admin, &library, "lent").await?;
 
     let (category, bad) = (json!({"category_id": "math"}), json!({"category_id": "-"}));

@@ -152,12 +152,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     // Who reads is told all the while.
     for round in 0..5 {
         let body = json!({"author": "A", "title": format!("Round {round}")});
-        library
-            .admin
-            .put(library.path("book-0"))
-            .json(&body)
-            .await?
-            .json(200);
+        library.put("book-0", &body).await?.json(200);
         let (event, data) = about(&mut listener, &library, "book-0").await?;
         assert_eq!((event.as_str(), &data["title"]), ("updated", &body["title"]));
     }

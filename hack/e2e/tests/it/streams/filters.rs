@@ -27,12 +27,7 @@ async fn a_book_is_created_when_it_enters_the_category_and_deleted_when_it_leave
     }
     let entered = set("math").await?.json(200);
     let body = json!({"author": "A", "title": "Another", "category_id": "math"});
-    let updated = library
-        .admin
-        .put(library.path("book"))
-        .json(&body)
-        .await?
-        .json(200);
+    let updated = library.put("book", &body).await?.json(200);
     set("physics").await?.json(200);
     // Outside, it is nothing to this stream.
     set("").await?.json(200);
