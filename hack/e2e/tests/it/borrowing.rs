@@ -10,7 +10,7 @@ use kube::{
 use serde_json::json;
 
 #[tokio::test]
-async fn a_loan_says_which_book_who_and_since_when() -> Result<()> {
+async fn a_loan_has_its_book_borrower_and_time() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let answer = library.borrow("book", "bob").await?;
@@ -53,7 +53,7 @@ async fn a_loan_is_owned_by_its_book_and_does_not_hold_up_its_deletion() -> Resu
 }
 
 #[tokio::test]
-async fn a_book_on_loan_cannot_be_borrowed_whoever_asks() -> Result<()> {
+async fn a_book_on_loan_cannot_be_borrowed_by_anyone() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.borrow("book", "bob").await?.json(201);
@@ -109,7 +109,7 @@ async fn a_loan_goes_when_its_book_goes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_made_by_hand_without_an_owner_counts_as_any() -> Result<()> {
+async fn a_loan_made_by_kubectl_without_an_owner_counts_as_a_loan() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library
@@ -130,7 +130,7 @@ async fn a_loan_made_by_hand_without_an_owner_counts_as_any() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_made_by_hand_keeps_its_book_from_being_deleted() -> Result<()> {
+async fn a_loan_made_by_kubectl_keeps_its_book_from_being_deleted() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.plant_loan(&loan("book", "carol")).await?;
@@ -143,7 +143,7 @@ async fn a_loan_made_by_hand_keeps_its_book_from_being_deleted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_is_never_passed_on() -> Result<()> {
+async fn the_borrower_of_a_loan_is_immutable() -> Result<()> {
     let library = Library::open().await?;
     library.plant(&book("book")).await?;
     library.borrow("book", "bob").await?.json(201);

@@ -63,7 +63,7 @@ async fn a_forced_update_replaces_every_field_whatever_the_labels_are() -> Resul
 }
 
 #[tokio::test]
-async fn a_forced_update_does_not_ask_for_the_version() -> Result<()> {
+async fn a_forced_update_needs_no_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for round in 0..30 {
@@ -193,7 +193,7 @@ async fn ban_author(library: &Library, author: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_an_admission_policy_refuses_is_told_as_it_is() -> Result<()> {
+async fn a_refusal_by_an_admission_policy_is_passed_on() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     ban_author(&library, "Banned").await?;

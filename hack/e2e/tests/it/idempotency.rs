@@ -61,7 +61,7 @@ async fn a_create_that_is_repeated_is_answered_as_the_first_on_every_replica() -
 }
 
 #[tokio::test]
-async fn it_is_answered_as_it_was_made_whatever_has_become_of_it() -> Result<()> {
+async fn a_repeated_create_is_answered_with_the_book_as_it_was_created() -> Result<()> {
     let library = Library::open().await?;
     let other = replica(Program::Admin).await?;
     let body = library.body("book");
@@ -121,7 +121,7 @@ async fn a_key_with_another_body_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_another_request_has_made_is_in_the_way_as_ever() -> Result<()> {
+async fn a_book_created_without_the_key_is_still_a_conflict() -> Result<()> {
     let library = Library::open().await?;
     create(&library, &library.admin, "key", &library.body("book"))
         .await?
@@ -180,7 +180,7 @@ async fn a_key_is_1_to_128_visible_ascii_characters() -> Result<()> {
 }
 
 #[tokio::test]
-async fn errors_are_not_given_again() -> Result<()> {
+async fn errors_are_not_repeated() -> Result<()> {
     let library = Library::open().await?;
     let body = library.body("book");
     library
@@ -205,7 +205,7 @@ async fn errors_are_not_given_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_lasts_as_long_as_what_it_made() -> Result<()> {
+async fn a_key_lasts_as_long_as_its_object() -> Result<()> {
     let library = Library::open().await?;
     let body = library.body("book");
     let first = create(&library, &library.admin, "key", &body).await?;
@@ -247,7 +247,7 @@ async fn a_borrow_that_is_repeated_is_answered_as_the_first_on_every_replica() -
 }
 
 #[tokio::test]
-async fn of_16_of_the_same_at_once_all_are_answered_as_one() -> Result<()> {
+async fn sixteen_concurrent_repetitions_get_one_answer() -> Result<()> {
     let library = Library::open().await?;
     let others = tokio::try_join!(replica(Program::Admin), replica(Program::User))?;
     let (admins, users) = (

@@ -94,7 +94,7 @@ async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -
 }
 
 #[tokio::test]
-async fn a_mark_that_is_added_counts_at_once() -> Result<()> {
+async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
     let library = Library::open().await?;
     for (number, mark) in MARKS.iter().enumerate() {
         let map = match mark.place {
@@ -133,7 +133,7 @@ async fn a_book_that_another_tool_manages_can_be_borrowed_and_returned() -> Resu
 }
 
 #[tokio::test]
-async fn a_book_that_another_tool_is_deleting_is_still_not_ours() -> Result<()> {
+async fn a_book_of_another_tool_stays_unchangeable_while_it_is_being_deleted() -> Result<()> {
     let library = Library::open().await?;
     let mut held = managed_by("held", "Helm");
     held.finalizers_mut().push("e2e.example/hold".to_owned());

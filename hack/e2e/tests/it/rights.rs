@@ -1,4 +1,4 @@
-//! What each `ServiceAccount` may do, and nothing else: tried with its own token on the real API server.
+//! The exact rights of each `ServiceAccount`, tried with its own token on the real API server.
 
 use anyhow::{Context as _, Result};
 use control_plane::client;

@@ -22,7 +22,7 @@ async fn without_a_tenant_nothing_is_borrowed_or_returned() -> Result<()> {
 }
 
 #[tokio::test]
-async fn there_is_one_tenant() -> Result<()> {
+async fn a_repeated_tenant_header_is_refused() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for second in ["alice", "bob", ""] {

@@ -42,7 +42,7 @@ async fn an_update_replaces_every_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_an_update_leaves_out_is_removed() -> Result<()> {
+async fn fields_missing_from_an_update_are_removed() -> Result<()> {
     let library = Library::open().await?;
     let full = json!({"id": "book", "author": "A", "title": "T", "category_id": "math", "description": "D"});
     library
@@ -69,7 +69,7 @@ async fn what_an_update_leaves_out_is_removed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_either_api_shows_can_be_put_as_it_is() -> Result<()> {
+async fn a_book_read_from_either_api_can_be_put_unchanged() -> Result<()> {
     let library = Library::open().await?;
     let mut full = book("full");
     full.spec.description = Some("Described".to_owned());
@@ -101,7 +101,7 @@ async fn an_update_that_changes_nothing_keeps_the_version() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_update_takes_a_book_of_nobody_into_our_hands() -> Result<()> {
+async fn an_update_makes_bookshelf_the_manager_of_an_unmanaged_book() -> Result<()> {
     let library = Library::open().await?;
     let mut unlabelled = book("unlabelled");
     unlabelled.metadata.labels = None;

@@ -19,7 +19,7 @@ async fn made_anew(library: &Library) -> Result<BookLoan> {
 }
 
 #[tokio::test]
-async fn it_does_not_keep_the_new_book_from_being_borrowed() -> Result<()> {
+async fn a_leftover_loan_does_not_keep_the_new_book_from_being_borrowed() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let left_over = made_anew(&library).await?;
@@ -40,7 +40,7 @@ async fn it_does_not_keep_the_new_book_from_being_borrowed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_is_nobodys_to_return() -> Result<()> {
+async fn a_leftover_loan_cannot_be_returned() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let left_over = made_anew(&library).await?;
@@ -51,7 +51,7 @@ async fn it_is_nobodys_to_return() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_does_not_keep_the_new_book_from_being_deleted() -> Result<()> {
+async fn a_leftover_loan_does_not_keep_the_new_book_from_being_deleted() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     made_anew(&library).await?;
@@ -61,7 +61,7 @@ async fn it_does_not_keep_the_new_book_from_being_deleted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_that_something_else_owns_counts_as_any() -> Result<()> {
+async fn a_loan_with_other_owners_counts_as_a_loan() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let book = library.add("book").await?;
@@ -83,7 +83,7 @@ async fn a_loan_that_something_else_owns_counts_as_any() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_is_no_loan_of_the_new_book() -> Result<()> {
+async fn a_leftover_loan_is_not_shown_as_a_loan_of_the_new_book() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     made_anew(&library).await?;

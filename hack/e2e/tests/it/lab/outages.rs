@@ -53,7 +53,7 @@ async fn assert_readable(library: &Library) -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_written() -> Result<()> {
+async fn without_the_api_server_reads_go_on_and_writes_report_that_nothing_was_written() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
@@ -109,7 +109,7 @@ async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_wr
 }
 
 #[tokio::test]
-async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_knows() -> Result<()> {
+async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outcome() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
@@ -160,7 +160,7 @@ async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_kn
 }
 
 #[tokio::test]
-async fn what_vanished_unseen_is_gone_after_the_list_that_an_expired_watch_leads_to() -> Result<()> {
+async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Result<()> {
     let turn = Turn::take().await?;
     let (mut admin, mut user, library) = turn.services(&[]).await?;
     for id in ["kept", "vanishing"] {

@@ -1,4 +1,4 @@
-//! What `If-Match`, `?force=true`, `Idempotency-Key` and descriptions that are not kept cost: the API server's own count.
+//! The cost of `If-Match`, `?force=true`, `Idempotency-Key` and uncached descriptions, counted by the API server.
 
 use anyhow::{Context as _, Result};
 use e2e::{Library, eventually};
@@ -15,7 +15,7 @@ async fn etag(library: &Library, id: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn a_write_to_the_version_that_the_client_has_seen_is_one_request() -> Result<()> {
+async fn a_write_with_if_match_is_one_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let created = library.add("book").await?;
@@ -105,7 +105,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
 }
 
 #[tokio::test]
-async fn to_delete_a_book_with_its_loan_is_a_request_each_and_to_take_one_back_is_one() -> Result<()> {
+async fn a_forced_delete_is_a_request_for_book_and_loan_each_and_taking_a_loan_back_is_one() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, _user, library) = turn.services(&[]).await?;
     for id in ["lent", "free", "back"] {
@@ -131,7 +131,7 @@ async fn to_delete_a_book_with_its_loan_is_a_request_each_and_to_take_one_back_i
 }
 
 #[tokio::test]
-async fn without_descriptions_in_memory_a_book_is_a_request_and_a_list_is_none() -> Result<()> {
+async fn without_cached_descriptions_a_book_costs_a_request_and_a_list_none() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&["--cache-descriptions=false"]).await?;
     library.add("book").await?;
@@ -158,7 +158,7 @@ async fn without_descriptions_in_memory_a_book_is_a_request_and_a_list_is_none()
 }
 
 #[tokio::test]
-async fn a_write_with_an_idempotency_key_is_one_request_and_its_repetition_a_read() -> Result<()> {
+async fn a_write_with_an_idempotency_key_is_one_request_and_its_repetition_one_read() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let create = async |key: u64| {

@@ -1,4 +1,4 @@
-//! What our operations cost: the API server's own count.
+//! The cost of operations, counted by the API server.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Turn;
 
-/// How often each operation is done, so that one request more in some of them shows.
+/// The number of times that each operation is done, so that one request more in some of them shows.
 pub(super) const TIMES: u64 = 10;
 
 /// Asserts what the API server is asked for meanwhile, watches aside.
@@ -52,7 +52,7 @@ pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str
     Ok(())
 }
 
-/// How many watches of books and loans the API server has open.
+/// The number of watches of books and loans that the API server has open.
 pub(super) async fn watches(library: &Library) -> Result<i64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;
@@ -182,7 +182,7 @@ async fn no_read_is_a_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
+async fn a_refusal_from_the_cache_costs_no_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, _user, library) = turn.services(&[]).await?;
     library.add("ours").await?;
@@ -264,7 +264,7 @@ async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_watch_of_each_resource_is_all_that_a_service_keeps_open() -> Result<()> {
+async fn a_service_keeps_one_watch_of_each_resource_open_and_nothing_else() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
     for (services, expected) in [(vec![admin, user], 4), (vec![], 0)] {

@@ -1,4 +1,4 @@
-//! What others put on a book stays there, whatever we do with it.
+//! Fields of other tools on a book: every write keeps them.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
