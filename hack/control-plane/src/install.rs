@@ -22,7 +22,7 @@ const TEMPLATES: [&str; 4] = [
     "templates/admission-policies.yaml",
 ];
 
-/// What is installed.
+/// The parts to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The program that prints the CRDs.
