@@ -172,7 +172,7 @@ async fn judged(mark: Option<&Mark>, writers: &[usize]) -> Result<()> {
     }
     // Without both, there was no race to judge.
     let answers = answers?;
-    assert!(changes > 5, "{answers:?}");
+    assert!(changes > 0, "{answers:?}");
     assert!(
         answers.iter().any(|answers| answers.contains_key(&403)),
         "{answers:?}"

@@ -22,10 +22,14 @@ fn owner(uid: &str) -> Value {
     json!({"apiVersion": GROUP_VERSION, "kind": "Book", "name": "lent", "uid": uid, "blockOwnerDeletion": false})
 }
 
+/// A loan of the book `lent` with these ownerReferences; null is for none.
 fn loan(owners: &Value) -> Value {
+    let mut metadata = json!({"name": "lent"});
+    if !owners.is_null() {
+        metadata["ownerReferences"] = owners.clone();
+    }
     json!({
-        "apiVersion": GROUP_VERSION, "kind": "BookLoan",
-        "metadata": {"name": "lent", "ownerReferences": owners}, "spec": {"borrowedBy": "bob"},
+        "apiVersion": GROUP_VERSION, "kind": "BookLoan", "metadata": metadata, "spec": {"borrowedBy": "bob"},
     })
 }
 
@@ -42,6 +46,7 @@ fn forms(uid: &str) -> Vec<(Value, bool)> {
     brief
         .as_object_mut()
         .map(|owner| owner.remove("blockOwnerDeletion"));
+    let twin = with(uid, "uid", "00000000-0000-4000-8000-000000000000");
     let another = with("00000000-0000-4000-8000-000000000000", "name", "another");
     let mut same_kind = with(uid, "uid", "00000000-0000-4000-8000-000000000000");
     same_kind["apiVersion"] = "v1".into();
@@ -56,6 +61,7 @@ fn forms(uid: &str) -> Vec<(Value, bool)> {
         (json!([brief]), true),
         (Value::Null, false),
         (json!([]), false),
+        (json!([owner(uid), twin]), false),
         (json!([owner(uid), another]), false),
         (json!([owner(uid), same_kind]), false),
         (json!([with(uid, "name", "another")]), false),
