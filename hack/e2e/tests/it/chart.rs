@@ -23,7 +23,7 @@ pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What the chart renders for the shared cluster with further `arguments`.
+/// Renders the chart for the shared cluster with further `arguments`.
 async fn rendered(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     let version = cluster.client().await?.apiserver_version().await?.git_version;
     let chart = chart();
@@ -40,7 +40,7 @@ async fn rendered(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     helm(&[&fixed, arguments].concat()).await
 }
 
-/// How many objects of each kind manifests have.
+/// Counts the objects of each kind in manifests.
 fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
     let mut kinds = BTreeMap::new();
     for kind in manifests.lines().filter_map(|line| line.strip_prefix("kind: ")) {
@@ -62,7 +62,7 @@ const EVERYTHING: [(&str, usize); 8] = [
 ];
 
 #[tokio::test]
-async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> {
+async fn the_api_server_accepts_the_chart_with_default_values() -> Result<()> {
     let cluster = Cluster::shared()?;
     let kubectl = cluster.kubectl().await?;
     let manifests = rendered(&cluster, &[]).await?;
@@ -79,7 +79,7 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> 
 }
 
 #[tokio::test]
-async fn and_with_every_value_set() -> Result<()> {
+async fn the_api_server_accepts_the_chart_with_every_value_set() -> Result<()> {
     let cluster = Cluster::shared()?;
     let kubectl = cluster.kubectl().await?;
     let digest = format!("sha256:{}", "0".repeat(64));
@@ -121,7 +121,7 @@ async fn and_with_every_value_set() -> Result<()> {
 }
 
 #[tokio::test]
-async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result<()> {
+async fn the_chart_limits_roles_and_apis_to_the_watched_namespaces() -> Result<()> {
     let cluster = Cluster::shared()?;
     let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = BTreeMap::from(EVERYTHING);
@@ -138,7 +138,7 @@ async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result
 }
 
 #[tokio::test]
-async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()> {
+async fn the_books_survive_install_upgrade_and_removal_of_the_chart() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let cluster = Cluster::at(&control_plane);
     let kubectl = cluster.kubectl().await?;
@@ -197,12 +197,7 @@ async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()
     let library = Library::open_in(&cluster, &admin, &user).await?;
     library.add("ours").await?;
     library.plant(&book("kubectls")).await?;
-    library
-        .user
-        .post(library.path("ours/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("ours", "bob").await?.json(201);
 
     helm(&[
         "uninstall",
