@@ -16,6 +16,7 @@ use crate::refused::Refusals;
 use crate::route::Routes;
 use crate::serve::Server;
 use crate::telemetry;
+use crate::ui::Page;
 
 /// The flags of an API.
 #[derive(Args, Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Api {
     pub routes: fn() -> Routes,
     /// The OpenAPI document.
     pub openapi: fn() -> Value,
+    /// The web page.
+    pub page: Page,
 }
 
 /// Serves an API until SIGTERM or SIGINT.

@@ -10,7 +10,7 @@ use crate::openapi::Description;
 use crate::problem::Problem;
 use crate::read;
 use crate::route::{Reply, Routes};
-use crate::{answer, docs};
+use crate::{answer, docs, ui};
 
 /// Returns the routes of the service itself, for an API to add its own.
 #[must_use]
@@ -20,6 +20,8 @@ pub fn routes() -> Routes {
         .route(read!(openapi).of_service())
         .route(read!(docs::page).of_service())
         .route(read!(docs::file).of_service())
+        .route(read!(ui::page).of_service())
+        .route(read!(ui::file).of_service())
 }
 
 /// The API answers

@@ -1,0 +1,67 @@
+// A form that writes: one write at a time, and what was refused stands in it.
+
+import { Problem } from './api.js';
+import { focus } from './parts.js';
+import { explain, t } from './texts.js';
+
+/** The names that the API has for fields of this page. */
+const NAMES = { namespace_id: 'ns', namespace: 'ns', category: 'category_id' };
+
+export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
+
+export class Form {
+  constructor(context) {
+    this.context = context;
+    /** @type {{field?: string, words: string}[]} */
+    this.errors = [];
+    this.isBusy = false;
+    this.isSaved = false;
+  }
+
+  update() {
+    this.context.update();
+  }
+
+  input(name, value) {
+    this.draft.set(name, value);
+    this.isSaved = false;
+    this.update();
+  }
+
+  async run(write) {
+    if (this.isBusy) return;
+    Object.assign(this, { isBusy: true, isSaved: false, errors: [] });
+    this.update();
+    try {
+      await write();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.refuse(error);
+    } finally {
+      this.isBusy = false;
+      this.update();
+      if (this.errors.length) focusSoon('errors');
+    }
+  }
+
+  refuse(problem) {
+    const isLater = [401, 429, 503].includes(problem.status);
+    const words = !problem.status || problem.status === 504 ? t('lost') : explain(problem);
+    this.errors = [
+      { field: problem.field && (NAMES[problem.field] ?? problem.field), words: isLater ? `${words} ${t('kept')}` : words },
+    ];
+  }
+
+  /** Reports the values that are missing. Returns true where none is. */
+  hasAll(values) {
+    const missing = Object.keys(values).filter((name) => !values[name].trim());
+    this.report(missing.map((name) => ({ field: name, words: t('required', { name: t(`field.${name}`) }) })));
+    return missing.length === 0;
+  }
+
+  report(errors) {
+    this.errors = errors;
+    this.update();
+    if (errors.length) focusSoon('errors');
+  }
+}
