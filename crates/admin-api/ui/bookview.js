@@ -43,18 +43,19 @@ export function newBookView(form) {
     </form>`;
 }
 
-export function bookView(form) {
-  const heading = html`
-    <p class="crumbs"><a href=${hash([], { ns: form.ns })}>${form.ns}</a> / ${form.id}</p>
-    <h1 tabindex="-1">${text(form.title)}</h1>`;
-  if (form.phase === 'loading') return html`${heading}${loading()}`;
+export const bookView = (form) => html`
+  <p class="crumbs"><a href=${hash([], { ns: form.ns })}>${form.ns}</a> / ${form.id}</p>
+  <h1 tabindex="-1">${text(form.title)}</h1>
+  ${content(form)}`;
+
+function content(form) {
+  if (form.phase === 'loading') return loading();
   if (form.phase === 'failed') {
-    const isMissing = form.problem.status === 404;
     const back = html`<a href=${hash([], { ns: form.ns })}>${t('books')}</a>`;
-    return html`${heading}${isMissing ? empty(t('book.none'), back) : failure(form.problem, () => form.load())}`;
+    return form.problem.status === 404 ? empty(t('book.none'), back) : failure(form.problem, () => form.load());
   }
   return html`
-    ${heading} ${summary(form.errors)}
+    ${summary(form.errors)}
     ${form.isDeleted ? notice('warning', t('deleted.elsewhere'), button('recreate', () => form.recreate())) : nothing}
     ${form.rows ? conflict(form) : form.isElsewhere ? elsewhere(form) : own(form)}`;
 }

@@ -59,17 +59,21 @@ export class Book {
   }
 
   view() {
-    const { book, phase, problem } = this;
-    const heading = html`
+    return html`
       <p class="crumbs"><a href=${hash([], { ns: this.ns })}>${this.ns}</a> / ${this.id}</p>
-      <h1 tabindex="-1">${text(this.title)}</h1>`;
-    if (phase === 'loading') return html`${heading}${loading()}`;
+      <h1 tabindex="-1">${text(this.title)}</h1>
+      ${this.content()}`;
+  }
+
+  content() {
+    const { book, phase, problem } = this;
+    if (phase === 'loading') return loading();
     if (phase === 'failed') {
       const back = html`<a href=${hash([])}>${t('books')}</a>`;
-      return html`${heading}${problem.status === 404 ? empty(t('book.none'), back) : failure(problem, () => this.load())}`;
+      return problem.status === 404 ? empty(t('book.none'), back) : failure(problem, () => this.load());
     }
     const loan = this.lending.mine.get(`${this.ns} ${this.id}`);
-    return html`${heading}
+    return html`
       <p class="author">${text(book.author)}</p>
       ${this.isDeleted
         ? notice('warning', t('deleted.elsewhere'))

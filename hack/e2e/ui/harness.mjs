@@ -81,7 +81,7 @@ export async function openStreams() {
  * @param {string} base the API
  * @param {string} at the address within the page
  */
-export async function open(t, base, at = '#/', { tenant, token, init, ...options } = {}) {
+export async function open(t, base, at = '#/', { tenant, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
   const faults = [];
   const requests = [];
@@ -101,9 +101,9 @@ export async function open(t, base, at = '#/', { tenant, token, init, ...options
       console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
     );
   });
-  if (tenant) await context.addInitScript((name) => sessionStorage.setItem('tenant', JSON.stringify(name)), tenant);
-  if (token) await context.addInitScript((name) => sessionStorage.setItem('token', JSON.stringify(name)), token);
-  if (init) await context.addInitScript(init);
+  // The first document of a window has no storage.
+  const remember = ([name, value]) => location.protocol === 'http:' && sessionStorage.setItem(name, JSON.stringify(value));
+  if (tenant) await context.addInitScript(remember, ['tenant', tenant]);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   t.after(async () => {
