@@ -21,14 +21,12 @@ const PAGE: Page = Page {
         ui_file!("book.js"),
         ui_file!("bookview.js"),
         ui_file!("conflict.js"),
-        ui_file!("draft.js"),
         ui_file!("form.js"),
         ui_file!("librarian.de.js"),
         ui_file!("librarian.en.js"),
         ui_file!("librarian.js"),
         ui_file!("loans.js"),
         ui_file!("newbook.js"),
-        ui_file!("yaml.js"),
     ],
 };
 

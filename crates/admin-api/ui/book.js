@@ -3,10 +3,8 @@
 import { Problem, get, path, pause, send } from './api.js';
 import { bookView } from './bookview.js';
 import { compare, fieldsOf, merge, same, unchosen } from './conflict.js';
-import { Draft } from './draft.js';
-import { Form, focusSoon } from './form.js';
-import { say } from './parts.js';
-import { hash } from './route.js';
+import { Draft, Form, focusSoon } from './form.js';
+import { hash, say } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 

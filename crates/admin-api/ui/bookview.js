@@ -1,10 +1,8 @@
 // How a book looks to a librarian.
 
 import { table } from './conflict.js';
-import { empty, failure, field, html, loading, notice, nothing, summary, text, when } from './parts.js';
-import { hash } from './route.js';
+import { empty, failure, field, hash, html, loading, nothing, notice, summary, text, when } from './parts.js';
 import { t } from './texts.js';
-import { yaml } from './yaml.js';
 
 const button = (words, press, kind = '') =>
   html`<button type="button" class=${kind} @click=${press}>${t(words)}</button>`;
@@ -133,4 +131,29 @@ function elsewhere(form) {
       <pre tabindex="0" aria-label=${t('yaml')}>${document}</pre>
       <p class="buttons">${button('copy', copy)} ${form.isCopied ? html`<span role="status">${t('copied')}</span>` : nothing}</p>
     </section>`;
+}
+
+/** JSON's strings are YAML's, and need no other rules. */
+const quoted = JSON.stringify;
+
+/** A book as kubectl and Git have it. */
+function yaml(book) {
+  const label = (name, value) => (value ? [`    ${name}: ${quoted(value)}`] : []);
+  const labels = [
+    ...label('books.bookshelf.lostinsoba.com/category', book.category_id),
+    ...label('app.kubernetes.io/managed-by', book.managed_by),
+  ];
+  return [
+    'apiVersion: bookshelf.lostinsoba.com/v1alpha1',
+    'kind: Book',
+    'metadata:',
+    `  name: ${quoted(book.id)}`,
+    `  namespace: ${quoted(book.namespace_id)}`,
+    ...(labels.length ? ['  labels:', ...labels] : []),
+    'spec:',
+    `  author: ${quoted(book.author)}`,
+    `  title: ${quoted(book.title)}`,
+    ...(book.description ? [`  description: ${quoted(book.description)}`] : []),
+    '',
+  ].join('\n');
 }

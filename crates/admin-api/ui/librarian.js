@@ -5,8 +5,7 @@ import { Book } from './book.js';
 import { Books } from './books.js';
 import { Loans } from './loans.js';
 import { NewBook } from './newbook.js';
-import { badge, html, nothing } from './parts.js';
-import { hash } from './route.js';
+import { badge, hash, html, nothing } from './parts.js';
 import { t } from './texts.js';
 
 const add = (ns) => html`<a class="button primary" href=${hash(['new'], { ns })}>${t('new')}</a>`;

@@ -3,8 +3,7 @@
 import { Problem, get, path, send } from './api.js';
 import { link, namespaces } from './books.js';
 import { LiveList, loanKey } from './list.js';
-import { badge, empty, failure, html, loading, namespaceSelect, nothing, pager, say, text, when } from './parts.js';
-import { hash } from './route.js';
+import { badge, empty, failure, hash, html, loading, namespaceSelect, nothing, pager, say, text, when } from './parts.js';
 import { explain, t } from './texts.js';
 
 export class Loans {

@@ -3,10 +3,8 @@
 import { path, send } from './api.js';
 import { namespaces } from './books.js';
 import { newBookView } from './bookview.js';
-import { Draft } from './draft.js';
-import { Form } from './form.js';
-import { say } from './parts.js';
-import { hash } from './route.js';
+import { Draft, Form } from './form.js';
+import { hash, say } from './parts.js';
 import { t } from './texts.js';
 
 export class NewBook extends Form {

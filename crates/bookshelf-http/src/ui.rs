@@ -50,9 +50,7 @@ const SHARED: &[File] = &[
     ui_file!("list.js"),
     ("lit-html.js", include_str!("../ui/lit-html/lit-html.js")),
     ui_file!("parts.js"),
-    ui_file!("route.js"),
     ui_file!("session.js"),
-    ui_file!("signin.js"),
     ui_file!("stream.js"),
     ui_file!("texts.js"),
 ];

@@ -2,8 +2,7 @@
 
 import { get, path } from './api.js';
 import { LiveList, bookKey } from './list.js';
-import { badge, empty, failure, html, loading, namespaceSelect, nothing, pager, say, text } from './parts.js';
-import { hash } from './route.js';
+import { badge, empty, failure, hash, html, loading, namespaceSelect, nothing, pager, say, text } from './parts.js';
 import { t } from './texts.js';
 
 const TYPING = 300;

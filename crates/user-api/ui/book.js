@@ -2,8 +2,7 @@
 
 import { Problem, get, path, pause } from './api.js';
 import { Lending } from './lending.js';
-import { empty, failure, html, loading, notice, nothing, text, when } from './parts.js';
-import { hash } from './route.js';
+import { empty, failure, hash, html, loading, nothing, notice, text, when } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 

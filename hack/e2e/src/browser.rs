@@ -11,7 +11,12 @@ use tokio::process::Command;
 use crate::programs::workspace;
 
 /// The names that Chromium has on PATH.
-const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const CHROMIUMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// A browser, and what drives it.
 #[derive(Clone, Debug)]
@@ -75,7 +80,10 @@ impl Browser {
             .args(arguments)
             .current_dir(&self.directory)
             .kill_on_drop(true);
-        let output = command.output().await.with_context(|| format!("cannot run {program}"))?;
+        let output = command
+            .output()
+            .await
+            .with_context(|| format!("cannot run {program}"))?;
         let report = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program}:\n{report}\n{errors}");
@@ -103,7 +111,11 @@ async fn install(npm: &Path, directory: &Path) -> Result<()> {
         .kill_on_drop(true);
     let output = command.output().await.context("cannot run npm")?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "npm ci in {}: {errors}", directory.display());
+    ensure!(
+        output.status.success(),
+        "npm ci in {}: {errors}",
+        directory.display()
+    );
     // Written last: without it, an installation was cut short.
     fs::write(&installed, &lock_file)?;
     Ok(())

@@ -17,7 +17,7 @@ test('what two windows change in different fields is saved together', async (t) 
   await one.locator('.saved').waitFor();
 
   // It is announced before anything is saved, and what is being written stays.
-  await other.getByText('Somebody else has changed this book since').waitFor();
+  await other.locator('#main').getByText('Somebody else has changed this book since').waitFor();
   assert.equal(await field(other, 'Author').inputValue(), 'My Author');
   await press(other, 'Save');
   await other.getByRole('heading', { name: 'Somebody else has changed this book, too' }).waitFor();
@@ -62,12 +62,12 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   const page = await open(t, admin, at('third'));
   await field(page, 'Title').fill('Mine');
   await change('third', { title: 'Second' });
-  await page.getByText('Somebody else has changed this book since').waitFor();
+  await page.locator('#main').getByText('Somebody else has changed this book since').waitFor();
   await press(page, 'Compare');
   await choose(page, 'title', 'mine');
   assert.equal(await page.getByRole('button', { name: 'Overwrite whatever comes' }).count(), 0);
   await change('third', { title: 'Third' });
-  await page.getByText('Another change has come since').waitFor();
+  await page.locator('#main').getByText('Another change has come since').waitFor();
   // The table still has what was chosen from.
   assert.match(await row(page, /^Title/).innerText(), /Second/);
 
@@ -111,7 +111,7 @@ test('another version with the same text is no conflict', async (t) => {
     const { status } = await ask(admin, 'PATCH', `${bookPath('relabelled')}/category`, { body: { category_id } });
     assert.equal(status, 200);
   }
-  await eventually('the page has seen the last version', () => page.getByText('Somebody else').count().then((n) => n === 0));
+  await eventually('the page has seen the last version', () => page.locator('#main').getByText('Somebody else').count().then((n) => n === 0));
   await press(page, 'Save');
   await page.locator('.saved').waitFor();
   assert.equal((await stored('relabelled')).title, 'Mine');
@@ -124,5 +124,5 @@ test('a form in which nothing is written shows what others write', async (t) => 
   await change('untouched', { title: 'Another Title' });
   await page.getByRole('heading', { name: 'Another Title' }).waitFor();
   assert.equal(await field(page, 'Title').inputValue(), 'Another Title');
-  assert.equal(await page.getByText('Somebody else').count(), 0);
+  assert.equal(await page.locator('#main').getByText('Somebody else').count(), 0);
 });

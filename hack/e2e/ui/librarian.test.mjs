@@ -96,7 +96,7 @@ test('what was written survives a reload, and the way back', async (t) => {
   await page.reload();
   await page.getByText('What you wrote and did not save is here again.').waitFor();
   assert.equal(await field(page, 'Description').inputValue(), 'Two lines\nof text');
-  await page.getByRole('link', { name: 'Books' }).click();
+  await page.getByRole('link', { name: 'Books', exact: true }).click();
   await page.getByRole('heading', { name: 'Books' }).waitFor();
   await page.goBack();
   assert.equal(await field(page, 'Description').inputValue(), 'Two lines\nof text');

@@ -28,31 +28,60 @@ async fn a_page_and_its_files_are_served_with_a_strict_policy() -> Result<()> {
         let text = page.text();
         assert!(text.contains(&format!("src=\"ui/{own}\"")), "{text}");
         assert!(!text.contains("//"), "nothing from elsewhere: {text}");
-        assert!(!text.contains("<style") && !text.contains("style=") && !text.contains(" on"), "{text}");
+        assert!(
+            !text.contains("<style") && !text.contains("style=") && !text.contains(" on"),
+            "{text}"
+        );
         let parts = text.split("=\"ui/").skip(1);
-        let mut files = parts.filter_map(|part| part.split('"').next()).collect::<Vec<_>>();
+        let mut files = parts
+            .filter_map(|part| part.split('"').next())
+            .collect::<Vec<_>>();
         files.extend(["common.en.js", "common.de.js"]);
         assert!(files.len() > 10, "{files:?}");
-        for path in files.iter().map(|file| format!("/ui/{file}")).chain(["/".to_owned()]) {
+        for path in files
+            .iter()
+            .map(|file| format!("/ui/{file}"))
+            .chain(["/".to_owned()])
+        {
             let answer = api.get(&path).await?;
             assert_eq!(answer.status, 200, "{path}");
             let policy = answer.header("content-security-policy").split("; ");
             let policy = policy.filter_map(|directive| directive.split_once(' '));
-            assert_eq!(policy.collect::<BTreeMap<_, _>>(), BTreeMap::from(POLICY), "{path}");
+            assert_eq!(
+                policy.collect::<BTreeMap<_, _>>(),
+                BTreeMap::from(POLICY),
+                "{path}"
+            );
             assert_eq!(answer.header("x-content-type-options"), "nosniff");
             assert_eq!(answer.header("referrer-policy"), "no-referrer");
             assert_eq!(answer.header("cache-control"), "no-cache");
-            let again = api.get(&path).header("If-None-Match", answer.header("etag")).await?;
+            let again = api
+                .get(&path)
+                .header("If-None-Match", answer.header("etag"))
+                .await?;
             assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
             assert_eq!(api.head(&path).await?.status, 200);
         }
-        for missing in ["/ui/", "/ui/none.js", "/ui/lit-html/lit-html.js", "/ui/..%2fbook.js"] {
+        for missing in [
+            "/ui/",
+            "/ui/none.js",
+            "/ui/lit-html/lit-html.js",
+            "/ui/..%2fbook.js",
+        ] {
             api.get(missing).await?.problem(404, "not_found");
         }
     }
     // Neither API has the other's page.
-    library.user.get("/ui/librarian.js").await?.problem(404, "not_found");
-    library.admin.get("/ui/tenant.js").await?.problem(404, "not_found");
+    library
+        .user
+        .get("/ui/librarian.js")
+        .await?
+        .problem(404, "not_found");
+    library
+        .admin
+        .get("/ui/tenant.js")
+        .await?
+        .problem(404, "not_found");
     Ok(())
 }
 
