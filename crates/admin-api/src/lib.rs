@@ -38,6 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         routes: routes::routes,
         openapi,
         page: PAGE,
+        audience: "bookshelf-admin",
     };
     bookshelf_http::api::run(api, &args.api).await
 }

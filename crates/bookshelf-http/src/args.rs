@@ -4,12 +4,15 @@
 // The comments of flags are their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
 
+mod auth;
 mod environment;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use auth::{Audiences, Networks};
+pub use auth::{AuthArgs, AuthMode};
 use bookshelf_store::connector::Options;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};

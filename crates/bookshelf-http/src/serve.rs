@@ -17,7 +17,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::api::Api;
-use crate::args::ServeArgs;
+use crate::args::{AuthMode, ServeArgs};
+use crate::auth::Auth;
 use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::extract::MaxBody;
 use crate::freshness::FreshnessGuard;
@@ -39,6 +40,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// A server that is not running yet.
 pub(crate) struct Server<'a> {
     pub(crate) api: Api,
+    pub(crate) auth_mode: AuthMode,
+    pub(crate) auth: Arc<Auth>,
     pub(crate) args: &'a ServeArgs,
     /// The age of the cache beyond which reads are refused.
     pub(crate) max_staleness: Option<Duration>,
@@ -112,10 +115,10 @@ impl Server<'_> {
         let metrics = HttpMetrics::default();
         metrics.register(&mut self.registry);
         let (api, max_staleness) = (self.api, self.max_staleness);
-        let readiness = Arc::clone(readiness);
+        let (auth, readiness) = (Arc::clone(&self.auth), Arc::clone(readiness));
         let repository = self.repository.clone();
         let lists = Data::new(Lists::default());
-        let description = Data::new(Description::new(api.openapi));
+        let description = Data::new(Description::new(api.openapi, self.auth_mode));
         let ui = if self.args.ui {
             Ui::new(api.page)
         } else {
@@ -126,6 +129,7 @@ impl Server<'_> {
         let streams = Data::new(streams.clone());
         let app = move || {
             let api = Rc::new(request::Api {
+                auth: Arc::clone(&auth),
                 table: Table::new((api.routes)(), &metrics),
                 metrics: metrics.clone(),
                 freshness: FreshnessGuard::new(Arc::clone(&repository), max_staleness),

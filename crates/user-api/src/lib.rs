@@ -35,6 +35,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         routes: routes::routes,
         openapi,
         page: PAGE,
+        audience: "bookshelf-user",
     };
     bookshelf_http::api::run(api, &args.api).await
 }

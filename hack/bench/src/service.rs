@@ -60,6 +60,8 @@ impl Service {
         let (address, operations) = (free_address()?, free_address()?);
         let mut command = program(rig.programs.api(api));
         command
+            // An argument overrides it, and a version without the flag ignores it.
+            .env("BOOKSHELF_AUTH_MODE", "header")
             .arg(format!("--listen={address}"))
             .arg(format!("--ops-listen={operations}"))
             .arg("--kubeconfig")

@@ -7,6 +7,7 @@
 //! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
 //! - [`Browser`]: tests of the pages, run by node.
+//! - [`Person`]: a caller in token mode, with rights of its own.
 //! - [`Collector`]: where traces are sent.
 //! - [`HeldWatches`]: a way to the API server on which what the watches tell can be held up.
 //! - [`Proxy`]: a way to the API server on which an answer can be lost.
@@ -25,6 +26,7 @@ mod library;
 mod listener;
 mod log;
 mod metrics;
+mod person;
 mod programs;
 mod proxy;
 mod service;
@@ -42,6 +44,7 @@ pub use library::{Library, book, loan};
 pub use listener::{Listener, Mirror, Told};
 pub use log::Log;
 pub use metrics::Requests;
+pub use person::{Grant, Person};
 pub use programs::{chart, examples, program, schemathesis};
 pub use proxy::Proxy;
 pub use service::{Program, Service};

@@ -87,6 +87,8 @@ impl Service {
         save_kubeconfig(kubeconfig, &path)?;
         let mut command = program.command()?;
         command
+            // An argument overrides it.
+            .env("BOOKSHELF_AUTH_MODE", "header")
             .args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"])
             .arg("--kubeconfig")
             .arg(path)

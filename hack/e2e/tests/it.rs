@@ -6,6 +6,7 @@ mod it {
     mod admission_policies;
     mod agreement;
     mod at_a_version;
+    mod auth;
     mod availability;
     mod bodies;
     mod borrowing;
@@ -25,6 +26,7 @@ mod it {
     mod everywhere;
     mod flags;
     mod forcing;
+    mod header_mode;
     mod idempotency;
     mod kubectl;
     mod lab;

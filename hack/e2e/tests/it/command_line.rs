@@ -63,6 +63,9 @@ fn help_explains_every_flag_and_names_its_environment_variable() -> Result<()> {
         let expected = [
             "listen",
             "ops-listen",
+            "auth-mode",
+            "auth-audience",
+            "trusted-proxy",
             "max-body",
             "workers",
             "shutdown-delay",
@@ -120,6 +123,10 @@ fn a_flag_that_makes_no_sense_is_named() -> Result<()> {
             ("--watch-namespaces=a,B", "--watch-namespaces"),
             ("--watch-namespaces=", "--watch-namespaces"),
             ("--watch-namespaces= , ", "--watch-namespaces"),
+            ("--auth-mode=trust", "--auth-mode"),
+            ("--auth-audience=,", "--auth-audience"),
+            ("--trusted-proxy=gateway", "--trusted-proxy"),
+            ("--trusted-proxy=10.0.0.1/8", "10.0.0.0/8"),
             ("--kubeconfig=", "--kubeconfig"),
             ("--events=maybe", "--events"),
             ("--cache-descriptions=maybe", "--cache-descriptions"),
@@ -194,6 +201,18 @@ fn what_it_needs_and_cannot_have_is_named() -> Result<()> {
             (
                 vec!["--kubeconfig", &kubeconfig, "--log=a=b=c"],
                 vec!["--log", "a=b=c"],
+            ),
+            (
+                vec!["--auth-mode=header", "--listen=0.0.0.0:0"],
+                vec!["--auth-mode=header", "0.0.0.0:0", "--trusted-proxy"],
+            ),
+            (
+                vec!["--trusted-proxy=10.0.0.0/8"],
+                vec!["--trusted-proxy", "--auth-mode=header"],
+            ),
+            (
+                vec!["--auth-mode=header", "--auth-audience=library"],
+                vec!["--auth-audience", "--auth-mode=token"],
             ),
             (
                 vec!["--watch-timeout=10", "--max-staleness=19"],

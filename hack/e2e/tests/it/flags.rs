@@ -84,6 +84,7 @@ async fn every_flag_can_be_given_as_an_environment_variable() -> Result<()> {
         .env("BOOKSHELF_LISTEN", "127.0.0.1:0")
         .env("BOOKSHELF_OPS_LISTEN", "127.0.0.1:0")
         .env("BOOKSHELF_KUBECONFIG", &kubeconfig)
+        .env("BOOKSHELF_AUTH_MODE", "header")
         .env("BOOKSHELF_MAX_BODY", "20")
         .env("BOOKSHELF_LOG_FORMAT", "json")
         .stderr(std::process::Stdio::piped())

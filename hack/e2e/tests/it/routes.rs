@@ -288,7 +288,7 @@ async fn dots_in_a_path_lead_nowhere() -> Result<()> {
         (format!("/book/{namespace}/book/../../{namespace}"), "not_found"),
     ] {
         for service in [shared.admin(), shared.user()] {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\n\r\n");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             let answer = raw(service.address(), &request).await?;
             assert!(
                 answer.contains(&format!("urn:bookshelf:problem:{code}")),

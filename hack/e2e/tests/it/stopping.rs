@@ -23,7 +23,7 @@ impl UnderWay {
         let body = json!({"author": "In time", "title": "T"}).to_string();
         let mut stream = TcpStream::connect(service.address()).await?;
         let head = format!(
-            "PUT {} HTTP/1.1\r\nHost: e2e\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+            "PUT {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
              Expect: 100-continue\r\n\r\n",
             library.path("book"),
             body.len()

@@ -29,7 +29,7 @@ async fn services(turn: &Turn) -> Result<([Service; 2], Library)> {
 async fn client(service: &Service) -> Result<TcpStream> {
     let mut client = TcpStream::connect(service.address()).await?;
     client
-        .write_all(b"GET /health HTTP/1.1\r\nHost: bookshelf\r\n\r\n")
+        .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await?;
     let mut answer = String::new();
     while !answer.ends_with(THERE) {
@@ -49,7 +49,7 @@ async fn read(client: &mut TcpStream) -> Result<String> {
 async fn send(client: &mut TcpStream, library: &Library, head: &str, body: &Value) -> Result<()> {
     let (body, length) = (body.to_string(), body.to_string().len());
     let request = format!(
-        "{head}\r\nHost: bookshelf\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{head}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     client.write_all(request.as_bytes()).await?;
     for _ in 0..2 {

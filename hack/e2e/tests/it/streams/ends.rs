@@ -35,7 +35,7 @@ async fn ask_and_do_not_read(service: &Service, path: &str, accept: &str) -> Res
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(1)?;
     let mut stream = socket.connect(service.address()).await?;
-    let head = format!("GET {path} HTTP/1.1\r\nHost: e2e\r\nAccept: {accept}\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     Ok(stream)
 }
@@ -61,7 +61,7 @@ async fn a_stream_on_which_nothing_happens_says_that_it_is_still_there() -> Resu
     let shared = library.shared.as_ref().context("the shared APIs")?;
     let mut stream = TcpStream::connect(shared.admin().address()).await?;
     let head = format!(
-        "GET {} HTTP/1.1\r\nHost: e2e\r\nAccept: text/event-stream\r\n\r\n",
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
         library.list_path()
     );
     let start = Instant::now();
