@@ -50,9 +50,9 @@ fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
 }
 
 const EVERYTHING: [(&str, usize); 8] = [
-    // Each API's, and those for people.
-    ("ClusterRole", 2 + 5),
-    ("ClusterRoleBinding", 2),
+    // Each API's, its right to reviews, and those for people.
+    ("ClusterRole", 2 + 2 + 5),
+    ("ClusterRoleBinding", 2 + 2),
     ("CustomResourceDefinition", 2),
     ("Deployment", 2),
     ("Service", 2),
@@ -70,7 +70,7 @@ async fn the_api_server_accepts_the_chart_with_default_values() -> Result<()> {
     let said = kubectl
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
-    assert_eq!(said.lines().count(), 21, "{said}");
+    assert_eq!(said.lines().count(), 25, "{said}");
     assert!(
         said.lines().all(|line| line.ends_with("(server dry run)")),
         "{said}"
@@ -107,7 +107,7 @@ async fn the_api_server_accepts_the_chart_with_every_value_set() -> Result<()> {
     ] {
         expected.remove(kind);
     }
-    expected.insert("ClusterRole", 2);
+    expected.insert("ClusterRole", 2 + 2);
     assert_eq!(kinds(&manifests), expected);
     assert!(
         manifests.contains(&format!("bookshelf-admin-api@{digest}")),
@@ -116,7 +116,7 @@ async fn the_api_server_accepts_the_chart_with_every_value_set() -> Result<()> {
     let said = kubectl
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
-    assert_eq!(said.lines().count(), 10, "{said}");
+    assert_eq!(said.lines().count(), 14, "{said}");
     Ok(())
 }
 
@@ -125,8 +125,9 @@ async fn the_chart_limits_roles_and_apis_to_the_watched_namespaces() -> Result<(
     let cluster = Cluster::shared()?;
     let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = BTreeMap::from(EVERYTHING);
-    expected.remove("ClusterRoleBinding");
-    expected.extend([("ClusterRole", 5), ("Role", 4), ("RoleBinding", 4)]);
+    // Reviews have no namespace.
+    expected.extend([("ClusterRole", 2 + 5), ("ClusterRoleBinding", 2)]);
+    expected.extend([("Role", 4), ("RoleBinding", 4)]);
     assert_eq!(kinds(&manifests), expected);
     assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
     for bad in ["{East}", "{a,a}", "{a.b}", "a"] {
