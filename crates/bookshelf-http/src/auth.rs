@@ -75,7 +75,7 @@ pub(crate) struct Refused {
 /// The decisions that may be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reviews {
-    /// Those that are kept. A judgement that needs another never ends.
+    /// The kept ones. A judgement that needs another never ends.
     Kept,
     /// All.
     Any,
