@@ -219,7 +219,10 @@ async fn an_api_is_switched_off_and_on_alone() -> Result<()> {
         one.contains("deployment.apps/switched-bookshelf-admin-api"),
         "{one}"
     );
-    releases.install("switched", &[]).await?;
+    // Without any values, Helm would take those of before.
+    releases
+        .install("switched", &["--set=userApi.enabled=true"])
+        .await?;
     assert_eq!(releases.installed().await?, both);
     assert_eq!(
         releases.kubectl.run(&uid).await?,
