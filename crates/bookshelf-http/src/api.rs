@@ -22,6 +22,7 @@ use crate::refused::Refusals;
 use crate::route::Routes;
 use crate::serve::Server;
 use crate::telemetry;
+use crate::ui::Page;
 
 /// The flags of an API.
 #[derive(Args, Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct Api {
     pub openapi: fn(AuthMode) -> Value,
     /// The audience of tokens for the API.
     pub audience: &'static str,
+    /// The web page.
+    pub page: Page,
 }
 
 /// Serves an API until SIGTERM or SIGINT.

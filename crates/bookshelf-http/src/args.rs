@@ -46,6 +46,10 @@ pub struct ServeArgs {
     #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
     pub max_body: usize,
 
+    /// Serve the web page at /
+    #[arg(long, env = "BOOKSHELF_UI", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub ui: bool,
+
     /// Seconds without progress after which the connection of a client that does not read is closed
     #[arg(long, env = "BOOKSHELF_WRITE_TIMEOUT", default_value = "30", value_parser = positive_seconds, value_name = "SECONDS")]
     pub write_timeout: Duration,

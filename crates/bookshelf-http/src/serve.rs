@@ -29,6 +29,7 @@ use crate::readiness::Readiness;
 use crate::refused::Refusals;
 use crate::route::Table;
 use crate::stream::Streams;
+use crate::ui::Ui;
 use crate::{Repository, connection, probes, request};
 
 /// The time that a client has to read the end of a stream.
@@ -118,6 +119,12 @@ impl Server<'_> {
         let repository = self.repository.clone();
         let lists = Data::new(Lists::default());
         let description = Data::new(Description::new(api.openapi, self.auth_mode));
+        let ui = if self.args.ui {
+            Ui::new(api.page)
+        } else {
+            Ui::default()
+        };
+        let ui = Data::new(ui);
         let max_body = Data::new(MaxBody(self.args.max_body));
         let streams = Data::new(streams.clone());
         let app = move || {
@@ -132,6 +139,7 @@ impl Server<'_> {
                 .app_data(repository.clone())
                 .app_data(lists.clone())
                 .app_data(description.clone())
+                .app_data(ui.clone())
                 .app_data(max_body.clone())
                 .app_data(streams.clone())
                 .default_service(fn_service(move |request| request::answer(request, &api)))

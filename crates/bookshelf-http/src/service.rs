@@ -11,7 +11,7 @@ use crate::openapi::Description;
 use crate::problem::Problem;
 use crate::read;
 use crate::route::{Reply, Routes};
-use crate::{answer, docs};
+use crate::{answer, docs, ui};
 
 /// Returns the routes of the service itself, for an API to add its own.
 #[must_use]
@@ -21,6 +21,8 @@ pub fn routes() -> Routes {
         .route(read!(openapi, Access::PUBLIC))
         .route(read!(docs::page, Access::PUBLIC))
         .route(read!(docs::file, Access::PUBLIC))
+        .route(read!(ui::page, Access::PUBLIC))
+        .route(read!(ui::file, Access::PUBLIC))
 }
 
 /// The API answers

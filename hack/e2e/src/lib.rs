@@ -6,6 +6,7 @@
 //! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
 //! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
+//! - [`Browser`]: tests of the pages, run by node.
 //! - [`Person`]: a caller in token mode, with rights of its own.
 //! - [`Collector`]: where traces are sent.
 //! - [`HeldWatches`]: a way to the API server on which what the watches tell can be held up.
@@ -16,6 +17,7 @@
 mod answer;
 mod api;
 mod apis;
+mod browser;
 mod cluster;
 mod collector;
 mod documented;
@@ -34,6 +36,7 @@ mod wait;
 pub use answer::{Answer, Problem};
 pub use api::{Api, Request, raw};
 pub use apis::SharedApis;
+pub use browser::Browser;
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use held_watches::HeldWatches;

@@ -42,7 +42,7 @@ pub fn schemathesis() -> PathBuf {
     workspace().join("hack/e2e/schemathesis")
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
     this_crate.ancestors().nth(2).unwrap_or(this_crate)
 }

@@ -35,6 +35,7 @@ mod it {
     mod metrics;
     mod openapi;
     mod own_writes;
+    mod page;
     mod paging;
     mod people;
     mod queries;
