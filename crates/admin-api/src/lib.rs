@@ -10,7 +10,25 @@ pub mod view;
 
 pub use args::Args;
 use bookshelf_http::api::Api;
+use bookshelf_http::ui::Page;
+use bookshelf_http::ui_file;
 pub use openapi::openapi;
+
+/// The web page of librarians.
+const PAGE: Page = Page {
+    document: include_str!("../ui/librarian.html"),
+    files: &[
+        ui_file!("book.js"),
+        ui_file!("bookview.js"),
+        ui_file!("conflict.js"),
+        ui_file!("form.js"),
+        ui_file!("librarian.de.js"),
+        ui_file!("librarian.en.js"),
+        ui_file!("librarian.js"),
+        ui_file!("loans.js"),
+        ui_file!("newbook.js"),
+    ],
+};
 
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -19,6 +37,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
+        page: PAGE,
+        audience: "bookshelf-admin",
     };
     bookshelf_http::api::run(api, &args.api).await
 }

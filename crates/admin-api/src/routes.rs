@@ -3,22 +3,36 @@
 pub(crate) mod books;
 pub(crate) mod loans;
 
+use bookshelf_http::auth::{Access, Resource, Verb};
 use bookshelf_http::route::Routes;
 use bookshelf_http::{change, namespaces, read, service};
 
 /// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
+    let books = |verb| Access::to(verb, Resource::Books);
+    let loans = |verb| Access::to(verb, Resource::BookLoans);
     service::routes()
-        .route(read!(books::list).stream(books::stream).without_loans())
-        .route(read!(books::list_all).stream(books::stream).without_loans())
-        .route(read!(books::get).without_loans())
-        .route(change!(books::create))
-        .route(change!(books::update))
-        .route(change!(books::set_category))
-        .route(change!(books::delete))
-        .route(read!(namespaces::list).without_loans())
-        .route(read!(loans::list).stream(loans::stream))
-        .route(read!(loans::get))
-        .route(change!(loans::delete))
+        .route(
+            read!(books::list, books(Verb::List))
+                .stream(books::stream)
+                .without_loans(),
+        )
+        .route(
+            read!(books::list_all, books(Verb::List))
+                .stream(books::stream)
+                .without_loans(),
+        )
+        .route(read!(books::get, books(Verb::Get)).without_loans())
+        .route(change!(books::create, books(Verb::Create)))
+        .route(change!(books::update, books(Verb::Update)))
+        .route(change!(books::set_category, books(Verb::Patch)))
+        .route(change!(
+            books::delete,
+            books(Verb::Delete).and_if_forced(Verb::Delete, Resource::BookLoans)
+        ))
+        .route(read!(namespaces::list, books(Verb::List)).without_loans())
+        .route(read!(loans::list, loans(Verb::List)).stream(loans::stream))
+        .route(read!(loans::get, loans(Verb::Get)))
+        .route(change!(loans::delete, loans(Verb::Delete)))
 }

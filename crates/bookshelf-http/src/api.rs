@@ -1,7 +1,10 @@
 //! The life of an API process, from its flags to its end. Both binaries call [`run`].
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use anyhow::Context as _;
+use bookshelf_store::access::Access;
 use bookshelf_store::connector::Connector;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::Book;
@@ -10,18 +13,24 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use crate::Repository;
-use crate::args::{CacheArgs, KubeArgs, LogArgs, ScopeArgs, ServeArgs};
+use crate::args::{
+    Audiences, AuthArgs, AuthMode, CacheArgs, KubeArgs, LogArgs, Networks, ScopeArgs, ServeArgs,
+};
+use crate::auth::{Auth, HeaderMode, TokenMode};
 use crate::document::Document;
 use crate::refused::Refusals;
 use crate::route::Routes;
 use crate::serve::Server;
 use crate::telemetry;
+use crate::ui::Page;
 
 /// The flags of an API.
 #[derive(Args, Clone, Debug)]
 pub struct ApiArgs {
     #[command(flatten)]
     serve: ServeArgs,
+    #[command(flatten)]
+    auth: AuthArgs,
     #[command(flatten)]
     kube: KubeArgs,
     #[command(flatten)]
@@ -41,14 +50,19 @@ pub struct Api {
     pub view: fn(&Book) -> Document,
     /// The route table.
     pub routes: fn() -> Routes,
-    /// The OpenAPI document.
-    pub openapi: fn() -> Value,
+    /// The OpenAPI document, for callers that are known in this way.
+    pub openapi: fn(AuthMode) -> Value,
+    /// The audience of tokens for the API.
+    pub audience: &'static str,
+    /// The web page.
+    pub page: Page,
 }
 
 /// Serves an API until SIGTERM or SIGINT.
 pub async fn run(api: Api, args: &ApiArgs) -> anyhow::Result<()> {
     let service = api.name.strip_prefix("bookshelf-").unwrap_or(api.name);
     args.cache.check()?;
+    args.auth.check(args.serve.listen)?;
     let refusals = Refusals::default();
     let telemetry = telemetry::init(&args.log, service, &refusals)?;
     let served = serve(api, args, refusals).await;
@@ -67,6 +81,8 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {
         api,
+        auth_mode: args.auth.auth_mode,
+        auth: auth(api, args, &connector),
         args: &args.serve,
         max_staleness: args.cache.max_staleness,
         repository: Data::new(repository),
@@ -75,4 +91,36 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
         refusals,
     };
     server.run().await
+}
+
+/// Returns the decisions on requests, as the flags want them.
+fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
+    let AuthArgs {
+        auth_mode,
+        auth_audience,
+        trusted_proxy,
+    } = args.auth.clone();
+    let trusted = trusted_proxy.into_iter().flat_map(|Networks(networks)| networks);
+    let trusted = trusted.collect::<Vec<_>>();
+    let audiences = auth_audience
+        .into_iter()
+        .flat_map(|Audiences(audiences)| audiences);
+    let mut audiences = audiences.collect::<Vec<_>>();
+    if audiences.is_empty() {
+        audiences.push(api.audience.to_owned());
+    }
+    Arc::new(match auth_mode {
+        AuthMode::Header => {
+            if trusted.is_empty() {
+                tracing::info!("header mode: everyone on this machine is believed");
+            }
+            Auth::Header(HeaderMode::new(trusted))
+        }
+        AuthMode::Token => {
+            if !args.serve.listen.ip().to_canonical().is_loopback() {
+                tracing::warn!("tokens travel in the clear, unless something in front of this API encrypts");
+            }
+            Auth::Token(TokenMode::new(Access::new(connector, audiences)))
+        }
+    })
 }

@@ -4,12 +4,15 @@
 // The comments of flags are their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
 
+mod auth;
 mod environment;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use auth::{Audiences, Networks};
+pub use auth::{AuthArgs, AuthMode};
 use bookshelf_store::connector::Options;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
@@ -42,6 +45,10 @@ pub struct ServeArgs {
     /// Largest request body in bytes; a larger one is answered with 413
     #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
     pub max_body: usize,
+
+    /// Serve the web page at /
+    #[arg(long, env = "BOOKSHELF_UI", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub ui: bool,
 
     /// Seconds without progress after which the connection of a client that does not read is closed
     #[arg(long, env = "BOOKSHELF_WRITE_TIMEOUT", default_value = "30", value_parser = positive_seconds, value_name = "SECONDS")]

@@ -2,19 +2,18 @@
 
 use std::borrow::Borrow;
 
-use actix_web::HttpRequest;
 use actix_web::web::BytesMut;
-use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespace, Place};
+use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespaces, Place};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::Repository;
 use crate::document::Document;
 use crate::extract::{FromHead, FromQuery as _, Parameters, Request};
-use crate::list::Name;
+use crate::list::{self, Name};
 use crate::openapi::fields;
 use crate::page::Page;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::route::Reply;
 use crate::stream;
 
@@ -43,7 +42,7 @@ impl IntoParams for ListQuery {
 }
 
 impl FromHead for ListQuery {
-    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
         let parameters = Parameters::of(request)?;
         Ok(Self {
             category_id: parameters.get("category_id")?.unwrap_or_default().to_owned(),
@@ -53,28 +52,28 @@ impl FromHead for ListQuery {
 }
 
 impl ListQuery {
-    /// Returns the list that a request is for: of a namespace or of all, of a category or of all, from the page on.
+    /// Returns the list that a request is for: of these namespaces, of a category or of all, from the page on.
     pub fn list<'a>(
         &'a self,
         books: &'a Repository,
-        namespace: Option<Namespace<'a>>,
+        namespaces: Namespaces<'a>,
     ) -> Result<BookList<'a, Document>, Problem> {
         let category = Category::parse(&self.category_id)?;
-        let list = books.books(namespace, category)?;
-        Ok(list.after(self.page.after(namespace)?))
+        let list = books.books(namespaces, category)?;
+        Ok(list.after(self.page.after(namespaces.one())?))
     }
 
     /// Answers with the list of these members, or with the same list as it is kept, if it is of this generation.
     pub fn reply<'a, T: Borrow<Document>, M: Iterator<Item = (T, Place<'a>)>>(
         &self,
         request: &Request,
-        namespace: Option<Namespace<'_>>,
+        namespaces: Namespaces<'_>,
         generation: Generation,
         members: impl FnOnce() -> M,
     ) -> Result<Reply, Problem> {
         let name = Name {
             of: "books",
-            namespace: namespace.map_or("", Namespace::as_str),
+            namespaces: &list::name_of(namespaces),
             filter: &self.category_id,
         };
         let lists = request.lists()?;
@@ -92,7 +91,12 @@ impl ListQuery {
     ) -> Reply {
         let (request, query) = (request.clone(), self.clone());
         Reply::later(async move {
-            let namespace = request.namespace_or_all()?;
+            let namespace = match request.namespaces()? {
+                Namespaces::One(namespace) => Some(namespace),
+                Namespaces::All => None,
+                // A stream of some namespaces is never granted.
+                Namespaces::Only(_) => return Err(Problem::new(Code::Forbidden, "forbidden")),
+            };
             let category = Category::parse(&query.category_id)?;
             let id = stream::last_event_id(&request);
             let begin = request

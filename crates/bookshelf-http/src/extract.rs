@@ -9,6 +9,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
+use bookshelf_store::access::User;
 use bookshelf_store::repository::{Expected, IdempotencyKey, Tenant, Version};
 
 pub use body::{Json, MaxBody};
@@ -61,28 +62,43 @@ fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
 /// The header that names the tenant.
 const TENANT_HEADER: &str = "X-TENANT-ID";
 
-/// The tenant, from exactly one `X-TENANT-ID`.
+/// The tenant, from exactly one `X-TENANT-ID`, or in token mode the user.
 #[derive(Clone, Debug)]
 pub struct TenantId(String);
 
 impl TenantId {
+    /// Takes the tenant from the head of a request; without the header, the user's own name is the tenant's.
+    pub(crate) fn of(request: &HttpRequest, user: Option<&User>) -> Result<Self, Problem> {
+        let mut values = request.headers().get_all(TENANT_HEADER);
+        match (values.next(), values.next(), user) {
+            (Some(value), None, _) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
+            (Some(_), Some(_), _) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
+            (None, _, Some(user)) if Tenant::parse(&user.name).is_ok() => Ok(Self(user.name.clone())),
+            (None, _, Some(_)) => Err(Problem::invalid(
+                TENANT_HEADER,
+                "is required: the name of the user cannot be that of a tenant",
+            )),
+            (None, _, None) => Err(Problem::invalid(
+                TENANT_HEADER,
+                "is required: it names the tenant",
+            )),
+        }
+    }
+
     /// The tenant, for the repository.
     pub fn tenant(&self) -> Result<Tenant<'_>, Problem> {
         Ok(Tenant::parse(&self.0)?)
     }
+
+    /// The name, unchecked.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromHead for TenantId {
-    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
-        let mut values = request.headers().get_all(TENANT_HEADER);
-        match (values.next(), values.next()) {
-            (Some(value), None) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
-            (None, _) => Err(Problem::invalid(
-                TENANT_HEADER,
-                "is required: it names the tenant",
-            )),
-            (Some(_), Some(_)) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
-        }
+    fn from_head(request: &Request) -> Result<Self, Problem> {
+        Self::of(request, request.user())
     }
 }
 
@@ -91,7 +107,7 @@ impl FromRequest for TenantId {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::from_head(request))
+        ready(Self::from_head(&Request::of(request)))
     }
 }
 

@@ -184,8 +184,7 @@ impl FreshnessGuard {
             at_hand.age.clone()
         };
         headers.insert(AGE, age);
-        headers.insert(CACHE_CONTROL, PRIVATE);
-        headers.insert(VARY, DEPENDS_ON);
+        add_private(headers);
     }
 
     fn check_staleness(&self, is_read: bool, now: Instant) -> Result<(), Problem> {
@@ -216,6 +215,12 @@ impl AtHand {
             self.age = HeaderValue::from(seconds);
         }
     }
+}
+
+/// Adds the headers that keep an answer from other callers.
+pub(crate) fn add_private(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, PRIVATE);
+    headers.insert(VARY, DEPENDS_ON);
 }
 
 fn header_value(versions: Versions) -> Option<HeaderValue> {

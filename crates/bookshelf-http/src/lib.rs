@@ -1,6 +1,7 @@
 //! The shared part of both HTTP APIs of bookshelf. It knows books, but no route of its own beside `/namespace`:
 //!
 //! - [`api`] — an API from its flags to its end;
+//! - [`auth`] — who callers are, and what they may do: the decision on every request;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs and traces;
 //! - [`problem`] — errors, as `application/problem+json`;
@@ -10,6 +11,7 @@
 //! - [`list`] — lists, kept until a member changes;
 //! - [`page`] — pages of lists: `limit` and `continue`;
 //! - [`openapi`] — the document of an API, made from its handlers and types; `docs` — the page that shows it;
+//! - [`ui`] — the web page, the part that both APIs share;
 //! - [`route`] — the route table, `HEAD` and 405 included; [`service`] — the routes of the service itself;
 //! - `request` — the way of a request: its id, its route, its line in the access log; `freshness` — how new its answer is;
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
@@ -19,6 +21,7 @@
 pub mod answer;
 pub mod api;
 pub mod args;
+pub mod auth;
 pub mod books;
 mod connection;
 mod docs;
@@ -44,6 +47,7 @@ pub mod service;
 mod stream;
 pub mod telemetry;
 mod trace;
+pub mod ui;
 pub mod view;
 
 /// The repository of both APIs, which keeps each book's JSON at hand.

@@ -2,10 +2,10 @@
 
 mod members;
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 
 use actix_web::{HttpRequest, HttpResponse};
-use bookshelf_store::repository::{Generation, Place};
+use bookshelf_store::repository::{Generation, Namespaces, Place};
 use equivalent::Equivalent;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
@@ -31,17 +31,29 @@ pub struct Lists {
 pub struct Name<'a> {
     /// The kind of its members.
     pub of: &'static str,
-    /// The namespace of its members; empty: all.
-    pub namespace: &'a str,
+    /// The namespaces of its members, see [`name_of`].
+    pub namespaces: &'a str,
     /// The value of its filter; empty: no filter.
     pub filter: &'a str,
+}
+
+/// Returns the name of namespaces: empty for all; with a comma before each where a caller sees some of all.
+pub(crate) fn name_of(namespaces: Namespaces<'_>) -> Cow<'_, str> {
+    match namespaces {
+        Namespaces::One(namespace) => Cow::Borrowed(namespace.as_str()),
+        Namespaces::All => Cow::Borrowed(""),
+        Namespaces::Only(namespaces) => {
+            let names = namespaces.iter().flat_map(|namespace| [",", &**namespace]);
+            Cow::Owned(names.collect())
+        }
+    }
 }
 
 /// A name that is kept.
 #[derive(Hash, PartialEq, Eq)]
 struct Key {
     of: &'static str,
-    namespace: Box<str>,
+    namespaces: Box<str>,
     filter: Box<str>,
 }
 
@@ -49,7 +61,7 @@ impl From<Name<'_>> for Key {
     fn from(name: Name<'_>) -> Self {
         Self {
             of: name.of,
-            namespace: name.namespace.into(),
+            namespaces: name.namespaces.into(),
             filter: name.filter.into(),
         }
     }
@@ -59,10 +71,10 @@ impl Equivalent<Key> for Name<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         let Name {
             of,
-            namespace,
+            namespaces,
             filter,
         } = *self;
-        (of, namespace, filter) == (key.of, &*key.namespace, &*key.filter)
+        (of, namespaces, filter) == (key.of, &*key.namespaces, &*key.filter)
     }
 }
 
@@ -72,7 +84,7 @@ struct Weight;
 
 impl Weighter<Key, (Generation, Document)> for Weight {
     fn weight(&self, key: &Key, (_, list): &(Generation, Document)) -> u64 {
-        let bytes = ENTRY + key.namespace.len() + key.filter.len() + list.json().len();
+        let bytes = ENTRY + key.namespaces.len() + key.filter.len() + list.json().len();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
@@ -147,7 +159,7 @@ mod tests {
         let page = Page::default();
         let name = Name {
             of: "numbers",
-            namespace: "",
+            namespaces: "",
             filter: "",
         };
         lists.answer(&request, &page, name, generation(latest), || members)
@@ -221,7 +233,7 @@ mod tests {
             let page = Page::default();
             let name = Name {
                 of: "texts",
-                namespace: "",
+                namespaces: "",
                 filter: "",
             };
             let lists = Lists::default();

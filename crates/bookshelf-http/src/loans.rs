@@ -18,7 +18,7 @@ pub fn list(request: &Request, borrower: Option<Borrower<'_>>, page: &Page) -> R
         .after(page.after(Some(namespace))?);
     let name = Name {
         of: "loans",
-        namespace: namespace.as_str(),
+        namespaces: namespace.as_str(),
         filter: borrower.map_or("", Borrower::as_str),
     };
     let lists = request.lists()?;

@@ -3,7 +3,7 @@
 use bookshelf_store::repository::Place;
 
 use crate::extract::Request;
-use crate::list::Name;
+use crate::list::{self, Name};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::route::Reply;
@@ -19,16 +19,17 @@ use crate::view::{self, NamespaceList};
     responses((status = 200, description = "The namespaces, sorted by id", body = NamespaceList))
 )]
 pub fn list(request: &Request, page: &Page) -> Result<Reply, Problem> {
-    let list = request.repository()?.namespaces();
+    let namespaces = request.namespaces()?;
+    let with_books = request.repository()?.namespaces(namespaces);
     let after = page.after(None)?;
     let name = Name {
         of: "namespaces",
-        namespace: "",
+        namespaces: &list::name_of(namespaces),
         filter: "",
     };
     let lists = request.lists()?;
-    let response = lists.answer(request, page, name, list.generation(), || {
-        let namespaces = list.iter_after(after);
+    let response = lists.answer(request, page, name, with_books.generation(), || {
+        let namespaces = with_books.iter_after(after);
         namespaces.map(|(namespace, books)| (view::namespace(namespace, books), Place { namespace, id: "" }))
     });
     Ok(response.into())

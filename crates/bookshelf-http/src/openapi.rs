@@ -23,19 +23,22 @@ pub use complete::document;
 pub use events::{EventStream, event_stream};
 pub use parameters::{LastEventId, LastEventIdOfBoth};
 
+use crate::args::AuthMode;
 use crate::document::Document;
 
 /// The document of an API, made when it is asked for first.
 pub(crate) struct Description {
-    make: fn() -> Value,
+    make: fn(AuthMode) -> Value,
+    auth_mode: AuthMode,
     made: OnceLock<Document>,
 }
 
 impl Description {
-    /// The document that `make` makes.
-    pub(crate) fn new(make: fn() -> Value) -> Self {
+    /// The document that `make` makes, for callers that are known in this way.
+    pub(crate) fn new(make: fn(AuthMode) -> Value, auth_mode: AuthMode) -> Self {
         Self {
             make,
+            auth_mode,
             made: OnceLock::new(),
         }
     }
@@ -43,7 +46,7 @@ impl Description {
     /// Returns the document.
     pub(crate) fn document(&self) -> &Document {
         self.made.get_or_init(|| {
-            let json = serde_json::to_vec(&(self.make)()).unwrap_or_default();
+            let json = serde_json::to_vec(&(self.make)(self.auth_mode)).unwrap_or_default();
             let tag = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..16]);
             Document::with_tag(json, tag)
         })

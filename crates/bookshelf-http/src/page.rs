@@ -3,14 +3,13 @@
 //! A page begins after a place in the order of the list, not after a number of members, so that members that come and go
 //! do not move others to another page.
 
-use actix_web::HttpRequest;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bookshelf_store::repository::{Namespace, Place};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::extract::{FromHead, FromQuery, Parameters};
+use crate::extract::{FromHead, FromQuery, Parameters, Request};
 use crate::problem::Problem;
 
 /// The most members of a page.
@@ -91,7 +90,7 @@ impl IntoParams for Page {
 }
 
 impl FromHead for Page {
-    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
         Self::from_query(&Parameters::of(request)?)
     }
 }

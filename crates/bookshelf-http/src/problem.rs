@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use bookshelf_store::error::Error;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 )]
 pub enum Code {
     InvalidRequest,
+    Unauthenticated,
     Forbidden,
     NotManageable,
     NotFound,
@@ -59,6 +60,11 @@ impl Code {
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
                 "The request is not valid",
+            ),
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "The credentials are missing or not accepted",
             ),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::NotManageable => (
@@ -168,6 +174,8 @@ pub struct Problem {
     allow: Option<Box<str>>,
     /// The cause, for the log and never for the client.
     cause: Option<Box<str>>,
+    /// The challenge of an answer to missing or refused credentials.
+    challenge: Option<&'static str>,
     /// True where the connection ends with the answer.
     closes: bool,
 }
@@ -184,6 +192,7 @@ impl Problem {
             retry_after: None,
             allow: None,
             cause: None,
+            challenge: None,
             closes: false,
         }
     }
@@ -212,6 +221,49 @@ impl Problem {
                 "If-Match does not name the current version",
             )
         }
+    }
+
+    /// Creates the problem of a caller whose credentials are missing, or refused: `has_token` says that one bearer token came
+    /// ([RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+    pub(crate) fn unauthenticated(message: &'static str, has_token: bool) -> Self {
+        let challenge = if has_token {
+            r#"Bearer realm="bookshelf", error="invalid_token""#
+        } else {
+            r#"Bearer realm="bookshelf""#
+        };
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(Code::Unauthenticated, message)
+        }
+    }
+
+    /// Adds the cause, for the log alone.
+    pub(crate) fn with_cause(self, cause: &str) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
+    /// Adds the time to wait before another try, a second if it is not known.
+    pub(crate) fn with_retry_after(self, time: Option<Duration>) -> Self {
+        Self {
+            retry_after: Some(time.unwrap_or(RETRY_AFTER_DEFAULT)),
+            ..self
+        }
+    }
+
+    /// Returns true if the caller is not known, or lacks a right.
+    pub(crate) fn is_of_credentials(&self) -> bool {
+        matches!(self.code, Code::Unauthenticated | Code::Forbidden)
+    }
+
+    /// Returns true if the request is at fault, whoever sent it: its route, or a name in it.
+    pub(crate) fn is_of_request(&self) -> bool {
+        matches!(
+            self.code,
+            Code::NotFound | Code::MethodNotAllowed | Code::InvalidRequest
+        )
     }
 
     /// Closes the connection after the answer.
@@ -269,6 +321,9 @@ impl Problem {
         }
         if let Some(etag) = &self.etag {
             response.insert_header((ETAG, &**etag));
+        }
+        if let Some(challenge) = self.challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, &**allow));

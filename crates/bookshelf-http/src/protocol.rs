@@ -1,8 +1,8 @@
 //! The rules of HTTP that hold for every request, whatever it asks for.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use actix_web::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -19,6 +19,39 @@ pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Returns true if the host that a request names is this machine by its loopback name or address; also if it names none, as
+/// browsers always name one.
+pub(crate) fn is_local_host(request: &HttpRequest) -> bool {
+    // The authority of a target in absolute form counts, not the header beside it
+    // (RFC 9112, section 3.2.2; in HTTP/2 it is `:authority`).
+    let named = match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => request.headers().get(HOST).map(HeaderValue::as_bytes),
+    };
+    named.is_none_or(is_loopback)
+}
+
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = str::from_utf8(host) else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let address = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .map_or_else(
+            || name.parse().map(IpAddr::V4),
+            |address| address.parse().map(IpAddr::V6),
+        );
+    address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Checks that this is `uri-host [ ":" port ]`, which may be empty
@@ -112,6 +145,36 @@ pub(crate) fn length_of_body(request: &HttpRequest) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_has_loopback_names_and_addresses() {
+        for local in [
+            "localhost",
+            "LocalHost:8080",
+            "127.0.0.1",
+            "127.8.9.1:80",
+            "[::1]",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(is_loopback(local.as_bytes()), "{local}");
+        }
+        for other in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "10.0.0.1:8080",
+            "[::2]",
+            "::1",
+            "localhost:x",
+            "0.0.0.0",
+            "127.1",
+            "2130706433",
+        ] {
+            assert!(!is_loopback(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {

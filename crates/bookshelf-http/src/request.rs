@@ -10,15 +10,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
-use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use bookshelf_store::access::User;
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
+use crate::auth::{Asked, Auth, Grant, Refused};
 use crate::connection::Connection;
-use crate::extract::Request;
-use crate::freshness::{Freshness, FreshnessGuard};
+use crate::extract::{Request, TenantId};
+use crate::freshness::{self, Freshness, FreshnessGuard};
 use crate::metrics::HttpMetrics;
 use crate::problem::{Code, Problem};
 use crate::readiness::Readiness;
@@ -29,6 +31,7 @@ use id::{REQUEST_ID, RequestId, request_id};
 
 /// An API, as each thread has it.
 pub(crate) struct Api {
+    pub(crate) auth: Arc<Auth>,
     pub(crate) table: Table,
     pub(crate) metrics: HttpMetrics,
     pub(crate) freshness: FreshnessGuard,
@@ -47,16 +50,26 @@ type Answered = Result<ServiceResponse, Error>;
 /// debug, all else at info.
 pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
     let (request, payload) = request.into_parts();
-    let exchange = Exchange::begin(request, Rc::clone(api));
-    let dispatch = exchange.dispatch();
-    match dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem))) {
-        Dispatch::Done(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
-        Dispatch::Run(task) => Either::Right(Box::pin(async move {
-            let run = exchange.run(task, payload);
-            let (response, freshness) = run.instrument(exchange.span.clone()).await;
-            Ok(exchange.end(response, freshness))
-        })),
+    let mut exchange = Exchange::begin(request, Rc::clone(api));
+    if let Some(judged) = exchange.judge_now() {
+        return match exchange.dispatch(judged) {
+            Dispatch::Done(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
+            Dispatch::Run(task) => Either::Right(Box::pin(run(exchange, task, payload))),
+        };
     }
+    Either::Right(Box::pin(async move {
+        let judged = exchange.judge().instrument(exchange.span.clone()).await;
+        match exchange.dispatch(judged) {
+            Dispatch::Done(response) => Ok(exchange.end(response, Freshness::default())),
+            Dispatch::Run(task) => run(exchange, task, payload).await,
+        }
+    }))
+}
+
+async fn run(exchange: Exchange, task: Task, payload: Payload) -> Answered {
+    let run = exchange.run(task, payload);
+    let (response, freshness) = run.instrument(exchange.span.clone()).await;
+    Ok(exchange.end(response, freshness))
 }
 
 /// A request that is being answered.
@@ -69,6 +82,10 @@ struct Exchange {
     is_synced: bool,
     /// True for a request that prefers an event stream, where the route has one. Nothing else decides that.
     is_stream: bool,
+    /// The user of the token, also of a request that is refused.
+    user: Option<Arc<User>>,
+    /// True unless the caller is refused, or nobody could say who it is: then the answer says nothing about books.
+    has_version: bool,
     span: Span,
     started: Instant,
     /// An exchange that is dropped without an answer has lost its client.
@@ -126,19 +143,57 @@ impl Exchange {
             id,
             endpoint,
             is_stream,
+            user: None,
+            has_version: true,
             span,
             started,
             is_answered: false,
         }
     }
 
-    /// Checks the request, and answers it at once if memory has the answer.
-    fn dispatch(&self) -> Result<Dispatch, Problem> {
+    /// Decides on the request, where that takes no review.
+    fn judge_now(&self) -> Option<Result<Grant, Refused>> {
+        self.span.in_scope(|| self.api.auth.judge_now(self.asked()))
+    }
+
+    /// Decides on the request.
+    async fn judge(&self) -> Result<Grant, Refused> {
+        self.api.auth.judge(self.asked()).await
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            request: &self.request,
+            endpoint: self.endpoint.as_deref(),
+            is_stream: self.is_stream,
+            table: &self.api.table,
+        }
+    }
+
+    /// Checks a request that was decided on, and answers it at once if memory has the answer.
+    fn dispatch(&mut self, judged: Result<Grant, Refused>) -> Dispatch {
+        let granted = judged.map_err(|Refused { problem, user }| {
+            self.user = user;
+            self.has_version = problem.is_of_request();
+            problem
+        });
+        let dispatch = granted.and_then(|grant| {
+            // Successful reads are not logged with their user.
+            if !self.request.method().is_safe() {
+                self.user = grant.user().cloned();
+            }
+            self.request.is_granted(grant);
+            self.dispatch_granted()
+        });
+        dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
+    }
+
+    fn dispatch_granted(&self) -> Result<Dispatch, Problem> {
         protocol::check_host(&self.request)?;
         let Some(endpoint) = &self.endpoint else {
             return Err(self.api.table.refusal(self.request.decoded_path()));
         };
-        let freshness = if endpoint.is_service {
+        let freshness = if endpoint.access.is_public() {
             Freshness::default()
         } else if self.is_synced {
             let guard = &self.api.freshness;
@@ -151,7 +206,10 @@ impl Exchange {
             (Handler::Change(extract), _) => {
                 return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
-            (Handler::Read(_), Some(stream)) if self.is_stream => stream,
+            (Handler::Read(_), Some(stream)) if self.is_stream => {
+                stream::prepare(&self.request, endpoint, &self.api);
+                stream
+            }
             (Handler::Read(read), _) => read,
         };
         if freshness.is_default() {
@@ -192,7 +250,7 @@ impl Exchange {
         freshness: Freshness,
     ) -> Result<(HttpResponse, Freshness), Problem> {
         let request = HttpRequest::clone(&self.request);
-        request.extensions_mut().insert(self.request.parameters());
+        self.request.share();
         let call = match extract(request, payload).await {
             Ok(call) => call,
             Err(refusal) => return Ok((refusal, Freshness::default())),
@@ -230,15 +288,20 @@ impl Exchange {
             let of_error = self.span.is_none().then(|| id::span(&self.id));
             of_error.as_ref().unwrap_or(&self.span).in_scope(|| {
                 let response = as_problem(response, &self.id);
-                let (path, status) = (self.request.path(), response.status());
-                log(method, path, status, is_quiet, self.started);
+                self.log(response.status(), is_quiet);
                 response
             })
         };
         let took = self.started.elapsed();
         self.count(response.status(), took);
         // Answers of the service itself depend on no book.
-        if self.is_synced && self.endpoint.as_ref().is_none_or(|endpoint| !endpoint.is_service) {
+        let is_public = self
+            .endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.access.is_public());
+        if !self.has_version {
+            freshness::add_private(response.headers_mut());
+        } else if self.is_synced && !is_public {
             let now = self.started + took;
             let headers = response.headers_mut();
             self.api
@@ -250,6 +313,26 @@ impl Exchange {
         let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
         response.headers_mut().insert(REQUEST_ID, id);
         ServiceResponse::new(HttpRequest::clone(&self.request), response)
+    }
+
+    fn log(&self, status: StatusCode, is_quiet: bool) {
+        let (method, path) = (self.request.method(), self.request.path());
+        let (status, microseconds) = (status.as_u16(), microseconds(self.started.elapsed()));
+        if is_quiet {
+            tracing::debug!(%method, path, status, microseconds, "request");
+            return;
+        }
+        let user = self.user.as_ref().map(|user| user.name.as_str());
+        let is_of_tenant = self
+            .endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.access.is_of_tenant());
+        let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
+        let tenant = is_tenant_s.then(|| TenantId::of(&self.request, self.user.as_deref()).ok());
+        // A name that breaks the rule could be anything.
+        let tenant = tenant.flatten().filter(|tenant| tenant.tenant().is_ok());
+        let tenant = tenant.as_ref().map(TenantId::as_str);
+        tracing::info!(%method, path, status, microseconds, user, tenant, "request");
     }
 
     fn count(&self, status: StatusCode, took: Duration) {
@@ -268,7 +351,11 @@ fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
     match error.as_error::<Problem>() {
         Some(problem) => {
             if let Some(cause) = problem.cause() {
-                tracing::warn!(cause, "{problem}");
+                if response.status().is_client_error() {
+                    tracing::info!(cause, "{problem}");
+                } else {
+                    tracing::warn!(cause, "{problem}");
+                }
             }
             problem.to_response(id)
         }
@@ -280,15 +367,6 @@ fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
             tracing::error!(%error, "unexpected error");
             Problem::new(Code::Internal, "internal error").to_response(id)
         }
-    }
-}
-
-fn log(method: &Method, path: &str, status: StatusCode, is_quiet: bool, started: Instant) {
-    let (status, microseconds) = (status.as_u16(), microseconds(started.elapsed()));
-    if is_quiet {
-        tracing::debug!(%method, path, status, microseconds, "request");
-    } else {
-        tracing::info!(%method, path, status, microseconds, "request");
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A route is one line of an API's `routes.rs`: [`read!`](crate::read) for `GET` and `HEAD`, [`change!`](crate::change) for
 //! the other methods. The `#[utoipa::path]` attribute of the handler has its method and path, and makes its operation in the
-//! OpenAPI document, so that nothing about a route is written twice. A method that a path does not have is a 405 that lists
+//! OpenAPI document, so that nothing about a route is written twice. The line has the right that the route requires, so that
+//! none can be left out. A method that a path does not have is a 405 that lists
 //! those it has ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
 //!
 //! # Why actix-web's router is not used
@@ -24,24 +25,27 @@ use actix_web::{FromRequest, Handler as ActixHandler, Responder};
 use bookshelf_store::repository::Shown;
 use utoipa::openapi::{OpenApi, PathItem};
 
+use crate::auth::Access;
+
 pub(crate) use handler::{Extract, Handler, Read};
 pub use handler::{ReadHandler, Reply};
 pub(crate) use table::{Endpoint, Table};
 
-/// The route of a handler of reads, with the operation that its `#[utoipa::path]` attribute describes: a [`Route`].
+/// The route of a handler of reads, with the operation that its `#[utoipa::path]` attribute describes and the right that it
+/// requires: a [`Route`].
 #[macro_export]
 macro_rules! read {
-    ($($handler:ident)::+) => {
-        $crate::route::Route::read($crate::operation!($($handler)::+), $($handler)::+)
+    ($($handler:ident)::+, $access:expr) => {
+        $crate::route::Route::read($crate::operation!($($handler)::+), $access, $($handler)::+)
     };
 }
 
 /// The route of a handler of changes, an actix-web handler, with the operation that its `#[utoipa::path]` attribute
-/// describes: a [`Route`].
+/// describes and the right that it requires: a [`Route`].
 #[macro_export]
 macro_rules! change {
-    ($($handler:ident)::+) => {
-        $crate::route::Route::change($crate::operation!($($handler)::+), $($handler)::+)
+    ($($handler:ident)::+, $access:expr) => {
+        $crate::route::Route::change($crate::operation!($($handler)::+), $access, $($handler)::+)
     };
 }
 
@@ -63,34 +67,38 @@ pub struct Route {
     handler: Handler,
     stream: Option<Rc<Read>>,
     shown: Shown,
-    is_service: bool,
+    access: Access,
 }
 
 impl Route {
     /// Creates the route of a handler of `GET` and `HEAD`.
     #[must_use]
-    pub fn read<A>(documentation: OpenApi, handler: impl ReadHandler<A>) -> Self {
-        Self::new(documentation, Handler::Read(Rc::new(Read::new(handler))))
+    pub fn read<A>(documentation: OpenApi, access: Access, handler: impl ReadHandler<A>) -> Self {
+        Self::new(documentation, access, Handler::Read(Rc::new(Read::new(handler))))
     }
 
     /// Creates the route of a handler of other methods.
     #[must_use]
-    pub fn change<F, A>(documentation: OpenApi, handler: F) -> Self
+    pub fn change<F, A>(documentation: OpenApi, access: Access, handler: F) -> Self
     where
         F: ActixHandler<A>,
         A: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        Self::new(documentation, Handler::Change(handler::extract(handler).into()))
+        Self::new(
+            documentation,
+            access,
+            Handler::Change(handler::extract(handler).into()),
+        )
     }
 
-    fn new(documentation: OpenApi, handler: Handler) -> Self {
+    fn new(documentation: OpenApi, access: Access, handler: Handler) -> Self {
         Self {
             documentation,
             handler,
             stream: None,
             shown: Shown::default(),
-            is_service: false,
+            access,
         }
     }
 
@@ -111,15 +119,6 @@ impl Route {
             ..self
         }
     }
-
-    /// Declares a route of the service itself: it answers before the books are loaded, and its answers have no version.
-    #[must_use]
-    pub(crate) fn of_service(self) -> Self {
-        Self {
-            is_service: true,
-            ..self
-        }
-    }
 }
 
 /// The routes of an API.
@@ -132,6 +131,16 @@ impl Routes {
     pub fn route(mut self, route: Route) -> Self {
         self.0.push(route);
         self
+    }
+
+    /// Returns the right that each operation requires, by its path and method, and whether it has an event stream.
+    pub(crate) fn rights(&self) -> impl Iterator<Item = (&str, Method, Access, bool)> {
+        self.0.iter().flat_map(|route| {
+            let paths = route.documentation.paths.paths.iter();
+            paths.flat_map(|(path, item)| {
+                methods(item).map(|method| (path.as_str(), method, route.access, route.stream.is_some()))
+            })
+        })
     }
 
     /// Adds the operations and schemas of all routes to an OpenAPI document.

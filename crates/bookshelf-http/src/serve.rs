@@ -17,7 +17,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::api::Api;
-use crate::args::ServeArgs;
+use crate::args::{AuthMode, ServeArgs};
+use crate::auth::Auth;
 use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::extract::MaxBody;
 use crate::freshness::FreshnessGuard;
@@ -28,6 +29,7 @@ use crate::readiness::Readiness;
 use crate::refused::Refusals;
 use crate::route::Table;
 use crate::stream::Streams;
+use crate::ui::Ui;
 use crate::{Repository, connection, probes, request};
 
 /// The time that a client has to read the end of a stream.
@@ -38,6 +40,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// A server that is not running yet.
 pub(crate) struct Server<'a> {
     pub(crate) api: Api,
+    pub(crate) auth_mode: AuthMode,
+    pub(crate) auth: Arc<Auth>,
     pub(crate) args: &'a ServeArgs,
     /// The age of the cache beyond which reads are refused.
     pub(crate) max_staleness: Option<Duration>,
@@ -111,14 +115,21 @@ impl Server<'_> {
         let metrics = HttpMetrics::default();
         metrics.register(&mut self.registry);
         let (api, max_staleness) = (self.api, self.max_staleness);
-        let readiness = Arc::clone(readiness);
+        let (auth, readiness) = (Arc::clone(&self.auth), Arc::clone(readiness));
         let repository = self.repository.clone();
         let lists = Data::new(Lists::default());
-        let description = Data::new(Description::new(api.openapi));
+        let description = Data::new(Description::new(api.openapi, self.auth_mode));
+        let ui = if self.args.ui {
+            Ui::new(api.page)
+        } else {
+            Ui::default()
+        };
+        let ui = Data::new(ui);
         let max_body = Data::new(MaxBody(self.args.max_body));
         let streams = Data::new(streams.clone());
         let app = move || {
             let api = Rc::new(request::Api {
+                auth: Arc::clone(&auth),
                 table: Table::new((api.routes)(), &metrics),
                 metrics: metrics.clone(),
                 freshness: FreshnessGuard::new(Arc::clone(&repository), max_staleness),
@@ -128,6 +139,7 @@ impl Server<'_> {
                 .app_data(repository.clone())
                 .app_data(lists.clone())
                 .app_data(description.clone())
+                .app_data(ui.clone())
                 .app_data(max_body.clone())
                 .app_data(streams.clone())
                 .default_service(fn_service(move |request| request::answer(request, &api)))

@@ -5,21 +5,24 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use utoipa::ToSchema;
 
+use crate::auth::Access;
 use crate::extract::Request;
 use crate::openapi::Description;
 use crate::problem::Problem;
 use crate::read;
 use crate::route::{Reply, Routes};
-use crate::{answer, docs};
+use crate::{answer, docs, ui};
 
 /// Returns the routes of the service itself, for an API to add its own.
 #[must_use]
 pub fn routes() -> Routes {
     Routes::default()
-        .route(read!(health).of_service())
-        .route(read!(openapi).of_service())
-        .route(read!(docs::page).of_service())
-        .route(read!(docs::file).of_service())
+        .route(read!(health, Access::PUBLIC))
+        .route(read!(openapi, Access::PUBLIC))
+        .route(read!(docs::page, Access::PUBLIC))
+        .route(read!(docs::file, Access::PUBLIC))
+        .route(read!(ui::page, Access::PUBLIC))
+        .route(read!(ui::file, Access::PUBLIC))
 }
 
 /// The API answers

@@ -9,20 +9,24 @@ mod accept;
 mod open;
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::BytesMut;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::error::Error;
 use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
 
+use crate::auth::Standing;
 use crate::connection::Connection;
 use crate::document::Document;
 use crate::entity_tag::check_match;
 use crate::extract::Request;
 use crate::page::Page;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
+use crate::request::Api;
+use crate::route::Endpoint;
 use crate::{protocol, request};
 pub(crate) use accept::is_preferred;
 pub(crate) use open::Streams;
@@ -39,6 +43,12 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(crate) fn last_event_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(LAST_EVENT_ID)?;
     Some(id.to_str().unwrap_or_default())
+}
+
+/// Prepares a granted request whose answer is a stream.
+pub(crate) fn prepare(request: &Request, endpoint: &Rc<Endpoint>, api: &Rc<Api>) {
+    let standing = Standing::new(request, endpoint, api);
+    request.extensions_mut().insert(standing);
 }
 
 /// Returns the answer to a request for a stream: the stream that `begin` makes, each member as `json` writes it.
@@ -71,7 +81,10 @@ pub(crate) async fn answer<S: Subject<Document> + 'static>(
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.is_about(true);
     }
-    let body = streams.open(stream, json, request::span_of_stream(request));
+    let standing = request.extensions_mut().remove::<Standing>();
+    // Without a standing nobody would end the stream of a caller who has lost the right to it.
+    let standing = standing.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
+    let body = streams.open(stream, json, standing, request::span_of_stream(request));
     let mut response = response.streaming(body);
     protocol::frame_stream(request, &mut response);
     Ok(response)

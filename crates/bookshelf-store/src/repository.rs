@@ -71,7 +71,9 @@ use error::{Error, Missing};
 pub use freshness::{Scope, Shown, Versions};
 pub use idempotency::Made;
 use idempotency::UnderWay;
-pub use lists::{BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Place};
+pub use lists::{
+    BookList, Contents, Generation, Lending, LendingList, LoanList, NamespaceList, Namespaces, Place,
+};
 use live_reads::LiveReads;
 pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,

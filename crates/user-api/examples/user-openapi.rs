@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use bookshelf_http::args::AuthMode;
+
 fn main() -> io::Result<()> {
-    writeln!(io::stdout(), "{:#}", user_api::openapi())
+    writeln!(io::stdout(), "{:#}", user_api::openapi(AuthMode::Token))
 }

@@ -10,7 +10,22 @@ pub mod view;
 
 pub use args::Args;
 use bookshelf_http::api::Api;
+use bookshelf_http::ui::Page;
+use bookshelf_http::ui_file;
 pub use openapi::openapi;
+
+/// The web page of tenants.
+const PAGE: Page = Page {
+    document: include_str!("../ui/tenant.html"),
+    files: &[
+        ui_file!("book.js"),
+        ui_file!("lending.js"),
+        ui_file!("myloans.js"),
+        ui_file!("tenant.de.js"),
+        ui_file!("tenant.en.js"),
+        ui_file!("tenant.js"),
+    ],
+};
 
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -19,6 +34,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
+        page: PAGE,
+        audience: "bookshelf-user",
     };
     bookshelf_http::api::run(api, &args.api).await
 }

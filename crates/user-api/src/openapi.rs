@@ -1,5 +1,6 @@
 //! The OpenAPI document.
 
+use bookshelf_http::args::AuthMode;
 use serde_json::Value;
 use utoipa::OpenApi as _;
 
@@ -23,6 +24,6 @@ struct Api;
 
 /// The document that `/openapi.json` serves.
 #[must_use]
-pub fn openapi() -> Value {
-    bookshelf_http::openapi::document(Api::openapi(), routes())
+pub fn openapi(auth_mode: AuthMode) -> Value {
+    bookshelf_http::openapi::document(Api::openapi(), routes(), auth_mode)
 }

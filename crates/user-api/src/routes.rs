@@ -3,19 +3,23 @@
 pub(crate) mod books;
 pub(crate) mod loans;
 
+use bookshelf_http::auth::{Access, Resource, Verb};
 use bookshelf_http::route::Routes;
 use bookshelf_http::{change, namespaces, read, service};
 
 /// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
+    let books = |verb| Access::to(verb, Resource::Books);
+    // A tenant's loans take no right on loans: with such a right its user could write them past this API.
+    let of_tenant = |verb| books(verb).of_tenant();
     service::routes()
-        .route(read!(books::list).stream(books::stream))
-        .route(read!(books::list_all).stream(books::stream))
-        .route(read!(books::get))
-        .route(read!(namespaces::list).without_loans())
-        .route(read!(loans::list).stream(loans::stream))
-        .route(read!(loans::get))
-        .route(change!(loans::borrow))
-        .route(change!(loans::return_book))
+        .route(read!(books::list, books(Verb::List)).stream(books::stream))
+        .route(read!(books::list_all, books(Verb::List)).stream(books::stream))
+        .route(read!(books::get, books(Verb::Get)))
+        .route(read!(namespaces::list, books(Verb::List)).without_loans())
+        .route(read!(loans::list, of_tenant(Verb::List)).stream(loans::stream))
+        .route(read!(loans::get, of_tenant(Verb::Get)))
+        .route(change!(loans::borrow, of_tenant(Verb::Get)))
+        .route(change!(loans::return_book, of_tenant(Verb::Get)))
 }

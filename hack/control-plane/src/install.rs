@@ -15,14 +15,15 @@ use crate::{
 pub const NAMESPACE: &str = "bookshelf";
 
 /// The parts of the chart that are installed: all but the CRDs, which crdgen prints, and the APIs.
-const TEMPLATES: [&str; 4] = [
+const TEMPLATES: [&str; 5] = [
     "templates/serviceaccounts.yaml",
     "templates/rbac.yaml",
+    "templates/reviews.yaml",
     "templates/people.yaml",
     "templates/admission-policies.yaml",
 ];
 
-/// What is installed.
+/// The parts to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The program that prints the CRDs.

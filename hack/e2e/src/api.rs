@@ -32,6 +32,7 @@ const LONGEST_STREAM: Duration = Duration::from_mins(10);
 pub struct Api {
     client: Client,
     base: String,
+    token: Option<String>,
 }
 
 macro_rules! method {
@@ -48,7 +49,20 @@ impl Api {
     pub fn new(address: SocketAddr) -> Result<Self> {
         let client = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         let base = format!("http://{address}");
-        Ok(Self { client, base })
+        Ok(Self {
+            client,
+            base,
+            token: None,
+        })
+    }
+
+    /// The same server, asked by the caller with this token.
+    #[must_use]
+    pub fn as_bearer(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     method!(get, GET);
@@ -61,10 +75,13 @@ impl Api {
     /// A request of any method.
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> Request {
         let path = path.as_ref();
-        Request {
-            what: format!("{method} {path}"),
-            builder: self.client.request(method, format!("{}{path}", self.base)),
-        }
+        let what = format!("{method} {path}");
+        let builder = self.client.request(method, format!("{}{path}", self.base));
+        let builder = match &self.token {
+            Some(token) => builder.bearer_auth(token),
+            None => builder,
+        };
+        Request { what, builder }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the end-to-end tests are made with: the two real binaries, each under the token of its own
+//! The harness of the end-to-end tests: the two real binaries, each under the token of its own
 //! `ServiceAccount`, on a real control plane.
 //!
 //! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests
@@ -6,6 +6,8 @@
 //! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
 //! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
+//! - [`Browser`]: tests of the pages, run by node.
+//! - [`Person`]: a caller in token mode, with rights of its own.
 //! - [`Collector`]: where traces are sent.
 //! - [`HeldWatches`]: a way to the API server on which what the watches tell can be held up.
 //! - [`Proxy`]: a way to the API server on which an answer can be lost.
@@ -15,6 +17,7 @@
 mod answer;
 mod api;
 mod apis;
+mod browser;
 mod cluster;
 mod collector;
 mod documented;
@@ -23,6 +26,7 @@ mod library;
 mod listener;
 mod log;
 mod metrics;
+mod person;
 mod programs;
 mod proxy;
 mod published;
@@ -33,6 +37,7 @@ mod wait;
 pub use answer::{Answer, Problem};
 pub use api::{Api, Request, raw};
 pub use apis::SharedApis;
+pub use browser::Browser;
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use held_watches::HeldWatches;
@@ -40,6 +45,7 @@ pub use library::{Library, book, loan};
 pub use listener::{Listener, Mirror, Told};
 pub use log::Log;
 pub use metrics::Requests;
+pub use person::{Grant, Person};
 pub use programs::{chart, examples, program, schemathesis};
 pub use proxy::Proxy;
 pub use published::published_crds;

@@ -3,6 +3,7 @@
 mod api;
 mod greeting;
 mod listen;
+mod people;
 mod seed;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,7 +22,7 @@ use crate::{
 };
 use api::Api;
 
-/// How long an API may take to finish the requests it is serving.
+/// The time that an API has to finish the requests it is serving.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Run bookshelf here: a Kubernetes control plane on loopback, and both APIs against it, each with its own rights.
@@ -33,13 +34,26 @@ pub(crate) struct Args {
     #[command(flatten)]
     listen: listen::Addresses,
 
-    /// Where the state, the logs and the kubeconfigs are kept.
+    /// Directory for the state, the logs and the kubeconfigs.
     #[arg(long, env = "BOOKSHELF_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local"))]
     data_dir: PathBuf,
 
     /// Forget the books and loans of earlier runs, and start with the two examples again.
     #[arg(long, env = "BOOKSHELF_FRESH", value_parser = clap::builder::FalseyValueParser::new())]
     fresh: bool,
+
+    /// How both APIs know their callers.
+    #[arg(long, env = "BOOKSHELF_UP_AUTH", value_enum, default_value_t = Auth::Header, value_name = "MODE")]
+    auth: Auth,
+}
+
+/// The way in which both APIs know their callers: their own `--auth-mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Auth {
+    /// Callers are believed: the tenants' API takes the tenant from X-TENANT-ID.
+    Header,
+    /// By bearer tokens. Makes two librarians and two tenants as ServiceAccounts, and says how to get their tokens.
+    Token,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
@@ -48,7 +62,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         started = Running::start(&args) => started?,
         () = shutdown.requested() => bail!("interrupted before everything was up"),
     };
-    greeting::print(&args.listen, &running.control_plane, &running.kubectl);
+    greeting::print(&args, &running.control_plane, &running.kubectl);
     let failure = tokio::select! {
         failure = running.failure() => Some(failure),
         () = shutdown.requested() => None,
@@ -101,6 +115,9 @@ impl Running {
         control_plane.install(installation).await?;
         let kubectl = Kubectl::new(control_plane.kubeconfig()).await?;
         seed::plant(&kubectl).await?;
+        if args.auth == Auth::Token {
+            people::settle(&kubectl).await?;
+        }
 
         eprintln!("starting admin-api and user-api");
         let mut apis = Vec::new();
@@ -109,7 +126,8 @@ impl Running {
             ("user-api", args.listen.user()),
         ] {
             for (replica, listen) in (1..).zip(replicas) {
-                apis.push(Api::start(name, replica, program(name)?, listen, &control_plane).await?);
+                let program = program(name)?;
+                apis.push(Api::start((name, replica), program, args.auth, listen, &control_plane).await?);
             }
         }
         for api in &mut apis {

@@ -78,9 +78,9 @@ pub(crate) fn list_all(request: &Request, query: &ListQuery) -> Result<Reply, Pr
 }
 
 fn list_of(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
-    let namespace = request.namespace_or_all()?;
-    let list = query.list(request.repository()?, namespace)?;
-    query.reply(request, namespace, list.generation(), || {
+    let namespaces = request.namespaces()?;
+    let list = query.list(request.repository()?, namespaces)?;
+    query.reply(request, namespaces, list.generation(), || {
         list.iter().map(|entry| (&entry.value.view, Place::of(entry)))
     })
 }
@@ -163,7 +163,9 @@ pub(crate) async fn create(
     let Made {
         value: book,
         is_unchanged,
-    } = books.create_book(key, content, idempotency).await?;
+    } = books
+        .create_book(key, content, idempotency, request.user_name())
+        .await?;
     let document = if is_unchanged {
         written_document(&books, &book)
     } else {

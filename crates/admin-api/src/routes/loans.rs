@@ -1,7 +1,7 @@
 //! Loans: reads, and taking a book back.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use bookshelf_http::Repository;
 use bookshelf_http::extract::{FromHead, Parameters, Preconditions, Request};
 use bookshelf_http::loans;
@@ -24,7 +24,7 @@ pub(crate) struct ListQuery {
 }
 
 impl FromHead for ListQuery {
-    fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
         let parameters = Parameters::of(request)?;
         let borrowed_by = parameters.get("borrowed_by")?.unwrap_or_default().to_owned();
         Ok(Self { borrowed_by })

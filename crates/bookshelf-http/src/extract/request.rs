@@ -6,9 +6,11 @@ use std::ops::Deref;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use bookshelf_store::repository::{BookKey, Namespace, Scope};
+use bookshelf_store::access::User;
+use bookshelf_store::repository::{BookKey, Namespace, Namespaces, Scope};
 
 use crate::Repository;
+use crate::auth::{Grant, Visible};
 use crate::list::Lists;
 use crate::problem::{Code, Problem};
 
@@ -17,6 +19,8 @@ use crate::problem::{Code, Problem};
 pub struct Request {
     http: HttpRequest,
     parameters: PathParameters,
+    /// The permission to answer it; `None` until it is granted.
+    grant: Option<Grant>,
 }
 
 /// The parameters that the router found in a path, each as its place there; `None` for those that the template does not
@@ -57,13 +61,54 @@ impl PathParameters {
 }
 
 impl Request {
+    /// Creates a request that is not granted yet.
     pub(crate) fn new(http: HttpRequest, parameters: PathParameters) -> Self {
-        Self { http, parameters }
+        Self {
+            http,
+            parameters,
+            grant: None,
+        }
     }
 
-    /// Returns the parameters, which change handlers find in the extensions of the request.
-    pub(crate) fn parameters(&self) -> PathParameters {
-        self.parameters
+    /// Returns the request that the server answers with this one of actix-web, see [`Request::share`].
+    pub(crate) fn of(http: &HttpRequest) -> Self {
+        let extensions = http.extensions();
+        let (parameters, grant) = extensions
+            .get::<(PathParameters, Option<Grant>)>()
+            .cloned()
+            .unwrap_or_default();
+        Self {
+            http: http.clone(),
+            parameters,
+            grant,
+        }
+    }
+
+    /// Puts parameters and grant where extractors of change handlers find them.
+    pub(crate) fn share(&self) {
+        let mut extensions = self.http.extensions_mut();
+        extensions.insert((self.parameters, self.grant.clone()));
+    }
+
+    /// Notes that the request may be answered.
+    pub(crate) fn is_granted(&mut self, grant: Grant) {
+        self.grant = Some(grant);
+    }
+
+    /// Returns the permission to answer the request, where it has been granted.
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        self.grant.as_ref()
+    }
+
+    /// Returns the user, in token mode.
+    pub(crate) fn user(&self) -> Option<&User> {
+        Some(self.grant.as_ref()?.user()?)
+    }
+
+    /// Returns the name of the user, in token mode.
+    #[must_use]
+    pub fn user_name(&self) -> Option<&str> {
+        self.user().map(|user| user.name.as_str())
     }
 
     /// Returns the path, decoded.
@@ -91,9 +136,17 @@ impl Request {
         Ok(Namespace::parse(self.raw_namespace().unwrap_or_default())?)
     }
 
-    /// Returns the namespace in the path; `None` where the route is about all namespaces.
-    pub fn namespace_or_all(&self) -> Result<Option<Namespace<'_>>, Problem> {
-        Ok(self.raw_namespace().map(Namespace::parse).transpose()?)
+    /// Returns the namespaces that a list has: that of the path or, where the route is about all namespaces, those that the
+    /// caller may see.
+    pub fn namespaces(&self) -> Result<Namespaces<'_>, Problem> {
+        if let Some(namespace) = self.raw_namespace() {
+            return Ok(Namespaces::One(Namespace::parse(namespace)?));
+        }
+        Ok(match self.grant.as_ref().map(Grant::visible) {
+            Some(Visible::All) => Namespaces::All,
+            Some(Visible::Only(namespaces)) => Namespaces::Only(namespaces),
+            None => Namespaces::Only(&[]),
+        })
     }
 
     /// Returns namespace and id of the book in the path.
@@ -148,13 +201,12 @@ impl FromRequest for Request {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parameters = request.extensions().get().copied().unwrap_or_default();
-        ready(Ok(Self::new(request.clone(), parameters)))
+        ready(Ok(Self::of(request)))
     }
 }
 
 /// An argument of a handler of reads, taken from the head of a request without waiting.
 pub trait FromHead: Sized {
     /// Takes the argument, or returns a problem that names the field that is not valid.
-    fn from_head(request: &HttpRequest) -> Result<Self, Problem>;
+    fn from_head(request: &Request) -> Result<Self, Problem>;
 }

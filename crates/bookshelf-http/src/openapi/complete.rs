@@ -8,6 +8,7 @@ use utoipa::openapi::OpenApi;
 
 use super::components::{self, reference};
 use super::{links, refusals};
+use crate::args::AuthMode;
 use crate::docs;
 use crate::problem::{self, Code};
 use crate::route::Routes;
@@ -31,8 +32,13 @@ const SERVICE: &str = "service";
 ///
 /// When an operation lists a problem that there is not: a mistake in the code, which a test of the document shows.
 #[must_use]
-pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
+pub fn document(mut openapi: OpenApi, routes: Routes, auth_mode: AuthMode) -> Value {
     openapi.merge(Schemas::openapi());
+    let rights = routes.rights().filter_map(|(path, method, access, has_stream)| {
+        let sentence = access.sentence(path, has_stream)?;
+        Some(((path.to_owned(), method.as_str().to_lowercase()), sentence))
+    });
+    let rights = rights.collect::<BTreeMap<_, _>>();
     let mut document = json!(routes.document(openapi));
     let mut shared = Shared {
         parameters: components::parameters(),
@@ -43,6 +49,13 @@ pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
     for (path, operations) in members(&mut document["paths"]) {
         for (method, operation) in members(operations) {
             shared.complete(path, method, operation);
+            if let Some(sentence) = rights.get(&(path.clone(), method.clone())) {
+                let described = operation["description"].as_str().unwrap_or_default();
+                operation["description"] = json!(format!("{described}\n\n{sentence}").trim_start());
+                if auth_mode == AuthMode::Token {
+                    operation["security"] = json!([{"bearer": []}]);
+                }
+            }
             let id = operation["operationId"].as_str().unwrap_or_default();
             // One handler may have several methods.
             let id = if ids.contains(id) {
@@ -55,6 +68,14 @@ pub fn document(mut openapi: OpenApi, routes: Routes) -> Value {
         }
     }
     links::link(&mut document);
+    if auth_mode == AuthMode::Token {
+        document["components"]["securitySchemes"] = json!({"bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token that the Kubernetes API accepts for the audience of this API, such as that of a \
+                            ServiceAccount. RBAC decides what its user may do.",
+        }});
+    }
     document["components"]["parameters"] = json!(shared.parameters);
     document["components"]["responses"] = json!(shared.responses);
     let used = document.to_string();
@@ -182,6 +203,7 @@ impl Shared {
             codes.push(Code::PreconditionFailed);
         }
         if !is_own {
+            codes.extend([Code::Unauthenticated, Code::Forbidden]);
             codes.extend([Code::Overloaded, Code::Internal, Code::Unavailable]);
             if !is_read {
                 codes.push(Code::OutcomeUnknown);
@@ -196,6 +218,7 @@ impl Shared {
         }
         for (status, mut codes) in by_status {
             codes.sort();
+            codes.dedup();
             operation["responses"][status.to_string()] = self.refusal(&codes, is_own);
         }
     }
@@ -206,8 +229,11 @@ impl Shared {
         let (headers, maybe) = match codes {
             // These have a version once the books are loaded.
             [Code::MethodNotAllowed] => (vec!["Allow"], &VERSIONED[..]),
-            [Code::Unavailable] => (vec!["Retry-After"], &VERSIONED[..]),
-            [Code::Overloaded] => ([&VERSIONED[..], &["Retry-After"]].concat(), &[][..]),
+            [Code::Unavailable | Code::Overloaded] => (vec!["Retry-After"], &VERSIONED[..]),
+            [Code::Unauthenticated] => (vec!["Cache-Control", "Vary", "WWW-Authenticate"], &[][..]),
+            // A refusal of the caller has no version, one of the repository has.
+            [Code::Forbidden, ..] => (vec!["Cache-Control", "Vary"], &["Age", "X-Resource-Version"][..]),
+            [Code::Internal] => (Vec::new(), &VERSIONED[..]),
             _ if is_own => return refusals::response(codes, &[], &[]),
             // A stream has none.
             [Code::PreconditionFailed] => (VERSIONED.to_vec(), &["ETag"][..]),

@@ -119,6 +119,14 @@ pub(super) fn headers() -> Map<String, Value> {
             json!({"type": "integer", "minimum": 1, "examples": [1]}),
         ),
         (
+            "WWW-Authenticate",
+            "The credentials that the API accepts (RFC 6750, section 3).",
+            json!({
+                "type": "string",
+                "enum": [r#"Bearer realm="bookshelf""#, r#"Bearer realm="bookshelf", error="invalid_token""#],
+            }),
+        ),
+        (
             "Allow",
             "The methods that the resource has.",
             json!({"type": "string", "pattern": "^[A-Z]+(, [A-Z]+)*$", "examples": ["GET, HEAD"]}),

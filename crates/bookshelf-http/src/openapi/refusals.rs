@@ -51,6 +51,10 @@ fn example(code: Code) -> Value {
             "author must not contain the character U+0098",
             json!({"field": "author"}),
         ),
+        Code::Unauthenticated => (
+            "unauthenticated: send one Authorization header with a bearer token for this API",
+            json!({}),
+        ),
         Code::Forbidden => ("forbidden", json!({})),
         Code::NotManageable => ("not manageable", json!({})),
         Code::NotFound => (

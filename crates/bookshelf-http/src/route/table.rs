@@ -7,6 +7,7 @@ use actix_web::http::Method;
 use bookshelf_store::repository::Shown;
 
 use super::{Handler, Read, Route, Routes, methods};
+use crate::auth::Access;
 use crate::extract::PathParameters;
 use crate::metrics::{HttpMetrics, RouteMetrics};
 use crate::problem::{Code, Problem};
@@ -23,8 +24,9 @@ pub(crate) struct Endpoint {
     /// The handler of requests that prefer an event stream.
     pub(crate) stream: Option<Rc<Read>>,
     pub(crate) metrics: RouteMetrics,
-    /// True for a route of the service itself, which answers before the books are loaded, without a version.
-    pub(crate) is_service: bool,
+    /// The right that a request requires. A public route is one of the service itself: it answers before the books are loaded,
+    /// and its answers have no version.
+    pub(crate) access: Access,
     /// The resources that answers depend on.
     pub(crate) shown: Shown,
 }
@@ -42,7 +44,7 @@ impl Table {
             handler,
             stream,
             shown,
-            is_service,
+            access,
         } in routes.0
         {
             for (template, item) in documentation.paths.paths {
@@ -58,7 +60,7 @@ impl Table {
                         method,
                         handler: handler.clone(),
                         stream: stream.clone(),
-                        is_service,
+                        access,
                         shown,
                     })
                 });
@@ -113,7 +115,7 @@ mod tests {
             let item = PathItem::new(HttpMethod::Get, Operation::new());
             let paths = PathsBuilder::new().path(*template, item).build();
             let document = OpenApiBuilder::new().paths(paths).build();
-            routes = routes.route(Route::read(document, answer));
+            routes = routes.route(Route::read(document, Access::PUBLIC, answer));
         }
         Table::new(routes, &HttpMetrics::default())
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use super::write;
+use crate::auth::Standing;
 use crate::document::Document;
 use crate::metrics::StreamMetrics;
 
@@ -30,6 +31,8 @@ pub(crate) struct Streams {
 struct Open<S: Subject<Document>, F> {
     stream: Stream<Document, S>,
     json: F,
+    /// The right to go on.
+    standing: Standing,
     heartbeat: Interval,
     streams: Streams,
 }
@@ -52,6 +55,7 @@ impl Streams {
         &self,
         stream: Stream<Document, S>,
         json: F,
+        standing: Standing,
         span: Span,
     ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + 'static
     where
@@ -64,6 +68,7 @@ impl Streams {
         let open = Open {
             stream,
             json,
+            standing,
             heartbeat,
             streams: self.clone(),
         };
@@ -79,22 +84,31 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
     async fn next(&mut self) -> Option<Bytes> {
         let Self {
             stream,
+            standing,
             heartbeat,
             streams,
             ..
         } = self;
-        tokio::select! {
-            biased;
-            () = streams.ending.cancelled() => None,
-            waited = stream.wait() => match waited {
-                Ok(()) => Some(self.chunk()),
-                Err(cut_off) => {
-                    streams.metrics.cut_off.inc();
-                    tracing::info!("{cut_off}: its client may go on from the last id");
-                    None
-                }
-            },
-            _ = heartbeat.tick() => Some(self::heartbeat(stream.id())),
+        loop {
+            // While nobody can say that the caller may still follow, events wait.
+            let holds = standing.holds();
+            tokio::select! {
+                biased;
+                () = streams.ending.cancelled() => return None,
+                may_go_on = standing.judged() => if !may_go_on {
+                    tracing::info!("the right to this stream has ended");
+                    return None;
+                },
+                waited = stream.wait(), if holds => return match waited {
+                    Ok(()) => Some(self.chunk()),
+                    Err(cut_off) => {
+                        streams.metrics.cut_off.inc();
+                        tracing::info!("{cut_off}: its client may go on from the last id");
+                        None
+                    }
+                },
+                _ = heartbeat.tick() => return Some(self::heartbeat(stream.id())),
+            }
         }
     }
 

@@ -56,7 +56,7 @@ use clients::Clients;
 pub use error::explanation;
 pub use error::{Error, Reason};
 pub use events::{Event, EventType, Events};
-pub use limits::PriorityLevel;
+pub use limits::{PriorityLevel, RateLimiter};
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 

@@ -15,7 +15,8 @@ use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Adds a book, managed by bookshelf. With a key, a repeated request returns the book that the first one made.
+    /// Adds a book, managed by bookshelf. With a key, a repeated request of the same caller returns the book that the first
+    /// one made.
     ///
     /// A key reused for another id is detected only if that book is cached; a concurrent reuse only within this process.
     pub async fn create_book(
@@ -23,9 +24,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         key: BookKey<'_>,
         content: BookContent,
         idempotency: Option<IdempotencyKey<'_>>,
+        caller: Option<&str>,
     ) -> Result<Made<Book>, Error> {
         self.check_namespace(key.namespace)?;
-        let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, key, &content));
+        let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, caller, key, &content));
         let under_way = imprint.as_ref().map(|imprint| self.under_way.begin(imprint));
         let _under_way = under_way.transpose()?;
         if let Some(imprint) = &imprint {
@@ -275,7 +277,7 @@ mod tests {
         let content = BookContent::new(author, title, empty.clone(), empty).unwrap();
         assert_eq!(new_book(key, &content, None).metadata.annotations, None);
 
-        let imprint = Imprint::of_create(IdempotencyKey::parse("k").unwrap(), key, &content);
+        let imprint = Imprint::of_create(IdempotencyKey::parse("k").unwrap(), None, key, &content);
         let book = new_book(key, &content, Some(&imprint));
         assert_eq!(book.metadata.annotations.unwrap_or_default().len(), 1);
         assert_eq!(

@@ -28,13 +28,22 @@ pub struct Made<T> {
 }
 
 impl Imprint {
-    /// Returns the imprint of a request to add this book. Its caller is not known.
-    pub(super) fn of_create(key: IdempotencyKey<'_>, book: BookKey<'_>, content: &BookContent) -> Self {
+    /// Returns the imprint of a request to add this book, by its caller where that is known.
+    pub(super) fn of_create(
+        key: IdempotencyKey<'_>,
+        caller: Option<&str>,
+        book: BookKey<'_>,
+        content: &BookContent,
+    ) -> Self {
         let BookContent { spec, category } = content;
         let description = spec.description.as_deref().unwrap_or_default();
         let category = category.as_deref().unwrap_or_default();
+        let parts = ["create", book.namespace, key.as_str()];
         Self {
-            request: fingerprint(&["create", book.namespace, key.as_str()]),
+            request: match caller {
+                None => fingerprint(&parts),
+                Some(caller) => fingerprint(&[&parts[..], &[caller]].concat()),
+            },
             content: fingerprint(&[book.id, &spec.author, &spec.title, description, category]),
         }
     }
@@ -132,7 +141,7 @@ mod tests {
         let text = str::to_owned;
         let content = BookContent::new(text(author), text("T"), text(description), text(category)).unwrap();
         let book = BookKey::parse(namespace, id).unwrap();
-        Imprint::of_create(IdempotencyKey::parse(key).unwrap(), book, &content)
+        Imprint::of_create(IdempotencyKey::parse(key).unwrap(), None, book, &content)
     }
 
     #[test]

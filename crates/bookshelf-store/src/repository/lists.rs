@@ -28,24 +28,51 @@ pub struct Contents {
 }
 
 impl Contents {
-    fn of<V>(snapshot: &Snapshot<V>, namespace: Option<Namespace<'_>>) -> Self {
+    fn of<V>(snapshot: &Snapshot<V>, namespaces: Namespaces<'_>) -> Self {
         let state = |state: crate::cache::NamespaceState| Self {
             latest: state.generation,
             objects: state.objects,
         };
-        match namespace {
-            Some(namespace) => snapshot.namespace(namespace.as_str()).map(state),
-            // A namespace that has lost its last object takes its number along. What is left then has the same
-            // latest number or an older one, and fewer objects.
-            None => snapshot
+        // A namespace that has lost its last object takes its number along. What is left then has the same latest number or
+        // an older one, and fewer objects.
+        let reduce = |all: Self, next: Self| Self {
+            latest: all.latest.max(next.latest),
+            objects: all.objects + next.objects,
+        };
+        match namespaces {
+            Namespaces::One(namespace) => snapshot.namespace(namespace.as_str()).map(state),
+            Namespaces::All => snapshot
                 .namespaces()
                 .map(|(_, of_namespace)| state(of_namespace))
-                .reduce(|all, next| Self {
-                    latest: all.latest.max(next.latest),
-                    objects: all.objects + next.objects,
-                }),
+                .reduce(reduce),
+            Namespaces::Only(namespaces) => namespaces
+                .iter()
+                .filter_map(|namespace| snapshot.namespace(namespace).map(state))
+                .reduce(reduce),
         }
         .unwrap_or_default()
+    }
+}
+
+/// The namespaces that a list is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Namespaces<'a> {
+    /// One namespace.
+    One(Namespace<'a>),
+    /// All namespaces.
+    All,
+    /// These of all, in order: those that a caller may see.
+    Only(&'a [Box<str>]),
+}
+
+impl<'a> Namespaces<'a> {
+    /// Returns the namespace of a list that is about one.
+    #[must_use]
+    pub fn one(self) -> Option<Namespace<'a>> {
+        match self {
+            Self::One(namespace) => Some(namespace),
+            Self::All | Self::Only(_) => None,
+        }
     }
 }
 
@@ -71,11 +98,13 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The books of a namespace or of all, of one category or of all.
+type Books<'a, V> = Box<dyn Iterator<Item = &'a Arc<Entry<CachedBook<V>>>> + 'a>;
+
+/// The books of these namespaces, of one category or of all.
 pub struct BookList<'a, V> {
     repository: &'a Repository<V>,
     books: Arc<Snapshot<CachedBook<V>>>,
-    namespace: Option<Namespace<'a>>,
+    namespaces: Namespaces<'a>,
     category: Option<Category<'a>>,
     after: Place<'a>,
 }
@@ -91,7 +120,7 @@ impl<'a, V> BookList<'a, V> {
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
-            books: Contents::of(&self.books, self.namespace),
+            books: Contents::of(&self.books, self.namespaces),
             loans: Contents::default(),
         }
     }
@@ -100,15 +129,26 @@ impl<'a, V> BookList<'a, V> {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<CachedBook<V>>>> {
         let by_category = self.repository.by_category;
         let (books, after) = (&self.books, self.after);
-        let namespace = self.namespace.map(Namespace::as_str);
-        let iter: Box<dyn Iterator<Item = _> + '_> = match (namespace, self.category.map(Category::as_str)) {
-            (None, None) => Box::new(books.iter_after(after.namespace, after.id)),
-            (Some(namespace), None) => Box::new(books.namespaced_after(namespace, after.id)),
-            (None, Some(category)) => {
+        let in_one = move |namespace, id| -> Books<'_, V> {
+            match self.category.map(Category::as_str) {
+                None => Box::new(books.namespaced_after(namespace, id)),
+                Some(category) => Box::new(books.indexed_in_after(by_category, category, namespace, id)),
+            }
+        };
+        let iter: Books<'_, V> = match (self.namespaces, self.category.map(Category::as_str)) {
+            (Namespaces::One(namespace), _) => in_one(namespace.as_str(), after.id),
+            (Namespaces::All, None) => Box::new(books.iter_after(after.namespace, after.id)),
+            (Namespaces::All, Some(category)) => {
                 Box::new(books.indexed_after(by_category, category, after.namespace, after.id))
             }
-            (Some(namespace), Some(category)) => {
-                Box::new(books.indexed_in_after(by_category, category, namespace, after.id))
+            (Namespaces::Only(namespaces), _) => {
+                let later = namespaces
+                    .iter()
+                    .filter(move |namespace| &***namespace >= after.namespace);
+                Box::new(later.flat_map(move |namespace| {
+                    let is_first = &**namespace == after.namespace;
+                    in_one(namespace, if is_first { after.id } else { "" })
+                }))
             }
         };
         iter
@@ -138,7 +178,7 @@ impl<V> LendingList<'_, V> {
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
-            loans: Contents::of(&self.loans, self.books.namespace),
+            loans: Contents::of(&self.loans, self.books.namespaces),
             ..self.books.generation()
         }
     }
@@ -154,22 +194,33 @@ impl<V> LendingList<'_, V> {
 }
 
 /// The namespaces that have books.
-pub struct NamespaceList<V>(Arc<Snapshot<CachedBook<V>>>);
+pub struct NamespaceList<'a, V> {
+    books: Arc<Snapshot<CachedBook<V>>>,
+    namespaces: Namespaces<'a>,
+}
 
-impl<V> NamespaceList<V> {
+impl<V> NamespaceList<'_, V> {
     /// Returns the generation of the list.
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
-            books: Contents::of(&self.0, None),
+            books: Contents::of(&self.books, self.namespaces),
             loans: Contents::default(),
         }
     }
 
     /// Returns the id and the number of books of each namespace after a place, ordered by id.
     pub fn iter_after(&self, after: Place<'_>) -> impl Iterator<Item = (&str, usize)> {
-        let namespaces = self.0.namespaces_after(after.namespace);
-        namespaces.map(|(id, state)| (id, state.objects))
+        let namespaces = self.books.namespaces_after(after.namespace);
+        let is_visible = |namespace: &str| match self.namespaces {
+            Namespaces::All => true,
+            Namespaces::One(one) => one.as_str() == namespace,
+            Namespaces::Only(only) => only
+                .binary_search_by(|visible| (**visible).cmp(namespace))
+                .is_ok(),
+        };
+        let visible = namespaces.filter(move |(id, _)| is_visible(id));
+        visible.map(|(id, state)| (id, state.objects))
     }
 }
 
@@ -194,8 +245,8 @@ impl<'a, V> LoanList<'a, V> {
     #[must_use]
     pub fn generation(&self) -> Generation {
         Generation {
-            books: Contents::of(&self.books, Some(self.namespace)),
-            loans: Contents::of(&self.loans, Some(self.namespace)),
+            books: Contents::of(&self.books, Namespaces::One(self.namespace)),
+            loans: Contents::of(&self.loans, Namespaces::One(self.namespace)),
         }
     }
 
@@ -220,29 +271,32 @@ impl<'a, V> LoanList<'a, V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Returns the cached books of a namespace, or of all; none for a missing namespace. A namespace that the repository
-    /// does not serve is not found.
+    /// Returns the cached books of these namespaces; none for a missing namespace. A namespace that the repository does not
+    /// serve is not found.
     pub fn books<'a>(
         &'a self,
-        namespace: Option<Namespace<'a>>,
+        namespaces: Namespaces<'a>,
         category: Option<Category<'a>>,
     ) -> Result<BookList<'a, V>, Error> {
-        if let Some(namespace) = namespace {
+        if let Namespaces::One(namespace) = namespaces {
             self.check_namespace(namespace.as_str())?;
         }
         Ok(BookList {
             repository: self,
             books: self.books.reader.snapshot(),
-            namespace,
+            namespaces,
             category,
             after: Place::default(),
         })
     }
 
-    /// Returns the namespaces that have cached books.
+    /// Returns those of these namespaces that have cached books.
     #[must_use]
-    pub fn namespaces(&self) -> NamespaceList<V> {
-        NamespaceList(self.books.reader.snapshot())
+    pub fn namespaces<'a>(&'a self, namespaces: Namespaces<'a>) -> NamespaceList<'a, V> {
+        NamespaceList {
+            books: self.books.reader.snapshot(),
+            namespaces,
+        }
     }
 
     /// Returns the cached loans of a namespace; none for a missing namespace. A namespace that the repository does not serve

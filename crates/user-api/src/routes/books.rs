@@ -56,9 +56,9 @@ pub(crate) fn list_all(request: &Request, query: &ListQuery) -> Result<Reply, Pr
 }
 
 fn list_of(request: &Request, query: &ListQuery) -> Result<Reply, Problem> {
-    let namespace = request.namespace_or_all()?;
-    let list = query.list(request.repository()?, namespace)?.with_loans();
-    query.reply(request, namespace, list.generation(), || {
+    let namespaces = request.namespaces()?;
+    let list = query.list(request.repository()?, namespaces)?.with_loans();
+    query.reply(request, namespaces, list.generation(), || {
         list.iter()
             .map(|(book, loan)| (view::lent(&book.value.view, loan), Place::of(book)))
     })

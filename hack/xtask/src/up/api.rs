@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use control_plane::{ControlPlane, NAMESPACE, process::Process, save_kubeconfig};
 
 use super::{
-    DRAIN_WITHIN,
+    Auth, DRAIN_WITHIN,
     listen::{Listen, url},
 };
 
@@ -31,9 +31,9 @@ pub(super) struct Api {
 impl Api {
     /// Starts a replica of `program` with a kubeconfig that holds its own `ServiceAccount`'s token and nothing else.
     pub(super) async fn start(
-        name: &str,
-        replica: usize,
+        (name, replica): (&str, usize),
         program: &Path,
+        auth: Auth,
         listen: Listen,
         control_plane: &ControlPlane,
     ) -> Result<Self> {
@@ -60,6 +60,11 @@ impl Api {
                 command.env_remove(&variable);
             }
         }
+        let auth = match auth {
+            Auth::Header => "header",
+            Auth::Token => "token",
+        };
+        command.env("BOOKSHELF_AUTH_MODE", auth);
         let process = Process::spawn(&name, &mut command, control_plane.data_dir())?;
         Ok(Self {
             process,

@@ -37,6 +37,9 @@ pub enum PriorityLevel {
     /// Reads that bring the cache to a version that a client asks for: one eighth. A call waits for its turn for a second
     /// at most.
     VersionReads,
+    /// Calls that take no turn and no part of any limit, as the exempt priority level of the API server has them. The caller
+    /// limits them itself.
+    Exempt,
 }
 
 /// The limits of one connector.
@@ -71,6 +74,7 @@ impl Limits {
             PriorityLevel::Workload => &self.workload,
             PriorityLevel::LiveReads => &self.live_reads,
             PriorityLevel::VersionReads => &self.version_reads,
+            PriorityLevel::Exempt => return Ok(Turn(None)),
         };
         let now = Instant::now();
         level
@@ -120,11 +124,11 @@ impl Level {
             let slot = rate.reserve(until).map_err(|wait| self.refuse(wait))?;
             slot.wait().await;
         }
-        Ok(Turn {
+        Ok(Turn(Some(Held {
             level: self,
             began: Instant::now(),
             _permit: permit,
-        })
+        })))
     }
 
     async fn queue(&self, until: Instant) -> Result<SemaphorePermit<'_>, Duration> {
@@ -186,14 +190,17 @@ impl Level {
     }
 }
 
-/// A call's turn: the request may be sent. Dropped, the next call has its turn.
-pub(super) struct Turn<'a> {
+/// A call's turn: the request may be sent. Dropped, the next call has its turn. An exempt call holds no place.
+pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held for its drop")] Option<Held<'a>>);
+
+/// A place of a priority level, taken by a call.
+struct Held<'a> {
     level: &'a Level,
     began: Instant,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.level.took(self.began.elapsed());
     }
@@ -221,7 +228,8 @@ impl Drop for Queued<'_> {
 
 /// A limit on requests a second, first come, first served: client-go's token bucket, which hands out slots in advance
 /// ([`rate.Limiter`](https://pkg.go.dev/golang.org/x/time/rate)).
-pub(super) struct RateLimiter {
+#[derive(Debug)]
+pub struct RateLimiter {
     /// The time between two requests in the long run.
     period: Duration,
     /// The time by which the requests of a burst may be earlier than that.
@@ -231,8 +239,9 @@ pub(super) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter that allows `burst` requests at once and `qps` a second in the long run; `None` where that is no limit.
-    pub(super) fn new(qps: f64, burst: u32) -> Option<Self> {
+    /// Creates a limiter that allows `burst` requests at once and `qps` a second in the long run; `None` where that is no limit.
+    #[must_use]
+    pub fn new(qps: f64, burst: u32) -> Option<Self> {
         // Not a number is no limit, either.
         let period = (qps > 0.0).then(|| qps.recip().min(LONGEST_PERIOD.as_secs_f64()))?;
         let period = Duration::from_secs_f64(period);
@@ -241,6 +250,14 @@ impl RateLimiter {
             tolerance: period.saturating_mul(burst.saturating_sub(1)),
             next: Mutex::new(Instant::now()),
         })
+    }
+
+    /// Takes a slot that is free now. Fails with the time until the next one, and takes nothing, where none is.
+    pub fn try_take(&self) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut slot = self.reserve_at(now, now)?;
+        slot.is_used = true;
+        Ok(())
     }
 
     /// Waits for a slot, however late it is.
@@ -253,7 +270,10 @@ impl RateLimiter {
 
     /// Takes the next slot; fails with the time until then, and takes nothing, where it is after `until`.
     fn reserve(&self, until: Instant) -> Result<Slot<'_>, Duration> {
-        let now = Instant::now();
+        self.reserve_at(Instant::now(), until)
+    }
+
+    fn reserve_at(&self, now: Instant, until: Instant) -> Result<Slot<'_>, Duration> {
         let mut next = self.next();
         let due = (*next).max(now);
         let at = due.checked_sub(self.tolerance).unwrap_or(now).max(now);

@@ -23,14 +23,18 @@ impl StreamId {
         Self { books, loans }
     }
 
-    /// Parses the output of [`Display`](fmt::Display), of a stream that depends on the loans or of one that does not.
+    /// Parses the output of [`Display`](fmt::Display), of a stream that depends on the loans or of one that does not, or a
+    /// version of both, as answers have it. A stream that does not depend on the loans takes the books' part.
     pub(super) fn parse(text: &str, needs_loans: bool) -> Option<Self> {
         let (books, loans) = match text.split_once('.') {
-            Some((books, loans)) if needs_loans => (books, Some(loans.parse().ok()?)),
-            None if !needs_loans => (text, None),
-            _ => return None,
+            Some((books, loans)) => (books, Some(loans.parse().ok()?)),
+            None if needs_loans => return None,
+            None => (text, None),
         };
-        Some(Self::new(Some(books.parse().ok()?), loans))
+        Some(Self::new(
+            Some(books.parse().ok()?),
+            loans.filter(|_| needs_loans),
+        ))
     }
 
     /// Returns the version of one resource.
@@ -100,8 +104,8 @@ mod tests {
     fn an_id_is_read_as_it_is_written_by_a_stream_of_its_kind_and_nothing_else_is() {
         for (text, needs_loans) in [("7", false), ("1010.995", true)] {
             assert_eq!(StreamId::parse(text, needs_loans).unwrap().to_string(), text);
-            assert_eq!(StreamId::parse(text, !needs_loans), None);
         }
+        assert_eq!(StreamId::parse("7", true), None);
         for bad in [
             "", ".", "7.", ".7", "1.2.3", "a", "-1", "0", "07", " 7", "1e3", "7\n",
         ] {
@@ -109,5 +113,12 @@ mod tests {
                 assert_eq!(StreamId::parse(bad, needs_loans), None, "{bad}");
             }
         }
+    }
+
+    #[test]
+    fn a_stream_of_books_goes_on_from_the_version_of_an_answer() {
+        assert_eq!(StreamId::parse("1010.995", false).unwrap().to_string(), "1010");
+        assert_eq!(StreamId::parse("1010.", false), None);
+        assert_eq!(StreamId::parse("1010.x", false), None);
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::Repository;
 use super::{Arc, BookStream, Books, Lent, Loan, Loans, Stream, StreamEvent, Subject, What};
 use crate::cache::{Entry, SourceEvent};
-use crate::repository::{Borrower, Category, Namespace};
+use crate::repository::{Borrower, Category, Namespace, Namespaces};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
 
 type Has = BTreeMap<String, String>;
@@ -115,7 +115,7 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let repository = &world.replicas[LAST].repository;
     let list = |category, with_loans| -> Has {
         let list = repository
-            .books(Some(namespace()), category)
+            .books(Namespaces::One(namespace()), category)
             .unwrap()
             .with_loans();
         let shown = list.iter().map(|(book, loan)| {

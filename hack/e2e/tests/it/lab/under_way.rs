@@ -14,7 +14,7 @@ use super::Turn;
 /// One thread, which reads what comes first first.
 const ARGUMENTS: [&str; 3] = ["--workers=1", "--kube-timeout=4", "--log=info"];
 
-/// What the service answers to who asks whether it is there.
+/// The body of the health route.
 const THERE: &str = r#"{"status":"ok"}"#;
 
 async fn services(turn: &Turn) -> Result<([Service; 2], Library)> {
@@ -29,7 +29,7 @@ async fn services(turn: &Turn) -> Result<([Service; 2], Library)> {
 async fn client(service: &Service) -> Result<TcpStream> {
     let mut client = TcpStream::connect(service.address()).await?;
     client
-        .write_all(b"GET /health HTTP/1.1\r\nHost: bookshelf\r\n\r\n")
+        .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await?;
     let mut answer = String::new();
     while !answer.ends_with(THERE) {
@@ -49,7 +49,7 @@ async fn read(client: &mut TcpStream) -> Result<String> {
 async fn send(client: &mut TcpStream, library: &Library, head: &str, body: &Value) -> Result<()> {
     let (body, length) = (body.to_string(), body.to_string().len());
     let request = format!(
-        "{head}\r\nHost: bookshelf\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{head}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     client.write_all(request.as_bytes()).await?;
     for _ in 0..2 {
@@ -88,7 +88,7 @@ async fn a_write_whose_client_goes_away_leaves_a_line_and_is_counted() -> Result
 }
 
 #[tokio::test]
-async fn the_key_of_a_request_that_is_under_way_is_no_other_s() -> Result<()> {
+async fn the_key_of_a_running_request_is_refused_to_another_one() -> Result<()> {
     let turn = Turn::take().await?;
     let ([admin, _user], library) = services(&turn).await?;
     let create = |id: &str| {

@@ -201,3 +201,16 @@ async fn calls_of_long_ago_are_no_forecast() {
     let calls = join_all((0..10).map(|_| call(1, 10))).await;
     assert!(calls.iter().all(Result::is_ok), "{calls:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_is_free_can_be_taken_without_a_wait() {
+    let limiter = RateLimiter::new(10.0, 2).unwrap();
+    assert_eq!(limiter.try_take(), Ok(()));
+    assert_eq!(limiter.try_take(), Ok(()));
+    let wait = limiter.try_take().unwrap_err();
+    assert_eq!(wait, Duration::from_millis(100));
+    // A refusal takes nothing.
+    tokio::time::advance(wait).await;
+    assert_eq!(limiter.try_take(), Ok(()));
+    assert!(limiter.try_take().is_err());
+}

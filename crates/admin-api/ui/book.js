@@ -1,0 +1,262 @@
+// One book: shown, written, compared with what others wrote, deleted.
+
+import { Problem, get, path, pause, send } from './api.js';
+import { bookView } from './bookview.js';
+import { compare, fieldsOf, merge, same, unchosen } from './conflict.js';
+import { Draft, Form, focusSoon } from './form.js';
+import { hash, say } from './parts.js';
+import { follow } from './stream.js';
+import { t } from './texts.js';
+
+/** How often a version with the same text is taken for the one that was shown. */
+const SAME_TEXT = 5;
+/** A read that asks the API server: the cache may be behind what refused a write. */
+const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
+
+export class Book extends Form {
+  constructor(context) {
+    super(context);
+    [this.ns, this.id] = context.parts;
+    this.to = path('book', this.ns, this.id);
+    this.loanPath = path('loan', this.ns, this.id);
+    this.draft = new Draft(`${this.ns}/${this.id}`);
+    this.phase = 'loading';
+    /** A version by others, newer than what the form began with. */
+    this.theirs = null;
+    /** The table of both changes, and the version by others that it shows. */
+    this.rows = null;
+    this.shown = null;
+    this.conflicts = 0;
+    this.loan = null;
+    addEventListener('focus', () => this.loadLoan(), { signal: context.signal });
+    this.load();
+  }
+
+  get title() {
+    return this.book?.title ?? this.id;
+  }
+
+  get isElsewhere() {
+    return Boolean(this.book?.managed_by && this.book.managed_by !== 'bookshelf');
+  }
+
+  view() {
+    return bookView(this);
+  }
+
+  async load() {
+    const { signal } = this.context;
+    try {
+      const { data, etag, version } = await get(this.to, { signal });
+      this.phase = 'ready';
+      this.show(data, etag);
+      this.follow(version);
+      this.loadLoan();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      this.problem = error;
+      this.isDeleted = error.status === 404 && this.draft.wasKept;
+      this.phase = this.isDeleted ? 'ready' : 'failed';
+    }
+    this.update();
+  }
+
+  /** Takes a version in. What is being written stays as it is. */
+  show(book, etag) {
+    this.book = book;
+    const { draft } = this;
+    const fields = fieldsOf(book);
+    const isKnown = this.rows ? same(fields, this.shown.fields) : same(fields, draft.base.fields);
+    if (!this.rows && !draft.isChanged) {
+      draft.begin(book, etag);
+    } else if (!isKnown && (this.rows || !same(fields, draft.fields))) {
+      if (this.theirs?.etag !== etag) say(t('changed.elsewhere'));
+      this.theirs = { fields, etag };
+      return;
+    } else if (!this.rows) {
+      // The same text in another version, such as that of a new label.
+      draft.base = { fields, etag };
+      draft.keep();
+    }
+    this.theirs = null;
+  }
+
+  async loadLoan() {
+    const { signal } = this.context;
+    this.loan = await get(this.loanPath, { signal }).then(
+      ({ data, etag }) => ({ ...data, etag }),
+      () => null,
+    );
+    this.update();
+  }
+
+  follow(version) {
+    const { signal } = this.context;
+    const on = async (event, book) => {
+      if (event === 'reset') {
+        await pause(1000, signal);
+        return signal.aborted || this.load();
+      }
+      if (book.id === this.id && !this.isBusy) await this.changed(event);
+    };
+    follow(path('book', this.ns), {}, version, { on, state: () => {}, signal });
+  }
+
+  async changed(event) {
+    this.isDeleted = event === 'deleted';
+    if (this.isDeleted) say(t('deleted.elsewhere'));
+    else {
+      const answer = await get(this.to, { signal: this.context.signal }).catch(() => null);
+      // One's own write is not news.
+      if (answer && !this.isBusy) this.show(answer.data, answer.etag);
+    }
+    this.update();
+  }
+
+  save() {
+    const { title, author } = this.draft.fields;
+    if (this.isBusy || !this.hasAll({ title, author })) return;
+    if (this.theirs) return this.open(this.theirs);
+    return this.run(() => this.put(this.draft.fields, this.draft.base));
+  }
+
+  /** Writes to the version that was shown, and to no other. */
+  async put(fields, shown, left = SAME_TEXT) {
+    try {
+      const answer = await send('PUT', this.to, { body: fields, headers: { 'If-Match': shown.etag } });
+      this.saved(answer.data, answer.etag);
+    } catch (problem) {
+      if (problem.status === 404) this.isDeleted = true;
+      if (problem.status !== 412) throw problem;
+      const { data, etag } = await get(this.to, LIVE);
+      const theirs = { fields: fieldsOf(data), etag };
+      if (same(theirs.fields, fields)) return this.saved(data, etag);
+      if (same(theirs.fields, shown.fields) && left > 0) return this.put(fields, theirs, left - 1);
+      this.book = data;
+      this.conflicts += 1;
+      this.draft.base = shown;
+      this.draft.fields = { ...fields };
+      this.draft.keep();
+      this.open(theirs);
+    }
+  }
+
+  saved(book, etag) {
+    this.book = book;
+    this.draft.begin(book, etag);
+    Object.assign(this, { theirs: null, rows: null, conflicts: 0, isSaved: true, isDeleted: false });
+    say(t('saved'));
+  }
+
+  /** Opens the table of both changes. */
+  open(theirs) {
+    const { base, fields } = this.draft;
+    this.rows = compare(base.fields, theirs.fields, fields);
+    this.shown = theirs;
+    this.theirs = null;
+    this.update();
+    focusSoon('conflict-title');
+  }
+
+  /** Returns the fields as chosen; undefined, with an error, where a choice is missing. */
+  chosen() {
+    if (this.isBusy) return undefined;
+    const words = (name) => t('choose', { name: t(`field.${name}`) });
+    this.report(unchosen(this.rows).map(({ name }) => ({ field: `choice-${name}-theirs`, words: words(name) })));
+    return this.errors.length ? undefined : merge(this.rows, this.draft.fields);
+  }
+
+  saveChosen() {
+    const fields = this.chosen();
+    if (fields) return this.run(() => this.put(fields, this.shown));
+  }
+
+  overwrite() {
+    const fields = this.chosen();
+    const write = async () => {
+      const { data, etag } = await send('PUT', this.to, { query: { force: 'true' }, body: fields });
+      this.saved(data, etag);
+    };
+    if (fields) return this.run(write);
+  }
+
+  takeTheirs() {
+    const { fields, etag } = this.theirs ?? this.shown;
+    this.draft.begin(fields, etag);
+    say(t('theirs.taken'));
+    this.close();
+  }
+
+  /** Back to the form, with what was chosen so far, upon their version. */
+  edit() {
+    this.draft.fields = merge(this.rows, this.draft.fields);
+    this.draft.base = this.shown;
+    this.draft.keep();
+    this.close(this.theirs);
+  }
+
+  close(theirs = null) {
+    Object.assign(this, { theirs, rows: null, errors: [] });
+    this.update();
+    focusSoon('title');
+  }
+
+  discard() {
+    this.draft.begin(this.book, this.theirs?.etag ?? this.draft.base.etag);
+    this.close();
+  }
+
+  /** Makes a deleted book again, of what was written. */
+  recreate() {
+    const again = new Draft('new');
+    Object.assign(again, { fields: this.draft.fields, place: { ns: this.ns, id: this.id } });
+    again.keep();
+    this.draft.forget();
+    this.context.go(hash(['new']));
+  }
+
+  remove(force) {
+    this.isAsking = false;
+    return this.run(async () => {
+      const { etag } = this.theirs ?? this.draft.base;
+      const options = force ? { query: { force: 'true' } } : { headers: { 'If-Match': etag } };
+      try {
+        await send('DELETE', this.to, options);
+      } catch (problem) {
+        // A repeated request finds what the lost one has done.
+        if (problem.status !== 404 || !problem.wasLost) return this.cannotRemove(problem);
+      }
+      this.draft.forget();
+      say(t('was.deleted', { title: this.title }));
+      this.context.go(hash([], { ns: this.ns }));
+    });
+  }
+
+  async cannotRemove(problem) {
+    if (problem.code === 'on_loan') {
+      await this.loadLoan();
+      this.isLent = true;
+      return focusSoon('lent');
+    }
+    if (problem.status === 412) {
+      const { data, etag } = await get(this.to, LIVE);
+      this.show(data, etag);
+      problem.code = 'changed_before_delete';
+    }
+    throw problem;
+  }
+
+  takeBack() {
+    return this.run(async () => {
+      try {
+        await send('DELETE', this.loanPath, { headers: { 'If-Match': this.loan.etag } });
+      } catch (problem) {
+        await this.loadLoan();
+        if (problem.status !== 404) throw problem;
+      }
+      Object.assign(this, { loan: null, isLent: false });
+      say(t('taken.back'));
+    });
+  }
+}

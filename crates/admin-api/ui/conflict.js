@@ -1,0 +1,71 @@
+// Two changes of one book: what was before, what they made of it, what I did, and which of both is to be.
+
+import { html, nothing } from './parts.js';
+import { t } from './texts.js';
+
+export const FIELDS = ['title', 'author', 'category_id', 'description'];
+
+export const fieldsOf = (book) => Object.fromEntries(FIELDS.map((name) => [name, book[name] ?? '']));
+
+export const same = (one, other) => FIELDS.every((name) => one[name] === other[name]);
+
+/**
+ * The fields that are not the same in all three. What only one side has changed is chosen already; what both have changed to
+ * different texts is for a person to choose.
+ */
+export function compare(before, theirs, mine) {
+  const rows = FIELDS.map((name) => {
+    const [was, their, my] = [before[name], theirs[name], mine[name]];
+    const choice = their === was ? 'mine' : my === was || my === their ? 'theirs' : null;
+    return { name, before: was, theirs: their, mine: my, choice, isAgreed: my === their };
+  });
+  return rows.filter((row) => row.theirs !== row.before || row.mine !== row.before);
+}
+
+/** My fields, with theirs where those were chosen. */
+export function merge(rows, mine) {
+  const chosen = rows.map((row) => [row.name, row.choice === 'theirs' ? row.theirs : row.mine]);
+  return { ...mine, ...Object.fromEntries(chosen) };
+}
+
+export const unchosen = (rows) => rows.filter((row) => !row.choice);
+
+const value = (words) => (words ? html`<bdi dir="auto">${words}</bdi>` : html`<em>${t('nothing')}</em>`);
+
+// The roles stand here because narrow windows show the table as blocks, which would cost it its meaning.
+export function table(rows, update) {
+  const choose = (row, choice) => () => {
+    row.choice = choice;
+    update();
+  };
+  const option = (row, choice) => html`
+    <td role="cell" data-label=${t(choice)} data-chosen=${row.choice === choice}>
+      ${row.isAgreed
+        ? value(row[choice])
+        : html`<label>
+            <input type="radio" name="choice-${row.name}" id="choice-${row.name}-${choice}" .checked=${row.choice === choice}
+              @change=${choose(row, choice)} />
+            <span class="visually-hidden">${t(`field.${row.name}`)}, ${t(choice)}:</span>
+            ${value(row[choice])}
+          </label>`}
+    </td>`;
+  return html`
+    <table role="table" class="conflict" aria-labelledby="conflict-title">
+      <thead role="rowgroup">
+        <tr role="row">
+          ${['field', 'before', 'theirs', 'mine'].map((name) => html`<th role="columnheader" scope="col">${t(name)}</th>`)}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        ${rows.map(
+          (row) => html`<tr role="row" data-open=${!row.choice}>
+            <th role="rowheader" scope="row">
+              ${t(`field.${row.name}`)}${row.isAgreed ? html`<small>${t('agreed')}</small>` : nothing}
+            </th>
+            <td role="cell" data-label=${t('before')}>${value(row.before)}</td>
+            ${option(row, 'theirs')} ${option(row, 'mine')}
+          </tr>`,
+        )}
+      </tbody>
+    </table>`;
+}

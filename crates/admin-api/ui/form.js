@@ -1,0 +1,122 @@
+// A form that writes: one write at a time, and what was refused stands in it.
+
+import { Problem } from './api.js';
+import { FIELDS, fieldsOf, same } from './conflict.js';
+import { focus } from './parts.js';
+import { forget, keep, newKey, recall } from './session.js';
+import { explain, t } from './texts.js';
+
+/** The names that the API has for fields of this page. */
+const NAMES = { namespace_id: 'ns', namespace: 'ns', category: 'category_id' };
+
+export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
+
+export class Form {
+  constructor(context) {
+    this.context = context;
+    /** @type {{field?: string, words: string}[]} */
+    this.errors = [];
+    this.isBusy = false;
+    this.isSaved = false;
+  }
+
+  update() {
+    this.context.update();
+  }
+
+  input(name, value) {
+    this.draft.set(name, value);
+    this.isSaved = false;
+    this.update();
+  }
+
+  async run(write) {
+    if (this.isBusy) return;
+    Object.assign(this, { isBusy: true, isSaved: false, errors: [] });
+    this.update();
+    try {
+      await write();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.refuse(error);
+    } finally {
+      this.isBusy = false;
+      this.update();
+      if (this.errors.length) focusSoon('errors');
+    }
+  }
+
+  refuse(problem) {
+    const isLater = [401, 429, 503].includes(problem.status);
+    const words = !problem.status || problem.status === 504 ? t('lost') : explain(problem);
+    this.errors = [
+      { field: problem.field && (NAMES[problem.field] ?? problem.field), words: isLater ? `${words} ${t('kept')}` : words },
+    ];
+  }
+
+  /** Reports the values that are missing. Returns true where none is. */
+  hasAll(values) {
+    const missing = Object.keys(values).filter((name) => !values[name].trim());
+    this.report(missing.map((name) => ({ field: name, words: t('required', { name: t(`field.${name}`) }) })));
+    return missing.length === 0;
+  }
+
+  report(errors) {
+    this.errors = errors;
+    this.update();
+    if (errors.length) focusSoon('errors');
+  }
+}
+
+const NOTHING = fieldsOf({});
+
+/** A book as it is being written: kept in the tab until it is saved or discarded. */
+export class Draft {
+  /** @param {string} name where it is kept */
+  constructor(name) {
+    this.name = `draft:${name}`;
+    const kept = recall(this.name);
+    /** The version that was shown when the writing began: its fields and its entity tag. */
+    this.base = kept?.base ?? { fields: NOTHING, etag: '' };
+    this.fields = kept?.fields ?? { ...this.base.fields };
+    this.place = kept?.place ?? { ns: '', id: '' };
+    this.sent = kept?.sent ?? null;
+    this.wasKept = Boolean(kept);
+  }
+
+  get isChanged() {
+    return !same(this.fields, this.base.fields) || Boolean(this.place.id);
+  }
+
+  /** Takes a version over as it is. */
+  begin(book, etag) {
+    this.base = { fields: fieldsOf(book), etag };
+    this.fields = { ...this.base.fields };
+    this.forget();
+  }
+
+  set(name, value) {
+    if (FIELDS.includes(name)) this.fields[name] = value;
+    else this.place[name] = value;
+    this.keep();
+  }
+
+  keep() {
+    const { base, fields, place, sent } = this;
+    if (this.isChanged) keep(this.name, { base, fields, place, sent });
+    else forget(this.name);
+  }
+
+  /** The key of a request to make this book: the same for the same content, after a reload too. */
+  key(body) {
+    const content = JSON.stringify(body);
+    if (this.sent?.content !== content) this.sent = { content, key: newKey() };
+    this.keep();
+    return this.sent.key;
+  }
+
+  forget() {
+    this.wasKept = false;
+    forget(this.name);
+  }
+}

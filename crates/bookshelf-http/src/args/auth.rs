@@ -1,0 +1,142 @@
+//! The flags that say who callers are.
+
+use std::net::{IpAddr, SocketAddr};
+
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+
+/// Who callers are, and what they may do.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Callers")]
+pub struct AuthArgs {
+    /// Who a caller is
+    #[arg(long, env = "BOOKSHELF_AUTH_MODE", value_enum, default_value_t = AuthMode::Token, value_name = "MODE")]
+    pub auth_mode: AuthMode,
+
+    /// Audience of the tokens that are accepted; several: separated by commas, or the flag again. Default: the name of the
+    /// API, bookshelf-admin or bookshelf-user
+    #[arg(
+        long,
+        env = "BOOKSHELF_AUTH_AUDIENCE",
+        value_parser = audiences,
+        value_name = "AUDIENCE"
+    )]
+    pub auth_audience: Vec<Audiences>,
+
+    /// Addresses of the proxies that may connect in header mode, such as 10.0.0.0/8; several: separated by commas, or the flag
+    /// again. Needed to listen on an address that is not loopback
+    #[arg(
+        long,
+        env = "BOOKSHELF_TRUSTED_PROXY",
+        value_parser = networks,
+        value_name = "CIDR"
+    )]
+    pub trusted_proxy: Vec<Networks>,
+}
+
+/// The way in which an API knows its callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthMode {
+    /// By a bearer token, which the Kubernetes API reviews. RBAC decides what its user may do.
+    Token,
+    /// By nothing: the X-TENANT-ID header is believed, and librarians may do everything. For a gateway that knows its
+    /// callers, and for trying things out.
+    Header,
+}
+
+impl AuthArgs {
+    /// Refuses flags that contradict each other, and header mode where anyone could connect.
+    pub fn check(&self, listen: SocketAddr) -> anyhow::Result<()> {
+        match self.auth_mode {
+            AuthMode::Token => {
+                anyhow::ensure!(
+                    self.trusted_proxy.is_empty(),
+                    "--trusted-proxy is for --auth-mode=header: with tokens, each request shows who sends it"
+                );
+            }
+            AuthMode::Header => {
+                anyhow::ensure!(
+                    self.auth_audience.is_empty(),
+                    "--auth-audience is for --auth-mode=token: header mode accepts no tokens"
+                );
+                anyhow::ensure!(
+                    listen.ip().to_canonical().is_loopback() || !self.trusted_proxy.is_empty(),
+                    "--auth-mode=header believes everyone who can connect, and --listen={listen} is not a loopback \
+                     address. Name the gateway's addresses by --trusted-proxy, listen on a loopback address, or use \
+                     --auth-mode=token"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The audiences in one value of a flag.
+#[derive(Clone, Debug)]
+pub struct Audiences(pub(crate) Vec<String>);
+
+/// The networks in one value of a flag.
+#[derive(Clone, Debug)]
+pub struct Networks(pub(crate) Vec<IpNet>);
+
+/// Splits at commas. Templates may leave blanks and commas that are not needed.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn audiences(text: &str) -> Result<Audiences, String> {
+    let audiences = parts(text).map(str::to_owned).collect::<Vec<_>>();
+    if audiences.is_empty() {
+        return Err("must name an audience".to_owned());
+    }
+    Ok(Audiences(audiences))
+}
+
+fn networks(text: &str) -> Result<Networks, String> {
+    let networks = parts(text).map(network).collect::<Result<Vec<_>, _>>()?;
+    if networks.is_empty() {
+        return Err("must name a network".to_owned());
+    }
+    Ok(Networks(networks))
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network =
+        network.map_err(|_| format!("{text:?} must be an address or a network, such as 10.0.0.0/8"))?;
+    if network.addr() != network.network() {
+        return Err(format!(
+            "{text} has bits behind its prefix: {} is a network",
+            network.trunc()
+        ));
+    }
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trusted_proxy_is_an_address_or_a_network() {
+        let parsed = |text: &str| {
+            networks(text).map(|Networks(networks)| {
+                networks
+                    .iter()
+                    .map(IpNet::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+        };
+        assert_eq!(parsed("10.0.0.0/8").as_deref(), Ok("10.0.0.0/8"));
+        assert_eq!(
+            parsed("10.1.2.3, fd00::/8,").as_deref(),
+            Ok("10.1.2.3/32 fd00::/8")
+        );
+        for bad in ["", " , ", "10.0.0.1/8", "gateway", "10.0.0.0/33", "10.0.0"] {
+            assert!(parsed(bad).is_err(), "{bad:?}");
+        }
+    }
+}

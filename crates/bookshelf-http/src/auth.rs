@@ -1,0 +1,144 @@
+//! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
+//!
+//! The route table says what each route [requires](Access); there is no route without. [`Auth::judge`] compares that with the
+//! caller, and makes the [`Grant`] without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
+//! 400 of the names in the path and of the tenant; 403.
+//!
+//! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
+//! whose decisions are kept costs no request, no allocation and no wait. In header mode everyone who can connect is believed.
+
+mod access;
+mod bearer;
+mod header_mode;
+mod standing;
+mod token_mode;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bookshelf_store::access::User;
+
+pub use access::Access;
+pub use bookshelf_store::access::{Resource, Verb};
+pub(crate) use header_mode::HeaderMode;
+pub(crate) use standing::Standing;
+pub(crate) use token_mode::TokenMode;
+
+use crate::extract::Request;
+use crate::problem::Problem;
+use crate::route::{Endpoint, Table};
+
+/// The decisions on requests.
+pub(crate) enum Auth {
+    /// Bearer tokens.
+    Token(TokenMode),
+    /// Callers are believed.
+    Header(HeaderMode),
+}
+
+/// A request to decide on.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Request,
+    /// `None` where the route table has no such path, or no such method.
+    pub(crate) endpoint: Option<&'a Endpoint>,
+    pub(crate) is_stream: bool,
+    pub(crate) table: &'a Table,
+}
+
+/// The permission to run a handler. Only [`Auth::judge`] makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// The user of a token; `None` where no token is needed.
+    user: Option<Arc<User>>,
+    visible: Visible,
+    /// The end of the decisions that it was made of.
+    until: Option<Instant>,
+}
+
+/// The namespaces of which a list of all namespaces consists.
+#[derive(Clone, Debug)]
+pub enum Visible {
+    /// All.
+    All,
+    /// These, in order.
+    Only(Arc<[Box<str>]>),
+}
+
+/// A request that is refused, and its user where that is known.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) problem: Problem,
+    pub(crate) user: Option<Arc<User>>,
+}
+
+/// The decisions that may be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reviews {
+    /// Those that are kept. A judgement that needs another never ends.
+    Kept,
+    /// All.
+    Any,
+}
+
+impl Auth {
+    /// Decides on a request by what is known already; `None` where that takes a review.
+    pub(crate) fn judge_now(&self, asked: Asked<'_>) -> Option<Result<Grant, Refused>> {
+        use futures::FutureExt as _;
+
+        if asked.endpoint.is_some_and(|endpoint| endpoint.access.is_public()) {
+            return Some(Ok(Grant::to_all()));
+        }
+        match self {
+            Self::Token(mode) => mode.judge(asked, Reviews::Kept).now_or_never(),
+            Self::Header(mode) => Some(mode.judge(asked)),
+        }
+    }
+
+    /// Decides on a request, by reviews where nothing is known.
+    pub(crate) async fn judge(&self, asked: Asked<'_>) -> Result<Grant, Refused> {
+        if let Some(judged) = self.judge_now(asked) {
+            return judged;
+        }
+        match self {
+            Self::Token(mode) => mode.judge(asked, Reviews::Any).await,
+            Self::Header(mode) => mode.judge(asked),
+        }
+    }
+}
+
+impl Grant {
+    fn to_all() -> Self {
+        Self {
+            user: None,
+            visible: Visible::All,
+            until: None,
+        }
+    }
+
+    /// Returns the user of the token, in token mode.
+    pub(crate) fn user(&self) -> Option<&Arc<User>> {
+        self.user.as_ref()
+    }
+
+    /// Returns the namespaces of a list of all namespaces.
+    pub(crate) fn visible(&self) -> &Visible {
+        &self.visible
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, user: None }
+    }
+}
+
+/// Checks the names in the path of a request, and its tenant where the route has one.
+fn check_names(asked: Asked<'_>, endpoint: &Endpoint, user: Option<&User>) -> Result<(), Problem> {
+    asked.request.scope()?;
+    if endpoint.access.is_of_tenant() {
+        let tenant = crate::extract::TenantId::of(asked.request, user)?;
+        tenant.tenant()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The right of an open stream to go on.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures::future::{LocalBoxFuture, pending};
+use tokio::time::sleep_until;
+
+use super::{Asked, Grant, Refused};
+use crate::extract::Request;
+use crate::request::Api;
+use crate::route::Endpoint;
+
+/// The pause after a judgement that nobody could make.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The right of an open stream to go on. It is judged again whenever a decision ends that it was made of, which is every ten
+/// seconds at the latest.
+pub(crate) struct Standing {
+    /// The end of the decisions; `None`: they do not end.
+    until: Option<Instant>,
+    /// The time of the next judgement.
+    next: Option<Instant>,
+    judge: Box<dyn Fn() -> Judging>,
+    judging: Option<Judging>,
+}
+
+type Judging = LocalBoxFuture<'static, Result<Grant, Refused>>;
+
+impl Standing {
+    /// Creates the right of a stream that was granted.
+    pub(crate) fn new(request: &Request, endpoint: &Rc<Endpoint>, api: &Rc<Api>) -> Self {
+        let until = request.grant().and_then(|grant| grant.until);
+        let (request, endpoint, api) = (request.clone(), Rc::clone(endpoint), Rc::clone(api));
+        let judge = move || -> Judging {
+            let (request, endpoint, api) = (request.clone(), Rc::clone(&endpoint), Rc::clone(&api));
+            Box::pin(async move {
+                let asked = Asked {
+                    request: &request,
+                    endpoint: Some(&endpoint),
+                    is_stream: true,
+                    table: &api.table,
+                };
+                api.auth.judge(asked).await
+            })
+        };
+        Self {
+            until,
+            next: until,
+            judge: Box::new(judge),
+            judging: None,
+        }
+    }
+
+    /// Returns true while the stream may send events.
+    pub(crate) fn holds(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Waits for the next judgement. Returns false if the stream must end. May be dropped and called again.
+    pub(crate) async fn judged(&mut self) -> bool {
+        let Some(next) = self.next else {
+            return pending().await;
+        };
+        if self.judging.is_none() {
+            sleep_until(next.into()).await;
+        }
+        let judged = self.judging.get_or_insert_with(&self.judge).await;
+        self.judging = None;
+        match judged {
+            Ok(grant) => {
+                self.until = grant.until;
+                self.next = grant.until;
+                true
+            }
+            Err(refused) if refused.problem.is_of_credentials() => false,
+            // Nobody can say: no events until somebody can.
+            Err(_) => {
+                self.next = Some(Instant::now() + PAUSE);
+                true
+            }
+        }
+    }
+}

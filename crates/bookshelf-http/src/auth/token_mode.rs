@@ -1,0 +1,258 @@
+//! Token mode: the API server decides.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bookshelf_store::access::{Access as Decisions, Decision, Error, Permission, Resource, User, Verb};
+use bookshelf_store::repository::{Namespaces, Place};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::{Asked, Grant, Refused, Reviews, Visible, bearer, check_names};
+use crate::extract::{Parameters, TenantId};
+use crate::problem::{Code, Problem};
+
+/// Reviews that one request has under way at once.
+const REVIEWS_AT_ONCE: usize = 16;
+
+/// The message to a caller without good credentials. The log has the reason.
+const UNAUTHENTICATED: &str =
+    "unauthenticated: send one Authorization header with a bearer token for this API";
+
+/// Decides on requests by their bearer tokens.
+pub(crate) struct TokenMode {
+    decisions: Decisions,
+}
+
+impl TokenMode {
+    pub(crate) fn new(decisions: Decisions) -> Self {
+        Self { decisions }
+    }
+
+    pub(super) async fn judge(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+        let now = Instant::now();
+        let Decision { value: user, until } = self.authenticate(asked, reviews, now).await?;
+        let judgement = Judgement {
+            mode: self,
+            asked,
+            reviews,
+            now,
+            user: &user,
+        };
+        let grant = judgement.authorize(until).await;
+        grant.map_err(|problem| Refused {
+            problem,
+            user: Some(user),
+        })
+    }
+
+    /// Returns the user of the request's token.
+    async fn authenticate(
+        &self,
+        asked: Asked<'_>,
+        reviews: Reviews,
+        now: Instant,
+    ) -> Result<Decision<Arc<User>>, Problem> {
+        let refused = |reason: &'static str, has_token| {
+            Problem::unauthenticated(UNAUTHENTICATED, has_token).with_cause(reason)
+        };
+        let token = bearer::token(asked.request.headers());
+        let token = token.map_err(|none| refused(none.reason(), false))?;
+        // A token of which a decision is kept has been checked before.
+        let decided = match self.decisions.kept_user(token, now) {
+            Some(kept) => kept,
+            None => {
+                let checked = bearer::checked(token);
+                let checked = checked.map_err(|none| refused(none.reason(), bearer::is_one_word(token)))?;
+                reviews.allowed().await;
+                self.decisions.user(checked).await.map_err(no_decision)?
+            }
+        };
+        match decided.value {
+            Some(user) => Ok(Decision {
+                value: user,
+                until: decided.until,
+            }),
+            None => Err(refused(
+                "the Kubernetes API does not accept the token for this audience",
+                true,
+            )),
+        }
+    }
+}
+
+/// A judgement on a request whose user is known.
+struct Judgement<'a> {
+    mode: &'a TokenMode,
+    asked: Asked<'a>,
+    reviews: Reviews,
+    now: Instant,
+    user: &'a Arc<User>,
+}
+
+impl Judgement<'_> {
+    async fn authorize(&self, mut until: Instant) -> Result<Grant, Problem> {
+        let Asked {
+            request,
+            endpoint,
+            is_stream,
+            table,
+        } = self.asked;
+        let endpoint = endpoint.ok_or_else(|| table.refusal(request.decoded_path()))?;
+        let Some(required) = endpoint.access.required() else {
+            return Ok(Grant::to_all());
+        };
+        let tenant = if required.is_of_tenant {
+            // In the order of refusals, the names in the path come before the tenant.
+            check_names(self.asked, endpoint, Some(self.user))?;
+            Some(TenantId::of(request, Some(self.user))?)
+        } else {
+            None
+        };
+        let verb = if is_stream { Verb::Watch } else { required.verb };
+        let mut visible = Visible::All;
+        if request.raw_namespace().is_none() && !is_stream {
+            visible = self.visible(verb, required.resource, &mut until).await?;
+        } else {
+            self.require(verb, required.resource, &mut until).await?;
+        }
+        if let Some((verb, resource)) = required.if_forced.filter(|_| self.is_forced()) {
+            self.require(verb, resource, &mut until).await?;
+        }
+        if let Some(tenant) = tenant.filter(|tenant| tenant.as_str() != self.user.name) {
+            self.require_tenant(tenant.as_str(), &mut until).await?;
+        }
+        Ok(Grant {
+            user: Some(Arc::clone(self.user)),
+            visible,
+            until: Some(until),
+        })
+    }
+
+    /// Requires a verb on the object of the path: the right to all objects of its namespace, or to its name.
+    async fn require(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<(), Problem> {
+        let (namespace, name) = self.asked.request.raw_book_key();
+        self.require_of(verb, resource, namespace, name, until).await
+    }
+
+    async fn require_tenant(&self, tenant: &str, until: &mut Instant) -> Result<(), Problem> {
+        let namespace = self.asked.request.raw_namespace().unwrap_or_default();
+        self.require_of(Verb::ActAs, Resource::Tenants, namespace, tenant, until)
+            .await
+    }
+
+    async fn require_of(
+        &self,
+        verb: Verb,
+        resource: Resource,
+        namespace: &str,
+        name: &str,
+        until: &mut Instant,
+    ) -> Result<(), Problem> {
+        let to_all = Permission {
+            verb,
+            resource,
+            namespace,
+            name: "",
+        };
+        if self.may(to_all, until).await? {
+            return Ok(());
+        }
+        let permission = Permission { name, ..to_all };
+        if !name.is_empty() && self.may(permission, until).await? {
+            return Ok(());
+        }
+        self.check_names()?;
+        Err(Problem::new(
+            Code::Forbidden,
+            format!("forbidden: this takes the right to {permission}"),
+        ))
+    }
+
+    /// Returns the namespaces that a list of all consists of.
+    async fn visible(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<Visible, Problem> {
+        let in_all = Permission {
+            verb,
+            resource,
+            namespace: "",
+            name: "",
+        };
+        if self.may(in_all, until).await? {
+            return Ok(Visible::All);
+        }
+        let namespaces = self.asked.request.repository()?.namespaces(Namespaces::All);
+        let namespaces = namespaces.iter_after(Place::default());
+        let namespaces = namespaces.map(|(namespace, _)| namespace.into());
+        let judged = stream::iter(namespaces.collect::<Vec<Box<str>>>()).map(async |namespace| {
+            let mut until = self.now + bookshelf_store::access::KEPT_FOR;
+            let permission = Permission {
+                namespace: &namespace,
+                ..in_all
+            };
+            let may = self.may(permission, &mut until).await?;
+            Ok::<_, Problem>((may.then_some(namespace), until))
+        });
+        let judged: Vec<_> = judged.buffered(REVIEWS_AT_ONCE).try_collect().await?;
+        let mut visible = Vec::new();
+        for (namespace, kept_until) in judged {
+            *until = kept_until.min(*until);
+            visible.extend(namespace);
+        }
+        Ok(Visible::Only(visible.into()))
+    }
+
+    /// Decides whether the user has a permission.
+    async fn may(&self, permission: Permission<'_>, until: &mut Instant) -> Result<bool, Problem> {
+        let decisions = &self.mode.decisions;
+        let decided = match decisions.kept_right(self.user, permission, self.now) {
+            Some(kept) => kept,
+            None => {
+                // The API server is asked about names that can exist alone.
+                self.check_names()?;
+                self.reviews.allowed().await;
+                let decided = decisions.may(self.user, permission).await;
+                decided.map_err(no_decision)?
+            }
+        };
+        *until = decided.until.min(*until);
+        Ok(decided.value)
+    }
+
+    fn check_names(&self) -> Result<(), Problem> {
+        match self.asked.endpoint {
+            Some(endpoint) => check_names(self.asked, endpoint, Some(self.user)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns true if the query has `force=true`. One that is not valid is refused later.
+    fn is_forced(&self) -> bool {
+        let query = Parameters::of(self.asked.request);
+        query.is_ok_and(|query| query.flag("force").unwrap_or_default())
+    }
+}
+
+impl Reviews {
+    /// Waits for ever unless reviews are allowed.
+    async fn allowed(self) {
+        if self == Self::Kept {
+            pending::<()>().await;
+        }
+    }
+}
+
+/// Returns the problem of a request on which nobody can decide now.
+fn no_decision(error: Error) -> Problem {
+    let message = error.to_string();
+    match error {
+        Error::Overloaded { retry_after } => {
+            Problem::new(Code::Overloaded, message).with_retry_after(Some(retry_after))
+        }
+        Error::Unavailable { retry_after, cause } => {
+            Problem::new(Code::Unavailable, format!("{message}, nothing was written"))
+                .with_retry_after(retry_after)
+                .with_cause(&*cause)
+        }
+        Error::Internal { cause } => Problem::new(Code::Internal, message).with_cause(&*cause),
+    }
+}

@@ -1,0 +1,117 @@
+// Requests to the API that serves the page, and to nothing else.
+
+import { session } from './session.js';
+
+const DEADLINE = 15_000;
+const ATTEMPTS = 4;
+/** For so long after a write, reads ask for its version: another replica may answer them. */
+const OWN_WRITE_IS_NEW = 5_000;
+
+let written = { version: '', until: 0 };
+
+/** An answer that is no success. `status` is 0 where no answer came. */
+export class Problem extends Error {
+  constructor(status, body = {}) {
+    super(body.message ?? '');
+    this.status = status;
+    this.code = body.type?.split(':').pop() ?? (status ? 'internal' : 'lost');
+    this.field = body.field;
+    this.wait = body.retry_after ?? 0;
+    /** True where an attempt before this answer may have been carried out. */
+    this.wasLost = false;
+  }
+}
+
+export const path = (...parts) => parts.filter(Boolean).map(encodeURIComponent).join('/');
+
+function address(to, query) {
+  const url = new URL(to, document.baseURI);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value) url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+function headersOf(method, given) {
+  const headers = new Headers(given);
+  if (session.token) headers.set('Authorization', `Bearer ${session.token}`);
+  if (session.tenant) headers.set('X-TENANT-ID', session.tenant);
+  if (method === 'GET' && Date.now() < written.until) headers.set('X-Resource-Version', written.version);
+  return headers;
+}
+
+async function attempt(method, to, { query, body, headers, signal, isStream }) {
+  const signals = [signal, isStream ? undefined : AbortSignal.timeout(DEADLINE)].filter(Boolean);
+  try {
+    const response = await fetch(address(to, query), {
+      method,
+      headers: headersOf(method, { ...headers, ...(body && { 'Content-Type': 'application/json' }) }),
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.any(signals),
+    });
+    if (response.ok && isStream) return { response };
+    const text = await response.text();
+    if (response.ok) return { response, data: text ? JSON.parse(text) : null };
+    let problem = {};
+    try {
+      problem = JSON.parse(text);
+    } catch {
+      // A proxy's page.
+    }
+    return { response, problem: new Problem(response.status, problem) };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return { problem: new Problem(0) };
+  }
+}
+
+/** Asks who the caller is, where the answer wants to know that. Returns true if there is something new to send. */
+async function identify({ response, problem }, sent) {
+  if (problem.status === 401) {
+    // Another request has asked already.
+    if (sent.token !== session.token) return true;
+    return session.ask('token', Boolean(session.token));
+  }
+  if (problem.status === 400 && problem.field?.toLowerCase() === 'x-tenant-id') {
+    if (sent.tenant !== session.tenant) return true;
+    return session.ask('tenant', Boolean(session.tenant));
+  }
+  return false;
+}
+
+export const pause = (time, signal) =>
+  new Promise((done) => {
+    const timer = setTimeout(done, time);
+    signal?.addEventListener('abort', () => (clearTimeout(timer), done(undefined)), { once: true });
+  });
+
+/**
+ * Sends a request. Every one may be sent again: reads, writes of a version, and posts with their `Idempotency-Key`. One
+ * without an answer is, and a read that the service has no time for.
+ * @returns {Promise<{data: any, etag: string, version: string, response: Response}>}
+ */
+export async function send(method, to, options = {}) {
+  let wasLost = false;
+  for (let count = 1; ; ) {
+    const sent = { token: session.token, tenant: session.tenant };
+    const answer = await attempt(method, to, options);
+    const { response, problem } = answer;
+    if (!problem) {
+      const version = response.headers.get('X-Resource-Version') ?? '';
+      if (method !== 'GET') written = { version, until: Date.now() + OWN_WRITE_IS_NEW };
+      return { data: answer.data, etag: response.headers.get('ETag') ?? '', version, response };
+    }
+    if (!options.isQuiet && (await identify(answer, sent))) continue;
+    const isLost = !problem.status || problem.status === 504;
+    wasLost ||= isLost;
+    problem.wasLost = wasLost;
+    const isBusy = [429, 503].includes(problem.status) && method === 'GET';
+    const isRepeated = isLost || isBusy || problem.code === 'in_progress';
+    if (!isRepeated || count >= ATTEMPTS || options.isStream) throw problem;
+    await pause(Math.max(problem.wait * 1000, 500 * 2 ** count), options.signal);
+    options.signal?.throwIfAborted();
+    count += 1;
+  }
+}
+
+export const get = (to, options) => send('GET', to, options);

@@ -1,0 +1,58 @@
+// What the tab remembers: the token, the tenant, and text that is not saved yet. All of it goes with the tab.
+
+const kept = new Map();
+
+export function recall(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name)) ?? kept.get(name) ?? null;
+  } catch {
+    return kept.get(name) ?? null;
+  }
+}
+
+export function keep(name, value) {
+  kept.set(name, value);
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // Without storage, a reload loses it; the page itself does not.
+  }
+}
+
+export function forget(name) {
+  kept.delete(name);
+  try {
+    sessionStorage.removeItem(name);
+  } catch {
+    // There is none.
+  }
+}
+
+/** A key for `Idempotency-Key`. `randomUUID` would need HTTPS. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * The caller. `ask` opens the dialog that asks for a token or a tenant's name; false where nobody answers it.
+ * @type {{token: string | null, tenant: string | null, ask: (kind: string, refused: boolean) => Promise<boolean>,
+ *   changed: () => void}}
+ */
+export const session = {
+  token: recall('token'),
+  tenant: recall('tenant'),
+  ask: async () => false,
+  changed: () => {},
+};
+
+/** Forgets the caller and everything that was typed. */
+export function signOut() {
+  kept.clear();
+  try {
+    sessionStorage.clear();
+  } catch {
+    // There is none.
+  }
+  location.reload();
+}

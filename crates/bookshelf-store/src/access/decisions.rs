@@ -1,0 +1,179 @@
+//! Decisions that are kept, and reviews under way that several callers wait for.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+
+use super::Error;
+
+/// A decision, and the time until which it holds.
+#[derive(Clone, Debug)]
+pub struct Decision<T> {
+    /// The decision.
+    pub value: T,
+    /// The end of its validity.
+    pub until: Instant,
+}
+
+impl<T> Decision<T> {
+    pub(super) fn new(value: T, until: Instant) -> Self {
+        Self { value, until }
+    }
+}
+
+/// The decisions of one kind, by a hash of what they are about.
+pub(super) struct Decisions<T: Clone> {
+    kept: Cache<u128, Decision<T>, Weight<T>, BuildHasherDefault<Folded>>,
+    under_way: Arc<UnderWay<T>>,
+}
+
+type Review<T> = BoxFuture<'static, Result<Decision<T>, Error>>;
+
+/// The reviews under way. A review lives for as long as somebody waits for it.
+struct UnderWay<T: Clone> {
+    reviews: Mutex<HashMap<u128, (u64, WeakShared<Review<T>>)>>,
+    next: AtomicU64,
+}
+
+impl<T: Clone + Send + Sync + 'static> Decisions<T> {
+    /// Creates decisions of which so many are kept, and so many bytes of values.
+    pub(super) fn new(items: usize, bytes: u64, bytes_of: fn(&T) -> usize) -> Self {
+        // An item has a weight of its own, so that the number has a bound, too.
+        let item = (bytes / items as u64).max(1);
+        let options = OptionsBuilder::new()
+            .weight_capacity(item * items as u64)
+            .estimated_items_capacity(items / 16)
+            .build()
+            .expect("both capacities are given");
+        Self {
+            kept: Cache::with_options(
+                options,
+                Weight { item, bytes_of },
+                BuildHasherDefault::default(),
+                DefaultLifecycle::default(),
+            ),
+            under_way: Arc::new(UnderWay {
+                reviews: Mutex::default(),
+                next: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Returns the decision that is kept and holds now.
+    pub(super) fn kept(&self, id: u128, now: Instant) -> Option<Decision<T>> {
+        self.kept.get(&id).filter(|decision| now < decision.until)
+    }
+
+    /// Returns true if a decision is kept, also one that holds no longer.
+    pub(super) fn has(&self, id: u128) -> bool {
+        self.kept.peek(&id).is_some()
+    }
+
+    /// Keeps a decision, and returns it.
+    pub(super) fn keep(&self, id: u128, decision: Decision<T>) -> Decision<T> {
+        self.kept.insert(id, decision.clone());
+        decision
+    }
+
+    /// Drops a decision.
+    pub(super) fn forget(&self, id: u128) {
+        self.kept.remove(&id);
+    }
+
+    /// Waits for the review under way with this hash, or makes `review` that one.
+    pub(super) async fn share(
+        &self,
+        id: u128,
+        review: impl Future<Output = Result<Decision<T>, Error>> + Send + 'static,
+    ) -> Result<Decision<T>, Error> {
+        let shared = self.under_way.join(id, review);
+        shared.await
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> UnderWay<T> {
+    fn join(
+        self: &Arc<Self>,
+        id: u128,
+        review: impl Future<Output = Result<Decision<T>, Error>> + Send + 'static,
+    ) -> Shared<Review<T>> {
+        let mut reviews = self.reviews.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = reviews.get(&id).and_then(|(_, review)| review.upgrade());
+        if let Some(there) = there.filter(|there| there.peek().is_none()) {
+            return there;
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let ending = Ending {
+            under_way: Arc::clone(self),
+            id,
+            number,
+        };
+        let shared = async move {
+            let _ending = ending;
+            review.await
+        };
+        let shared = shared.boxed().shared();
+        if let Some(weak) = shared.downgrade() {
+            reviews.insert(id, (number, weak));
+        }
+        shared
+    }
+}
+
+/// Removes a review from those under way when it ends, or when nobody waits for it any more.
+struct Ending<T: Clone> {
+    under_way: Arc<UnderWay<T>>,
+    id: u128,
+    number: u64,
+}
+
+impl<T: Clone> Drop for Ending<T> {
+    fn drop(&mut self) {
+        let reviews = &self.under_way.reviews;
+        let mut reviews = reviews.lock().unwrap_or_else(PoisonError::into_inner);
+        if reviews
+            .get(&self.id)
+            .is_some_and(|(number, _)| *number == self.number)
+        {
+            reviews.remove(&self.id);
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Weight<T> {
+    item: u64,
+    bytes_of: fn(&T) -> usize,
+}
+
+impl<T: Clone> Weighter<u128, Decision<T>> for Weight<T> {
+    fn weight(&self, _: &u128, decision: &Decision<T>) -> u64 {
+        let bytes = (self.bytes_of)(&decision.value);
+        self.item.max(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+}
+
+/// The hash of a key that is a hash already.
+#[derive(Default)]
+pub(super) struct Folded(u64);
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

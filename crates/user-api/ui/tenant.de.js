@@ -1,0 +1,15 @@
+export default {
+  audience: 'bookshelf-user',
+  loans: 'Meine Ausleihen',
+  'loans.none': 'Sie haben keine Bücher',
+  'loans.none.hint': 'Eines finden',
+  'status.available': 'verfügbar',
+  'status.lent': 'ausgeliehen',
+  'status.mine': 'Sie haben es',
+  borrow: 'Ausleihen',
+  return: 'Zurückgeben',
+  borrowed: 'Sie haben das Buch.',
+  returned: 'Zurückgegeben. Vielen Dank.',
+  'book.none': 'Dieses Buch gibt es nicht',
+  'deleted.elsewhere': 'Dieses Buch ist nicht mehr in der Bibliothek.',
+};

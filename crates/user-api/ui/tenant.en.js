@@ -1,0 +1,15 @@
+export default {
+  audience: 'bookshelf-user',
+  loans: 'My loans',
+  'loans.none': 'You have no books',
+  'loans.none.hint': 'Find one',
+  'status.available': 'available',
+  'status.lent': 'on loan',
+  'status.mine': 'you have it',
+  borrow: 'Borrow',
+  return: 'Return',
+  borrowed: 'The book is yours.',
+  returned: 'Returned. Thank you.',
+  'book.none': 'This book does not exist',
+  'deleted.elsewhere': 'This book is no longer in the library.',
+};

@@ -1,0 +1,122 @@
+//! Tests in a browser: node runs them, with the packages of `hack/e2e/ui` and the machine's Chromium.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
+
+use crate::programs::workspace;
+
+/// The names that Chromium has on PATH.
+const CHROMIUMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// A browser, and what drives it.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    node: PathBuf,
+    chromium: PathBuf,
+    directory: PathBuf,
+}
+
+impl Browser {
+    /// The browser of this machine, its driver installed. Where node, npm or Chromium is not on PATH there is none, and a line
+    /// on standard error says so.
+    pub async fn find() -> Result<Option<Self>> {
+        let found = |names: &[&str]| names.iter().find_map(|name| which::which(name).ok());
+        let programs = (found(&["node"]), found(&["npm"]), found(&CHROMIUMS));
+        let (Some(node), Some(npm), Some(chromium)) = programs else {
+            eprintln!(
+                "SKIPPED: tests of the web pages need node 20, npm and Chromium on PATH (Debian: apt install nodejs npm chromium)"
+            );
+            return Ok(None);
+        };
+        let directory = workspace().join("hack/e2e/ui");
+        install(&npm, &directory).await?;
+        Ok(Some(Self {
+            node,
+            chromium,
+            directory,
+        }))
+    }
+
+    /// Runs a file of tests, with these variables.
+    ///
+    /// # Panics
+    ///
+    /// When a test fails; the message has node's report.
+    pub async fn run(&self, file: &str, variables: &[(&str, &str)]) -> Result<()> {
+        let mut command = Command::new(&self.node);
+        command
+            .args(["--test", "--test-reporter=spec", file])
+            .current_dir(&self.directory)
+            .env("BOOKSHELF_CHROMIUM", &self.chromium)
+            .envs(variables.iter().copied())
+            .kill_on_drop(true);
+        let output = command.output().await.context("cannot run node")?;
+        let report = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}:\n{report}\n{errors}");
+        // A file without tests succeeds, too.
+        assert!(!report.contains("tests 0"), "{file} has tests:\n{report}");
+        Ok(())
+    }
+
+    /// Runs a program of the packages.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub async fn run_program(&self, program: &str, arguments: &[&str]) -> Result<()> {
+        let mut command = Command::new(self.directory.join("node_modules/.bin").join(program));
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .kill_on_drop(true);
+        let output = command
+            .output()
+            .await
+            .with_context(|| format!("cannot run {program}"))?;
+        let report = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}:\n{report}\n{errors}");
+        Ok(())
+    }
+}
+
+/// Installs the packages by their lock file, once for each version of it.
+async fn install(npm: &Path, directory: &Path) -> Result<()> {
+    let lock_file = fs::read(directory.join("package-lock.json"))?;
+    let installed = directory.join("node_modules/.installed");
+    let is_installed = || fs::read(&installed).is_ok_and(|installed| installed == lock_file);
+    if is_installed() {
+        return Ok(());
+    }
+    let lock = File::create(std::env::temp_dir().join("bookshelf-ui-packages.lock"))?;
+    let _lock = tokio::task::spawn_blocking(|| lock.lock().map(|()| lock)).await??;
+    if is_installed() {
+        return Ok(());
+    }
+    let mut command = Command::new(npm);
+    command
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(directory)
+        .kill_on_drop(true);
+    let output = command.output().await.context("cannot run npm")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "npm ci in {}: {errors}",
+        directory.display()
+    );
+    // Written last: without it, an installation was cut short.
+    fs::write(&installed, &lock_file)?;
+    Ok(())
+}

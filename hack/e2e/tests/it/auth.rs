@@ -1,0 +1,82 @@
+//! Token mode: who callers are, and what they may do, against the real API server with real tokens.
+
+mod lists;
+mod matrix;
+mod streams;
+mod tenants;
+mod tokens;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use e2e::{Api, Cluster, Library, Person, Program, Service, Shared};
+
+const ADMIN: &str = "bookshelf-admin";
+const USER: &str = "bookshelf-user";
+
+static SHARED: Shared<Pair> = Shared::new();
+
+/// Both binaries in token mode.
+struct Pair {
+    admin: Service,
+    user: Service,
+}
+
+/// A library whose APIs are asked by people with tokens.
+struct House {
+    /// Asked without a token.
+    admin: Api,
+    user: Api,
+    /// Asked by a librarian who may do everything in it.
+    library: Library,
+    pair: Arc<Pair>,
+}
+
+impl House {
+    async fn open() -> Result<Self> {
+        let cluster = Cluster::shared()?;
+        let pair = SHARED.get(async || {
+            let arguments = ["--auth-mode=token", "--log=trace"];
+            let (admin, user) = tokio::try_join!(
+                Service::start(Program::Admin, &cluster, &arguments),
+                Service::start(Program::User, &cluster, &arguments),
+            )?;
+            Ok(Pair { admin, user })
+        });
+        let pair = pair.await?;
+        let mut library = Library::open_in(&cluster, &pair.admin, &pair.user).await?;
+        let (admin, user) = (library.admin.clone(), library.user.clone());
+        let chief = Person::new(library.client.clone(), &library.namespace, "chief").await?;
+        chief
+            .grant(
+                &library.namespace,
+                &["*"],
+                &["books", "bookloans", "tenants"],
+                &[],
+            )
+            .await?;
+        library.admin = admin.as_bearer(&chief.token(ADMIN).await?);
+        library.user = user.as_bearer(&chief.token(USER).await?);
+        Ok(Self {
+            admin,
+            user,
+            library,
+            pair,
+        })
+    }
+
+    /// A caller without rights.
+    async fn person(&self, name: &str) -> Result<Person> {
+        Person::new(self.library.client.clone(), &self.library.namespace, name).await
+    }
+
+    /// The API of an audience, asked by a person.
+    async fn asked_by(&self, person: &Person, audience: &str) -> Result<Api> {
+        let api = if audience == ADMIN {
+            &self.admin
+        } else {
+            &self.user
+        };
+        Ok(api.as_bearer(&person.token(audience).await?))
+    }
+}

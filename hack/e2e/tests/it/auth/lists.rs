@@ -1,0 +1,60 @@
+//! Lists of all namespaces, of which a caller sees some.
+
+use anyhow::Result;
+use e2e::book;
+use serde_json::json;
+
+use super::{ADMIN, House, USER};
+
+#[tokio::test]
+async fn a_list_of_all_has_the_namespaces_that_the_caller_may_list() -> Result<()> {
+    let (house, hidden) = (House::open().await?, House::open().await?);
+    for (house, ids) in [(&house, ["a", "b", "c"]), (&hidden, ["d", "e", "f"])] {
+        for id in ids {
+            house.library.plant(&book(id)).await?;
+        }
+    }
+    let namespace = &house.library.namespace;
+    let person = house.person("reader").await?;
+    for audience in [ADMIN, USER] {
+        let stranger = house.person(&format!("stranger-{audience}")).await?;
+        let api = house.asked_by(&stranger, audience).await?;
+        for path in ["/book", "/namespace", "/book?limit=1", "/book?category_id=math"] {
+            assert_eq!(api.get(path).await?.json(200), json!({"list": []}), "{path}");
+        }
+        let refused = api.get("/book").header("Accept", "text/event-stream").await?;
+        refused.problem(403, "forbidden");
+    }
+    person.grant(namespace, &["list"], &["books"], &[]).await?;
+    for audience in [ADMIN, USER] {
+        let api = house.asked_by(&person, audience).await?;
+        let listed = api.get("/namespace").await?.json(200);
+        assert_eq!(listed, json!({"list": [{"id": namespace, "books": 3}]}));
+        let whole = api.get("/book").await?;
+        let one = api.get(format!("/book/{namespace}")).await?;
+        assert_eq!(whole.json(200)["list"], one.json(200)["list"]);
+
+        // Pages end where what may be seen ends.
+        let first = api.get("/book?limit=2").await?.json(200);
+        let next = first["continue"].as_str().unwrap_or_default().to_owned();
+        let second = api.get(format!("/book?limit=2&continue={next}")).await?.json(200);
+        assert_eq!(second["list"].as_array().map(Vec::len), Some(1), "{second}");
+        assert!(second.get("continue").is_none(), "{second}");
+
+        // A change elsewhere leaves the tag as it is.
+        let etag = whole.header("etag").to_owned();
+        let id = format!("new-{audience}");
+        hidden.library.plant(&book(&id)).await?;
+        let unchanged = api.get("/book").header("If-None-Match", &etag).await?;
+        assert_eq!(unchanged.status, 304);
+        let live = api.get("/book").header("Cache-Control", "no-cache").await?;
+        assert_eq!(live.header("etag"), etag);
+        house.library.plant(&book(&id)).await?;
+        let changed = api.get("/book").header("If-None-Match", &etag).await?;
+        assert_eq!(changed.status, 200);
+        let deleted = house.library.admin.delete(house.library.path(&id)).await?;
+        deleted.empty(204);
+        house.library.vanished(&id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Event streams are judged again while they run.
+
+use anyhow::Result;
+use e2e::book;
+use std::time::Instant;
+
+use super::{ADMIN, House, USER};
+
+#[tokio::test]
+async fn a_stream_ends_within_ten_seconds_of_the_right_to_it() -> Result<()> {
+    let house = House::open().await?;
+    let library = &house.library;
+    library.plant(&book("first")).await?;
+    for audience in [ADMIN, USER] {
+        let person = house.person(&format!("watcher-{audience}")).await?;
+        let grant = person
+            .grant(&library.namespace, &["watch"], &["books"], &[])
+            .await?;
+        let api = house.asked_by(&person, audience).await?;
+        let mut stream = api.get(library.list_path()).listen().await?;
+        let opened = Instant::now();
+        stream.until("synced").await?;
+        grant.revoke().await?;
+        let revoked = Instant::now();
+        while stream.next().await?.is_some() {}
+        assert!(revoked.elapsed().as_secs() < 12, "{:?}", revoked.elapsed());
+        assert!(
+            opened.elapsed().as_secs() >= 5,
+            "the decision was kept: {:?}",
+            opened.elapsed()
+        );
+        let refused = api
+            .get(library.list_path())
+            .header("Accept", "text/event-stream")
+            .await?;
+        refused.problem(403, "forbidden");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
+    let house = House::open().await?;
+    let library = &house.library;
+    let person = house.person("watcher").await?;
+    person
+        .grant(&library.namespace, &["watch"], &["books"], &[])
+        .await?;
+    let api = house.asked_by(&person, USER).await?;
+    let mut stream = api.get(library.list_path()).listen().await?;
+    stream.until("synced").await?;
+    let opened = Instant::now();
+    // Over two judgements.
+    let mut number = 0;
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(500));
+    while opened.elapsed().as_secs() < 22 {
+        number += 1;
+        let id = format!("book-{number}");
+        library.plant(&book(&id)).await?;
+        let told = stream.told().await?;
+        assert_eq!((told.event.as_str(), &told.data["id"]), ("created", &id.into()));
+        pace.tick().await;
+    }
+    Ok(())
+}

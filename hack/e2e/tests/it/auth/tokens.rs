@@ -1,0 +1,178 @@
+//! Tokens: the ones that are accepted, and all others.
+
+use anyhow::{Context as _, Result};
+use e2e::{book, eventually};
+
+use super::{ADMIN, House, USER};
+
+const CHALLENGE: &str = r#"Bearer realm="bookshelf""#;
+const INVALID: &str = r#"Bearer realm="bookshelf", error="invalid_token""#;
+
+#[tokio::test]
+async fn all_but_one_good_token_is_refused_with_a_challenge() -> Result<()> {
+    let house = House::open().await?;
+    let path = house.library.list_path();
+    let person = house.person("someone").await?;
+    person
+        .grant(&house.library.namespace, &["list"], &["books"], &[])
+        .await?;
+    let token = person.token(ADMIN).await?;
+    let good = format!("Bearer {token}");
+    let accepted = house.admin.get(&path).header("Authorization", &good).await?;
+    accepted.json(200);
+    let lower = good.replacen("Bearer", "bEARER", 1);
+    house
+        .admin
+        .get(&path)
+        .header("Authorization", lower)
+        .await?
+        .json(200);
+
+    // In the middle: the last character of a base64 text has bits that mean nothing.
+    let (signed, signature) = good.rsplit_once('.').context("a signature")?;
+    let tampered = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    for (value, challenge) in [
+        (String::new(), CHALLENGE),
+        ("Bearer".to_owned(), CHALLENGE),
+        ("Bearer ".to_owned(), CHALLENGE),
+        ("Basic c29tZW9uZTpzZWNyZXQ=".to_owned(), CHALLENGE),
+        (format!("Token {token}"), CHALLENGE),
+        (token.clone(), CHALLENGE),
+        (format!("{good} {token}"), CHALLENGE),
+        (format!("{good}, {good}"), CHALLENGE),
+        ("Bearer ä".to_owned(), INVALID),
+        (format!("Bearer {}", "a".repeat(16 * 1024 + 1)), INVALID),
+        ("Bearer garbage".to_owned(), INVALID),
+        ("Bearer a.b.c".to_owned(), INVALID),
+        (tampered, INVALID),
+        (format!("Bearer {}", person.token(USER).await?), INVALID),
+        (
+            format!("Bearer {}", person.token("https://kubernetes.default.svc").await?),
+            INVALID,
+        ),
+    ] {
+        let about = &value[..value.len().min(40)];
+        let refused = eventually("a review has its turn", async || {
+            let request = house.admin.get(&path).header("Authorization", &value);
+            let answer = request.await?;
+            Ok((answer.status != 429).then_some(answer))
+        });
+        let refused = refused.await?;
+        refused.problem(401, "unauthenticated");
+        assert_eq!(refused.header("www-authenticate"), challenge, "{about}");
+        assert_eq!(refused.header("cache-control"), "private, no-cache");
+    }
+    let twice = house
+        .admin
+        .get(&path)
+        .header("Authorization", &good)
+        .header("Authorization", &good);
+    twice.await?.problem(401, "unauthenticated");
+    // Nothing else is a credential.
+    for (name, value) in [
+        ("Cookie", format!("token={token}")),
+        ("X-Forwarded-Authorization", good.clone()),
+        ("Proxy-Authorization", good.clone()),
+        ("X-Remote-User", "system:admin".to_owned()),
+    ] {
+        let refused = house.admin.get(&path).header(name, value).await?;
+        refused.problem(401, "unauthenticated");
+    }
+    let in_query = house.admin.get(format!("{path}?access_token={token}")).await?;
+    in_query.problem(401, "unauthenticated");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_token_of_a_deleted_account_is_refused_within_20_seconds() -> Result<()> {
+    let house = House::open().await?;
+    let path = house.library.list_path();
+    let person = house.person("leaver").await?;
+    person
+        .grant(&house.library.namespace, &["list"], &["books"], &[])
+        .await?;
+    let api = house.asked_by(&person, ADMIN).await?;
+    api.get(&path).await?.json(200);
+    person.leave().await?;
+    let left = std::time::Instant::now();
+    eventually("the token is refused", async || {
+        Ok((api.get(&path).await?.status == 401).then_some(()))
+    })
+    .await?;
+    assert!(left.elapsed().as_secs() < 21, "{:?}", left.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_ends_within_ten_seconds() -> Result<()> {
+    let house = House::open().await?;
+    let path = house.library.list_path();
+    let person = house.person("reader").await?;
+    let grant = person
+        .grant(&house.library.namespace, &["list"], &["books"], &[])
+        .await?;
+    let api = house.asked_by(&person, ADMIN).await?;
+    let read = api.get(&path).await?;
+    read.json(200);
+    grant.revoke().await?;
+    let revoked = std::time::Instant::now();
+    eventually("the right has ended", async || {
+        Ok((api.get(&path).await?.status == 403).then_some(()))
+    })
+    .await?;
+    // The API server decides on rights anew; a second for its own watch.
+    assert!(revoked.elapsed().as_secs() < 11, "{:?}", revoked.elapsed());
+    // What the client has already is no longer its own, either.
+    let cached = api
+        .get(&path)
+        .header("If-None-Match", read.header("etag"))
+        .await?;
+    cached.problem(403, "forbidden");
+    Ok(())
+}
+
+#[tokio::test]
+async fn neither_log_nor_metrics_have_a_token_or_a_part_of_one() -> Result<()> {
+    let house = House::open().await?;
+    let person = house.person("secretive").await?;
+    let namespace = &house.library.namespace;
+    person
+        .grant(namespace, &["*"], &["books", "bookloans"], &[])
+        .await?;
+    house.library.plant(&book("book")).await?;
+    let mut secrets = vec!["c2VjcmV0LWdhcmJhZ2U-of-nobody".to_owned()];
+    for (audience, service) in [(ADMIN, &house.pair.admin), (USER, &house.pair.user)] {
+        let token = person.token(audience).await?;
+        let parts = token.split('.').skip(1);
+        secrets.extend(parts.map(|part| part.chars().take(24).collect()));
+        let api = service.api()?.as_bearer(&token);
+        let path = house.library.path("book");
+        api.get(&path).await?.json(200);
+        api.get(&path)
+            .header("Cache-Control", "no-cache")
+            .await?
+            .json(200);
+        api.put(&path).json(&serde_json::json!({"author": "A"})).await?;
+        api.get("/book/default").await?.problem(403, "forbidden");
+        api.get("/nowhere").await?.problem(404, "not_found");
+        let stream = api.get(house.library.list_path()).listen().await?;
+        drop(stream);
+        let refused = service.api()?.as_bearer(&secrets[0]).get(&path).await?;
+        assert!([401, 429].contains(&refused.status), "{}", refused.status);
+        let metrics = service.ops()?.get("/metrics").await?.text().to_owned();
+        let lines = service.log().rest()?;
+        for line in &lines {
+            let line = line.to_string();
+            let found = secrets.iter().find(|secret| line.contains(secret.as_str()));
+            assert!(found.is_none(), "{line}");
+        }
+        let is_complete = lines.iter().any(|line| line["level"] == "TRACE");
+        assert!(is_complete, "the log is at trace level");
+        for secret in &secrets {
+            assert!(!metrics.contains(secret.as_str()), "{audience}");
+        }
+    }
+    let claims = secrets.get(1).context("a token has parts")?;
+    assert!(claims.len() == 24, "{claims}");
+    Ok(())
+}
