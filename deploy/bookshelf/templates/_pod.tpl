@@ -57,9 +57,15 @@ name: {{ .component }}
 image: {{ include "bookshelf.image" (dict "root" .root "image" .values.image) | quote }}
 imagePullPolicy: {{ .values.image.pullPolicy }}
 args:
-  # The binaries believe what a caller says of itself, and so listen on loopback unless told otherwise.
   - --listen=0.0.0.0:8080
   - --ops-listen=0.0.0.0:9080
+  - --auth-mode={{ .root.Values.auth.mode }}
+  {{- with get .root.Values.auth.audiences (ternary "adminApi" "userApi" (eq .component "admin-api")) }}
+  - --auth-audience={{ join "," . }}
+  {{- end }}
+  {{- with .root.Values.auth.trustedProxies }}
+  - --trusted-proxy={{ join "," . }}
+  {{- end }}
   {{- if and $delay (not $sleeps) }}
   - --shutdown-delay={{ $delay }}
   {{- end }}

@@ -100,9 +100,10 @@ async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
     for scenario in &scenarios {
         let mut arguments = vec!["-n", "restricted"];
         arguments.extend(scenario.iter().map(String::as_str));
-        // The Roles of `watchNamespaces` are in a namespace of the example's own.
+        // The Roles of `watchNamespaces` and of the examples' people are in a namespace of their own.
         let manifests = rendered("bookshelf", &arguments).await?;
         let manifests = manifests.replace("namespace: \"science-library\"", "namespace: restricted");
+        let manifests = manifests.replace("namespace: science-library", "namespace: restricted");
         let said = kubectl
             .run_with_input(&DRY_RUN, &manifests)
             .await

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use e2e::Program;
 use serde_json::{Value, json};
 
-use super::{objects, of_kind, rendered, values_file};
+use super::{objects, of_kind, rendered, values_file, values_files};
 
 /// How many objects of each kind manifests have.
 fn kinds(manifests: &str) -> Result<BTreeMap<String, usize>> {
@@ -108,7 +109,12 @@ async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result
     let manifests = rendered("bookshelf", &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = defaults();
     // Who a token belongs to is a question without a namespace.
-    expected.extend(counts([("ClusterRole", 2 + 5), ("ClusterRoleBinding", 2), ("Role", 4), ("RoleBinding", 4)]));
+    expected.extend(counts([
+        ("ClusterRole", 2 + 5),
+        ("ClusterRoleBinding", 2),
+        ("Role", 4),
+        ("RoleBinding", 4),
+    ]));
     assert_eq!(kinds(&manifests)?, expected);
     assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
     Ok(())
@@ -230,6 +236,70 @@ async fn an_image_is_chosen_by_tag_or_digest() -> Result<()> {
         let deployments = of_apis("Deployment", &set).await?;
         let image = &deployments["admin-api"]["spec"]["template"]["spec"]["containers"][0]["image"];
         assert_eq!(*image, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn callers_are_known_by_tokens_unless_a_gateway_knows_them() -> Result<()> {
+    let arguments_of = async |set: &str| -> Result<BTreeMap<String, Vec<String>>> {
+        let deployments = of_apis("Deployment", set).await?.into_iter();
+        let arguments = deployments.map(|(component, deployment)| {
+            let arguments = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+            let all: Vec<String> = serde_json::from_value(arguments.clone())?;
+            let of_callers = |flag: &String| flag.starts_with("--auth") || flag.starts_with("--trusted");
+            Ok((component, all.into_iter().filter(of_callers).collect()))
+        });
+        arguments.collect()
+    };
+    let tokens = arguments_of("auth.audiences.userApi={one,two}").await?;
+    assert_eq!(tokens["admin-api"], ["--auth-mode=token"]);
+    assert_eq!(
+        tokens["user-api"],
+        ["--auth-mode=token", "--auth-audience=one,two"]
+    );
+    let header = "auth.mode=header,auth.trustedProxies={10.0.0.0/8,::1/128}";
+    let expected = ["--auth-mode=header", "--trusted-proxy=10.0.0.0/8,::1/128"];
+    for arguments in arguments_of(header).await?.values() {
+        assert_eq!(*arguments, expected);
+    }
+    let manifests = rendered("bookshelf", &["--set", header]).await?;
+    assert!(!manifests.contains("tokenreviews"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
+    let values = values_files()?
+        .into_iter()
+        .map(|file| format!("--values={}", file.display()));
+    for values in values.chain(["--set=nameOverride=".to_owned()]) {
+        let manifests = rendered("bookshelf", &["--kube-version=1.33", &values]).await?;
+        for deployment in of_kind(&manifests, "Deployment")? {
+            let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+            let program = Program::ALL
+                .into_iter()
+                .find(|program| container["name"] == program.name())
+                .context("a program")?;
+            let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone())?;
+            // Ports that are free here, at the same addresses.
+            for argument in &mut arguments {
+                *argument = argument.replace("=0.0.0.0:8080", "=0.0.0.0:0");
+                *argument = argument.replace("=0.0.0.0:9080", "=0.0.0.0:0");
+            }
+            // It gets as far as the kubeconfig, which is none.
+            let output = program
+                .command()?
+                .args(arguments)
+                .args([
+                    "--listen=0.0.0.0:0",
+                    "--ops-listen=127.0.0.1:0",
+                    "--kubeconfig=/dev/null",
+                ])
+                .output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains("kubeconfig"), "{values}: {said}");
+        }
     }
     Ok(())
 }
