@@ -68,14 +68,14 @@ pub enum Visible {
 /// A request that is refused, and its user where that is known.
 #[derive(Debug)]
 pub(crate) struct Refused {
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
     pub(crate) user: Option<Arc<User>>,
 }
 
 /// The decisions that may be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reviews {
-    /// Those that are kept. A judgement that needs another never ends.
+    /// The kept ones. A judgement that needs another never ends.
     Kept,
     /// All.
     Any,
@@ -129,7 +129,10 @@ impl Grant {
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, user: None }
+        Self {
+            problem: Box::new(problem),
+            user: None,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, env = "BOOKSHELF_FRESH", value_parser = clap::builder::FalseyValueParser::new())]
     fresh: bool,
 
-    /// How both APIs know their callers.
+    /// Source of the callers' identity, for both APIs.
     #[arg(long, env = "BOOKSHELF_UP_AUTH", value_enum, default_value_t = Auth::Header, value_name = "MODE")]
     auth: Auth,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Args {
 enum Auth {
     /// Callers are believed: the tenants' API takes the tenant from X-TENANT-ID.
     Header,
-    /// By bearer tokens. Makes two librarians and two tenants as ServiceAccounts, and says how to get their tokens.
+    /// Bearer tokens. Makes two librarians and two tenants as ServiceAccounts, and says how to get their tokens.
     Token,
 }
 

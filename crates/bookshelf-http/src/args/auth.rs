@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-/// Who callers are, and what they may do.
+/// The identification of callers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Callers")]
 pub struct AuthArgs {
-    /// Who a caller is
+    /// Source of the caller's identity
     #[arg(long, env = "BOOKSHELF_AUTH_MODE", value_enum, default_value_t = AuthMode::Token, value_name = "MODE")]
     pub auth_mode: AuthMode,
 
@@ -37,9 +37,9 @@ pub struct AuthArgs {
 /// The way in which an API knows its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AuthMode {
-    /// By a bearer token, which the Kubernetes API reviews. RBAC decides what its user may do.
+    /// A bearer token, which the Kubernetes API reviews. RBAC decides what its user may do.
     Token,
-    /// By nothing: the X-TENANT-ID header is believed, and librarians may do everything. For a gateway that knows its
+    /// Nothing: the X-TENANT-ID header is believed, and librarians may do everything. For a gateway that knows its
     /// callers, and for trying things out.
     Header,
 }

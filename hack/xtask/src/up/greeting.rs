@@ -27,7 +27,7 @@ pub(super) fn print(args: &Args, control_plane: &ControlPlane, kubectl: &Kubectl
         Auth::Token => with_tokens(&admin_url, &user_url, &kubectl),
     };
     println!(
-        r#"
+        r"
 bookshelf is up.
 {admins}{users}  logs        {logs}
 
@@ -36,7 +36,7 @@ For kubectl, as administrator:
 
 {lines_to_try}
 
-Ctrl-C ends it; books and loans stay for the next time."#,
+Ctrl-C ends it; books and loans stay for the next time.",
         admins = lines("admin API", &admins),
         users = lines("user API", &users),
         logs = control_plane.data_dir().join("logs").display(),
@@ -49,12 +49,12 @@ const GREEN_BOOK: &str = r#"{"id": "modenov-analytic-geometry", "author": "Moden
 /// The lines to try where callers are believed.
 fn with_header(admin_url: &str, user_url: &str, kubectl: &str) -> String {
     format!(
-        r#"Try:
+        r"Try:
   curl {admin_url}/book/science-library
   curl '{admin_url}/book/science-library?category_id=math'
   curl -X PUT {admin_url}/book/science-library/modenov-analytic-geometry -H 'Content-Type: application/json' -d '{GREEN_BOOK}'
   curl -X POST {user_url}/book/science-library/modenov-analytic-geometry/borrow -H 'X-TENANT-ID: bob'
-  {kubectl} get bookloans -n science-library"#
+  {kubectl} get bookloans -n science-library"
     )
 }
 
@@ -70,7 +70,7 @@ fn with_tokens(admin_url: &str, user_url: &str, kubectl: &str) -> String {
     let chief = bearer("chief-librarian", "bookshelf-admin");
     let (alice, bob) = (bearer("alice", "bookshelf-user"), bearer("bob", "bookshelf-user"));
     format!(
-        r#"Tokens come from the Kubernetes API (in the shell with that KUBECONFIG), such as this for an hour:
+        r"Tokens come from the Kubernetes API (in the shell with that KUBECONFIG), such as this for an hour:
   {kubectl} create token science-librarian -n people --audience bookshelf-admin
 
 Try:
@@ -85,7 +85,7 @@ Refused, with 401 without a token and with one for the other API, and with 403 w
   curl -i {admin_url}/book/science-library
   curl -i {admin_url}/book/science-library {alice}
   curl -i {admin_url}/book/default {librarian}
-  curl -i -X POST {user_url}/book/science-library/modenov-analytic-geometry/borrow {alice} -H 'X-TENANT-ID: bob'"#
+  curl -i -X POST {user_url}/book/science-library/modenov-analytic-geometry/borrow {alice} -H 'X-TENANT-ID: bob'"
     )
 }
 
