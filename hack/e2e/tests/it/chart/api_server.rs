@@ -1,4 +1,4 @@
-//! What the chart renders, as an API server takes it that has the kinds of other projects, too.
+//! The rendered chart on an API server that has the kinds of other projects, too.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the chart renders, object by object.
+//! The rendered objects.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{objects, of_kind, rendered, values_file, values_files};
 
-/// How many objects of each kind manifests have.
+/// Counts the objects of each kind in manifests.
 fn kinds(manifests: &str) -> Result<BTreeMap<String, usize>> {
     let mut kinds = BTreeMap::new();
     for object in objects(manifests)? {
@@ -22,7 +22,7 @@ fn counts<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usize>
     counts.map(|(kind, count)| (kind.to_owned(), count)).into()
 }
 
-/// What the chart renders without values.
+/// The kinds that the chart renders without values, counted.
 fn defaults() -> BTreeMap<String, usize> {
     counts([
         // Each API's two, and those for people.
