@@ -18,6 +18,30 @@ do not share a ClusterRole; the colon, which no namespace contains, keeps the tw
 {{- printf "%s:%s" .Release.Namespace (include "bookshelf.fullname" .) -}}
 {{- end -}}
 
+{{/* The name of the objects of one API: dict "root" $ "component" "admin-api" */}}
+{{- define "bookshelf.name" -}}
+{{- printf "%s-%s" (include "bookshelf.fullname" .root) .component -}}
+{{- end -}}
+
+{{/* The name of the ServiceAccount of one API: dict "root" $ "component" "admin-api" "values" .Values.adminApi */}}
+{{- define "bookshelf.serviceAccountName" -}}
+{{- $account := .values.serviceAccount -}}
+{{- if $account.create -}}
+{{- default (include "bookshelf.name" .) $account.name -}}
+{{- else -}}
+{{- required (printf "serviceAccount.name of %s is needed where serviceAccount.create is false" .component) $account.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The reference of an image: dict "root" $ "image" .Values.adminApi.image */}}
+{{- define "bookshelf.image" -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" .image.repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .image.repository (default .root.Chart.AppVersion .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What a Deployment selects its pods by, which can never be changed: dict "root" $ "component" "admin-api" */}}
 {{- define "bookshelf.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | quote }}
@@ -37,6 +61,9 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 {{ include "bookshelf.podLabels" . }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/*

@@ -1,6 +1,6 @@
 {{/*
 The role of one API, and its binding to the API's ServiceAccount: cluster-wide with the prefix "Cluster", in a namespace
-without it. dict "root" $ "component" "admin-api" "prefix" "Cluster" "namespace" ""
+without it. dict "root" $ "component" "admin-api" "values" .Values.adminApi "prefix" "Cluster" "namespace" ""
 */}}
 {{- define "bookshelf.rights" -}}
 {{- $name := printf "%s-%s" (include "bookshelf.clusterFullname" .root) .component -}}
@@ -36,7 +36,7 @@ roleRef:
   name: {{ $name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "bookshelf.fullname" .root }}-{{ .component }}
+    name: {{ include "bookshelf.serviceAccountName" . }}
     namespace: {{ .root.Release.Namespace }}
 {{- end -}}
 

@@ -7,6 +7,7 @@ mod it {
     mod all_namespaces;
     mod auth;
     mod availability;
+    mod backup;
     mod bodies;
     mod borrowing;
     mod category;

@@ -1,5 +1,7 @@
 //! `cargo xtask images`.
 
+mod buildah;
+
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -7,20 +9,33 @@ use tokio::process::Command;
 
 use crate::cargo::workspace;
 
-/// The builders, in order of preference, and how each is asked to build.
-const BUILDERS: [(&str, &[&str]); 3] = [
+/// The builders, in order of preference, and the command that each builds with. buildah has a module of its own.
+const BUILDERS: [(&str, &[&str]); 4] = [
     ("minikube", &["image", "build"]),
     ("docker", &["build"]),
     ("podman", &["build"]),
+    (buildah::NAME, &[]),
 ];
 
 /// Build the container images of both APIs, tagged as the Helm chart expects them.
+///
+/// buildah needs no base image: it takes binaries that cargo builds here, checks the images, and writes them to
+/// target/images.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Builder: minikube (the images are in its cluster at once), docker or podman [default: the first of
+    /// Builder: minikube (the images are in its cluster at once), docker, podman or buildah [default: the first of
     /// them that is installed].
-    #[arg(long, env = "BOOKSHELF_IMAGE_BUILDER", value_parser = ["minikube", "docker", "podman"])]
+    #[arg(long, env = "BOOKSHELF_IMAGE_BUILDER", value_parser = ["minikube", "docker", "podman", buildah::NAME])]
     builder: Option<String>,
+
+    /// Profile of cargo that buildah's binaries are built with; only those of `release` have a limit of size.
+    #[arg(
+        long,
+        env = "BOOKSHELF_IMAGE_PROFILE",
+        value_name = "PROFILE",
+        default_value = "release"
+    )]
+    profile: String,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
@@ -34,14 +49,24 @@ pub(crate) async fn run(args: Args) -> Result<()> {
              does without",
             args.builder
                 .as_deref()
-                .unwrap_or("none of minikube, docker and podman")
+                .unwrap_or("none of minikube, docker, podman and buildah")
         );
     };
+    if builder == buildah::NAME {
+        return buildah::build(&args.profile).await;
+    }
+    let revision = format!("REVISION={}", revision().await);
     for api in ["admin", "user"] {
         let image = format!("bookshelf-{api}-api:develop");
-        let status = Command::new(builder)
+        let mut command = Command::new(builder);
+        command
             .args(build)
-            .args(["-f", &format!("Dockerfile.{api}"), "-t", &image, "."])
+            .args(["-f", &format!("Dockerfile.{api}"), "-t", &image]);
+        if builder != "minikube" {
+            command.args(["--build-arg", &revision]);
+        }
+        let status = command
+            .arg(".")
             .current_dir(workspace())
             .stdin(Stdio::null())
             .status()
@@ -53,4 +78,18 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The commit that is built, if git knows it.
+async fn revision() -> String {
+    let git = Command::new("git")
+        .args(["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])
+        .current_dir(workspace())
+        .output()
+        .await;
+    let revision = git.ok().filter(|output| output.status.success());
+    revision.map_or_else(
+        || "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod dependencies;
+mod dockerfiles;
 mod only;
 mod spelling;
 
@@ -60,6 +61,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 async fn check_and_test(args: Args) -> Result<()> {
     step("format", cargo(["fmt", "--all", "--check"])).await?;
     spelling::check().await?;
+    dockerfiles::check().await?;
     step(
         "lints",
         cargo([

@@ -1,13 +1,17 @@
-//! The Helm chart, as a cluster takes it.
+//! The Helm chart.
 
-use std::{collections::BTreeMap, process::Stdio};
+mod api_server;
+mod dashboards;
+mod releases;
+mod rendering;
+mod values;
+
+use std::{path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use control_plane::{
-    ControlPlane,
-    binaries::{Tool, find_or_build},
-};
-use e2e::{Cluster, Library, Program, Service, book, chart, program};
+use control_plane::binaries::{Tool, find_or_build};
+use e2e::chart;
+use serde_json::Value;
 use tokio::process::Command;
 
 /// Runs helm, and returns what it prints.
@@ -19,205 +23,53 @@ pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
         .output()
         .await?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "helm {}: {said}", arguments.join(" "));
-    Ok(String::from_utf8(output.stdout)?)
+    let printed = String::from_utf8(output.stdout)?;
+    ensure!(
+        output.status.success(),
+        "helm {}: {said}{printed}",
+        arguments.join(" ")
+    );
+    Ok(printed)
 }
 
-/// Renders the chart for the shared cluster with further `arguments`.
-async fn rendered(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
-    let version = cluster.client().await?.apiserver_version().await?.git_version;
+/// Returns what the chart renders for a release with further `arguments`.
+async fn rendered(release: &str, arguments: &[&str]) -> Result<String> {
     let chart = chart();
-    let chart = chart.to_str().context("a path")?;
-    let fixed = [
-        "template",
-        "bookshelf",
-        chart,
-        "--namespace",
-        "bookshelf",
-        "--kube-version",
-        &version,
-    ];
+    let fixed = ["template", release, chart.to_str().context("a path")?];
     helm(&[&fixed, arguments].concat()).await
 }
 
-/// Counts the objects of each kind in manifests.
-fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
-    let mut kinds = BTreeMap::new();
-    for kind in manifests.lines().filter_map(|line| line.strip_prefix("kind: ")) {
-        *kinds.entry(kind).or_default() += 1;
+/// The objects among manifests.
+fn objects(manifests: &str) -> Result<Vec<Value>> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(manifests)?;
+    Ok(documents.into_iter().filter(|object| !object.is_null()).collect())
+}
+
+/// The objects of a kind among manifests.
+fn of_kind(manifests: &str, kind: &str) -> Result<Vec<Value>> {
+    let objects = objects(manifests)?.into_iter();
+    Ok(objects.filter(|object| object["kind"] == kind).collect())
+}
+
+/// The files of values that the chart has to render: those of the tests, and the examples.
+fn values_files() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("values");
+    for directory in [tests, e2e::examples()] {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path.to_string_lossy();
+            if path.parent().is_some_and(|parent| parent.ends_with("values")) || name.ends_with("values.yaml")
+            {
+                files.push(path);
+            }
+        }
     }
-    kinds
+    files.sort();
+    Ok(files)
 }
 
-const EVERYTHING: [(&str, usize); 8] = [
-    // Each API's, its right to reviews, and those for people.
-    ("ClusterRole", 2 + 2 + 5),
-    ("ClusterRoleBinding", 2 + 2),
-    ("CustomResourceDefinition", 2),
-    ("Deployment", 2),
-    ("Service", 2),
-    ("ServiceAccount", 2),
-    ("ValidatingAdmissionPolicy", 2),
-    ("ValidatingAdmissionPolicyBinding", 2),
-];
-
-#[tokio::test]
-async fn the_api_server_accepts_the_chart_with_default_values() -> Result<()> {
-    let cluster = Cluster::shared()?;
-    let kubectl = cluster.kubectl().await?;
-    let manifests = rendered(&cluster, &[]).await?;
-    assert_eq!(kinds(&manifests), EVERYTHING.into());
-    let said = kubectl
-        .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
-        .await?;
-    assert_eq!(said.lines().count(), 25, "{said}");
-    assert!(
-        said.lines().all(|line| line.ends_with("(server dry run)")),
-        "{said}"
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_api_server_accepts_the_chart_with_every_value_set() -> Result<()> {
-    let cluster = Cluster::shared()?;
-    let kubectl = cluster.kubectl().await?;
-    let digest = format!("sha256:{}", "0".repeat(64));
-    let image = format!("adminApi.image.digest={digest}");
-    let manifests = rendered(
-        &cluster,
-        &[
-            "--set=crds.enabled=false,admissionPolicies.enabled=false,rbac.aggregate.enabled=false",
-            "--set=fullnameOverride=other,imagePullSecrets[0].name=registry",
-            "--set=adminApi.replicas=3,userApi.replicas=2",
-            "--set",
-            &image,
-            "--set=adminApi.extraArgs[0]=--kube-qps=100,userApi.extraEnv[0].name=BOOKSHELF_LOG",
-            "--set=userApi.extraEnv[0].value=debug,userApi.podLabels.team=a,userApi.podAnnotations.note=b",
-            "--set=adminApi.serviceAccount.annotations.note=c,adminApi.nodeSelector.disk=ssd",
-            "--set=userApi.tolerations[0].operator=Exists,userApi.affinity.nodeAffinity=null",
-        ],
-    )
-    .await?;
-    let mut expected = BTreeMap::from(EVERYTHING);
-    for kind in [
-        "CustomResourceDefinition",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-    ] {
-        expected.remove(kind);
-    }
-    expected.insert("ClusterRole", 2 + 2);
-    assert_eq!(kinds(&manifests), expected);
-    assert!(
-        manifests.contains(&format!("bookshelf-admin-api@{digest}")),
-        "{manifests}"
-    );
-    let said = kubectl
-        .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
-        .await?;
-    assert_eq!(said.lines().count(), 14, "{said}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_chart_limits_roles_and_apis_to_the_watched_namespaces() -> Result<()> {
-    let cluster = Cluster::shared()?;
-    let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
-    let mut expected = BTreeMap::from(EVERYTHING);
-    // Reviews have no namespace.
-    expected.extend([("ClusterRole", 2 + 5), ("ClusterRoleBinding", 2)]);
-    expected.extend([("Role", 4), ("RoleBinding", 4)]);
-    assert_eq!(kinds(&manifests), expected);
-    assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
-    for bad in ["{East}", "{a,a}", "{a.b}", "a"] {
-        let refused = rendered(&cluster, &[&format!("--set=watchNamespaces={bad}")]).await;
-        let said = refused.err().context("it is refused")?.to_string();
-        assert!(said.contains("watchNamespaces"), "{said}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_books_survive_install_upgrade_and_removal_of_the_chart() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let cluster = Cluster::at(&control_plane);
-    let kubectl = cluster.kubectl().await?;
-    let kubeconfig = cluster.kubeconfig().to_str().context("a path")?;
-    let chart = chart();
-    let chart = chart.to_str().context("a path")?;
-    let install = [
-        "upgrade",
-        "--install",
-        "bookshelf",
-        chart,
-        "-n",
-        "bookshelf",
-        "--create-namespace",
-    ];
-    let install = [&install[..], &["--kubeconfig", kubeconfig]].concat();
-    let said = helm(&install).await?;
-    assert!(said.contains("STATUS: deployed"), "{said}");
-    helm(&install).await.context("a second time")?;
-    let roles = ["get", "clusterroles,validatingadmissionpolicies", "-o", "name"];
-    let installed = kubectl.run(&roles).await?;
-    assert_eq!(installed.matches("/bookshelf-").count(), 5, "{installed}");
-    assert_eq!(
-        installed.matches("/bookshelf.bookshelf-").count(),
-        2,
-        "{installed}"
-    );
-
-    // Another release shares what a cluster has once.
-    let other = [
-        "upgrade",
-        "--install",
-        "other",
-        chart,
-        "-n",
-        "other",
-        "--create-namespace",
-    ];
-    let other = [&other[..], &["--kubeconfig", kubeconfig]].concat();
-    helm(&other).await.context("another release")?;
-    let uninstall = ["uninstall", "other", "-n", "other", "--kubeconfig", kubeconfig];
-    helm(&uninstall).await.context("the other release")?;
-    assert_eq!(kubectl.run(&roles).await?, installed);
-
-    // What it installed is what the binaries need.
-    let established = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "crd",
-        "--all",
-    ];
-    kubectl.run(&established).await?;
-    let admin = Service::start(Program::Admin, &cluster, &[]).await?;
-    let user = Service::start(Program::User, &cluster, &[]).await?;
-    let library = Library::open_in(&cluster, &admin, &user).await?;
-    library.add("ours").await?;
-    library.plant(&book("kubectls")).await?;
-    library.borrow("ours", "bob").await?.json(201);
-
-    helm(&[
-        "uninstall",
-        "bookshelf",
-        "-n",
-        "bookshelf",
-        "--kubeconfig",
-        kubeconfig,
-    ])
-    .await?;
-    assert!(library.books().get_opt("ours").await?.is_some());
-    assert!(library.books().get_opt("kubectls").await?.is_some());
-
-    // Whoever has applied the CRDs by hand can install the rest.
-    let crds = Command::new(program("crdgen")?).output().await?;
-    kubectl.apply(&String::from_utf8(crds.stdout)?).await?;
-    helm(&install)
-        .await
-        .context("after the CRDs were applied by hand")?;
-    drop((admin, user));
-    control_plane.stop().await
+/// A file of values of the tests.
+fn values_file(name: &str) -> String {
+    format!("{}/values/{name}", env!("CARGO_MANIFEST_DIR"))
 }

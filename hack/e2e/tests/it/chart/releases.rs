@@ -1,0 +1,251 @@
+//! Releases of the chart, by the real helm on a real API server.
+
+use anyhow::{Context as _, Result};
+use control_plane::Kubectl;
+use e2e::{Cluster, Library, Program, Service, book, chart, program};
+use tokio::process::Command;
+
+use super::{api_server::Charts, helm, values_file};
+
+/// helm and kubectl on one cluster.
+struct Releases {
+    kubeconfig: String,
+    chart: String,
+    kubectl: Kubectl,
+}
+
+impl Releases {
+    async fn of(cluster: &Cluster) -> Result<Self> {
+        Ok(Self {
+            kubeconfig: cluster.kubeconfig().to_str().context("a path")?.to_owned(),
+            chart: chart().to_str().context("a path")?.to_owned(),
+            kubectl: cluster.kubectl().await?,
+        })
+    }
+
+    async fn helm(&self, arguments: &[&str]) -> Result<String> {
+        helm(&[arguments, &["--kubeconfig", &self.kubeconfig]].concat()).await
+    }
+
+    /// Installs a release in the namespace of its name, or upgrades it.
+    async fn install(&self, release: &str, arguments: &[&str]) -> Result<String> {
+        let fixed = [
+            "upgrade",
+            "--install",
+            release,
+            &self.chart,
+            "-n",
+            release,
+            "--create-namespace",
+        ];
+        self.helm(&[&fixed, arguments].concat()).await
+    }
+
+    async fn uninstall(&self, release: &str) -> Result<()> {
+        self.helm(&["uninstall", release, "-n", release]).await?;
+        Ok(())
+    }
+
+    /// The names of all that the chart installs, in all namespaces.
+    async fn installed(&self) -> Result<String> {
+        let kinds = "crd,clusterroles,clusterrolebindings,validatingadmissionpolicies,deployments,services,\
+                     serviceaccounts,configmaps,poddisruptionbudgets";
+        let all = [
+            "get",
+            kinds,
+            "-A",
+            "-o",
+            "name",
+            "-l",
+            "app.kubernetes.io/part-of=bookshelf",
+        ];
+        let mut names = self.kubectl.run(&all).await?;
+        let crds = [
+            "get",
+            "crd",
+            "-o",
+            "name",
+            "-l",
+            "app.kubernetes.io/managed-by=Helm",
+        ];
+        names += &self.kubectl.run(&crds).await?;
+        Ok(names)
+    }
+
+    /// Removes what uninstalls keep.
+    async fn clear(&self) -> Result<()> {
+        let crds = [
+            "delete",
+            "crd",
+            "--ignore-not-found",
+            "books.bookshelf.lostinsoba.com",
+            "bookloans.bookshelf.lostinsoba.com",
+        ];
+        self.kubectl.run(&crds).await?;
+        Ok(())
+    }
+
+    async fn established(&self) -> Result<()> {
+        let established = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd",
+            "--all",
+        ];
+        self.kubectl.run(&established).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Result<()> {
+    let charts = Charts::get().await?;
+    let _turn = charts.turn.lock().await;
+    let releases = Releases::of(&charts.cluster).await?;
+    let before = values_file("version-before.yaml");
+    let said = releases.install("bookshelf", &["-f", &before]).await?;
+    assert!(said.contains("STATUS: deployed"), "{said}");
+    releases.established().await?;
+    let installed = releases.installed().await?;
+
+    // What it installed is what the binaries need.
+    let admin = Service::start(Program::Admin, &charts.cluster, &[]).await?;
+    let user = Service::start(Program::User, &charts.cluster, &[]).await?;
+    let library = Library::open_in(&charts.cluster, &admin, &user).await?;
+    library.add("ours").await?;
+    library.plant(&book("kubectls")).await?;
+    let borrow = library.user.post(library.path("ours/borrow")).tenant("bob");
+    borrow.await?.json(201);
+    let namespace = library.namespace.as_str();
+    let both = ["get", "books,bookloans", "-n", namespace, "-o", "yaml"];
+    let content = releases.kubectl.run(&both).await?;
+    assert!(content.contains("borrowedBy: bob"), "{content}");
+
+    // With the values of the release before, and those of the chart where they are new.
+    let reuse = ["--reset-then-reuse-values", "--set=adminApi.replicas=3"];
+    releases.install("bookshelf", &reuse).await?;
+    let upgraded = releases.installed().await?;
+    assert!(
+        upgraded.contains("poddisruptionbudget.policy/bookshelf-admin-api"),
+        "{upgraded}"
+    );
+    assert_eq!(releases.kubectl.run(&both).await?, content);
+    releases
+        .helm(&["rollback", "bookshelf", "1", "-n", "bookshelf"])
+        .await?;
+    assert_eq!(releases.installed().await?, installed);
+    assert_eq!(releases.kubectl.run(&both).await?, content);
+
+    releases.uninstall("bookshelf").await?;
+    assert_eq!(releases.kubectl.run(&both).await?, content);
+    let left = releases.installed().await?;
+    assert_eq!(left.lines().count(), 2, "{left}");
+
+    // Whoever has applied the CRDs by hand can install the rest.
+    let crds = Command::new(program("crdgen")?).output().await?;
+    releases.kubectl.apply(&String::from_utf8(crds.stdout)?).await?;
+    releases
+        .install("bookshelf", &[])
+        .await
+        .context("after the CRDs were applied by hand")?;
+    assert_eq!(releases.kubectl.run(&both).await?, content);
+    releases.uninstall("bookshelf").await?;
+    drop((admin, user));
+    releases.clear().await
+}
+
+#[tokio::test]
+async fn releases_stand_side_by_side_whatever_their_names() -> Result<()> {
+    let charts = Charts::get().await?;
+    let _turn = charts.turn.lock().await;
+    let releases = Releases::of(&charts.cluster).await?;
+    // The longest name of a release, and two that contain the chart's.
+    let long = "l23456789-123456789-123456789-123456789-123456789-123";
+    let names = ["bookshelf", "my-bookshelf-2", long];
+    let mut installed = Vec::new();
+    for name in names {
+        let values = ["--set=adminApi.replicas=2,userApi.config.log=debug"];
+        releases.install(name, &values).await.context(name)?;
+        releases.install(name, &values).await.context("a second time")?;
+        installed.push(releases.installed().await?);
+    }
+    let everything = &installed[2];
+    // Those that a cluster has once are the first release's.
+    assert_eq!(
+        everything
+            .matches("clusterrole.rbac.authorization.k8s.io/bookshelf-")
+            .count(),
+        5
+    );
+    for kind in [
+        "deployment.apps/",
+        "validatingadmissionpolicy.admissionregistration.k8s.io/",
+    ] {
+        assert_eq!(everything.matches(kind).count(), 6, "{everything}");
+    }
+    // Each goes alone, and takes nothing of the others with it.
+    releases.uninstall(names[2]).await?;
+    assert_eq!(releases.installed().await?, installed[1]);
+    releases.uninstall(names[1]).await?;
+    assert_eq!(releases.installed().await?, installed[0]);
+    releases.uninstall(names[0]).await?;
+    releases.clear().await
+}
+
+#[tokio::test]
+async fn an_api_is_switched_off_and_on_alone() -> Result<()> {
+    let charts = Charts::get().await?;
+    let _turn = charts.turn.lock().await;
+    let releases = Releases::of(&charts.cluster).await?;
+    releases.install("switched", &[]).await?;
+    let both = releases.installed().await?;
+    let uid = [
+        "get",
+        "deployment",
+        "switched-bookshelf-admin-api",
+        "-n",
+        "switched",
+        "-o",
+        "jsonpath={.metadata.uid} {.metadata.generation}",
+    ];
+    let of_admin = releases.kubectl.run(&uid).await?;
+    releases
+        .install("switched", &["--set=userApi.enabled=false"])
+        .await?;
+    let one = releases.installed().await?;
+    assert!(!one.contains("user-api"), "{one}");
+    assert!(
+        one.contains("deployment.apps/switched-bookshelf-admin-api"),
+        "{one}"
+    );
+    // Without any values, Helm would take those of before.
+    releases
+        .install("switched", &["--set=userApi.enabled=true"])
+        .await?;
+    assert_eq!(releases.installed().await?, both);
+    assert_eq!(
+        releases.kubectl.run(&uid).await?,
+        of_admin,
+        "the other was not touched"
+    );
+    releases.uninstall("switched").await?;
+    releases.clear().await
+}
+
+#[tokio::test]
+async fn the_crds_go_with_a_release_that_does_not_keep_them() -> Result<()> {
+    let charts = Charts::get().await?;
+    let _turn = charts.turn.lock().await;
+    let releases = Releases::of(&charts.cluster).await?;
+    let said = releases.install("gone", &["--set=crds.keep=false"]).await?;
+    assert!(said.contains("GOES WITH THE RELEASE"), "{said}");
+    // One that was not kept can be kept from now on, and the other way round.
+    releases.install("gone", &["--set=crds.keep=true"]).await?;
+    releases.uninstall("gone").await?;
+    assert_eq!(releases.installed().await?.lines().count(), 2);
+    releases.install("gone", &["--set=crds.keep=false"]).await?;
+    releases.uninstall("gone").await?;
+    assert_eq!(releases.installed().await?, "");
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Images by buildah, of binaries that cargo builds here: for machines that reach no registry of images, and no engine.
+//!
+//! buildah runs the last stage of the Dockerfiles alone: the stage before it is replaced by a directory with the binary.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::revision;
+use crate::cargo::{cargo, workspace};
+
+pub(super) const NAME: &str = "buildah";
+
+/// The largest binary of the profile `release`, and so the largest image.
+const MAX_BYTES: u64 = 20 << 20;
+
+pub(super) async fn build(profile: &str) -> Result<()> {
+    let programs = static_programs(profile).await?;
+    let images = workspace().join("target/images");
+    fs::create_dir_all(&images)?;
+    let revision = revision().await;
+    for api in ["admin", "user"] {
+        let program = format!("{api}-api");
+        let image = Image {
+            storage: tempfile::tempdir()?,
+            name: format!("bookshelf-{program}:develop"),
+            archive: images.join(format!("bookshelf-{program}.tar")),
+            program,
+        };
+        let bytes = fs::metadata(programs.join(&image.program))?.len();
+        ensure!(
+            profile != "release" || bytes <= MAX_BYTES,
+            "{} has {bytes} bytes, more than {MAX_BYTES}",
+            image.program
+        );
+        image.build(api, &programs, &revision).await?;
+        image.check(&revision).await?;
+        println!("{}: {} ({bytes} bytes)", image.name, image.archive.display());
+    }
+    Ok(())
+}
+
+/// Builds both programs without a dynamic linker, and returns their directory.
+async fn static_programs(profile: &str) -> Result<PathBuf> {
+    let version = output(Command::new("rustc").arg("-vV")).await?;
+    let target = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let target = target.context("rustc names its host")?;
+    // With --target, the flag spares proc macros, which are libraries.
+    let mut build = cargo(["build", "--locked", "--profile", profile, "--target", target]);
+    build
+        .args(["--package", "admin-api", "--package", "user-api"])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    let status = build.status().await.context("cannot run cargo")?;
+    ensure!(status.success(), "cargo could not build the programs ({status})");
+    let directory = if profile == "dev" { "debug" } else { profile };
+    Ok(workspace().join("target").join(target).join(directory))
+}
+
+struct Image {
+    storage: TempDir,
+    name: String,
+    archive: PathBuf,
+    program: String,
+}
+
+impl Image {
+    fn buildah(&self) -> Command {
+        let mut command = Command::new(NAME);
+        let (root, run) = (self.storage.path().join("root"), self.storage.path().join("run"));
+        command.args(["--storage-driver", "vfs", "--root"]).arg(root);
+        command.arg("--runroot").arg(run);
+        command
+    }
+
+    async fn build(&self, api: &str, programs: &Path, revision: &str) -> Result<()> {
+        let context = self.storage.path().join("context");
+        fs::create_dir_all(&context)?;
+        fs::copy(programs.join(&self.program), context.join(&self.program))?;
+        let mut build = self.buildah();
+        build
+            .args(["build", "--quiet", "--isolation", "chroot", "--tag", &self.name])
+            .arg(format!("--build-context=build={}", context.display()))
+            .arg(format!("--build-arg=REVISION={revision}"))
+            .arg("--file")
+            .arg(workspace().join(format!("Dockerfile.{api}")))
+            .arg(&context);
+        output(&mut build).await?;
+        if self.archive.exists() {
+            fs::remove_file(&self.archive)?;
+        }
+        let archive = format!("docker-archive:{}:{}", self.archive.display(), self.name);
+        output(self.buildah().args(["push", "--quiet", &self.name, &archive])).await?;
+        Ok(())
+    }
+
+    /// Fails when the image is not what the chart runs: the program alone, not as root, and it starts.
+    async fn check(&self, revision: &str) -> Result<()> {
+        let inspected = output(self.buildah().args(["inspect", "--type", "image", &self.name])).await?;
+        let inspected: Value = serde_json::from_str(&inspected)?;
+        let config = &inspected["OCIv1"]["config"];
+        let path = format!("/{}", self.program);
+        let labels = &config["Labels"];
+        ensure!(config["User"] == "65532:65532", "the user is {}", config["User"]);
+        ensure!(
+            config["Entrypoint"][0] == path,
+            "the entry point is {}",
+            config["Entrypoint"]
+        );
+        ensure!(
+            labels["org.opencontainers.image.revision"] == revision
+                && labels["org.opencontainers.image.title"] == format!("bookshelf-{}", self.program),
+            "the labels are {labels}"
+        );
+        let files = self.files().await?;
+        ensure!(
+            files == [self.program.as_str()],
+            "the image has the files {files:?}"
+        );
+        let container = output(self.buildah().args(["from", &self.name])).await?;
+        let run = [
+            "run",
+            "--isolation",
+            "chroot",
+            container.trim(),
+            "--",
+            &path,
+            "--help",
+        ];
+        let help = output(self.buildah().args(run)).await?;
+        ensure!(help.contains("--listen"), "{path} does not run: {help}");
+        Ok(())
+    }
+
+    /// The names of the files in all layers.
+    async fn files(&self) -> Result<Vec<String>> {
+        let unpacked = self.storage.path().join("unpacked");
+        fs::create_dir_all(&unpacked)?;
+        let mut unpack = Command::new("tar");
+        output(unpack.arg("-xf").arg(&self.archive).arg("-C").arg(&unpacked)).await?;
+        let mut files = Vec::new();
+        for entry in fs::read_dir(unpacked)? {
+            let path = entry?.path();
+            // A link to a layer that is there under its own name.
+            if path.extension().is_some_and(|extension| extension == "tar") && path.is_file() {
+                let listed = output(Command::new("tar").arg("-tf").arg(path)).await?;
+                files.extend(listed.lines().map(str::to_owned));
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Runs a command to its end, and returns what it prints.
+async fn output(command: &mut Command) -> Result<String> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("cannot run {program}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{program} failed ({}): {said}",
+        output.status
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
