@@ -1,7 +1,7 @@
 //! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
 //!
 //! The route table says what each route [requires](Access); there is no route without. `Auth::judge` compares that with the
-//! caller, and makes the [`Grant`] without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
+//! caller, and makes the `Grant` without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
 //! 400 of the names in the path and of the tenant; 403.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request

@@ -31,7 +31,7 @@ pub struct Lists {
 pub struct Name<'a> {
     /// The kind of its members.
     pub of: &'static str,
-    /// The namespaces of its members, see [`name_of`].
+    /// The namespaces of its members, see `name_of`.
     pub namespaces: &'a str,
     /// The value of its filter; empty: no filter.
     pub filter: &'a str,
