@@ -13,9 +13,7 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use crate::Repository;
-use crate::args::{
-    Audiences, AuthArgs, AuthMode, CacheArgs, KubeArgs, LogArgs, Networks, ScopeArgs, ServeArgs,
-};
+use crate::args::{AuthArgs, AuthMode, CacheArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs};
 use crate::auth::{Auth, HeaderMode, TokenMode};
 use crate::document::Document;
 use crate::refused::Refusals;
@@ -95,21 +93,12 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
 
 /// Returns the decisions on requests, as the flags want them.
 fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
-    let AuthArgs {
-        auth_mode,
-        auth_audience,
-        trusted_proxy,
-    } = args.auth.clone();
-    let trusted = trusted_proxy.into_iter().flat_map(|Networks(networks)| networks);
-    let trusted = trusted.collect::<Vec<_>>();
-    let audiences = auth_audience
-        .into_iter()
-        .flat_map(|Audiences(audiences)| audiences);
-    let mut audiences = audiences.collect::<Vec<_>>();
+    let trusted = List::all(&args.auth.trusted_proxy);
+    let mut audiences = List::all(&args.auth.auth_audience);
     if audiences.is_empty() {
         audiences.push(api.audience.to_owned());
     }
-    Arc::new(match auth_mode {
+    Arc::new(match args.auth.auth_mode {
         AuthMode::Header => {
             if trusted.is_empty() {
                 tracing::info!("header mode: everyone on this machine is believed");

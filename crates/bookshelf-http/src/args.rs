@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use auth::{Audiences, Networks};
 pub use auth::{AuthArgs, AuthMode};
 use bookshelf_store::connector::Options;
 use bookshelf_store::metrics::Metrics;
@@ -105,7 +104,7 @@ pub struct KubeArgs {
 pub struct ScopeArgs {
     /// Namespaces to serve, separated by commas: rights in these are enough, and any other is not found. Default: all
     #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_parser = namespaces, value_name = "NAMESPACES")]
-    pub watch_namespaces: Vec<Namespaces>,
+    pub watch_namespaces: Vec<List<String>>,
 
     /// Send Kubernetes Events about books, which kubectl describe book shows
     #[arg(long, env = "BOOKSHELF_EVENTS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
@@ -183,11 +182,7 @@ impl CacheArgs {
     pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
         let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
         repository::Options {
-            namespaces: scope
-                .watch_namespaces
-                .iter()
-                .flat_map(|list| list.0.clone())
-                .collect(),
+            namespaces: List::all(&scope.watch_namespaces),
             events: scope.events,
             resync: unless_zero(self.resync_period),
             check: unless_zero(self.check_period),
@@ -256,22 +251,34 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// The namespaces in one value of a flag.
+/// The values in one value of a flag, separated by commas. Templates may leave blanks and commas that are not needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namespaces(Vec<String>);
+pub struct List<T>(Vec<T>);
 
-/// Parses names separated by commas. Templates may leave blanks and commas that are not needed.
-fn namespaces(text: &str) -> Result<Namespaces, String> {
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let parsed = names.map(|name| match Namespace::parse(name) {
-        Ok(namespace) => Ok(namespace.as_str().to_owned()),
-        Err(invalid) => Err(format!("{name:?} {}", invalid.rule)),
-    });
-    let names = parsed.collect::<Result<Vec<_>, _>>()?;
-    if names.is_empty() {
-        return Err("must name a namespace".to_owned());
+impl<T: Clone> List<T> {
+    /// Parses each value; `none` is the error of a list without any.
+    fn parse(text: &str, none: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Self, String> {
+        let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+        let values = values.map(parse).collect::<Result<Vec<_>, _>>()?;
+        if values.is_empty() {
+            return Err(none.to_owned());
+        }
+        Ok(Self(values))
     }
-    Ok(Namespaces(names))
+
+    /// Returns the values of all uses of a flag.
+    pub(crate) fn all(lists: &[Self]) -> Vec<T> {
+        lists.iter().flat_map(|list| list.0.clone()).collect()
+    }
+}
+
+fn namespaces(text: &str) -> Result<List<String>, String> {
+    List::parse(text, "must name a namespace", |name| {
+        match Namespace::parse(name) {
+            Ok(namespace) => Ok(namespace.as_str().to_owned()),
+            Err(invalid) => Err(format!("{name:?} {}", invalid.rule)),
+        }
+    })
 }
 
 fn collector(text: &str) -> Result<Uri, String> {

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+use super::List;
+
 /// The identification of callers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Callers")]
@@ -21,7 +23,7 @@ pub struct AuthArgs {
         value_parser = audiences,
         value_name = "AUDIENCE"
     )]
-    pub auth_audience: Vec<Audiences>,
+    pub auth_audience: Vec<List<String>>,
 
     /// Addresses of the proxies that may connect in header mode, such as 10.0.0.0/8; several: separated by commas, or the flag
     /// again. Needed to listen on an address that is not loopback
@@ -31,7 +33,7 @@ pub struct AuthArgs {
         value_parser = networks,
         value_name = "CIDR"
     )]
-    pub trusted_proxy: Vec<Networks>,
+    pub trusted_proxy: Vec<List<IpNet>>,
 }
 
 /// The way in which an API knows its callers.
@@ -71,33 +73,12 @@ impl AuthArgs {
     }
 }
 
-/// The audiences in one value of a flag.
-#[derive(Clone, Debug)]
-pub struct Audiences(pub(crate) Vec<String>);
-
-/// The networks in one value of a flag.
-#[derive(Clone, Debug)]
-pub struct Networks(pub(crate) Vec<IpNet>);
-
-/// Splits at commas. Templates may leave blanks and commas that are not needed.
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+fn audiences(text: &str) -> Result<List<String>, String> {
+    List::parse(text, "must name an audience", |audience| Ok(audience.to_owned()))
 }
 
-fn audiences(text: &str) -> Result<Audiences, String> {
-    let audiences = parts(text).map(str::to_owned).collect::<Vec<_>>();
-    if audiences.is_empty() {
-        return Err("must name an audience".to_owned());
-    }
-    Ok(Audiences(audiences))
-}
-
-fn networks(text: &str) -> Result<Networks, String> {
-    let networks = parts(text).map(network).collect::<Result<Vec<_>, _>>()?;
-    if networks.is_empty() {
-        return Err("must name a network".to_owned());
-    }
-    Ok(Networks(networks))
+fn networks(text: &str) -> Result<List<IpNet>, String> {
+    List::parse(text, "must name a network", network)
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
@@ -122,13 +103,9 @@ mod tests {
     #[test]
     fn a_trusted_proxy_is_an_address_or_a_network() {
         let parsed = |text: &str| {
-            networks(text).map(|Networks(networks)| {
-                networks
-                    .iter()
-                    .map(IpNet::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            })
+            let networks = List::all(&[networks(text)?]);
+            let networks = networks.iter().map(IpNet::to_string).collect::<Vec<_>>();
+            Ok::<_, String>(networks.join(" "))
         };
         assert_eq!(parsed("10.0.0.0/8").as_deref(), Ok("10.0.0.0/8"));
         assert_eq!(

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn namespaces_have_commas_between_them_and_blanks_and_more_commas_do_no_harm() {
-    let names = |text| namespaces(text).map(|Namespaces(names)| names.join("+"));
+    let names = |text| namespaces(text).map(|List(names)| names.join("+"));
     for text in ["a,b", "a, b", " a ,b ", "a,b,", ",a,,b", "\ta,\nb\n"] {
         assert_eq!(names(text).as_deref(), Ok("a+b"), "{text:?}");
     }
