@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookshelf_store::access::User;
+use futures::FutureExt as _;
 
 pub use access::Access;
 pub use bookshelf_store::access::{Resource, Verb};
@@ -24,7 +25,7 @@ pub(crate) use header_mode::HeaderMode;
 pub(crate) use standing::Standing;
 pub(crate) use token_mode::TokenMode;
 
-use crate::extract::Request;
+use crate::extract::{Request, TenantId};
 use crate::problem::Problem;
 use crate::route::{Endpoint, Table};
 
@@ -84,24 +85,20 @@ enum Reviews {
 impl Auth {
     /// Decides on a request by what is known already; `None` where that takes a review.
     pub(crate) fn judge_now(&self, asked: Asked<'_>) -> Option<Result<Grant, Refused>> {
-        use futures::FutureExt as _;
-
-        if asked.endpoint.is_some_and(|endpoint| endpoint.access.is_public()) {
-            return Some(Ok(Grant::to_all()));
-        }
-        match self {
-            Self::Token(mode) => mode.judge(asked, Reviews::Kept).now_or_never(),
-            Self::Header(mode) => Some(mode.judge(asked)),
-        }
+        self.judge_by(asked, Reviews::Kept).now_or_never()
     }
 
     /// Decides on a request, by reviews where nothing is known.
     pub(crate) async fn judge(&self, asked: Asked<'_>) -> Result<Grant, Refused> {
-        if let Some(judged) = self.judge_now(asked) {
-            return judged;
+        self.judge_by(asked, Reviews::Any).await
+    }
+
+    async fn judge_by(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+        if asked.endpoint.is_some_and(|endpoint| endpoint.access.is_public()) {
+            return Ok(Grant::to_all());
         }
         match self {
-            Self::Token(mode) => mode.judge(asked, Reviews::Any).await,
+            Self::Token(mode) => mode.judge(asked, reviews).await,
             Self::Header(mode) => mode.judge(asked),
         }
     }
@@ -136,12 +133,17 @@ impl From<Problem> for Refused {
     }
 }
 
-/// Checks the names in the path of a request, and its tenant where the route has one.
-fn check_names(asked: Asked<'_>, endpoint: &Endpoint, user: Option<&User>) -> Result<(), Problem> {
-    asked.request.scope()?;
-    if endpoint.access.is_of_tenant() {
-        let tenant = crate::extract::TenantId::of(asked.request, user)?;
-        tenant.tenant()?;
+/// Checks the names in the path of a request and then its tenant, which it returns where the route has one.
+fn check_names(
+    request: &Request,
+    endpoint: &Endpoint,
+    user: Option<&User>,
+) -> Result<Option<TenantId>, Problem> {
+    request.scope()?;
+    if !endpoint.access.is_of_tenant() {
+        return Ok(None);
     }
-    Ok(())
+    let tenant = TenantId::of(request, user)?;
+    tenant.tenant()?;
+    Ok(Some(tenant))
 }

@@ -30,7 +30,7 @@ impl HeaderMode {
         };
         // A page of another site can have a browser send requests here, by a name of its own that leads to this address.
         if self.trusted.is_empty() && !protocol::is_local_host(asked.request) {
-            check_names(asked, endpoint, None)?;
+            check_names(asked.request, endpoint, None)?;
             protocol::check_host(asked.request)?;
             let message = "forbidden: in header mode the Host must be localhost or a loopback address. Without a \
                            --trusted-proxy, this API is for its own machine";

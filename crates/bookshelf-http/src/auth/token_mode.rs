@@ -9,8 +9,9 @@ use bookshelf_store::repository::{Namespaces, Place};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{Asked, Grant, Refused, Reviews, Visible, bearer, check_names};
-use crate::extract::{Parameters, TenantId};
+use crate::extract::{Parameters, Request, TenantId};
 use crate::problem::{Code, Problem};
+use crate::route::Endpoint;
 
 /// Reviews that one request has under way at once.
 const REVIEWS_AT_ONCE: usize = 16;
@@ -32,17 +33,21 @@ impl TokenMode {
     pub(super) async fn judge(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
         let now = Instant::now();
         let Decision { value: user, until } = self.authenticate(asked, reviews, now).await?;
-        let judgement = Judgement {
-            mode: self,
-            asked,
-            reviews,
-            now,
-            user: &user,
+        let granted = async {
+            let refusal = || asked.table.refusal(asked.request.decoded_path());
+            let judgement = Judgement {
+                decisions: &self.decisions,
+                request: asked.request,
+                endpoint: asked.endpoint.ok_or_else(refusal)?,
+                reviews,
+                now,
+                user: &user,
+            };
+            judgement.authorize(asked.is_stream, until).await
         };
-        let grant = judgement.authorize(until).await;
-        grant.map_err(|problem| Refused {
+        granted.await.map_err(|problem| Refused {
             problem: Box::new(problem),
-            user: Some(user),
+            user: Some(Arc::clone(&user)),
         })
     }
 
@@ -82,35 +87,28 @@ impl TokenMode {
 
 /// A judgement on a request whose user is known.
 struct Judgement<'a> {
-    mode: &'a TokenMode,
-    asked: Asked<'a>,
+    decisions: &'a Decisions,
+    request: &'a Request,
+    endpoint: &'a Endpoint,
     reviews: Reviews,
     now: Instant,
     user: &'a Arc<User>,
 }
 
 impl Judgement<'_> {
-    async fn authorize(&self, mut until: Instant) -> Result<Grant, Problem> {
-        let Asked {
-            request,
-            endpoint,
-            is_stream,
-            table,
-        } = self.asked;
-        let endpoint = endpoint.ok_or_else(|| table.refusal(request.decoded_path()))?;
-        let Some(required) = endpoint.access.required() else {
+    async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Grant, Problem> {
+        let Some(required) = self.endpoint.access.required() else {
             return Ok(Grant::to_all());
         };
+        // A tenant that breaks the rule is refused before rights are.
         let tenant = if required.is_of_tenant {
-            // In the order of refusals, the names in the path come before the tenant.
-            check_names(self.asked, endpoint, Some(self.user))?;
-            Some(TenantId::of(request, Some(self.user))?)
+            self.check_names()?
         } else {
             None
         };
         let verb = if is_stream { Verb::Watch } else { required.verb };
         let mut visible = Visible::All;
-        if request.raw_namespace().is_none() && !is_stream {
+        if self.request.raw_namespace().is_none() && !is_stream {
             visible = self.visible(verb, required.resource, &mut until).await?;
         } else {
             self.require(verb, required.resource, &mut until).await?;
@@ -119,7 +117,15 @@ impl Judgement<'_> {
             self.require(verb, resource, &mut until).await?;
         }
         if let Some(tenant) = tenant.filter(|tenant| tenant.as_str() != self.user.name) {
-            self.require_tenant(tenant.as_str(), &mut until).await?;
+            let namespace = self.request.raw_namespace().unwrap_or_default();
+            self.require_of(
+                Verb::ActAs,
+                Resource::Tenants,
+                namespace,
+                tenant.as_str(),
+                &mut until,
+            )
+            .await?;
         }
         Ok(Grant {
             user: Some(Arc::clone(self.user)),
@@ -130,14 +136,8 @@ impl Judgement<'_> {
 
     /// Requires a verb on the object of the path: the right to all objects of its namespace, or to its name.
     async fn require(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<(), Problem> {
-        let (namespace, name) = self.asked.request.raw_book_key();
+        let (namespace, name) = self.request.raw_book_key();
         self.require_of(verb, resource, namespace, name, until).await
-    }
-
-    async fn require_tenant(&self, tenant: &str, until: &mut Instant) -> Result<(), Problem> {
-        let namespace = self.asked.request.raw_namespace().unwrap_or_default();
-        self.require_of(Verb::ActAs, Resource::Tenants, namespace, tenant, until)
-            .await
     }
 
     async fn require_of(
@@ -179,7 +179,7 @@ impl Judgement<'_> {
         if self.may(in_all, until).await? {
             return Ok(Visible::All);
         }
-        let namespaces = self.asked.request.repository()?.namespaces(Namespaces::All);
+        let namespaces = self.request.repository()?.namespaces(Namespaces::All);
         let namespaces = namespaces.iter_after(Place::default());
         let namespaces = namespaces.map(|(namespace, _)| namespace.into());
         let judged = stream::iter(namespaces.collect::<Vec<Box<str>>>()).map(async |namespace| {
@@ -202,30 +202,26 @@ impl Judgement<'_> {
 
     /// Decides whether the user has a permission.
     async fn may(&self, permission: Permission<'_>, until: &mut Instant) -> Result<bool, Problem> {
-        let decisions = &self.mode.decisions;
-        let decided = if let Some(kept) = decisions.kept_right(self.user, permission, self.now) {
+        let decided = if let Some(kept) = self.decisions.kept_right(self.user, permission, self.now) {
             kept
         } else {
             // The API server is asked about names that can exist alone.
             self.check_names()?;
             self.reviews.allowed().await;
-            let decided = decisions.may(self.user, permission).await;
+            let decided = self.decisions.may(self.user, permission).await;
             decided.map_err(no_decision)?
         };
         *until = decided.until.min(*until);
         Ok(decided.value)
     }
 
-    fn check_names(&self) -> Result<(), Problem> {
-        match self.asked.endpoint {
-            Some(endpoint) => check_names(self.asked, endpoint, Some(self.user)),
-            None => Ok(()),
-        }
+    fn check_names(&self) -> Result<Option<TenantId>, Problem> {
+        check_names(self.request, self.endpoint, Some(self.user))
     }
 
     /// Returns true if the query has `force=true`. One that is not valid is refused later.
     fn is_forced(&self) -> bool {
-        let query = Parameters::of(self.asked.request);
+        let query = Parameters::of(self.request);
         query.is_ok_and(|query| query.flag("force").unwrap_or_default())
     }
 }
