@@ -43,9 +43,8 @@ const TOKENS: (f64, u32) = (10.0, 20);
 /// Reviews a second, and at once, of the rights of one user.
 const RIGHTS: (f64, u32) = (100.0, 1000);
 
-/// The most good tokens whose decisions are kept, and the memory for their users in bytes.
+/// The most good tokens whose decisions are kept; fewer where their users take more memory than is usual.
 const GOOD_TOKENS: usize = 10_000;
-const GOOD_TOKENS_MEMORY: u64 = 8 << 20;
 /// The most refused tokens whose decisions are kept: many more than the limit lets through in [`KEPT_FOR`].
 const REFUSED_TOKENS: usize = 1_000;
 /// The most decisions on rights that are kept.
@@ -119,11 +118,11 @@ impl Access {
         Self(Arc::new(Inner {
             reviews: Reviews::new(connector, audiences),
             hasher: Hasher::new(),
-            good: Decisions::new(GOOD_TOKENS, GOOD_TOKENS_MEMORY, user_bytes),
-            refused: Decisions::new(REFUSED_TOKENS, GOOD_TOKENS_MEMORY, |_| 0),
+            good: Decisions::new(GOOD_TOKENS, user_bytes),
+            refused: Decisions::new(REFUSED_TOKENS, |_| 0),
             unknown_tokens: RateLimiter::new(TOKENS.0, TOKENS.1),
             unknown_at_once: Semaphore::new(TOKENS.1 as usize),
-            rights: Decisions::new(DECIDED_RIGHTS, GOOD_TOKENS_MEMORY, |_| 0),
+            rights: Decisions::new(DECIDED_RIGHTS, |_| 0),
             rates: Cache::new(USERS),
         }))
     }
@@ -131,20 +130,13 @@ impl Access {
     /// Returns the kept decision on a token: its user, or none for a token that was refused.
     #[must_use]
     pub fn kept_user(&self, token: &[u8], now: Instant) -> Option<Decision<Option<Arc<User>>>> {
-        let Inner {
-            hasher,
-            good,
-            refused,
-            ..
-        } = &*self.0;
-        let id = hasher.token(token);
-        good.kept(id, now).or_else(|| refused.kept(id, now))
+        self.0.kept_user(self.0.hasher.token(token), now)
     }
 
     /// Returns the user of a token, or none for a token that the API server refuses: by the kept decision, or by a review.
     pub async fn user(&self, token: &str) -> Result<Decision<Option<Arc<User>>>, Error> {
         let id = self.0.hasher.token(token.as_bytes());
-        if let Some(kept) = self.kept_user(token.as_bytes(), Instant::now()) {
+        if let Some(kept) = self.0.kept_user(id, Instant::now()) {
             return Ok(kept);
         }
         let (inner, token) = (Arc::clone(&self.0), token.to_owned());
@@ -183,10 +175,10 @@ impl Access {
 
     /// Decides whether a user has a permission: by the kept decision, or by a review.
     pub async fn may(&self, user: &Arc<User>, permission: Permission<'_>) -> Result<Decision<bool>, Error> {
-        if let Some(kept) = self.kept_right(user, permission, Instant::now()) {
+        let id = self.0.hasher.permission(user, permission);
+        if let Some(kept) = self.0.rights.kept(id, Instant::now()) {
             return Ok(kept);
         }
-        let id = self.0.hasher.permission(user, permission);
         let request = reviews::subject_access(user, permission);
         let (inner, user) = (Arc::clone(&self.0), user.id());
         let review = async move {
@@ -200,6 +192,10 @@ impl Access {
 }
 
 impl Inner {
+    fn kept_user(&self, id: u128, now: Instant) -> Option<Decision<Option<Arc<User>>>> {
+        self.good.kept(id, now).or_else(|| self.refused.kept(id, now))
+    }
+
     /// Takes a turn for a token that is not known to be good.
     fn unknown_turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
         let refused = |retry_after| Error::Overloaded { retry_after };

@@ -1,7 +1,6 @@
 //! Decisions that are kept, and reviews under way that several callers wait for.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,9 +8,12 @@ use std::time::Instant;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::Error;
+
+/// The bytes that a value may have before it takes the room of others: a user with a few groups.
+const ROOM: u64 = 800;
 
 /// A decision, and the time until which it holds.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ impl<T> Decision<T> {
 
 /// The decisions of one kind, by a hash of what they are about.
 pub(super) struct Decisions<T: Clone> {
-    kept: Cache<u128, Decision<T>, Weight<T>, BuildHasherDefault<Folded>>,
+    kept: Cache<u128, Decision<T>, Weight<T>>,
     under_way: Arc<UnderWay<T>>,
 }
 
@@ -46,20 +48,18 @@ struct UnderWay<T: Clone> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Decisions<T> {
-    /// Creates decisions of which so many are kept, and so many bytes of values.
-    pub(super) fn new(items: usize, bytes: u64, bytes_of: fn(&T) -> usize) -> Self {
-        // An item has a weight of its own, so that the number has a bound, too.
-        let item = (bytes / items as u64).max(1);
+    /// Creates decisions of which so many are kept: fewer where their values have more than [`ROOM`] bytes.
+    pub(super) fn new(items: usize, bytes_of: fn(&T) -> usize) -> Self {
         let options = OptionsBuilder::new()
-            .weight_capacity(item * items as u64)
+            .weight_capacity(ROOM * items as u64)
             .estimated_items_capacity(items / 16)
             .build()
             .expect("both capacities are given");
         Self {
             kept: Cache::with_options(
                 options,
-                Weight { item, bytes_of },
-                BuildHasherDefault::default(),
+                Weight { bytes_of },
+                DefaultHashBuilder::default(),
                 DefaultLifecycle::default(),
             ),
             under_way: Arc::new(UnderWay {
@@ -152,31 +152,12 @@ impl<T: Clone> Drop for Ending<T> {
 
 #[derive(Clone)]
 struct Weight<T> {
-    item: u64,
     bytes_of: fn(&T) -> usize,
 }
 
 impl<T: Clone> Weighter<u128, Decision<T>> for Weight<T> {
     fn weight(&self, _: &u128, decision: &Decision<T>) -> u64 {
         let bytes = (self.bytes_of)(&decision.value);
-        self.item.max(u64::try_from(bytes).unwrap_or(u64::MAX))
-    }
-}
-
-/// The hash of a key that is a hash already.
-#[derive(Default)]
-pub(super) struct Folded(u64);
-
-impl Hasher for Folded {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+        ROOM.max(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 }
