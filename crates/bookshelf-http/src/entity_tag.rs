@@ -2,6 +2,9 @@
 //! ([RFC 9110, section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use crate::problem::Problem;
 
@@ -25,6 +28,12 @@ pub(crate) enum Condition<'a> {
 /// A condition that names neither `*` nor entity tags.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+/// Returns the entity tag of content that has no version: a hash of it, without quotes.
+pub(crate) fn of_content(content: impl AsRef<[u8]>) -> String {
+    // As many bytes as make it impossible that two are the same by chance.
+    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..16])
+}
 
 /// The condition in the fields of this name; `None` where there are none.
 pub(crate) fn condition<'a>(

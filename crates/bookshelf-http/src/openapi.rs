@@ -14,10 +14,7 @@ mod refusals;
 
 use std::sync::OnceLock;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 pub use complete::document;
 pub use events::{EventStream, event_stream};
@@ -25,6 +22,7 @@ pub use parameters::{LastEventId, LastEventIdOfBoth};
 
 use crate::args::AuthMode;
 use crate::document::Document;
+use crate::entity_tag;
 
 /// The document of an API, made when it is asked for first.
 pub(crate) struct Description {
@@ -47,7 +45,7 @@ impl Description {
     pub(crate) fn document(&self) -> &Document {
         self.made.get_or_init(|| {
             let json = serde_json::to_vec(&(self.make)(self.auth_mode)).unwrap_or_default();
-            let tag = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..16]);
+            let tag = entity_tag::of_content(&json);
             Document::with_tag(json, tag)
         })
     }

@@ -9,11 +9,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 
 use crate::document;
+use crate::entity_tag;
 use crate::extract::Request;
 use crate::problem::{Code, Problem};
 use crate::route::Reply;
@@ -98,7 +96,7 @@ impl Asset {
             Some("svg") => "image/svg+xml",
             _ => "text/javascript",
         };
-        let tag = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..16]);
+        let tag = entity_tag::of_content(content);
         Self { kind, content, tag }
     }
 
