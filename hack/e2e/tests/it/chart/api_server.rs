@@ -21,6 +21,19 @@ pub(super) struct Charts {
     _control_plane: ControlPlane,
 }
 
+/// Waits until the API server serves all custom resources.
+pub(super) async fn crds_established(kubectl: &Kubectl) -> Result<()> {
+    let established = [
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "crd",
+        "--all",
+    ];
+    kubectl.run(&established).await?;
+    Ok(())
+}
+
 impl Charts {
     pub(super) async fn get() -> Result<Arc<Self>> {
         let charts = CHARTS.get(async || {
@@ -32,14 +45,7 @@ impl Charts {
                 let apply = ["apply", "--server-side", "-f", "-"];
                 kubectl.run_with_input(&apply, &definition).await?;
             }
-            let established = [
-                "wait",
-                "--for=condition=Established",
-                "--timeout=60s",
-                "crd",
-                "--all",
-            ];
-            kubectl.run(&established).await?;
+            crds_established(&kubectl).await?;
             let version = cluster.client().await?.apiserver_version().await?.git_version;
             Ok(Self {
                 cluster,

@@ -5,7 +5,10 @@ use control_plane::Kubectl;
 use e2e::{Cluster, Library, Program, Service, book, chart, program};
 use tokio::process::Command;
 
-use super::{api_server::Charts, helm, values_file};
+use super::{
+    api_server::{Charts, crds_established},
+    helm, values_file,
+};
 
 /// helm and kubectl on one cluster.
 struct Releases {
@@ -84,18 +87,6 @@ impl Releases {
         self.kubectl.run(&crds).await?;
         Ok(())
     }
-
-    async fn established(&self) -> Result<()> {
-        let established = [
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd",
-            "--all",
-        ];
-        self.kubectl.run(&established).await?;
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -106,7 +97,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     let before = values_file("version-before.yaml");
     let said = releases.install("bookshelf", &["-f", &before]).await?;
     assert!(said.contains("STATUS: deployed"), "{said}");
-    releases.established().await?;
+    crds_established(&releases.kubectl).await?;
     let installed = releases.installed().await?;
 
     // What it installed is what the binaries need.
