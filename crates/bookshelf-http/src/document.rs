@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::answer;
 use crate::entity_tag::{Condition, check_match, condition};
+use crate::problem::Problem;
 
 /// A JSON document and its strong entity tag.
 #[derive(Clone, Debug)]
@@ -64,13 +65,10 @@ impl Document {
     /// Answers a GET: with the document, with 304 if the client has it, or with 412 if `If-Match` does not name it.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        // In this order (RFC 9110, section 13.2.2).
-        if let Err(problem) = check_match(request.headers(), || Some(self.tag())) {
-            HttpResponse::from_error(problem)
-        } else if self.is_known_to(request) {
-            self.tagged(HttpResponse::new(StatusCode::NOT_MODIFIED))
-        } else {
-            self.answer_with(StatusCode::OK)
+        match is_not_modified(request, || self.tag()) {
+            Err(problem) => HttpResponse::from_error(problem),
+            Ok(true) => self.tagged(HttpResponse::new(StatusCode::NOT_MODIFIED)),
+            Ok(false) => self.answer_with(StatusCode::OK),
         }
     }
 
@@ -116,10 +114,18 @@ fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
     escaped
 }
 
+/// Evaluates the preconditions of a GET: returns true if the client has the content with this entity tag, and refuses the
+/// request if `If-Match` does not name it.
+pub(crate) fn is_not_modified<'a>(request: &HttpRequest, tag: impl Fn() -> &'a str) -> Result<bool, Problem> {
+    // In this order (RFC 9110, section 13.2.2).
+    check_match(request.headers(), || Some(tag()))?;
+    Ok(is_known(tag, request))
+}
+
 /// Returns true if the request names this entity tag in `If-None-Match`
 /// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)). A
 /// malformed header is ignored.
-pub(crate) fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest) -> bool {
+fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest) -> bool {
     match condition(request.headers(), &IF_NONE_MATCH) {
         None | Some(Err(_)) => false,
         Some(Ok(Condition::Any)) => true,

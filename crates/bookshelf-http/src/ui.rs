@@ -100,9 +100,9 @@ impl Asset {
         Self { kind, content, tag }
     }
 
-    fn answer(&self, request: &Request) -> HttpResponse {
-        let is_known = document::is_known(|| &self.tag, request);
-        let status = if is_known {
+    fn answer(&self, request: &Request) -> Result<Reply, Problem> {
+        let is_not_modified = document::is_not_modified(request, || &self.tag)?;
+        let status = if is_not_modified {
             StatusCode::NOT_MODIFIED
         } else {
             StatusCode::OK
@@ -115,12 +115,11 @@ impl Asset {
             .insert_header((REFERRER_POLICY, "no-referrer"))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((ETAG, format!("\"{}\"", self.tag)));
-        if is_known {
-            return response.finish();
+        if is_not_modified {
+            return Ok(response.finish().into());
         }
-        response
-            .insert_header((CONTENT_TYPE, self.kind))
-            .body(self.content)
+        response.insert_header((CONTENT_TYPE, self.kind));
+        Ok(response.body(self.content).into())
     }
 }
 
@@ -150,7 +149,7 @@ impl Asset {
 pub(crate) fn page(request: &Request) -> Result<Reply, Problem> {
     let ui = request.data::<Ui>()?;
     let document = ui.document.as_ref().ok_or_else(missing)?;
-    Ok(document.answer(request).into())
+    document.answer(request)
 }
 
 /// A file of the web page
@@ -179,7 +178,7 @@ pub(crate) fn file(request: &Request) -> Result<Reply, Problem> {
     let mut files = ui.files.iter();
     let found = files.find(|(name, _)| *name == request.file());
     let (_, file) = found.ok_or_else(missing)?;
-    Ok(file.answer(request).into())
+    file.answer(request)
 }
 
 fn missing() -> Problem {

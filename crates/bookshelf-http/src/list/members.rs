@@ -16,7 +16,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::CAPACITY;
 use crate::document::{self, Document};
-use crate::entity_tag::check_match;
 use crate::{answer, page};
 
 const HEAD: &[u8] = br#"{"list":["#;
@@ -107,10 +106,11 @@ impl<T: Borrow<Document>> Members<T> {
         if self.fit_together() {
             return self.document().answer(request);
         }
-        if let Err(problem) = check_match(request.headers(), || Some(&self.tag)) {
-            return HttpResponse::from_error(problem);
-        }
-        let mut response = if document::is_known(|| &self.tag, request) {
+        let is_not_modified = match document::is_not_modified(request, || &self.tag) {
+            Err(problem) => return HttpResponse::from_error(problem),
+            Ok(is_not_modified) => is_not_modified,
+        };
+        let mut response = if is_not_modified {
             HttpResponse::new(StatusCode::NOT_MODIFIED)
         } else {
             let members: Vec<_> = self

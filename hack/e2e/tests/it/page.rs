@@ -60,6 +60,10 @@ async fn a_page_and_its_files_are_served_with_a_strict_policy() -> Result<()> {
                 .header("If-None-Match", answer.header("etag"))
                 .await?;
             assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+            let other = api.get(&path).header("If-Match", "\"other\"").await?;
+            other.problem(412, "update_conflict");
+            let malformed = api.get(&path).header("If-Match", "{}").await?;
+            malformed.invalid("If-Match");
             assert_eq!(api.head(&path).await?.status, 200);
         }
         for missing in [
