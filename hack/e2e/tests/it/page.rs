@@ -130,10 +130,12 @@ async fn in_a_browser(file: &str) -> Result<()> {
     let label = ("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
     elsewhere.metadata.labels = Some([label].into());
     library.plant(&elsewhere).await?;
-    // Of their own: the tests count streams.
+    // Of their own, without the books of other tests: the tests count streams and requests.
+    let watch = format!("--watch-namespaces={}", library.namespace);
+    let arguments = [watch.as_str()];
     let (admin, user) = tokio::try_join!(
-        Service::start(Program::Admin, &library.cluster, &[]),
-        Service::start(Program::User, &library.cluster, &[]),
+        Service::start(Program::Admin, &library.cluster, &arguments),
+        Service::start(Program::User, &library.cluster, &arguments),
     )?;
     let address = |address| format!("http://{address}");
     let variables = [

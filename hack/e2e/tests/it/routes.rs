@@ -110,7 +110,8 @@ async fn unknown_routes_are_not_found() -> Result<()> {
     let namespace = &library.namespace;
     library.add("book").await?;
     let nowhere = [
-        "/".to_owned(),
+        "/ui".to_owned(),
+        "/ui/".to_owned(),
         "/book/".to_owned(),
         "/loan".to_owned(),
         "/loan/".to_owned(),

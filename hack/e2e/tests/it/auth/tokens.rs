@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use e2e::{book, eventually};
 
-use super::{ADMIN, House, USER};
+use super::{ADMIN, House, USER, reviewed};
 
 const CHALLENGE: &str = r#"Bearer realm="bookshelf""#;
 const INVALID: &str = r#"Bearer realm="bookshelf", error="invalid_token""#;
@@ -17,6 +17,7 @@ async fn all_but_one_good_token_is_refused_with_a_challenge() -> Result<()> {
         .grant(&house.library.namespace, &["list"], &["books"], &[])
         .await?;
     let token = person.token(ADMIN).await?;
+    reviewed(house.admin.as_bearer(&token)).await?;
     let good = format!("Bearer {token}");
     let accepted = house.admin.get(&path).header("Authorization", &good).await?;
     accepted.json(200);
@@ -145,7 +146,7 @@ async fn neither_log_nor_metrics_have_a_token_or_a_part_of_one() -> Result<()> {
         let token = person.token(audience).await?;
         let parts = token.split('.').skip(1);
         secrets.extend(parts.map(|part| part.chars().take(24).collect()));
-        let api = service.api()?.as_bearer(&token);
+        let api = reviewed(service.api()?.as_bearer(&token)).await?;
         let path = house.library.path("book");
         api.get(&path).await?.json(200);
         api.get(&path)
