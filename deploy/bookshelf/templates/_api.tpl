@@ -46,7 +46,7 @@ spec:
           image: {{ if $image.digest }}{{ printf "%s@%s" $image.repository $image.digest | quote }}{{ else }}{{ printf "%s:%s" $image.repository $image.tag | quote }}{{ end }}
           imagePullPolicy: {{ $image.pullPolicy }}
           args:
-            # The binaries believe what a caller says of itself, and so listen on loopback unless told otherwise.
+            # The binaries listen on loopback unless told otherwise.
             - --listen=0.0.0.0:8080
             - --ops-listen=0.0.0.0:9080
             {{- with .root.Values.watchNamespaces }}

@@ -1,4 +1,4 @@
-//! What is measured, and with what.
+//! The flags of the benchmark.
 
 // The comments of flags are their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
@@ -21,7 +21,7 @@ use crate::workspace;
 #[derive(Clone, Debug, Serialize, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// How many books there are, in 50 namespaces, with 0.5 KiB of description each; several: 1000,100000
+    /// Number of books, in 50 namespaces, with a description of 0.5 KiB each; several: 1000,100000
     ///
     /// There are 1,020 more in two namespaces that lists are read from: 20 in one, 1,000 in the other, a fifth of which
     /// in one category. The targets for memory, start and resync are for 100000, and judged from there on.
@@ -29,16 +29,16 @@ pub struct Args {
           value_parser = value_parser!(u64).range(50..=1_000_000))]
     pub books: Vec<u64>,
 
-    /// How long one measurement takes, in whole seconds, such as 5s
+    /// Duration of one measurement in whole seconds, such as 5s
     #[arg(long, env = "BOOKSHELF_BENCH_DURATION", value_name = "SECONDS", default_value = "5s", value_parser = seconds)]
     #[serde(serialize_with = "as_seconds")]
     pub duration: Duration,
 
-    /// How often each measurement is made
+    /// Number of times that each measurement is made
     #[arg(long, env = "BOOKSHELF_BENCH_ROUNDS", value_name = "NUMBER", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
-    /// What is measured; without it, everything
+    /// Parts to measure; without it, all
     #[arg(long, env = "BOOKSHELF_BENCH_PARTS", value_name = "PART,...", value_delimiter = ',',
           default_values_t = Part::value_variants().iter().copied(), hide_default_value = true)]
     pub parts: Vec<Part>,
@@ -47,12 +47,12 @@ pub struct Args {
     #[arg(long, env = "BOOKSHELF_BENCH_API", value_name = "API", value_enum, default_value_t = Api::User)]
     pub api: Api,
 
-    /// Where the figures are written as JSON, each round's included
+    /// File for the figures as JSON, each round's included
     #[arg(long, env = "BOOKSHELF_BENCH_OUTPUT", value_name = "FILE", default_value_os_t = workspace().join(".local/bench/figures.json"))]
     #[serde(skip)]
     pub output: PathBuf,
 
-    /// Where the control planes keep their books between runs, one directory for each number of books
+    /// Directory in which the control planes keep their books between runs, one for each number of books
     #[arg(long, env = "BOOKSHELF_BENCH_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local/bench"))]
     #[serde(skip)]
     pub data_dir: PathBuf,

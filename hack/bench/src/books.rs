@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::progress::Progress;
 
-/// How many namespaces the books are in.
+/// The number of namespaces that the books are in.
 pub(crate) const NAMESPACES: u64 = 50;
 
 /// The namespace of 20 books.
@@ -30,10 +30,10 @@ pub(crate) const SCRATCH: &str = "bench-scratch";
 /// The characters of a description.
 const DESCRIPTION: usize = 512;
 
-/// How many are made at the same time.
+/// The number of books that are created at the same time.
 const AT_ONCE: usize = 32;
 
-/// How often the API server is asked for a book before that is given up.
+/// The number of attempts to create a book.
 const ATTEMPTS: usize = 4;
 
 /// The namespace of one of the books outside the namespaces that lists are read from.
@@ -103,7 +103,7 @@ fn all(books: u64) -> impl Iterator<Item = (String, u64)> {
     spread.chain(lists)
 }
 
-/// How many books there are in all.
+/// Returns the number of books in all namespaces.
 pub(crate) fn total(books: u64) -> u64 {
     books + 1020
 }

@@ -27,7 +27,7 @@ pub(crate) struct Cluster {
     pub(crate) client: Client,
 }
 
-/// What an API reaches the API server as.
+/// The identity of an API towards the API server.
 pub(crate) struct Account {
     /// The file.
     pub(crate) kubeconfig: PathBuf,
@@ -72,7 +72,7 @@ impl Cluster {
         })
     }
 
-    /// Where the state and the logs are.
+    /// The directory of the state and the logs.
     pub(crate) fn data_dir(&self) -> &Path {
         self.control_plane.data_dir()
     }

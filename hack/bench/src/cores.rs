@@ -1,4 +1,4 @@
-//! Which core runs what: a core for who is measured, the others for everything else.
+//! The division of the cores: one for the measured program, the others for everything else.
 
 use std::thread;
 
@@ -18,7 +18,9 @@ struct Division {
 }
 
 impl Cores {
-    /// Those this program may use when it is called: at its start, or it has been kept off one since.
+    /// Divides the cores that this program may use at the time of the call.
+    ///
+    /// That has to be its start, as later it is kept off one.
     ///
     /// The last core is the server's: interrupts and the system's own work prefer the first.
     pub(crate) fn divide() -> Self {
@@ -33,7 +35,7 @@ impl Cores {
         Self { all, division }
     }
 
-    /// What runs where, in words.
+    /// Describes the division in words.
     pub(crate) fn description(&self) -> String {
         match (&self.division, self.all.len()) {
             (Some(Division { server, others }), _) => {

@@ -4,33 +4,33 @@ use serde::{Serialize, Serializer};
 
 use crate::statistics::{median, ratios};
 
-/// What was measured, once for each round.
+/// A measurement, made once in each round.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    /// What it is of.
+    /// The measured quantity.
     pub(crate) name: String,
-    /// What it is in.
+    /// Its unit.
     pub(crate) unit: Unit,
     /// One sample of each round; none where it could not be measured.
     pub(crate) ours: Vec<f64>,
-    /// What it is measured beside.
+    /// The reference that it is measured beside.
     pub(crate) limit: Option<Limit>,
-    /// What it has to be.
+    /// Its target value.
     pub(crate) target: Option<Target>,
-    /// What else is to be said.
+    /// A remark.
     pub(crate) note: Option<String>,
 }
 
-/// What a figure is measured beside, in turns.
+/// A reference that a figure is measured beside, in turns.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Limit {
-    /// What that is.
+    /// Its name.
     pub(crate) what: &'static str,
     /// One sample of each round.
     pub(crate) samples: Vec<f64>,
 }
 
-/// What a figure is in.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
     #[serde(rename = "1/s")]
@@ -47,14 +47,14 @@ pub(crate) enum Unit {
     Count,
 }
 
-/// What a figure has to be.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
     /// In the figure's unit.
     AtMost(f64),
-    /// So many times its limit.
+    /// A multiple of its limit.
     RatioAtMost(f64),
-    /// So many times its limit.
+    /// A multiple of its limit.
     RatioAtLeast(f64),
 }
 
@@ -100,7 +100,7 @@ impl Figure {
         median(&ratios(&self.ours, &self.limit.as_ref()?.samples))
     }
 
-    /// Whether it is what it has to be; `None` where nothing is asked or nothing was measured.
+    /// Reports a met target; `None` without a target or without a measurement.
     pub(crate) fn is_met(&self) -> Option<bool> {
         match self.target? {
             Target::AtMost(most) => self.value().map(|value| value <= most),

@@ -1,7 +1,7 @@
-//! What `cargo xtask bench` does: both APIs, as they are released, on a real control plane, each figure beside its limit
-//! in the same run.
+//! The benchmark behind `cargo xtask bench`: both APIs, as they are released, on a real control plane, each figure
+//! beside its limit in the same run.
 //!
-//! - [`Args`]: what is measured, and with what.
+//! - [`Args`]: the flags.
 //! - [`run`]: makes the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
 //!
 //! Two rules make figures of one run comparable. Who is measured has a core of its own, and everything else (load

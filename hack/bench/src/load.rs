@@ -11,14 +11,14 @@ use crate::{process_stats::cpu_time, statistics::median};
 /// Below this share of its core, a server waits: for requests, or for its core.
 const SATURATED: f64 = 0.9;
 
-/// What one measurement saw.
+/// The result of one measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Answered requests a second.
     pub(crate) requests_per_second: f64,
     /// The latency that 99 % of the requests were not above, in milliseconds.
     pub(crate) p99: f64,
-    /// What the server used.
+    /// The CPU time of the server.
     pub(crate) cpu: Option<Cpu>,
 }
 

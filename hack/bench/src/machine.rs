@@ -1,4 +1,4 @@
-//! What was measured, and on what.
+//! The measured commit, and the machine.
 
 use std::process::Stdio;
 
@@ -16,7 +16,7 @@ pub(crate) struct Machine {
     cores: usize,
     memory_bytes: u64,
     kernel: String,
-    /// How many processes have run or wanted to, on average of the minute before: those of the build, too.
+    /// The load average of the minute before, the build included.
     load_before: f64,
 }
 

@@ -1,11 +1,11 @@
-//! What a process has used, as Linux's `/proc` says; nothing elsewhere.
+//! The resources that a process has used, from Linux's `/proc`; none on other systems.
 
 use std::{fs, time::Duration};
 
 /// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// What is resident now.
+    /// The resident memory.
     pub(crate) resident: u64,
     /// The most that ever was.
     pub(crate) peak: u64,

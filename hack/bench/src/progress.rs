@@ -1,4 +1,4 @@
-//! How far something long has got.
+//! The progress of a long operation.
 
 use std::{
     io::IsTerminal as _,
@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is written where no line can be redrawn.
+/// The interval between lines on an output on which no line can be redrawn.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// A bar on a terminal, a line now and then elsewhere.

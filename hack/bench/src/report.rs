@@ -152,7 +152,7 @@ impl Serialize for Row {
     }
 }
 
-/// What the user typed, with what the environment set.
+/// The command line, with the variables of the environment.
 fn command() -> String {
     let variables = env::vars().filter(|(name, _)| name.starts_with("BOOKSHELF_BENCH_"));
     let mut words: Vec<String> = variables.map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,4 +1,4 @@
-//! What all parts measure with.
+//! The equipment of all parts.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use crate::{
 /// From so many books on, the targets hold that depend on their number.
 pub(crate) const FULL_SIZE: u64 = 100_000;
 
-/// How long a server is warmed up.
+/// The duration of a server's warm-up.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// No single request takes longer, a list of all books included.
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) struct Rig<'a> {
     pub(crate) args: &'a Args,
     pub(crate) programs: &'a Programs,
-    /// How many books there are, beside those in the namespaces that lists are read from.
+    /// The number of books, without those in the namespaces that lists are read from.
     pub(crate) books: u64,
     pub(crate) cluster: Cluster,
     pub(crate) cores: &'a Cores,
@@ -110,7 +110,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Those that are built beside the running one.
+    /// Finds the programs that are built beside the running one.
     pub(crate) fn beside_this_one() -> Result<Self> {
         let this_one = env::current_exe()?;
         let directory = this_one.parent().context("a program is in a directory")?;

@@ -13,17 +13,17 @@ use control_plane::process::{Process, log_path};
 
 use crate::{args::Api, rig::Rig, wait::until};
 
-/// How long a program may take to end by itself.
+/// The time that a program has to end by itself.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// How often a program that starts is asked whether it is ready. More often, and the questions would be a good part
+/// The interval at which the readiness of a program is polled. A shorter one would make the polls a good part
 /// of what its core does.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// A running API, under the token of its own `ServiceAccount`. Dropped, it is killed.
 pub(crate) struct Service {
     process: Process,
-    /// Where it answers.
+    /// Its address.
     pub(crate) address: SocketAddr,
     readiness: String,
     log: PathBuf,

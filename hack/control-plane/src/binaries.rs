@@ -88,7 +88,7 @@ impl Display for Tool {
     }
 }
 
-/// Where this project keeps what it builds for a user, whatever the checkout.
+/// Returns the directory of the programs that this project builds for a user, the same for all checkouts.
 pub fn cache_dir() -> Result<PathBuf> {
     cache::root()
 }

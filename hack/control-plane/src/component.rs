@@ -44,7 +44,7 @@ impl Component {
         }
     }
 
-    /// Where it answers when it is ready.
+    /// The path of its readiness probe.
     pub(crate) fn ready_path(self) -> &'static str {
         match self {
             Self::Etcd => "/health",
@@ -87,7 +87,7 @@ impl Setup {
         ))
     }
 
-    /// How to talk to `component` itself.
+    /// A kubeconfig for requests to `component` itself.
     pub(crate) fn kubeconfig_for(&self, component: Component) -> Result<Kubeconfig> {
         let user = match component {
             Component::Apiserver => return self.admin_kubeconfig(),

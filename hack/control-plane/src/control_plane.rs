@@ -22,16 +22,16 @@ use crate::{
     process::{POLL, Process},
 };
 
-/// How long a component may take to get ready: some seconds do on an idle machine, not on one that compiles.
+/// The time that a component has to get ready: some seconds are enough on an idle machine, not on one that compiles.
 const READY_WITHIN: Duration = Duration::from_mins(2);
 
-/// How long a component may take to end by itself.
+/// The time that a component has to end by itself.
 const END_WITHIN: Duration = Duration::from_secs(3);
 
-/// How often another port is tried where one was taken between its choice and its use.
+/// The number of ports to try, as a port may be taken between its choice and its use.
 const PORT_ATTEMPTS: usize = 5;
 
-/// What is to be decided before a start.
+/// The settings of a control plane before its start.
 #[derive(Debug, Default)]
 pub struct Builder {
     data_dir: Option<DataDir>,

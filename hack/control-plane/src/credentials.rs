@@ -21,7 +21,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// Those in `dir`, made when they are not there. They are kept for as long as the data they protect, so that
+    /// Loads the credentials in `dir`, or creates them. They are kept for as long as the data they protect, so that
     /// kubeconfigs and `ServiceAccount` tokens outlive a restart.
     pub(crate) fn load_or_create(dir: &Path) -> Result<Self> {
         let credentials = Self { dir: dir.to_owned() };

@@ -86,7 +86,7 @@ impl DataDir {
         &self.path
     }
 
-    /// Whether it goes when the control plane stops.
+    /// Reports a directory that is removed when the control plane stops.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.temporary

@@ -23,7 +23,7 @@ const TEMPLATES: [&str; 5] = [
     "templates/admission-policies.yaml",
 ];
 
-/// What is installed.
+/// The parts to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The program that prints the CRDs.

@@ -17,7 +17,7 @@ use crate::binaries::{Tool, find_or_build};
 pub struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
-    /// What kubectl remembers of an API server goes by its address, which another one may have had before.
+    /// The cache of kubectl. Its entries go by the address of an API server, which another one may have had before.
     cache: Arc<TempDir>,
 }
 

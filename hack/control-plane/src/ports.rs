@@ -17,7 +17,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Those that were saved in `file`, so that a kubeconfig goes on to work; none where nothing was saved.
+    /// Loads the ports saved in `file`, so that a kubeconfig stays valid; none without such a file.
     pub(crate) fn load(file: &Path) -> Self {
         fs::read(file)
             .ok()

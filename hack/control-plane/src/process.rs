@@ -24,13 +24,13 @@ pub(crate) use leftovers::end_leftovers;
 /// recorded process id, it cannot come to mean another process, and there is no moment before it is written.
 const MARK: &str = "BOOKSHELF_CONTROL_PLANE_DIR";
 
-/// How often a condition that cannot be waited for otherwise is looked at.
+/// The interval at which conditions are polled.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// How long a process may take to stop where it stands.
+/// The time that a process has to stop on SIGSTOP.
 const PAUSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// How many lines of a log an error quotes.
+/// The number of lines of a log that an error quotes.
 const TAIL_LINES: usize = 20;
 
 /// A running child. Dropped, it is killed.
@@ -75,7 +75,7 @@ impl Process {
         }
     }
 
-    /// What it was started as.
+    /// The name that it was started under.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -182,7 +182,7 @@ impl Drop for Process {
     }
 }
 
-/// Where the child called `name` of the data directory `dir` writes its log.
+/// The path of the log of the child `name` in the data directory `dir`.
 #[must_use]
 pub fn log_path(dir: &Path, name: &str) -> PathBuf {
     dir.join("logs").join(format!("{name}.log"))

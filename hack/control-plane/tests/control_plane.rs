@@ -1,4 +1,4 @@
-//! What a control plane is for, shown on one: RBAC, garbage collection, namespaces that finish deleting.
+//! The behaviour of a control plane: RBAC, garbage collection, namespaces that finish deleting.
 //!
 //! On the test run's shared one if there is one, else each test starts its own.
 

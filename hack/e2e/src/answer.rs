@@ -1,4 +1,4 @@
-//! What an API answered, and what every answer of its kind has to have.
+//! Answers of an API, and assertions about them.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub struct Answer {
 /// An error as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What is wrong, in words.
+    /// The explanation in words.
     pub message: String,
     /// The field that is wrong, if it is one.
     pub field: Option<String>,

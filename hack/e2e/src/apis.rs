@@ -6,9 +6,6 @@ use anyhow::Result;
 
 use crate::{Cluster, Program, Service, Shared};
 
-/// The cache's events are in the log, for tests that have to know what a cache has seen.
-const ARGUMENTS: [&str; 1] = ["--log=info,bookshelf_store=debug,kube_informer=debug"];
-
 static SHARED: Shared<Pair> = Shared::new();
 
 struct Pair {
@@ -25,8 +22,8 @@ impl SharedApis {
         let pair = SHARED.get(async || {
             let cluster = Cluster::shared()?;
             let (admin, user) = tokio::try_join!(
-                Service::start(Program::Admin, &cluster, &ARGUMENTS),
-                Service::start(Program::User, &cluster, &ARGUMENTS),
+                Service::start(Program::Admin, &cluster, &[]),
+                Service::start(Program::User, &cluster, &[]),
             )?;
             Ok(Pair { admin, user })
         });

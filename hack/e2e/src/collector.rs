@@ -27,7 +27,7 @@ pub struct Span {
     pub service: String,
     /// Its name.
     pub name: String,
-    /// Of which kind it is.
+    /// Its kind.
     pub kind: SpanKind,
     /// The trace that it is part of, in hexadecimal digits.
     pub trace_id: String,
@@ -35,7 +35,7 @@ pub struct Span {
     pub span_id: String,
     /// The id of the span that it is a part of; empty where it is the first.
     pub parent_id: String,
-    /// Whether it says that it has failed.
+    /// Set for a span with status error.
     pub has_failed: bool,
     attributes: Vec<KeyValue>,
 }

@@ -1,4 +1,4 @@
-//! Whether answers are as the OpenAPI documents say: every answer that any test gets is compared with them.
+//! The comparison of every answer that any test gets with the OpenAPI documents.
 
 use std::sync::LazyLock;
 
@@ -50,7 +50,7 @@ pub(crate) fn check_stream(what: &str, status: u16, headers: &HeaderMap) {
     assert!(objections.contains(&None), "{what}: {objections:?}");
 }
 
-/// What each document that has the operation objects to.
+/// The objections of each document that has the operation.
 fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) -> Vec<Option<String>> {
     let Some((method, path)) = what.split_once(' ') else {
         return Vec::new();
@@ -72,7 +72,7 @@ fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) 
         .collect()
 }
 
-/// Whether a path has the form of a template.
+/// Reports a path of the form of a template.
 fn fits(template: &str, path: &str) -> bool {
     let (mut of_template, mut of_path) = (template.split('/'), path.split('/'));
     loop {

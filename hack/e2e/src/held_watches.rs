@@ -10,11 +10,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Whether what the API server tells is held up.
+/// The state of the watches.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     is_held: bool,
-    /// Whether it ever was.
+    /// Set once they have been held.
     was_held: bool,
 }
 

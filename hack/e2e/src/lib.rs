@@ -1,4 +1,4 @@
-//! What the end-to-end tests are made with: the two real binaries, each under the token of its own
+//! The harness of the end-to-end tests: the two real binaries, each under the token of its own
 //! `ServiceAccount`, on a real control plane.
 //!
 //! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests

@@ -3,10 +3,13 @@
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, BookLoan, BookLoanSpec, BookSpec};
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::{Client, ResourceExt as _, api::PostParams};
+use kube::{
+    Client, ResourceExt as _,
+    api::{Patch, PatchParams, PostParams},
+};
 use serde_json::{Value, json};
 
-use crate::{Answer, Api, Cluster, Service, SharedApis, eventually};
+use crate::{Answer, Api, Cluster, Log, Service, SharedApis, eventually};
 
 /// A namespace of its own, both APIs, and the API server as administrator.
 pub struct Library {
@@ -93,7 +96,7 @@ impl Library {
         book
     }
 
-    /// Whether this is the tenants' API.
+    /// Reports the tenants' API.
     #[must_use]
     pub fn is_tenants(&self, api: &Api) -> bool {
         std::ptr::eq(api, &raw const self.user)
@@ -123,7 +126,7 @@ impl Library {
         format!("/loan/{}/{id}", self.namespace)
     }
 
-    /// What a client sends to add a book.
+    /// The body of a request that adds a book.
     #[must_use]
     pub fn body(&self, id: &str) -> Value {
         json!({"id": id, "author": "An Author", "title": "A Title"})
@@ -148,29 +151,77 @@ impl Library {
         Ok(planted)
     }
 
-    /// Lends a book over HTTP; the librarians' API knows of it before this returns.
+    /// Updates a book over HTTP.
+    pub async fn put(&self, id: &str, body: &Value) -> Result<Answer> {
+        self.admin.put(self.path(id)).json(body).await
+    }
+
+    /// Patches a book as kubectl does, past the APIs: a merge patch.
+    pub async fn kubectl_patch(&self, id: &str, patch: &Value) -> Result<Book> {
+        let (books, parameters) = (self.books(), PatchParams::default());
+        Ok(books.patch(id, &parameters, &Patch::Merge(patch)).await?)
+    }
+
+    /// Borrows a book over HTTP.
+    pub async fn borrow(&self, id: &str, tenant: &str) -> Result<Answer> {
+        let path = self.path(&format!("{id}/borrow"));
+        self.user.post(path).tenant(tenant).await
+    }
+
+    /// Returns a book over HTTP.
+    pub async fn give_back(&self, id: &str, tenant: &str) -> Result<Answer> {
+        let path = self.path(&format!("{id}/return"));
+        self.user.post(path).tenant(tenant).await
+    }
+
+    /// Lends a book over HTTP; both APIs serve the loan before this returns.
     ///
     /// # Panics
     ///
     /// When that fails.
     pub async fn lend(&self, id: &str, tenant: &str) -> Result<Value> {
-        let shared = self
-            .shared
-            .as_ref()
-            .context("what a cache has seen is in the shared log")?;
-        let mut log = shared.admin().log().end()?;
-        let answer = self
-            .user
-            .post(self.path(&format!("{id}/borrow")))
-            .tenant(tenant)
-            .await?;
+        let answer = self.borrow(id, tenant).await?;
         let loan = answer.json(201);
-        let key = format!("{}/{id}", self.namespace);
-        log.line("the librarians' API knows the loan", |line| {
-            line["kind"] == "loan" && line["change"] == "created" && line["key"] == key
-        })
-        .await?;
+        self.loans_at(answer.header("X-Resource-Version")).await?;
         Ok(loan)
+    }
+
+    /// Creates a loan as kubectl does, past the APIs; both serve it before this returns.
+    pub async fn plant_loan(&self, loan: &BookLoan) -> Result<BookLoan> {
+        let planted = self.loans().create(&PostParams::default(), loan).await?;
+        self.loans_at(&planted.resource_version().context("a version")?)
+            .await?;
+        Ok(planted)
+    }
+
+    /// Returns when both APIs serve loans of this version or a newer one. It is the version of an object, or an
+    /// answer's `X-Resource-Version`.
+    ///
+    /// # Panics
+    ///
+    /// When they do not.
+    pub async fn loans_at(&self, version: &str) -> Result<()> {
+        // Any version of the books is enough.
+        let version = format!("1.{}", version.split('.').next_back().unwrap_or_default());
+        for api in self.apis() {
+            eventually(&format!("loans are served at {version}"), async || {
+                let read = api.get(self.loans_path()).tenant("nobody");
+                let answer = read.header("X-Resource-Version", &version).await?;
+                let is_late = answer.status == 503;
+                if !is_late {
+                    answer.json(200);
+                }
+                Ok((!is_late).then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The log of the librarians' API that all tests share, from here on.
+    pub fn log(&self) -> Result<Log> {
+        let shared = self.shared.as_ref().context("a library behind shared APIs")?;
+        shared.admin().log().end()
     }
 
     /// The ids in the list that an API gives for `query`, such as `"?category_id=math"`.

@@ -21,7 +21,7 @@ pub struct Told {
     pub event: String,
     /// The last id that came, with this event or before; empty before there was any.
     pub last_id: String,
-    /// What it is about.
+    /// The book or loan that it is about.
     pub data: Value,
 }
 
@@ -94,16 +94,16 @@ impl Listener {
     }
 }
 
-/// What a client has that takes in a stream: books or loans, by namespace and id.
+/// The state of a client that follows a stream: books or loans, by namespace and id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mirror {
-    /// What is there.
+    /// The books or loans.
     pub has: BTreeMap<String, Value>,
-    /// What to go on from; empty before there was anything.
+    /// The id to resume from; empty before the first one.
     pub last_id: String,
-    /// How often everything began anew.
+    /// The number of resets.
     pub resets: usize,
-    /// Whether a list was told to its end.
+    /// Set once the list is complete.
     pub is_synced: bool,
 }
 
@@ -125,7 +125,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// What a list has.
+    /// The members of a list by namespace and id.
     pub fn of_list(list: &Value) -> Result<BTreeMap<String, Value>> {
         let members = list["list"].as_array().context("a list")?.iter();
         members.map(|member| Ok((key(member)?, member.clone()))).collect()

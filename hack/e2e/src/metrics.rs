@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use kube::Client;
 
-/// How many requests for books and loans the API server has answered, watches aside, by verb and resource.
+/// The number of requests for books and loans that the API server has answered, watches aside, by verb and resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests(BTreeMap<(String, String), u64>);
 
@@ -35,7 +35,7 @@ impl Requests {
         Ok(Self(counts))
     }
 
-    /// What was counted after `before`: `"POST books"` and how often.
+    /// The requests counted after `before`: `"POST books"` and their number.
     #[must_use]
     pub fn since(&self, before: &Self) -> BTreeMap<String, u64> {
         self.0

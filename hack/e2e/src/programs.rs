@@ -1,4 +1,4 @@
-//! Where the programs under test and the project's files are.
+//! The paths of the programs under test and of the project's files.
 
 use std::{
     env,
@@ -36,7 +36,7 @@ pub fn examples() -> PathBuf {
     workspace().join("deploy/examples")
 }
 
-/// How schemathesis asks the APIs: its configuration, and what it is told of them.
+/// The directory of schemathesis's configuration and hooks.
 #[must_use]
 pub fn schemathesis() -> PathBuf {
     workspace().join("hack/e2e/schemathesis")

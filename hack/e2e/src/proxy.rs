@@ -62,7 +62,7 @@ impl Proxy {
         self.wire.loses_next.store(true, Ordering::SeqCst);
     }
 
-    /// How many answers were lost.
+    /// The number of lost answers.
     #[must_use]
     pub fn lost(&self) -> usize {
         self.wire.lost.load(Ordering::SeqCst)

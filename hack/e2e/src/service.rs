@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::{Api, Cluster, Log, eventually, program};
 
-/// How long a service may take to end by itself.
+/// The time that a service has to end by itself.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// The two binaries.
@@ -148,19 +148,19 @@ impl Service {
         Api::new(self.ops_listen)
     }
 
-    /// Where its API listens.
+    /// The address of its API.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.listen
     }
 
-    /// Where its operations port listens.
+    /// The address of its operations port.
     #[must_use]
     pub fn ops_address(&self) -> SocketAddr {
         self.ops_listen
     }
 
-    /// How many sockets it has open, those that it listens on included.
+    /// The number of its open sockets, those that it listens on included.
     pub fn sockets(&self) -> Result<usize> {
         let mut sockets = 0;
         for file in std::fs::read_dir(format!("/proc/{}/fd", self.process.id()))? {

@@ -1,4 +1,4 @@
-//! What is dear to start and is used by several tests.
+//! Expensive fixtures that several tests share.
 
 use std::sync::{Arc, Weak};
 
@@ -17,7 +17,7 @@ impl<T> Shared<T> {
         Self(Mutex::const_new(Weak::new()))
     }
 
-    /// What runs; `start` starts it where nothing does.
+    /// The running fixture, or a new one from `start`.
     pub async fn get(&self, start: impl AsyncFnOnce() -> Result<T>) -> Result<Arc<T>> {
         let mut shared = self.0.lock().await;
         if let Some(running) = shared.upgrade() {

@@ -1,16 +1,14 @@
 //! End-to-end tests: the two real binaries, each under its own `ServiceAccount`'s token, against a real API server.
 //!
-//! `cargo xtask test` runs them; `cargo xtask test -- -p e2e NAME` runs those whose name contains NAME.
+//! `cargo xtask test` runs them; `cargo xtask test --only NAME` those whose path contains NAME.
 
 mod it {
     mod admission_policies;
-    mod agreement;
-    mod at_a_version;
+    mod all_namespaces;
     mod auth;
     mod availability;
     mod bodies;
     mod borrowing;
-    mod bystanders;
     mod category;
     mod chart;
     mod clients;
@@ -23,7 +21,6 @@ mod it {
     mod deleting;
     mod descriptions;
     mod events;
-    mod everywhere;
     mod flags;
     mod forcing;
     mod header_mode;
@@ -46,13 +43,16 @@ mod it {
     mod reading;
     mod relabelling;
     mod request_ids;
+    mod resource_version;
     mod returning;
     mod rights;
     mod routes;
+    mod rules_agree;
     mod seed;
     mod stopping;
     mod streams;
     mod tenants;
+    mod third_party_fields;
     mod traces;
     mod updating;
     mod watch_namespaces;

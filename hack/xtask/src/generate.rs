@@ -85,7 +85,7 @@ async fn generated() -> Result<Vec<Generated>> {
     Ok(generated)
 }
 
-/// What a program prints.
+/// Runs a program and returns its output.
 async fn print(program: &Path) -> Result<Vec<u8>> {
     let output = Command::new(program)
         .output()

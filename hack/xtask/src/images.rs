@@ -17,7 +17,7 @@ const BUILDERS: [(&str, &[&str]); 3] = [
 /// Build the container images of both APIs, tagged as the Helm chart expects them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to build with: minikube (the images are in its cluster at once), docker or podman [default: the first of
+    /// Builder: minikube (the images are in its cluster at once), docker or podman [default: the first of
     /// them that is installed].
     #[arg(long, env = "BOOKSHELF_IMAGE_BUILDER", value_parser = ["minikube", "docker", "podman"])]
     builder: Option<String>,

@@ -22,7 +22,7 @@ use crate::{
 };
 use api::Api;
 
-/// How long an API may take to finish the requests it is serving.
+/// The time that an API has to finish the requests it is serving.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Run bookshelf here: a Kubernetes control plane on loopback, and both APIs against it, each with its own rights.
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     listen: listen::Addresses,
 
-    /// Where the state, the logs and the kubeconfigs are kept.
+    /// Directory for the state, the logs and the kubeconfigs.
     #[arg(long, env = "BOOKSHELF_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local"))]
     data_dir: PathBuf,
 

@@ -5,12 +5,12 @@ use std::{process::Stdio, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-/// What wrk measured.
+/// The measurements of wrk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     /// Answered requests.
     pub(super) requests: f64,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub(super) seconds: f64,
     /// The 99th percentile of the latency, in seconds.
     pub(super) p99: f64,

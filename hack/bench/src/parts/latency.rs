@@ -1,4 +1,4 @@
-//! How long after the event the API shows a change.
+//! The time from an event to the answer that shows its change.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::{
 /// Events of one round.
 const EVENTS: u64 = 1000;
 
-/// What the book is called.
+/// The number in the book's name.
 const NUMBER: u64 = 0;
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -98,7 +98,7 @@ async fn round_of_events(rig: &Rig<'_>, service: &Service, first_edition: u64) -
     Ok(latencies)
 }
 
-/// What the same reads take when there is nothing to wait for, in milliseconds.
+/// Measures the same reads with nothing to wait for, in milliseconds.
 async fn round_of_reads(service: &Service) -> Result<Vec<f64>> {
     let mut connection = KeepAlive::open(service.address, &path()).await?;
     let mut times = Vec::new();

@@ -36,7 +36,7 @@ const CLIENTS: [usize; 4] = [1, 16, 64, 256];
 /// The books that are made straight at the API server are named from here on.
 const STRAIGHT_FROM: u64 = 500_000;
 
-/// How often the APIs are asked whether they show a write.
+/// The interval at which the APIs are polled for a write.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {

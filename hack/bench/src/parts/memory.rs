@@ -16,12 +16,12 @@ use crate::{
 
 const WITHOUT_DESCRIPTIONS: &str = "--cache-descriptions=false";
 
-/// What memory has to stay for a time to be called steady, and how exactly.
+/// The time for which memory has to stay within [`STEADY_WITHIN`] of its size to count as steady.
 const STEADY_FOR: Duration = Duration::from_secs(3);
 const STEADY_WITHIN: f64 = 0.01;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What was measured of one process.
+/// The measurements of one process.
 struct Sample {
     memory: Option<Memory>,
     json: u64,

@@ -21,7 +21,7 @@ pub(super) struct Read {
     ratio: f64,
 }
 
-/// Those that are measured.
+/// The measured reads.
 pub(super) fn all() -> [Read; 4] {
     let read = |name, path, ratio| Read { name, path, ratio };
     [
@@ -88,13 +88,15 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     ]
 }
 
-/// What the names of the latencies end with.
+/// The end of the names of the latencies.
 const P99: &str = "p99";
-/// What the names of the CPU times end with.
+/// The end of the names of the CPU times.
 const CPU: &str = "CPU a request";
 
-/// How much slower reads are at full size than at the smallest number of books of the same run: how many times the
-/// static server's CPU time they take, as that shows whoever is waited for, and the two are measured at different times.
+/// The slowdown of reads from the smallest number of books of the run to the largest.
+///
+/// Both are ratios to the CPU time of the static server: the two are measured at different times, and CPU time grows
+/// even where the load generator is the limit.
 pub(crate) fn growth(rows: &[Row]) -> Vec<Row> {
     // What differs by less is the same.
     const NOISE: f64 = 1.1;

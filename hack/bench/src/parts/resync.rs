@@ -13,10 +13,10 @@ use crate::{
     service::Service,
 };
 
-/// How often the cache is told to resync.
+/// The resync period of the cache.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// What one process did meanwhile.
+/// The measurements of one process.
 struct Watched {
     cpu: Option<Duration>,
     log_lines: usize,

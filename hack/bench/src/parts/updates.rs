@@ -32,13 +32,13 @@ use crate::{
     statistics::median,
 };
 
-/// How many books change a second.
+/// The number of books that change each second.
 const RATE: u32 = 500;
 
-/// How many are changed at the same time.
+/// The number of changes at the same time.
 const AT_ONCE: u32 = 16;
 
-/// As many as there is room for in a title.
+/// The largest edition that a title has room for.
 const EDITIONS: u64 = 1_000_000;
 
 /// The least share of what is served without updates.
@@ -87,7 +87,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What was measured in turns.
+/// The measurements that are made in turns.
 struct Round {
     /// The service, and the static server, while nothing changes.
     alone: [Load; 2],
@@ -106,8 +106,9 @@ struct Disturbed {
 }
 
 impl Disturbed {
-    /// How many reads a second the server's core has room for beside [`RATE`] updates of `cost` microseconds each, were the
-    /// machine as fast as without them: it takes `slowdown` times as long for the same.
+    /// The reads a second that the server's core has room for beside [`RATE`] updates of `cost` microseconds each.
+    ///
+    /// It is corrected for the machine, which takes `slowdown` times as long for the same work beside the updates.
     ///
     /// Where the load generator is the limit, that cannot be seen, and neither is it the inverse of the CPU time of a
     /// request: fewer reads bear the cost of as many updates.
@@ -211,12 +212,12 @@ impl Updates {
         }
     }
 
-    /// How many there have been.
+    /// The number of updates so far.
     fn done(&self) -> f64 {
         approximate(self.done.load(Ordering::Relaxed))
     }
 
-    /// How many there have been a second.
+    /// The number of updates each second.
     fn rate(&self) -> f64 {
         self.done() / self.started.elapsed().as_secs_f64()
     }

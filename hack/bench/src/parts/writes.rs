@@ -1,4 +1,4 @@
-//! What a write costs: requests to the API server, and CPU time of ours. And that a read costs no request.
+//! The cost of a write: requests to the API server, and CPU time of the API. A read costs no request.
 
 mod operation;
 
@@ -20,13 +20,13 @@ use crate::{
 };
 use operation::Operation;
 
-/// How often each operation is done in a round.
+/// The number of times that each operation is done in a round.
 const TIMES: u64 = 400;
 
-/// How often each read is done.
+/// The number of times that each read is done.
 const READS: u64 = 200;
 
-/// How often the API server's count is read until it stays the same.
+/// The interval at which the API server's count is read until it stays the same.
 const COUNT_EVERY: Duration = Duration::from_millis(200);
 
 /// One after the other, and so many at the same time.
@@ -125,8 +125,9 @@ async fn time(
     Ok(used.map(|used| used.as_secs_f64() * 1e6 / approximate(TIMES)))
 }
 
-/// How many requests for books and loans the API server has got since `before`, once it has counted them all: it does
-/// so a moment after it has answered.
+/// The number of requests for books and loans that the API server has received since `before`.
+///
+/// Waits until it has counted them all, which it does a moment after its answers.
 async fn settled(rig: &Rig<'_>, before: &Requests) -> Result<u64> {
     let mut last = None;
     until("the requests are counted", COUNT_EVERY, async || {

@@ -79,7 +79,7 @@ fn lock(root: &Path, tool: Tool) -> Result<File> {
     lock().with_context(|| format!("cannot lock {}", path.display()))
 }
 
-/// Where this project keeps what it builds for a user, whatever the checkout.
+/// Returns the directory of the programs that this project builds for a user, the same for all checkouts.
 pub(super) fn root() -> Result<PathBuf> {
     let home = || env::home_dir().filter(|home| home.is_absolute());
     let cache = env::var_os("XDG_CACHE_HOME")

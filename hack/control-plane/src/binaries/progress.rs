@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is written where no line can be redrawn.
+/// The interval between lines on an output on which no line can be redrawn.
 const LINE_EVERY: Duration = Duration::from_mins(1);
 
 /// A spinner with the elapsed time on a terminal, a line now and then elsewhere.

@@ -32,7 +32,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 struct Actor {
     name: &'static str,
     client: Client,
-    /// Whether the policies are about this one.
+    /// Set for an account that the policies hold to the rules.
     is_held: bool,
 }
 

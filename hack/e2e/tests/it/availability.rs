@@ -1,10 +1,10 @@
-//! Whether a book can be borrowed, as the tenants' API shows it.
+//! The availability of books in the tenants' API.
 
 use anyhow::{Context as _, Result};
 use e2e::{Library, eventually};
 use serde_json::{Value, json};
 
-/// What a book says of itself, alone and in both lists.
+/// The availability of a book, read alone and in both lists.
 async fn available(library: &Library, id: &str) -> Result<[Value; 3]> {
     let user = &library.user;
     let alone = user.get(library.path(id)).await?.json(200)["available"].clone();
@@ -68,7 +68,7 @@ async fn a_book_that_a_librarian_took_back_becomes_available() -> Result<()> {
 }
 
 #[tokio::test]
-async fn librarians_are_not_told() -> Result<()> {
+async fn books_of_the_admin_api_have_no_availability() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;

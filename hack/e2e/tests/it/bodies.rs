@@ -6,7 +6,7 @@ use anyhow::Result;
 use e2e::{Answer, Api, Library, Request};
 use serde_json::{Value, json};
 
-/// Where a whole book is expected: a POST and a PUT.
+/// The requests that take a whole book: a POST and a PUT.
 fn whole_books(library: &Library) -> [Request; 2] {
     [
         library.admin.post(library.list_path()),
@@ -39,7 +39,7 @@ async fn list(api: &Api, library: &Library) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn what_a_book_needs_is_required_by_name() -> Result<()> {
+async fn required_fields_are_required_by_name() -> Result<()> {
     let (library, before) = library().await?;
     for field in ["author", "title"] {
         for request in whole_books(&library) {
@@ -65,7 +65,7 @@ async fn what_a_book_needs_is_required_by_name() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_rule_that_is_broken_is_named_with_its_field() -> Result<()> {
+async fn every_broken_rule_is_named_with_its_field() -> Result<()> {
     let (library, before) = library().await?;
     let (author, title, description) = ("é".repeat(2_049), "é".repeat(1_025), "é".repeat(16_385));
     let category = "a".repeat(64);
@@ -136,7 +136,7 @@ async fn every_rule_that_is_broken_is_named_with_its_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_category_to_look_for_has_to_be_one() -> Result<()> {
+async fn a_category_filter_has_to_be_valid() -> Result<()> {
     let library = Library::open().await?;
     for api in library.apis() {
         for category in ["-math", "ma%20th", "ma%2Fth", &"a".repeat(64), "%C3%A4"] {

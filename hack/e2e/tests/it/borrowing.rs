@@ -10,14 +10,10 @@ use kube::{
 use serde_json::json;
 
 #[tokio::test]
-async fn a_loan_says_which_book_who_and_since_when() -> Result<()> {
+async fn a_loan_has_its_book_borrower_and_time() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    let answer = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?;
+    let answer = library.borrow("book", "bob").await?;
     let shown = answer.json(201);
     let object = library.loans().get("book").await?;
     let created = object.creation_timestamp().context("a time")?.0;
@@ -41,12 +37,7 @@ async fn a_loan_says_which_book_who_and_since_when() -> Result<()> {
 async fn a_loan_is_owned_by_its_book_and_does_not_hold_up_its_deletion() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     let owner = OwnerReference {
         api_version: "bookshelf.lostinsoba.com/v1alpha1".to_owned(),
         kind: "Book".to_owned(),
@@ -62,21 +53,12 @@ async fn a_loan_is_owned_by_its_book_and_does_not_hold_up_its_deletion() -> Resu
 }
 
 #[tokio::test]
-async fn a_book_on_loan_cannot_be_borrowed_whoever_asks() -> Result<()> {
+async fn a_book_on_loan_cannot_be_borrowed_by_anyone() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     for tenant in ["alice", "bob"] {
-        let answer = library
-            .user
-            .post(library.path("book/borrow"))
-            .tenant(tenant)
-            .await?;
+        let answer = library.borrow("book", tenant).await?;
         assert_eq!(
             answer.problem(409, "already_borrowed").message,
             "already borrowed"
@@ -91,18 +73,9 @@ async fn a_returned_book_can_be_borrowed_by_the_next() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for tenant in ["bob", "alice", "system:serviceaccount:a:b", "~!@#$%^&*()"] {
-        let borrowed = library
-            .user
-            .post(library.path("book/borrow"))
-            .tenant(tenant)
-            .await?;
+        let borrowed = library.borrow("book", tenant).await?;
         assert_eq!(borrowed.json(201)["borrowed_by"], tenant);
-        library
-            .user
-            .post(library.path("book/return"))
-            .tenant(tenant)
-            .await?
-            .empty(204);
+        library.give_back("book", tenant).await?.empty(204);
     }
     Ok(())
 }
@@ -126,12 +99,7 @@ async fn a_book_that_does_not_exist_cannot_be_borrowed() -> Result<()> {
 async fn a_loan_goes_when_its_book_goes() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     // As kubectl does, which knows nothing of loans.
     library.books().delete("book", &DeleteParams::default()).await?;
     eventually("the loan is gone", async || {
@@ -141,64 +109,31 @@ async fn a_loan_goes_when_its_book_goes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_made_by_hand_without_an_owner_counts_as_any() -> Result<()> {
+async fn a_loan_made_by_kubectl_without_an_owner_counts_as_a_loan() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library
         .loans()
         .create(&PostParams::default(), &loan("book", "carol"))
         .await?;
-    let refused = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?;
+    let refused = library.borrow("book", "bob").await?;
     refused.problem(409, "already_borrowed");
     eventually("the tenants' API knows whose it is", async || {
-        let answer = library
-            .user
-            .post(library.path("book/return"))
-            .tenant("bob")
-            .await?;
+        let answer = library.give_back("book", "bob").await?;
         Ok((answer.status == 403).then_some(()))
     })
     .await?;
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("carol")
-        .await?
-        .empty(204);
+    library.give_back("book", "carol").await?.empty(204);
     assert_eq!(library.loans().get_opt("book").await?, None);
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_loan_made_by_hand_keeps_its_book_from_being_deleted() -> Result<()> {
+async fn a_loan_made_by_kubectl_keeps_its_book_from_being_deleted() -> Result<()> {
     let library = Library::open().await?;
-    let mut log = library
-        .shared
-        .as_ref()
-        .context("the shared APIs")?
-        .admin()
-        .log()
-        .end()?;
     library.add("book").await?;
-    library
-        .loans()
-        .create(&PostParams::default(), &loan("book", "carol"))
-        .await?;
-    let key = format!("{}/book", library.namespace);
-    log.line("the loan is known", |line| {
-        line["kind"] == "loan" && line["key"] == key
-    })
-    .await?;
+    library.plant_loan(&loan("book", "carol")).await?;
     library
         .admin
         .delete(library.path("book"))
@@ -208,15 +143,10 @@ async fn a_loan_made_by_hand_keeps_its_book_from_being_deleted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_is_never_passed_on() -> Result<()> {
+async fn the_borrower_of_a_loan_is_immutable() -> Result<()> {
     let library = Library::open().await?;
     library.plant(&book("book")).await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     let patch = json!({"spec": {"borrowedBy": "alice"}});
     let refused = library
         .loans()

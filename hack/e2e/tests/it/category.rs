@@ -98,7 +98,7 @@ async fn the_list_of_a_category_follows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_category_has_to_be_given() -> Result<()> {
+async fn the_category_is_required() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for method in METHODS {

@@ -23,7 +23,7 @@ pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What the chart renders for the shared cluster with further `arguments`.
+/// Renders the chart for the shared cluster with further `arguments`.
 async fn rendered(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     let version = cluster.client().await?.apiserver_version().await?.git_version;
     let chart = chart();
@@ -40,7 +40,7 @@ async fn rendered(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     helm(&[&fixed, arguments].concat()).await
 }
 
-/// How many objects of each kind manifests have.
+/// Counts the objects of each kind in manifests.
 fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
     let mut kinds = BTreeMap::new();
     for kind in manifests.lines().filter_map(|line| line.strip_prefix("kind: ")) {
@@ -50,9 +50,9 @@ fn kinds(manifests: &str) -> BTreeMap<&str, usize> {
 }
 
 const EVERYTHING: [(&str, usize); 8] = [
-    // Each API's, and those for people.
-    ("ClusterRole", 2 + 5),
-    ("ClusterRoleBinding", 2),
+    // Each API's, its right to reviews, and those for people.
+    ("ClusterRole", 2 + 2 + 5),
+    ("ClusterRoleBinding", 2 + 2),
     ("CustomResourceDefinition", 2),
     ("Deployment", 2),
     ("Service", 2),
@@ -62,7 +62,7 @@ const EVERYTHING: [(&str, usize); 8] = [
 ];
 
 #[tokio::test]
-async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> {
+async fn the_api_server_accepts_the_chart_with_default_values() -> Result<()> {
     let cluster = Cluster::shared()?;
     let kubectl = cluster.kubectl().await?;
     let manifests = rendered(&cluster, &[]).await?;
@@ -70,7 +70,7 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> 
     let said = kubectl
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
-    assert_eq!(said.lines().count(), 21, "{said}");
+    assert_eq!(said.lines().count(), 25, "{said}");
     assert!(
         said.lines().all(|line| line.ends_with("(server dry run)")),
         "{said}"
@@ -79,7 +79,7 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> Result<()> 
 }
 
 #[tokio::test]
-async fn and_with_every_value_set() -> Result<()> {
+async fn the_api_server_accepts_the_chart_with_every_value_set() -> Result<()> {
     let cluster = Cluster::shared()?;
     let kubectl = cluster.kubectl().await?;
     let digest = format!("sha256:{}", "0".repeat(64));
@@ -107,7 +107,7 @@ async fn and_with_every_value_set() -> Result<()> {
     ] {
         expected.remove(kind);
     }
-    expected.insert("ClusterRole", 2);
+    expected.insert("ClusterRole", 2 + 2);
     assert_eq!(kinds(&manifests), expected);
     assert!(
         manifests.contains(&format!("bookshelf-admin-api@{digest}")),
@@ -116,17 +116,18 @@ async fn and_with_every_value_set() -> Result<()> {
     let said = kubectl
         .run_with_input(&["apply", "--dry-run=server", "-f", "-"], &manifests)
         .await?;
-    assert_eq!(said.lines().count(), 10, "{said}");
+    assert_eq!(said.lines().count(), 14, "{said}");
     Ok(())
 }
 
 #[tokio::test]
-async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result<()> {
+async fn the_chart_limits_roles_and_apis_to_the_watched_namespaces() -> Result<()> {
     let cluster = Cluster::shared()?;
     let manifests = rendered(&cluster, &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = BTreeMap::from(EVERYTHING);
-    expected.remove("ClusterRoleBinding");
-    expected.extend([("ClusterRole", 5), ("Role", 4), ("RoleBinding", 4)]);
+    // Reviews have no namespace.
+    expected.extend([("ClusterRole", 2 + 5), ("ClusterRoleBinding", 2)]);
+    expected.extend([("Role", 4), ("RoleBinding", 4)]);
     assert_eq!(kinds(&manifests), expected);
     assert_eq!(manifests.matches("--watch-namespaces=east,west").count(), 2);
     for bad in ["{East}", "{a,a}", "{a.b}", "a"] {
@@ -138,7 +139,7 @@ async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result
 }
 
 #[tokio::test]
-async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()> {
+async fn the_books_survive_install_upgrade_and_removal_of_the_chart() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     let cluster = Cluster::at(&control_plane);
     let kubectl = cluster.kubectl().await?;
@@ -197,12 +198,7 @@ async fn helm_installs_upgrades_and_removes_it_and_the_books_stay() -> Result<()
     let library = Library::open_in(&cluster, &admin, &user).await?;
     library.add("ours").await?;
     library.plant(&book("kubectls")).await?;
-    library
-        .user
-        .post(library.path("ours/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("ours", "bob").await?.json(201);
 
     helm(&[
         "uninstall",

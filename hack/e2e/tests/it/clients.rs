@@ -1,4 +1,4 @@
-//! What clients send that are not written for this service: other protocols on offer, an older HTTP, broken requests.
+//! Unusual clients: other protocols on offer, an older HTTP, broken requests.
 
 mod unreadable;
 
@@ -91,7 +91,7 @@ async fn a_body_with_an_offered_upgrade_is_read_as_without_one() -> Result<()> {
     Ok(())
 }
 
-/// What comes of an answer until it has these words.
+/// Reads an answer until it has these words.
 async fn told(address: SocketAddr, request: &str, words: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
@@ -104,7 +104,7 @@ async fn told(address: SocketAddr, request: &str, words: &str) -> Result<String>
 }
 
 #[tokio::test]
-async fn a_stream_has_no_chunks_where_the_client_does_not_know_them() -> Result<()> {
+async fn a_stream_to_an_http_1_0_client_is_not_chunked() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let shared = shared(&library)?;
@@ -169,7 +169,7 @@ async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() ->
 }
 
 #[tokio::test]
-async fn a_host_that_is_no_host_is_refused() -> Result<()> {
+async fn an_invalid_host_is_refused() -> Result<()> {
     let library = Library::open().await?;
     let shared = shared(&library)?;
     for service in [shared.admin(), shared.user()] {

@@ -16,7 +16,7 @@ fn run(command: &mut Command) -> Result<(Output, String, String)> {
     Ok((output, stdout, stderr))
 }
 
-/// What help says of each flag, on one line.
+/// The help of each flag, on one line.
 fn sections(help: &str) -> Vec<(String, String)> {
     let mut sections: Vec<(String, String)> = Vec::new();
     for line in help.lines().map(str::trim) {
@@ -109,7 +109,7 @@ fn the_version_is_the_workspaces() -> Result<()> {
 }
 
 #[test]
-fn a_flag_that_makes_no_sense_is_named() -> Result<()> {
+fn an_invalid_flag_is_named() -> Result<()> {
     for program in Program::ALL {
         for (flag, words) in [
             ("--no-such-flag", "--no-such-flag"),
@@ -145,7 +145,7 @@ fn a_flag_that_makes_no_sense_is_named() -> Result<()> {
 }
 
 #[test]
-fn an_environment_variable_that_makes_no_sense_is_refused_as_its_flag_is() -> Result<()> {
+fn an_invalid_environment_variable_is_refused_like_its_flag() -> Result<()> {
     for program in Program::ALL {
         let (output, _, stderr) = run(program.command()?.env("BOOKSHELF_KUBE_QPS", "many"))?;
         assert_eq!(output.status.code(), Some(2), "{stderr}");
@@ -155,7 +155,7 @@ fn an_environment_variable_that_makes_no_sense_is_refused_as_its_flag_is() -> Re
 }
 
 #[test]
-fn what_it_needs_and_cannot_have_is_named() -> Result<()> {
+fn a_missing_prerequisite_is_named() -> Result<()> {
     let kubeconfig = Cluster::shared()?
         .kubeconfig()
         .to_str()
@@ -231,7 +231,7 @@ fn what_it_needs_and_cannot_have_is_named() -> Result<()> {
 }
 
 #[test]
-fn without_any_way_to_reach_a_cluster_it_says_what_it_looked_for() -> Result<()> {
+fn without_a_cluster_the_error_names_the_places_searched() -> Result<()> {
     let home = tempfile::tempdir()?;
     for program in Program::ALL {
         let mut command = program.command()?;

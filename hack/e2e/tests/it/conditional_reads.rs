@@ -185,7 +185,7 @@ async fn a_tenants_book_and_list_change_with_the_loan() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_read_that_sends_nothing_leaves_no_line_in_the_log() -> Result<()> {
+async fn a_304_leaves_no_line_in_the_log() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let service = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;

@@ -4,10 +4,7 @@ use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
 use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book};
 use futures::future::try_join_all;
-use kube::{
-    ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
 /// Every write that can be told which version it is meant for.
@@ -45,16 +42,12 @@ fn etag_of(book: &Book) -> Result<String> {
 /// Changes the book past the APIs, which may not have heard of it yet when this returns its new tag.
 async fn touch(library: &Library, value: &str) -> Result<String> {
     let patch = json!({"metadata": {"annotations": {"touched": value}}});
-    let patch = Patch::Merge(&patch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &patch)
-        .await?;
+    let touched = library.kubectl_patch("book", &patch).await?;
     etag_of(&touched)
 }
 
 #[tokio::test]
-async fn of_two_librarians_who_save_the_same_version_the_second_is_told_the_current_one() -> Result<()> {
+async fn the_second_of_two_writes_to_the_same_version_gets_the_current_tag() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");
@@ -115,7 +108,7 @@ async fn no_write_is_done_to_another_version_whatever_the_cache_has() -> Result<
 }
 
 #[tokio::test]
-async fn a_version_that_the_cache_does_not_have_yet_is_written_on() -> Result<()> {
+async fn a_write_to_a_version_that_the_cache_lacks_succeeds() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for round in 0..200 {
@@ -151,7 +144,7 @@ async fn the_version_of_an_earlier_book_of_the_name_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_of_several_tags_is_enough_and_a_weak_one_is_none() -> Result<()> {
+async fn one_matching_strong_tag_of_several_is_enough() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");
@@ -184,7 +177,7 @@ async fn one_of_several_tags_is_enough_and_a_weak_one_is_none() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_tag_is_refused_on_every_write() -> Result<()> {
+async fn a_malformed_tag_is_refused_on_every_write() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let current = etag(&library).await?;
@@ -213,7 +206,7 @@ async fn a_missing_book_is_not_found_whatever_the_tag() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_would_be_refused_anyhow_is_refused_for_that_reason() -> Result<()> {
+async fn other_refusals_take_precedence_over_a_failed_if_match() -> Result<()> {
     let library = Library::open().await?;
     let mut helms = book("book");
     helms
@@ -229,11 +222,7 @@ async fn what_would_be_refused_anyhow_is_refused_for_that_reason() -> Result<()>
         }
     }
     let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
-    let patch = Patch::Merge(&patch);
-    library
-        .books()
-        .patch("book", &PatchParams::default(), &patch)
-        .await?;
+    library.kubectl_patch("book", &patch).await?;
     // A client that has seen that it is ours again is not told by a cache that has not.
     let put = library
         .admin
@@ -250,17 +239,13 @@ async fn what_would_be_refused_anyhow_is_refused_for_that_reason() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_book_that_helm_takes_over_is_not_changed_by_who_has_seen_it_before() -> Result<()> {
+async fn a_book_taken_over_by_helm_is_not_changed_with_an_older_tag() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for round in 0..10 {
         let seen = etag(&library).await?;
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "Helm"}}});
-        let patch = Patch::Merge(&patch);
-        let helms = library
-            .books()
-            .patch("book", &PatchParams::default(), &patch)
-            .await?;
+        let helms = library.kubectl_patch("book", &patch).await?;
         for write in writes(&library) {
             write
                 .header("If-Match", &seen)
@@ -298,7 +283,7 @@ async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn of_1000_increments_by_16_clients_of_two_replicas_none_is_lost() -> Result<()> {
+async fn no_increment_of_1000_by_16_clients_of_two_replicas_is_lost() -> Result<()> {
     const CLIENTS: usize = 16;
     const INCREMENTS: usize = 1_000;
     let library = Library::open().await?;

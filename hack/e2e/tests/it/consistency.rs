@@ -84,7 +84,7 @@ fn ids(list: &Answer) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_answer_says_how_new_it_is_and_whom_it_is_for() -> Result<()> {
+async fn every_answer_has_its_version_age_and_cache_headers() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     for api in library.apis() {
@@ -141,7 +141,7 @@ async fn every_answer_says_how_new_it_is_and_whom_it_is_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_version_is_refused_by_the_header_s_name() -> Result<()> {
+async fn a_malformed_version_is_refused_by_the_name_of_the_header() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     let version = created.header(VERSION);
@@ -221,7 +221,7 @@ async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_version_of_one_s_own_write_is_known_where_it_was_written() -> Result<()> {
+async fn the_version_of_a_write_is_known_on_the_replica_that_made_it() -> Result<()> {
     let library = Library::open().await?;
     let mut version = library.add("book").await?.header(VERSION).to_owned();
     for round in 0..50 {
@@ -237,7 +237,7 @@ async fn a_version_of_one_s_own_write_is_known_where_it_was_written() -> Result<
 }
 
 #[tokio::test]
-async fn what_a_replica_has_not_been_told_is_shown_to_who_knows_of_it() -> Result<()> {
+async fn a_lagging_replica_catches_up_with_a_requested_version() -> Result<()> {
     let (library, [admin, user]) = behind().await?;
     let created = library.add("book").await?;
     let version = created.header(VERSION);
@@ -249,11 +249,7 @@ async fn what_a_replica_has_not_been_told_is_shown_to_who_knows_of_it() -> Resul
         assert_eq!(read.json(200), api.get(library.path("book")).await?.json(200));
     }
 
-    let borrow = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?;
+    let borrow = library.borrow("book", "bob").await?;
     borrow.json(201);
     let version = borrow.header(VERSION);
     let read = get_at(&user.api, &library.path("book"), version).await?;
@@ -274,7 +270,7 @@ async fn what_a_replica_has_not_been_told_is_shown_to_who_knows_of_it() -> Resul
 }
 
 #[tokio::test]
-async fn a_deletion_is_carried_over() -> Result<()> {
+async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result<()> {
     let [admin, user] = replicas().await?;
     let library = Library::open().await?;
     library.add("book").await?;
@@ -319,7 +315,7 @@ async fn a_deletion_is_carried_over() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_book_that_was_brought_back_is_available_to_who_knows() -> Result<()> {
+async fn a_lagging_replica_catches_up_with_the_version_of_a_return() -> Result<()> {
     let (library, [_, user]) = behind().await?;
     library.add("book").await?;
     let path = library.path("book");
@@ -342,7 +338,7 @@ async fn a_book_that_was_brought_back_is_available_to_who_knows() -> Result<()> 
 }
 
 #[tokio::test]
-async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
+async fn a_live_read_serves_what_the_watch_has_not_confirmed() -> Result<()> {
     let (library, [admin, user]) = behind().await?;
     for id in ["a", "b"] {
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": "math"});
@@ -354,12 +350,7 @@ async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
             .json(201);
     }
     library.shown("a").await?;
-    library
-        .user
-        .post(library.path("a/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("a", "bob").await?.json(201);
     let live = async |api: &Api, path: String| {
         let answer = api.get(path).header("Cache-Control", "max-age=0, No-Cache");
         answer.tenant("bob").await
@@ -374,8 +365,8 @@ async fn no_cache_shows_what_the_watch_has_not_told() -> Result<()> {
         live(replica, library.loan_path("a")).await?.json(200);
     }
     let body = json!({"author": "A", "title": "New"});
-    library.admin.put(library.path("b")).json(&body).await?.json(200);
-    let returned = library.user.post(library.path("a/return")).tenant("bob").await?;
+    library.put("b", &body).await?.json(200);
+    let returned = library.give_back("a", "bob").await?;
     returned.empty(204);
     // The other API may not have been told yet.
     let delete = library.admin.delete(library.path("a"));

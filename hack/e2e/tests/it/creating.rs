@@ -4,10 +4,7 @@ use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
 use e2e::{Library, eventually};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{
-    Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{Api, ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -49,7 +46,7 @@ fn etag(book: &Book) -> Result<String> {
 }
 
 #[tokio::test]
-async fn what_is_left_out_or_empty_is_not_stored() -> Result<()> {
+async fn missing_and_empty_fields_are_not_stored() -> Result<()> {
     let library = Library::open().await?;
     let given = json!({"id": "empty", "author": "A", "title": "T", "category_id": "", "description": ""});
     let left_out = json!({"id": "left-out", "author": "A", "title": "T"});
@@ -92,7 +89,7 @@ async fn read_only_fields_are_accepted_and_ignored() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_either_api_shows_can_be_posted_elsewhere() -> Result<()> {
+async fn a_book_read_from_either_api_can_be_posted_to_another_namespace() -> Result<()> {
     let [from, to] = [Library::open().await?, Library::open().await?];
     from.add("book").await?;
     for api in from.apis() {
@@ -111,7 +108,7 @@ async fn what_either_api_shows_can_be_posted_elsewhere() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_either_api_showed_can_be_posted_again_as_it_is() -> Result<()> {
+async fn a_book_read_from_either_api_can_be_posted_again_after_its_deletion() -> Result<()> {
     let library = Library::open().await?;
     let full = json!({"id": "book", "author": "A", "title": "T", "category_id": "math", "description": "D"});
     library
@@ -133,7 +130,7 @@ async fn what_either_api_showed_can_be_posted_again_as_it_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_id_that_is_taken_is_a_conflict_whoever_has_it() -> Result<()> {
+async fn a_taken_id_is_a_conflict_whoever_manages_the_book() -> Result<()> {
     let library = Library::open().await?;
     library.add("ours").await?;
     let mut theirs = e2e::book("theirs");
@@ -171,7 +168,7 @@ async fn a_deleted_id_can_be_used_again_and_is_another_book() -> Result<()> {
 }
 
 #[tokio::test]
-async fn in_a_namespace_that_does_not_exist_nothing_can_be_made() -> Result<()> {
+async fn nothing_can_be_created_in_a_missing_namespace() -> Result<()> {
     let library = Library::open().await?;
     let answer = library
         .admin
@@ -187,7 +184,7 @@ async fn in_a_namespace_that_does_not_exist_nothing_can_be_made() -> Result<()> 
 }
 
 #[tokio::test]
-async fn in_a_namespace_that_is_being_deleted_nothing_can_be_made() -> Result<()> {
+async fn nothing_can_be_created_in_a_terminating_namespace() -> Result<()> {
     let library = Library::open().await?;
     let mut held = e2e::book("held");
     held.metadata.finalizers = Some(vec!["e2e.example/hold".to_owned()]);
@@ -207,10 +204,7 @@ async fn in_a_namespace_that_is_being_deleted_nothing_can_be_made() -> Result<()
     library.admin.get(library.path("held")).await?.json(200);
 
     let release = json!({"metadata": {"finalizers": null}});
-    library
-        .books()
-        .patch("held", &PatchParams::default(), &Patch::Merge(&release))
-        .await?;
+    library.kubectl_patch("held", &release).await?;
     library.vanished("held").await?;
     eventually("the namespace is gone", async || {
         Ok(namespaces

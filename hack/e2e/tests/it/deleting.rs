@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 use e2e::{Library, book, eventually};
-use kube::{
-    ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::json;
 
 #[tokio::test]
@@ -48,12 +45,7 @@ async fn a_book_on_loan_is_deleted_only_when_it_is_back() -> Result<()> {
     library.admin.get(library.path("book")).await?.json(200);
     library.books().get("book").await?;
 
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     eventually("the librarians' API knows that it is back", async || {
         let answer = library.admin.delete(library.path("book")).await?;
         Ok((answer.status == 204).then_some(()))
@@ -89,10 +81,7 @@ async fn a_book_with_a_finalizer_is_shown_until_that_has_run() -> Result<()> {
     }
 
     let release = json!({"metadata": {"finalizers": null}});
-    library
-        .books()
-        .patch("held", &PatchParams::default(), &Patch::Merge(&release))
-        .await?;
+    library.kubectl_patch("held", &release).await?;
     library.vanished("held").await
 }
 
@@ -107,11 +96,7 @@ async fn a_book_that_is_being_deleted_cannot_be_changed_borrowed_or_made_again()
 
     // Whether the caches know that it is being deleted or not yet.
     for _ in 0..20 {
-        let put = library
-            .admin
-            .put(library.path("held"))
-            .json(&library.body("held"))
-            .await?;
+        let put = library.put("held", &library.body("held")).await?;
         put.problem(409, "being_deleted");
         let path = library.path("held/category");
         let category = library
@@ -130,18 +115,9 @@ async fn a_book_that_is_being_deleted_cannot_be_changed_borrowed_or_made_again()
     assert_eq!(library.books().get("held").await?, being_deleted);
 
     eventually("the tenants' API knows that it is being deleted", async || {
-        let borrow = library
-            .user
-            .post(library.path("held/borrow"))
-            .tenant("bob")
-            .await?;
+        let borrow = library.borrow("held", "bob").await?;
         if borrow.status == 201 {
-            library
-                .user
-                .post(library.path("held/return"))
-                .tenant("bob")
-                .await?
-                .empty(204);
+            library.give_back("held", "bob").await?.empty(204);
             return Ok(None);
         }
         borrow.problem(409, "being_deleted");

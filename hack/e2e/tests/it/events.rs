@@ -151,7 +151,7 @@ async fn the_longest_id_has_events_too() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_happens_again_is_counted_and_a_repeated_request_is_not() -> Result<()> {
+async fn a_repeated_event_is_counted_and_a_repeated_request_is_not() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     for _ in 0..3 {
@@ -163,12 +163,7 @@ async fn what_happens_again_is_counted_and_a_repeated_request_is_not() -> Result
     }
     for number in 0..5 {
         let body = json!({"author": "A", "title": format!("Title {number}")});
-        library
-            .admin
-            .put(library.path("book"))
-            .json(&body)
-            .await?
-            .json(200);
+        library.put("book", &body).await?.json(200);
     }
     library.shown("book").await?;
     for _ in 0..3 {
@@ -184,7 +179,7 @@ async fn what_happens_again_is_counted_and_a_repeated_request_is_not() -> Result
 }
 
 #[tokio::test]
-async fn a_write_that_its_owner_is_spared_is_told_as_a_warning() -> Result<()> {
+async fn a_write_refused_for_another_manager_is_a_warning_event() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     let mut helms = book("helms");
@@ -210,7 +205,7 @@ async fn a_write_that_its_owner_is_spared_is_told_as_a_warning() -> Result<()> {
 }
 
 #[tokio::test]
-async fn of_what_was_forced_out_something_is_told_for_a_while() -> Result<()> {
+async fn a_forced_delete_leaves_an_event_for_a_while() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     library.add("book").await?;
@@ -229,7 +224,7 @@ async fn of_what_was_forced_out_something_is_told_for_a_while() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_events_nothing_is_told() -> Result<()> {
+async fn no_events_are_recorded_when_events_are_off() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     let quiet = Service::start(Program::Admin, &library.cluster, &["--events=false"]).await?;
@@ -309,7 +304,7 @@ async fn an_account_without_the_right_is_warned_once_and_serves_as_ever() -> Res
 }
 
 #[tokio::test]
-async fn what_happened_last_is_told_before_the_process_ends() -> Result<()> {
+async fn pending_events_are_recorded_before_the_process_ends() -> Result<()> {
     let mut apis = Apis::start().await?;
     let library = apis.library().await?;
     // More than are sent at once.

@@ -56,7 +56,7 @@ async fn kube_qps_and_kube_burst_limit_what_is_asked_of_the_api_server() -> Resu
 }
 
 #[tokio::test]
-async fn resync_period_has_everything_told_again() -> Result<()> {
+async fn resync_period_replays_every_object() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let arguments = ["--resync-period=0.2", "--log=bookshelf_store=debug,info"];
@@ -120,7 +120,7 @@ fn variables(program: Program) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn an_empty_environment_variable_counts_as_none() -> Result<()> {
+async fn an_empty_environment_variable_counts_as_unset() -> Result<()> {
     let kubeconfig = Cluster::shared()?.kubeconfig().to_owned();
     for program in Program::ALL {
         let variables = variables(program)?;

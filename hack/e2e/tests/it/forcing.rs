@@ -5,7 +5,7 @@ use bookshelf_crd::labels;
 use e2e::{Library, book, eventually, loan};
 use kube::{
     ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, PostParams},
 };
 use serde_json::json;
 
@@ -63,18 +63,14 @@ async fn a_forced_update_replaces_every_field_whatever_the_labels_are() -> Resul
 }
 
 #[tokio::test]
-async fn a_forced_update_does_not_ask_for_the_version() -> Result<()> {
+async fn a_forced_update_needs_no_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for round in 0..30 {
         // The cache may have this label, the one before, or none.
         let managed_by = [json!("bookshelf"), json!(""), json!(null)][round % 3].clone();
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): managed_by}}});
-        let patch = Patch::Merge(&patch);
-        library
-            .books()
-            .patch("book", &PatchParams::default(), &patch)
-            .await?;
+        library.kubectl_patch("book", &patch).await?;
         let body = json!({"author": "A", "title": format!("Round {round}")});
         let put = library.admin.put(format!("{}?force=true", library.path("book")));
         let answer = put.json(&body).header("If-Match", "\"stale\"").await?;
@@ -124,10 +120,7 @@ async fn a_book_that_another_tool_manages_is_not_forced_whatever_the_cache_knows
         library.add(&id).await?;
         let path = format!("{}?force=true", library.path(&id));
         let relabel = json!({"metadata": {"labels": {(labels::MANAGED_BY): "Helm"}}});
-        let helms = library
-            .books()
-            .patch(&id, &PatchParams::default(), &Patch::Merge(&relabel))
-            .await?;
+        let helms = library.kubectl_patch(&id, &relabel).await?;
         library
             .admin
             .put(&path)
@@ -200,7 +193,7 @@ async fn ban_author(library: &Library, author: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_an_admission_policy_refuses_is_told_as_it_is() -> Result<()> {
+async fn a_refusal_by_an_admission_policy_is_passed_on() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     ban_author(&library, "Banned").await?;

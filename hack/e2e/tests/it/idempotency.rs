@@ -7,7 +7,7 @@ use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book, loan};
 use futures::future::try_join_all;
 use kube::{
     ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -61,17 +61,13 @@ async fn a_create_that_is_repeated_is_answered_as_the_first_on_every_replica() -
 }
 
 #[tokio::test]
-async fn it_is_answered_as_it_was_made_whatever_has_become_of_it() -> Result<()> {
+async fn a_repeated_create_is_answered_with_the_book_as_it_was_created() -> Result<()> {
     let library = Library::open().await?;
     let other = replica(Program::Admin).await?;
     let body = library.body("book");
     let first = create(&library, &library.admin, "key", &body).await?;
     let touch = json!({"metadata": {"annotations": {"note": "touched"}}});
-    let touch = Patch::Merge(&touch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &touch)
-        .await?;
+    let touched = library.kubectl_patch("book", &touch).await?;
     let again = create(&library, &other.api()?, "key", &body).await?;
     assert_eq!(again.json(201), first.json(201));
     let version = touched.resource_version().context("a version")?;
@@ -81,12 +77,7 @@ async fn it_is_answered_as_it_was_made_whatever_has_become_of_it() -> Result<()>
     );
 
     let changed = json!({"author": "Another", "title": "Another", "category_id": "math"});
-    library
-        .admin
-        .put(library.path("book"))
-        .json(&changed)
-        .await?
-        .json(200);
+    library.put("book", &changed).await?.json(200);
     for api in [&library.admin, &other.api()?] {
         let again = create(&library, api, "key", &body).await?;
         assert_eq!(again.json(201), first.json(201));
@@ -130,7 +121,7 @@ async fn a_key_with_another_body_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_another_request_has_made_is_in_the_way_as_ever() -> Result<()> {
+async fn a_book_created_without_the_key_is_still_a_conflict() -> Result<()> {
     let library = Library::open().await?;
     create(&library, &library.admin, "key", &library.body("book"))
         .await?
@@ -189,7 +180,7 @@ async fn a_key_is_1_to_128_visible_ascii_characters() -> Result<()> {
 }
 
 #[tokio::test]
-async fn errors_are_not_given_again() -> Result<()> {
+async fn errors_are_not_repeated() -> Result<()> {
     let library = Library::open().await?;
     let body = library.body("book");
     library
@@ -208,18 +199,13 @@ async fn errors_are_not_given_again() -> Result<()> {
         .await?;
     let attempt = || borrow(&library, &library.user, "key", "bob");
     attempt().await?.problem(409, "already_borrowed");
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("alice")
-        .await?
-        .empty(204);
+    library.give_back("book", "alice").await?.empty(204);
     attempt().await?.json(201);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_key_lasts_as_long_as_what_it_made() -> Result<()> {
+async fn a_key_lasts_as_long_as_its_object() -> Result<()> {
     let library = Library::open().await?;
     let body = library.body("book");
     let first = create(&library, &library.admin, "key", &body).await?;
@@ -234,12 +220,7 @@ async fn a_key_lasts_as_long_as_what_it_made() -> Result<()> {
     library.vanished("no-such").await?;
     library.shown("book").await?;
     let first = borrow(&library, &library.user, "key", "bob").await?;
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     let second = borrow(&library, &library.user, "key", "bob").await?;
     second.json(201);
     assert_ne!(first.header("etag"), second.header("etag"));
@@ -266,7 +247,7 @@ async fn a_borrow_that_is_repeated_is_answered_as_the_first_on_every_replica() -
 }
 
 #[tokio::test]
-async fn of_16_of_the_same_at_once_all_are_answered_as_one() -> Result<()> {
+async fn sixteen_concurrent_repetitions_get_one_answer() -> Result<()> {
     let library = Library::open().await?;
     let others = tokio::try_join!(replica(Program::Admin), replica(Program::User))?;
     let (admins, users) = (

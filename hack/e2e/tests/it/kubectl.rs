@@ -94,12 +94,7 @@ async fn two_books_that_kubectl_adds_are_in_both_apis_and_helms_is_lent_but_not_
 async fn short_names_and_the_category_work() -> Result<()> {
     let (library, kubectl) = library().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     for (resource, names) in [
         ("bk", "book.bookshelf.lostinsoba.com/book\n"),
         ("book", "book.bookshelf.lostinsoba.com/book\n"),
@@ -135,12 +130,7 @@ async fn authors_and_borrowers_can_be_selected_by_field() -> Result<()> {
         .json(201);
     for (id, tenant) in [("one", "bob"), ("two", "alice")] {
         library.add(id).await?;
-        library
-            .user
-            .post(library.path(&format!("{id}/borrow")))
-            .tenant(tenant)
-            .await?
-            .json(201);
+        library.borrow(id, tenant).await?.json(201);
     }
     for (resource, selector, name) in [
         (

@@ -108,7 +108,7 @@ async fn tenants_see_their_own_loans_and_no_others() -> Result<()> {
 }
 
 #[tokio::test]
-async fn where_there_is_no_loan_there_is_none_to_see() -> Result<()> {
+async fn a_missing_loan_is_not_found_and_in_no_list() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for api in library.apis() {

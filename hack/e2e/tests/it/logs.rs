@@ -1,4 +1,4 @@
-//! What the services log, and how.
+//! The logs of the services.
 
 use anyhow::Result;
 use e2e::{Cluster, Program, Service};
@@ -51,7 +51,7 @@ async fn a_successful_read_leaves_no_line_and_a_failure_does() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_successful_read_is_a_line_for_who_wants_to_know_everything() -> Result<()> {
+async fn a_successful_read_is_logged_at_debug_level() -> Result<()> {
     let service = Service::start(Program::User, &Cluster::shared()?, &["--log=debug"]).await?;
     let mut log = service.log().end()?;
     let read = service

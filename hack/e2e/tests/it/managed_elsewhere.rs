@@ -6,10 +6,7 @@ use bookshelf_crd::{
     management::{MARKS, Mark, Place},
 };
 use e2e::{Answer, Library, Request, book, eventually};
-use kube::{
-    ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::json;
 
 fn managed_by(id: &str, manager: &str) -> Book {
@@ -97,7 +94,7 @@ async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -
 }
 
 #[tokio::test]
-async fn a_mark_that_is_added_counts_at_once() -> Result<()> {
+async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
     let library = Library::open().await?;
     for (number, mark) in MARKS.iter().enumerate() {
         let map = match mark.place {
@@ -113,10 +110,7 @@ async fn a_mark_that_is_added_counts_at_once() -> Result<()> {
                 object.metadata.annotations = serde_json::from_value(others.clone())?;
                 library.plant(&object).await?;
                 let patch = json!({"metadata": {map: {(mark.key): ""}}});
-                let marked = library
-                    .books()
-                    .patch(&id, &PatchParams::default(), &Patch::Merge(&patch))
-                    .await?;
+                let marked = library.kubectl_patch(&id, &patch).await?;
                 // Whether the cache knows it or not.
                 assert_not_manageable(&writes(&library, &id).remove(write).await?);
                 assert_eq!(library.books().get(&id).await?, marked);
@@ -130,30 +124,16 @@ async fn a_mark_that_is_added_counts_at_once() -> Result<()> {
 async fn a_book_that_another_tool_manages_can_be_borrowed_and_returned() -> Result<()> {
     let library = Library::open().await?;
     let before = library.plant(&managed_by("book", "Helm")).await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
-    let again = library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("alice")
-        .await?;
+    library.borrow("book", "bob").await?.json(201);
+    let again = library.borrow("book", "alice").await?;
     again.problem(409, "already_borrowed");
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     assert_eq!(library.books().get("book").await?, before);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_book_that_another_tool_is_deleting_is_still_not_ours() -> Result<()> {
+async fn a_book_of_another_tool_stays_unchangeable_while_it_is_being_deleted() -> Result<()> {
     let library = Library::open().await?;
     let mut held = managed_by("held", "Helm");
     held.finalizers_mut().push("e2e.example/hold".to_owned());
@@ -171,11 +151,7 @@ async fn a_book_changes_hands_with_its_label() -> Result<()> {
     library.add("book").await?;
     let relabel = async |manager: &str| {
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): manager}}});
-        let patch = Patch::Merge(&patch);
-        library
-            .books()
-            .patch("book", &PatchParams::default(), &patch)
-            .await
+        library.kubectl_patch("book", &patch).await
     };
     relabel("Helm").await?;
     // At once, whether the cache knows it or not.

@@ -25,7 +25,7 @@ async fn create(api: &Api, library: &Library, number: usize) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn of_400_creates_at_once_each_is_answered_with_its_book() -> Result<()> {
+async fn each_of_400_concurrent_creates_is_answered_with_its_book() -> Result<()> {
     let library = Library::open().await?;
     let service = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
     let api = service.api()?;
@@ -35,7 +35,7 @@ async fn of_400_creates_at_once_each_is_answered_with_its_book() -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_a_rate_limit_whoever_is_refused_is_served_when_the_refusal_said() -> Result<()> {
+async fn a_refusal_by_the_rate_limit_names_the_time_when_a_retry_succeeds() -> Result<()> {
     let library = Library::open().await?;
     let arguments = ["--kube-qps=30", "--kube-burst=5", "--kube-timeout=2"];
     let service = Service::start(Program::Admin, &Cluster::shared()?, &arguments).await?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use e2e::{Cluster, Library, Program, Service};
 
-/// What a read may be of: with a book that is on loan, every kind of answer that has an entity tag.
+/// A path for every kind of answer that has an entity tag, when a book is on loan.
 fn paths(library: &Library) -> [String; 6] {
     [
         library.path("book"),
@@ -16,7 +16,7 @@ fn paths(library: &Library) -> [String; 6] {
 }
 
 #[tokio::test]
-async fn a_read_happens_to_the_version_that_it_is_meant_for_or_not_at_all() -> Result<()> {
+async fn if_match_limits_a_read_to_that_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;
@@ -62,7 +62,7 @@ async fn a_read_happens_to_the_version_that_it_is_meant_for_or_not_at_all() -> R
 }
 
 #[tokio::test]
-async fn an_event_stream_is_no_version() -> Result<()> {
+async fn if_match_with_a_tag_is_refused_on_an_event_stream() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for api in library.apis() {
@@ -80,7 +80,7 @@ async fn an_event_stream_is_no_version() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_read_that_asks_the_api_server_is_judged_by_what_that_has() -> Result<()> {
+async fn if_match_of_a_live_read_is_compared_with_the_api_server() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let arguments = ["--cache-descriptions=false"];

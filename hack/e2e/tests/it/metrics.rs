@@ -1,4 +1,4 @@
-//! What `/metrics` tells.
+//! The metrics.
 
 use anyhow::{Context as _, Result};
 use e2e::{Api, Cluster, Library, Program, Service, eventually};
@@ -39,7 +39,7 @@ async fn requests_to_the_api_server_are_counted_by_verb_resource_and_code() -> R
 }
 
 #[tokio::test]
-async fn the_caches_say_how_full_and_how_old_they_are_and_that_nothing_was_repaired() -> Result<()> {
+async fn the_caches_report_their_size_age_and_no_repairs() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let cluster = Cluster::shared()?;
@@ -98,7 +98,7 @@ async fn requests_are_counted_by_the_template_of_their_route() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_the_caches_are_told_is_counted_by_what_it_is() -> Result<()> {
+async fn the_events_of_the_caches_are_counted_by_type() -> Result<()> {
     let library = Library::open().await?;
     library.add("listed").await?;
     let service = Service::start(Program::Admin, &library.cluster, &[]).await?;

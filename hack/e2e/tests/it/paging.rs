@@ -72,7 +72,7 @@ async fn all_pages_together_are_the_list() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_in_all_namespaces_comes_in_pages_too() -> Result<()> {
+async fn lists_of_all_namespaces_come_in_pages() -> Result<()> {
     let [one, two] = [library().await?, library().await?];
     let ours = |members: &[Value]| -> Vec<Value> {
         let is_ours = |member: &&Value| {
@@ -141,7 +141,7 @@ async fn a_page_has_a_tag_of_its_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_page_is_refused_by_name() -> Result<()> {
+async fn an_invalid_page_is_refused_by_name() -> Result<()> {
     let [library, other] = [library().await?, Library::open().await?];
     let page = library
         .admin

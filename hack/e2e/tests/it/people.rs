@@ -31,7 +31,7 @@ const ROLES: [(&str, &[&str], &[&str]); 5] = [
     ("admin", ALL, LOANS),
 ];
 
-/// Whether a user may do that in a namespace.
+/// Reports the right of a user in a namespace.
 async fn may(library: &Library, user: &str, verb: &str, resource: &str, namespace: &str) -> Result<bool> {
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",

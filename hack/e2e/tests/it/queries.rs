@@ -25,7 +25,7 @@ fn forced(library: &Library, query: &str) -> [Request; 2] {
 }
 
 #[tokio::test]
-async fn a_parameter_of_a_list_stands_once() -> Result<()> {
+async fn a_repeated_list_parameter_is_refused() -> Result<()> {
     let library = Library::open().await?;
     for (api, path, parameters) in lists(&library) {
         for parameter in parameters {
@@ -42,7 +42,7 @@ async fn a_parameter_of_a_list_stands_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn force_is_true_or_false_and_stands_once() -> Result<()> {
+async fn force_is_true_or_false_and_not_repeated() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for query in [
@@ -70,7 +70,7 @@ async fn force_is_true_or_false_and_stands_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_not_percent_encoded_utf_8_is_refused_with_the_name_of_its_parameter() -> Result<()> {
+async fn a_parameter_that_is_not_percent_encoded_utf_8_is_refused_by_name() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for bad in ["%FF", "%C3", "%", "%4", "%zz"] {

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 #[tokio::test]
-async fn of_32_tenants_who_borrow_a_book_at_once_exactly_one_gets_it_100_times_over() -> Result<()> {
+async fn exactly_one_of_32_concurrent_borrowers_gets_the_book_in_100_rounds() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let (borrow, give_back) = (library.path("book/borrow"), library.path("book/return"));
@@ -40,7 +40,7 @@ async fn of_32_tenants_who_borrow_a_book_at_once_exactly_one_gets_it_100_times_o
 }
 
 #[tokio::test]
-async fn of_16_librarians_who_add_a_book_at_once_exactly_one_does() -> Result<()> {
+async fn exactly_one_of_16_concurrent_creates_succeeds() -> Result<()> {
     let library = Library::open().await?;
     for round in 0..20 {
         let id = format!("book-{round}");
@@ -61,7 +61,7 @@ async fn of_16_librarians_who_add_a_book_at_once_exactly_one_does() -> Result<()
 }
 
 #[tokio::test]
-async fn of_16_updates_at_once_each_is_done_or_refused_and_the_last_is_there_whole() -> Result<()> {
+async fn each_of_16_concurrent_updates_is_done_or_refused_and_the_last_is_stored_whole() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");

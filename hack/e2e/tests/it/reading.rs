@@ -33,7 +33,7 @@ async fn three_books(library: &Library) -> Result<()> {
     Ok(())
 }
 
-/// What an API shows of them: the tenants' that they are available, too.
+/// The JSON of the books from an API; the tenants' has their availability, too.
 fn json_of(library: &Library, api: &Api) -> [String; 3] {
     let namespace = &library.namespace;
     let end = if library.is_tenants(api) {
@@ -118,7 +118,7 @@ async fn an_empty_category_in_the_query_is_no_filter() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_namespace_without_books_has_an_empty_list_and_so_has_one_that_does_not_exist() -> Result<()> {
+async fn an_empty_or_missing_namespace_has_an_empty_list() -> Result<()> {
     let library = Library::open().await?;
     for api in library.apis() {
         for path in [library.list_path(), "/book/no-such-namespace".to_owned()] {

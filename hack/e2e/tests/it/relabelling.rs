@@ -50,7 +50,7 @@ fn takeover(mark: Option<&Mark>, number: usize) -> Value {
     }
 }
 
-/// What we write, and the relabelling does not.
+/// The fields that a client writes and the relabelling does not.
 fn ours(book: &Book) -> (&BookSpec, Option<&str>) {
     (&book.spec, labels::value(book, labels::CATEGORY))
 }
@@ -181,27 +181,27 @@ async fn judged(mark: Option<&Mark>, writers: &[usize]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_update_and_no_category_reaches_a_book_that_helm_has() -> Result<()> {
+async fn updates_and_categories_never_reach_a_book_that_helm_manages() -> Result<()> {
     judged(None, &[0, 0, 1, 1]).await
 }
 
 #[tokio::test]
-async fn no_delete_reaches_a_book_that_helm_has() -> Result<()> {
+async fn deletes_never_reach_a_book_that_helm_manages() -> Result<()> {
     judged(None, &[2, 2]).await
 }
 
 #[tokio::test]
-async fn no_forced_update_reaches_a_book_that_helm_has() -> Result<()> {
+async fn forced_updates_never_reach_a_book_that_helm_manages() -> Result<()> {
     judged(None, &[3, 3, 3, 1]).await
 }
 
 #[tokio::test]
-async fn no_forced_delete_reaches_a_book_that_helm_has() -> Result<()> {
+async fn forced_deletes_never_reach_a_book_that_helm_manages() -> Result<()> {
     judged(None, &[4, 4]).await
 }
 
 #[tokio::test]
-async fn no_update_and_no_category_reaches_a_book_that_bears_a_mark() -> Result<()> {
+async fn updates_and_categories_never_reach_a_book_with_a_gitops_mark() -> Result<()> {
     for mark in &MARKS {
         judged(Some(mark), &[0, 0, 1]).await?;
     }
@@ -209,7 +209,7 @@ async fn no_update_and_no_category_reaches_a_book_that_bears_a_mark() -> Result<
 }
 
 #[tokio::test]
-async fn no_forced_update_reaches_a_book_that_bears_a_mark() -> Result<()> {
+async fn forced_updates_never_reach_a_book_with_a_gitops_mark() -> Result<()> {
     for mark in &MARKS {
         judged(Some(mark), &[3, 3, 3]).await?;
     }
@@ -217,7 +217,7 @@ async fn no_forced_update_reaches_a_book_that_bears_a_mark() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_delete_reaches_a_book_that_bears_a_mark_forced_or_not() -> Result<()> {
+async fn deletes_never_reach_a_book_with_a_gitops_mark_forced_or_not() -> Result<()> {
     for mark in &MARKS {
         judged(Some(mark), &[2, 4]).await?;
     }

@@ -7,24 +7,14 @@ use e2e::{Library, book};
 async fn a_returned_book_has_no_loan() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.borrow("book", "bob").await?.json(201);
+    library.give_back("book", "bob").await?.empty(204);
     assert_eq!(library.loans().get_opt("book").await?, None);
     Ok(())
 }
 
 #[tokio::test]
-async fn where_there_is_no_loan_or_no_book_a_return_has_nothing_to_do() -> Result<()> {
+async fn a_return_without_a_loan_or_book_succeeds() -> Result<()> {
     let library = Library::open().await?;
     library.plant(&book("book")).await?;
     for path in [
@@ -41,39 +31,20 @@ async fn where_there_is_no_loan_or_no_book_a_return_has_nothing_to_do() -> Resul
 async fn a_return_can_be_repeated() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     for _ in 0..3 {
-        library
-            .user
-            .post(library.path("book/return"))
-            .tenant("bob")
-            .await?
-            .empty(204);
+        library.give_back("book", "bob").await?.empty(204);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn only_who_has_the_book_can_return_it() -> Result<()> {
+async fn only_the_borrower_can_return_a_book() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     for other in ["alice", "Bob", "bob2", "bo"] {
-        let answer = library
-            .user
-            .post(library.path("book/return"))
-            .tenant(other)
-            .await?;
+        let answer = library.give_back("book", other).await?;
         assert_eq!(answer.problem(403, "forbidden").message, "forbidden");
     }
     assert_eq!(library.loans().get("book").await?.spec.borrowed_by, "bob");

@@ -1,4 +1,4 @@
-//! What each `ServiceAccount` may do, and nothing else: tried with its own token on the real API server.
+//! The exact rights of each `ServiceAccount`, tried with its own token on the real API server.
 
 use anyhow::{Context as _, Result};
 use control_plane::client;
@@ -177,12 +177,7 @@ async fn raw(client: &Client, path: &str) -> Result<Value> {
 async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     let namespace = library.namespace.as_str();
     let event = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "book"},

@@ -76,7 +76,7 @@ async fn send(api: &Api, method: &Method, path: &str) -> Result<Answer> {
 }
 
 #[tokio::test]
-async fn a_method_that_a_resource_does_not_have_is_refused_with_those_it_has() -> Result<()> {
+async fn an_unsupported_method_is_refused_with_the_supported_ones() -> Result<()> {
     let library = Library::open().await?;
     for (api, path, allowed) in routes(&library) {
         let path = path.replace("NS", &library.namespace).replace("ID", "missing");
@@ -105,7 +105,7 @@ async fn a_method_that_a_resource_does_not_have_is_refused_with_those_it_has() -
 }
 
 #[tokio::test]
-async fn there_is_no_other_route() -> Result<()> {
+async fn unknown_routes_are_not_found() -> Result<()> {
     let library = Library::open().await?;
     let namespace = &library.namespace;
     library.add("book").await?;
@@ -263,7 +263,7 @@ async fn an_id_that_cannot_exist_is_refused_on_every_route() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_text_is_refused() -> Result<()> {
+async fn a_path_that_is_not_utf_8_is_refused() -> Result<()> {
     let library = Library::open().await?;
     for (api, path, methods) in routes(&library).filter(|(_, path, _)| path.contains("NS")) {
         for method in methods.iter().filter(|method| **method != Method::HEAD) {

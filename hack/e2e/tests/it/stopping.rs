@@ -1,4 +1,4 @@
-//! How a service ends: in order, with what is under way finished.
+//! The end of a service: in order, with running requests finished.
 
 use std::time::Instant;
 
@@ -146,7 +146,7 @@ async fn a_second_signal_ends_it_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn while_load_balancers_take_notice_it_is_not_ready_and_answers_all_the_same() -> Result<()> {
+async fn requests_are_answered_during_the_shutdown_delay_although_it_is_not_ready() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for program in Program::ALL {

@@ -46,7 +46,7 @@ async fn synced(listener: &mut Listener, library: &Library) -> Result<Mirror> {
     Ok(mirror)
 }
 
-/// What an API lists at `path` of the library.
+/// The list of an API at `path` of the library.
 async fn listed(api: &Api, library: &Library, path: &str) -> Result<Mirror> {
     let list = stream_of(api, path).await?.json(200);
     let mut has = Mirror::of_list(&list)?;
@@ -148,7 +148,7 @@ async fn loans_are_streamed_as_they_are_listed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_written_here_is_in_the_list_that_a_stream_begins_with() -> Result<()> {
+async fn the_initial_list_of_a_stream_has_the_writes_of_its_replica() -> Result<()> {
     let library = Library::open().await?;
     for round in 0..20 {
         let id = format!("book-{round}");
@@ -173,7 +173,7 @@ async fn what_was_written_here_is_in_the_list_that_a_stream_begins_with() -> Res
 }
 
 #[tokio::test]
-async fn what_some_readers_take_for_the_end_of_a_line_is_escaped() -> Result<()> {
+async fn line_separators_in_event_data_are_escaped() -> Result<()> {
     let library = Library::open().await?;
     let mut body = library.body("book");
     body["title"] = "A\u{2028}B\u{2029}C".into();
@@ -193,7 +193,7 @@ async fn what_some_readers_take_for_the_end_of_a_line_is_escaped() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_stream_says_what_it_is_and_how_new() -> Result<()> {
+async fn a_stream_has_its_content_type_and_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for api in library.apis() {
@@ -221,7 +221,7 @@ async fn a_stream_says_what_it_is_and_how_new() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_does_not_ask_for_a_stream_or_asks_for_a_page_gets_none() -> Result<()> {
+async fn a_request_for_a_page_or_without_the_stream_type_gets_a_list() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for api in library.apis() {

@@ -16,7 +16,7 @@ fn traceparent(is_sampled: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_request_is_a_span_of_its_callers_trace_and_what_it_asks_for_are_its_children() -> Result<()> {
+async fn a_request_is_a_span_of_its_callers_trace_with_its_api_requests_as_children() -> Result<()> {
     let library = Library::open().await?;
     let collector = Collector::start().await?;
     let service = Service::start(Program::Admin, &library.cluster, &[&collector.flag()]).await?;
@@ -66,7 +66,7 @@ async fn a_request_is_a_span_of_its_callers_trace_and_what_it_asks_for_are_its_c
 }
 
 #[tokio::test]
-async fn reads_are_spans_and_what_their_caller_does_not_record_is_none() -> Result<()> {
+async fn reads_are_spans_unless_their_caller_does_not_record() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let collector = Collector::start().await?;
@@ -112,7 +112,7 @@ async fn reads_are_spans_and_what_their_caller_does_not_record_is_none() -> Resu
 }
 
 #[tokio::test]
-async fn a_failure_of_ours_is_an_error() -> Result<()> {
+async fn a_server_error_is_a_span_with_status_error() -> Result<()> {
     let library = Library::open().await?;
     let collector = Collector::start().await?;
     let proxy = Proxy::to(Cluster::shared()?.kubeconfig_of(Program::Admin.name()).await?).await?;
@@ -134,7 +134,7 @@ async fn a_failure_of_ours_is_an_error() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_left_is_exported_at_the_end() -> Result<()> {
+async fn remaining_spans_are_exported_at_the_end() -> Result<()> {
     let collector = Collector::start().await?;
     let cluster = Cluster::shared()?;
     let mut service = Service::start(Program::User, &cluster, &[&collector.flag()]).await?;
@@ -149,7 +149,7 @@ async fn what_is_left_is_exported_at_the_end() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_collector_that_says_nothing_holds_up_neither_requests_nor_the_end() -> Result<()> {
+async fn a_hanging_collector_holds_up_neither_requests_nor_the_end() -> Result<()> {
     // Connections to it are made, and nobody takes them.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let flag = format!("--otlp-endpoint=http://{}", listener.local_addr()?);
@@ -169,7 +169,7 @@ async fn a_collector_that_says_nothing_holds_up_neither_requests_nor_the_end() -
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_is_told_of_once() -> Result<()> {
+async fn a_missing_collector_is_logged_once() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     drop(listener);

@@ -18,7 +18,7 @@ async fn an_update_replaces_every_field() -> Result<()> {
         "namespace_id": library.namespace,
         "description": "New",
     });
-    let answer = library.admin.put(library.path("book")).json(&body).await?;
+    let answer = library.put("book", &body).await?;
     let mut expected = body.clone();
     expected["managed_by"] = "bookshelf".into();
     assert_eq!(answer.json(200), expected);
@@ -42,7 +42,7 @@ async fn an_update_replaces_every_field() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_an_update_leaves_out_is_removed() -> Result<()> {
+async fn fields_missing_from_an_update_are_removed() -> Result<()> {
     let library = Library::open().await?;
     let full = json!({"id": "book", "author": "A", "title": "T", "category_id": "math", "description": "D"});
     library
@@ -56,13 +56,8 @@ async fn what_an_update_leaves_out_is_removed() -> Result<()> {
         json!({"author": "A", "title": "T", "category_id": "", "description": ""}),
         json!({"author": "A", "title": "T", "category_id": null, "description": null}),
     ] {
-        library
-            .admin
-            .put(library.path("book"))
-            .json(&full)
-            .await?
-            .json(200);
-        let answer = library.admin.put(library.path("book")).json(&nothing).await?;
+        library.put("book", &full).await?.json(200);
+        let answer = library.put("book", &nothing).await?;
         let expected = json!({"id": "book", "author": "A", "title": "T", "namespace_id": library.namespace,
                               "managed_by": "bookshelf"});
         assert_eq!(answer.json(200), expected, "{nothing}");
@@ -74,7 +69,7 @@ async fn what_an_update_leaves_out_is_removed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_either_api_shows_can_be_put_as_it_is() -> Result<()> {
+async fn a_book_read_from_either_api_can_be_put_unchanged() -> Result<()> {
     let library = Library::open().await?;
     let mut full = book("full");
     full.spec.description = Some("Described".to_owned());
@@ -86,7 +81,7 @@ async fn what_either_api_shows_can_be_put_as_it_is() -> Result<()> {
     for id in ["full", "bare", "ours"] {
         for api in library.apis() {
             let mut shown = api.get(library.path(id)).await?.json(200);
-            let put = library.admin.put(library.path(id)).json(&shown).await?;
+            let put = library.put(id, &shown).await?;
             shown["managed_by"] = "bookshelf".into();
             let put = put.json(200);
             assert_eq!(library.as_shown_by(api, &put, true), shown);
@@ -99,18 +94,14 @@ async fn what_either_api_shows_can_be_put_as_it_is() -> Result<()> {
 async fn an_update_that_changes_nothing_keeps_the_version() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
-    let answer = library
-        .admin
-        .put(library.path("book"))
-        .json(&library.body("book"))
-        .await?;
+    let answer = library.put("book", &library.body("book")).await?;
     assert_eq!(answer.json(200), created.json(201));
     assert_eq!(answer.header("etag"), created.header("etag"));
     Ok(())
 }
 
 #[tokio::test]
-async fn an_update_takes_a_book_of_nobody_into_our_hands() -> Result<()> {
+async fn an_update_makes_bookshelf_the_manager_of_an_unmanaged_book() -> Result<()> {
     let library = Library::open().await?;
     let mut unlabelled = book("unlabelled");
     unlabelled.metadata.labels = None;
@@ -121,11 +112,7 @@ async fn an_update_takes_a_book_of_nobody_into_our_hands() -> Result<()> {
     for book in [unlabelled, empty] {
         let id = book.name_any();
         library.plant(&book).await?;
-        let answer = library
-            .admin
-            .put(library.path(&id))
-            .json(&library.body(&id))
-            .await?;
+        let answer = library.put(&id, &library.body(&id)).await?;
         assert_eq!(answer.json(200)["managed_by"], "bookshelf");
         let object = library.books().get(&id).await?;
         assert_eq!(labels::value(&object, labels::MANAGED_BY), Some("bookshelf"));
@@ -136,11 +123,7 @@ async fn an_update_takes_a_book_of_nobody_into_our_hands() -> Result<()> {
 #[tokio::test]
 async fn a_missing_book_is_not_made_by_an_update() -> Result<()> {
     let library = Library::open().await?;
-    let answer = library
-        .admin
-        .put(library.path("missing"))
-        .json(&library.body("missing"))
-        .await?;
+    let answer = library.put("missing", &library.body("missing")).await?;
     let message = answer.problem(404, "not_found").message;
     assert_eq!(message, "not found: the book \"missing\" does not exist");
     assert_eq!(library.books().get_opt("missing").await?, None);
@@ -160,12 +143,7 @@ async fn id_and_namespace_in_the_body_have_to_be_those_of_the_path() -> Result<(
     ] {
         let mut body = library.body("book");
         body[field] = value.into();
-        let message = library
-            .admin
-            .put(library.path("book"))
-            .json(&body)
-            .await?
-            .invalid(field);
+        let message = library.put("book", &body).await?.invalid(field);
         assert!(message.contains("must be the path's"), "{message}");
     }
     assert_eq!(library.books().get("book").await?, before);

@@ -69,7 +69,7 @@ async fn scoped() -> Result<Scoped> {
 }
 
 #[tokio::test]
-async fn everything_works_in_the_namespaces_that_are_seen() -> Result<()> {
+async fn everything_works_in_the_watched_namespaces() -> Result<()> {
     let scoped = scoped().await?;
     for library in &scoped.seen {
         library.add("ours").await?;
@@ -166,7 +166,7 @@ async fn any_other_namespace_is_not_found() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_happens_in_another_namespace_is_in_no_list() -> Result<()> {
+async fn changes_in_an_unwatched_namespace_appear_in_no_list() -> Result<()> {
     let scoped = scoped().await?;
     let [east, _] = &scoped.seen;
     let books = scoped.unseen.books();
@@ -187,7 +187,7 @@ async fn what_happens_in_another_namespace_is_in_no_list() -> Result<()> {
 }
 
 #[tokio::test]
-async fn streams_are_of_the_namespaces_that_are_seen_and_go_on_from_any_id() -> Result<()> {
+async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result<()> {
     let scoped = scoped().await?;
     let [east, west] = &scoped.seen;
     for library in &scoped.seen {

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::step;
 use crate::cargo::{cargo, workspace};
 
-/// What is built where no cargo-deny is installed.
+/// The version that is built where no cargo-deny is installed.
 const VERSION: &str = "0.20.2";
 
 pub(super) async fn check() -> Result<()> {
@@ -64,7 +64,7 @@ async fn cargo_deny() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Whether there is a database of advisories where cargo-deny looks for it.
+/// Reports a database of advisories in the place in which cargo-deny looks for it.
 fn has_advisories() -> bool {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));

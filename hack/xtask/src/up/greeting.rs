@@ -1,4 +1,4 @@
-//! What `up` says when everything runs.
+//! The greeting of `up` when everything runs.
 
 use std::borrow::Cow;
 

@@ -12,7 +12,7 @@ const REPLICA: u16 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Addresses {
-    /// Where the librarians' API listens; its operations port (probes) is 1000 further on.
+    /// Address of the librarians' API; its operations port (probes) is 1000 further on.
     #[arg(
         long,
         env = "BOOKSHELF_ADMIN_LISTEN",
@@ -21,7 +21,7 @@ pub(crate) struct Addresses {
     )]
     admin_listen: SocketAddr,
 
-    /// Where the tenants' API listens; its operations port is 1000 further on.
+    /// Address of the tenants' API; its operations port is 1000 further on.
     #[arg(
         long,
         env = "BOOKSHELF_USER_LISTEN",
@@ -30,7 +30,7 @@ pub(crate) struct Addresses {
     )]
     user_listen: SocketAddr,
 
-    /// How many replicas of each API to run; each listens ten ports further on than the one before.
+    /// Number of replicas of each API; each listens ten ports further on than the one before.
     #[arg(
         long,
         env = "BOOKSHELF_REPLICAS",
@@ -49,12 +49,12 @@ pub(crate) struct Listen {
 }
 
 impl Addresses {
-    /// Those of each replica of the librarians' API.
+    /// The addresses of each replica of the librarians' API.
     pub(crate) fn admin(&self) -> Vec<Listen> {
         self.replicas_of(self.admin_listen)
     }
 
-    /// Those of each replica of the tenants' API.
+    /// The addresses of each replica of the tenants' API.
     pub(crate) fn user(&self) -> Vec<Listen> {
         self.replicas_of(self.user_listen)
     }

@@ -33,7 +33,7 @@ use crate::{args::Api, rig::Rig, service::Service};
 /// Longer than any answer takes.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often a request is sent before it is given up.
+/// The number of attempts to send a request.
 const ATTEMPTS: usize = 5;
 
 /// A server, and who its clients are.
@@ -44,7 +44,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Of an API, as a tenant.
+    /// A crowd of clients of an API, as tenants.
     pub(super) async fn of_service(rig: &Rig<'_>, api: Api) -> Result<Self> {
         let mut door = Self::of_account(rig, api).await?;
         door.headers
@@ -52,7 +52,7 @@ impl Door {
         Ok(door)
     }
 
-    /// Of the API server, with the token that the librarians' API has.
+    /// A crowd of clients of the API server, with the token of the librarians' API.
     pub(super) async fn of_api_server(rig: &Rig<'_>) -> Result<Self> {
         let mut door = Self::of_account(rig, Api::Admin).await?;
         let token = format!("Bearer {}", rig.cluster.account(Api::Admin).token);

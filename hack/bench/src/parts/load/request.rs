@@ -77,7 +77,7 @@ impl Write {
     }
 }
 
-/// What [`books::book`] has, as the librarians' API takes it.
+/// The content of [`books::book`], as the librarians' API takes it.
 fn content(number: u64, edition: u64) -> Value {
     let book = books::book(SCRATCH, number);
     json!({

@@ -18,7 +18,7 @@ const MOST: usize = 256;
 /// `--kube-timeout` by default, in milliseconds.
 const DEADLINE: f64 = 5000.0;
 
-/// What creates are measured beside.
+/// The reference that creates are measured beside.
 const STRAIGHT: &str = "straight to the API server";
 
 /// The processes whose CPU time is taken, in this order: the API is the one that is measured.
@@ -127,7 +127,7 @@ impl Table {
         })
     }
 
-    /// What the most clients were answered with otherwise, of all rounds: a median would hide the one bad round.
+    /// The other answers to the largest crowd, of all rounds: a median would hide the one bad round.
     fn of_refusals(&self) -> Vec<Figure> {
         let sum = |count: fn(&Tally) -> u64| {
             let ours = [Write::Create, Write::Update, Write::Borrow].into_iter();

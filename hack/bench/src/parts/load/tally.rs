@@ -15,7 +15,7 @@ pub(super) struct Tally {
     pub(super) done: Vec<u64>,
     /// The 429s.
     pub(super) refusals: u64,
-    /// Those that followed another one after the time that its `Retry-After` had told, and those without one.
+    /// Refusals after the time that an earlier `Retry-After` named, and refusals without one.
     pub(super) untrue: u64,
     /// The 5xx, and requests without an answer.
     pub(super) failures: u64,

@@ -9,7 +9,7 @@ use e2e::chart;
 
 use super::super::chart::helm;
 
-/// What the chart renders of its policies for a release, with further `arguments`.
+/// Renders the chart's policies for a release, with further `arguments`.
 async fn policies(release: &str, namespace: &str, arguments: &[&str]) -> Result<String> {
     let chart = chart();
     let fixed = [

@@ -1,4 +1,4 @@
-//! What the policies are not about: the garbage collector, and the deletion of a namespace.
+//! Controllers that the policies leave alone: the garbage collector, and the deletion of a namespace.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, BookLoan, labels, management::MARKS};

@@ -22,7 +22,7 @@ async fn a_body_with_a_content_encoding_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_mark_at_the_beginning_of_a_body_is_skipped() -> Result<()> {
+async fn a_byte_order_mark_is_skipped() -> Result<()> {
     let (library, _) = library().await?;
     let body = format!("\u{feff}{}", library.body("other"));
     let added = library.admin.post(library.list_path());
@@ -35,7 +35,7 @@ async fn a_mark_at_the_beginning_of_a_body_is_skipped() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_utf_8_is_told_so() -> Result<()> {
+async fn a_body_that_is_not_utf_8_is_refused() -> Result<()> {
     let (library, before) = library().await?;
     let json = library.body("other").to_string();
     let utf_16 = |bytes: fn(u16) -> [u8; 2]| json.encode_utf16().flat_map(bytes).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! What the HTTP parser refuses: a bare answer, a count, and no line but at debug.
+//! Requests that the HTTP parser refuses: a bare answer, a count, and a line at debug level only.
 
 use std::net::SocketAddr;
 
@@ -78,7 +78,7 @@ async fn a_request_that_cannot_be_read_is_counted_and_no_error_in_the_log() -> R
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_counted() -> Result<()> {
+async fn an_incomplete_request_head_is_counted() -> Result<()> {
     let service = Service::start(Program::User, &Cluster::shared()?, &[]).await?;
     let ops = service.ops()?;
     for (address, begun) in [(service.address(), "GET /book HT"), (service.ops_address(), "")] {

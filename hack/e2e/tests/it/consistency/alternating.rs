@@ -13,7 +13,7 @@ use super::{VERSION, get_at, ids, replicas};
 
 /// Clients at work at the same time, each with a book of its own.
 const CLIENTS: usize = 64;
-/// What each of them does in a round: this many writes, and after each a read.
+/// The number of writes of each client in a round, with a read after each.
 const PAIRS: usize = 8;
 const ROUNDS: usize = 20;
 
@@ -93,7 +93,7 @@ impl Client<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_ten_thousand_writes_read_on_another_replica_nothing_older_is_shown() -> Result<()> {
+async fn ten_thousand_writes_are_each_read_on_another_replica_without_an_older_answer() -> Result<()> {
     let library = Library::open().await?;
     let [admin, user] = replicas().await?;
     let pairs = AtomicUsize::new(0);

@@ -6,7 +6,7 @@ use e2e::{Library, Program, eventually};
 use super::Replica;
 
 #[tokio::test]
-async fn a_book_that_was_made_anew_is_not_on_the_loan_of_the_one_before() -> Result<()> {
+async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Result<()> {
     let library = Library::open().await?;
     let behind = Replica::start(Program::User, &["--cache-descriptions=false"]).await?;
     library.add("book").await?;

@@ -6,7 +6,7 @@ use e2e::{Mirror, eventually};
 use super::{VERSION, behind};
 
 #[tokio::test]
-async fn who_goes_on_at_a_replica_that_lags_is_told_what_comes_after() -> Result<()> {
+async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Result<()> {
     let (library, replicas) = behind().await?;
     for (api, replica) in library.apis().into_iter().zip(&replicas) {
         let mut mirror = Mirror::default();
@@ -42,7 +42,7 @@ async fn who_goes_on_at_a_replica_that_lags_is_told_what_comes_after() -> Result
 }
 
 #[tokio::test]
-async fn a_stream_is_no_older_than_its_client_asks_for_or_is_refused() -> Result<()> {
+async fn a_stream_is_as_new_as_the_requested_version_or_is_refused() -> Result<()> {
     let (library, replicas) = behind().await?;
     let created = library.add("book").await?;
     for (api, replica) in library.apis().into_iter().zip(&replicas) {
@@ -67,7 +67,7 @@ async fn a_stream_is_no_older_than_its_client_asks_for_or_is_refused() -> Result
 }
 
 #[tokio::test]
-async fn a_book_is_read_past_the_cache_although_its_client_would_take_a_stream() -> Result<()> {
+async fn a_live_read_of_a_book_works_for_a_client_that_accepts_streams() -> Result<()> {
     let (library, replicas) = behind().await?;
     library.add("book").await?;
     let path = library.path("book");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Turn;
 
-/// What a book of an earlier schema may have looked like.
+/// Specs that an earlier schema may have allowed.
 fn bad_specs() -> [(&'static str, Value); 5] {
     [
         ("no-author", json!({"title": "T"})),
@@ -93,7 +93,7 @@ async fn assert_left_out(library: &Library, services: [&Service; 2]) -> Result<(
 }
 
 #[tokio::test]
-async fn a_book_that_is_none_is_logged_and_left_out_from_the_start() -> Result<()> {
+async fn an_invalid_book_is_logged_and_left_out_from_the_start() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
     drop((admin, user));
@@ -119,7 +119,7 @@ async fn a_book_that_is_none_is_logged_and_left_out_from_the_start() -> Result<(
 }
 
 #[tokio::test]
-async fn a_book_that_turns_bad_is_left_out_until_it_is_good_again() -> Result<()> {
+async fn a_book_that_becomes_invalid_is_left_out_until_it_is_valid_again() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
     library.plant(&book("good")).await?;
@@ -138,10 +138,7 @@ async fn a_book_that_turns_bad_is_left_out_until_it_is_good_again() -> Result<()
     assert_left_out(&library, [&admin, &user]).await?;
 
     let mended = json!({"spec": {"author": "A", "title": "Mended"}});
-    library
-        .books()
-        .patch("no-author", &PatchParams::default(), &Patch::Merge(&mended))
-        .await?;
+    library.kubectl_patch("no-author", &mended).await?;
     library
         .seen("no-author", |answer| answer.text().contains("Mended"))
         .await?;

@@ -1,4 +1,4 @@
-//! What it costs to be shown what one knows of: nothing, and where the watch has nothing to tell, a request.
+//! The cost of a read at a version: no request, and one where the watch has no event.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn go_on(cluster: &Cluster) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_version_at_which_nothing_happened_is_no_reason_to_refuse() -> Result<()> {
+async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
     let turn = Turn::take().await?;
     // No bookmark comes as long as this test takes.
     let (_admin, _user, library) = turn.services(&["--watch-timeout=3600"]).await?;
@@ -74,7 +74,7 @@ async fn a_version_at_which_nothing_happened_is_no_reason_to_refuse() -> Result<
 }
 
 #[tokio::test]
-async fn a_version_that_the_watch_has_told_costs_nothing_to_ask_for() -> Result<()> {
+async fn a_confirmed_version_costs_no_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let version = library.add("book").await?.header(VERSION).to_owned();
@@ -101,7 +101,7 @@ async fn a_version_that_the_watch_has_told_costs_nothing_to_ask_for() -> Result<
 }
 
 #[tokio::test]
-async fn of_two_watched_namespaces_one_in_which_nothing_happens_costs_the_other_nothing() -> Result<()> {
+async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, idle) = turn.services(&[]).await?;
     let mut busy = Library::open_in(turn.cluster(), &admin, &user).await?;
@@ -153,7 +153,7 @@ async fn of_two_watched_namespaces_one_in_which_nothing_happens_costs_the_other_
 }
 
 #[tokio::test]
-async fn however_many_ask_for_far_versions_ask_the_api_server_together() -> Result<()> {
+async fn reads_at_far_versions_share_the_requests_to_the_api_server() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
@@ -178,7 +178,7 @@ async fn however_many_ask_for_far_versions_ask_the_api_server_together() -> Resu
 }
 
 #[tokio::test]
-async fn what_is_not_valid_is_refused_before_anything_is_asked_for() -> Result<()> {
+async fn an_invalid_request_is_refused_before_any_request_to_the_api_server() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let start = Instant::now();
@@ -244,7 +244,7 @@ async fn live_reads_are_an_eighth_of_the_requests_in_flight() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_cache_costs_a_list_of_what_is_asked_for() -> Result<()> {
+async fn a_live_read_costs_one_list_of_its_scope() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
@@ -271,7 +271,7 @@ async fn no_cache_costs_a_list_of_what_is_asked_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn deletions_and_returns_have_versions_that_cost_nothing() -> Result<()> {
+async fn reading_at_the_version_of_a_deletion_or_return_costs_no_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library): (_, _, Library) = turn.services(&[]).await?;
     library.add("book").await?;

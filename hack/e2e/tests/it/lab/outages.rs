@@ -53,7 +53,7 @@ async fn assert_readable(library: &Library) -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_written() -> Result<()> {
+async fn without_the_api_server_reads_go_on_and_writes_report_that_nothing_was_written() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
@@ -97,12 +97,7 @@ async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_wr
         Ok((put.await?.status == 200).then_some(()))
     })
     .await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     // The watches are back, too.
     library.plant(&book("after")).await?;
     let metrics = admin.ops()?.get("/metrics").await?.text();
@@ -114,17 +109,12 @@ async fn with_the_api_server_gone_reads_go_on_and_writes_say_that_nothing_was_wr
 }
 
 #[tokio::test]
-async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_knows() -> Result<()> {
+async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outcome() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
     // Both have a connection, so that what is sent is sent.
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     turn.control_plane().pause(Component::Apiserver)?;
 
     assert_readable(&library).await?;
@@ -170,18 +160,13 @@ async fn with_an_api_server_that_hangs_reads_go_on_and_writes_say_that_nobody_kn
 }
 
 #[tokio::test]
-async fn what_vanished_unseen_is_gone_after_the_list_that_an_expired_watch_leads_to() -> Result<()> {
+async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Result<()> {
     let turn = Turn::take().await?;
     let (mut admin, mut user, library) = turn.services(&[]).await?;
     for id in ["kept", "vanishing"] {
         library.add(id).await?;
     }
-    library
-        .user
-        .post(library.path("vanishing/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("vanishing", "bob").await?.json(201);
     let logs = [admin.log().end()?, user.log().end()?];
     for service in [&mut admin, &mut user] {
         service.pause()?;

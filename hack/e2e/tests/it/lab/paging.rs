@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use super::Turn;
 
 const BOOKS: usize = 10_000;
-/// Of so many books one comes and goes.
+/// One book in so many comes and goes.
 const OF: usize = 10;
 const AT_ONCE: usize = 16;
 
@@ -38,7 +38,7 @@ async fn read(api: &Api, library: &Library, limit: usize) -> Result<Vec<String>>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_book_that_stays_is_skipped_or_seen_twice_while_others_come_and_go() -> Result<()> {
+async fn paging_neither_skips_nor_repeats_a_book_while_others_come_and_go() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let books = library.books();

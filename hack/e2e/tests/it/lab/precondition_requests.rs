@@ -1,11 +1,8 @@
-//! What `If-Match`, `?force=true`, `Idempotency-Key` and descriptions that are not kept cost: the API server's own count.
+//! The cost of `If-Match`, `?force=true`, `Idempotency-Key` and uncached descriptions, counted by the API server.
 
 use anyhow::{Context as _, Result};
 use e2e::{Library, eventually};
-use kube::{
-    ResourceExt as _,
-    api::{Patch, PatchParams},
-};
+use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Turn;
@@ -18,7 +15,7 @@ async fn etag(library: &Library, id: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn a_write_to_the_version_that_the_client_has_seen_is_one_request() -> Result<()> {
+async fn a_write_with_if_match_is_one_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let created = library.add("book").await?;
@@ -73,11 +70,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
     library.add("book").await?;
     // The first annotation of a book is one more request, as a JSON patch cannot test a member of what is not there.
     let touch = json!({"metadata": {"annotations": {"touched": "first"}}});
-    let touch = Patch::Merge(&touch);
-    let touched = library
-        .books()
-        .patch("book", &PatchParams::default(), &touch)
-        .await?;
+    let touched = library.kubectl_patch("book", &touch).await?;
     let version = touched.metadata.resource_version.unwrap_or_default();
     eventually("admin-api has the annotated book", async || {
         let etag = library
@@ -95,10 +88,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
         for number in 0..TIMES {
             admin.pause()?;
             let touch = json!({"metadata": {"annotations": {"touched": number.to_string()}}});
-            library
-                .books()
-                .patch("book", &PatchParams::default(), &Patch::Merge(&touch))
-                .await?;
+            library.kubectl_patch("book", &touch).await?;
             let put = library.admin.put(format!("{}?force=true", library.path("book")));
             let put = tokio::spawn(put.json(&library.body("book")).into_future());
             admin.resume()?;
@@ -115,7 +105,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
 }
 
 #[tokio::test]
-async fn to_delete_a_book_with_its_loan_is_a_request_each_and_to_take_one_back_is_one() -> Result<()> {
+async fn a_forced_delete_is_a_request_for_book_and_loan_each_and_taking_a_loan_back_is_one() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, _user, library) = turn.services(&[]).await?;
     for id in ["lent", "free", "back"] {
@@ -141,7 +131,7 @@ async fn to_delete_a_book_with_its_loan_is_a_request_each_and_to_take_one_back_i
 }
 
 #[tokio::test]
-async fn without_descriptions_in_memory_a_book_is_a_request_and_a_list_is_none() -> Result<()> {
+async fn without_cached_descriptions_a_book_costs_a_request_and_a_list_none() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&["--cache-descriptions=false"]).await?;
     library.add("book").await?;
@@ -168,7 +158,7 @@ async fn without_descriptions_in_memory_a_book_is_a_request_and_a_list_is_none()
 }
 
 #[tokio::test]
-async fn a_write_with_an_idempotency_key_is_one_request_and_its_repetition_a_read() -> Result<()> {
+async fn a_write_with_an_idempotency_key_is_one_request_and_its_repetition_one_read() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let create = async |key: u64| {

@@ -1,4 +1,4 @@
-//! What our operations cost: the API server's own count.
+//! The cost of operations, counted by the API server.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Turn;
 
-/// How often each operation is done, so that one request more in some of them shows.
+/// The number of times that each operation is done, so that one request more in some of them shows.
 pub(super) const TIMES: u64 = 10;
 
 /// Asserts what the API server is asked for meanwhile, watches aside.
@@ -52,7 +52,7 @@ pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str
     Ok(())
 }
 
-/// How many watches of books and loans the API server has open.
+/// The number of watches of books and loans that the API server has open.
 pub(super) async fn watches(library: &Library) -> Result<i64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;
@@ -86,7 +86,7 @@ async fn every_write_is_one_request() -> Result<()> {
     assert_costs(&library, "update", &[("PATCH books", TIMES)], async || {
         for id in &ids {
             let body = json!({"author": "Another", "title": "T", "category_id": "math"});
-            library.admin.put(library.path(id)).json(&body).await?.json(200);
+            library.put(id, &body).await?.json(200);
         }
         Ok(())
     })
@@ -109,24 +109,14 @@ async fn every_write_is_one_request() -> Result<()> {
     }
     assert_costs(&library, "borrow", &[("POST bookloans", TIMES)], async || {
         for id in &ids {
-            library
-                .user
-                .post(library.path(&format!("{id}/borrow")))
-                .tenant("bob")
-                .await?
-                .json(201);
+            library.borrow(id, "bob").await?.json(201);
         }
         Ok(())
     })
     .await?;
     assert_costs(&library, "return", &[("DELETE bookloans", TIMES)], async || {
         for id in &ids {
-            library
-                .user
-                .post(library.path(&format!("{id}/return")))
-                .tenant("bob")
-                .await?
-                .empty(204);
+            library.give_back(id, "bob").await?.empty(204);
         }
         Ok(())
     })
@@ -138,12 +128,7 @@ async fn every_write_is_one_request() -> Result<()> {
         &[("GET bookloans", TIMES)],
         async || {
             for id in &ids {
-                library
-                    .user
-                    .post(library.path(&format!("{id}/return")))
-                    .tenant("bob")
-                    .await?
-                    .empty(204);
+                library.give_back(id, "bob").await?.empty(204);
             }
             Ok(())
         },
@@ -197,7 +182,7 @@ async fn no_read_is_a_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
+async fn a_refusal_from_the_cache_costs_no_request() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, _user, library) = turn.services(&[]).await?;
     library.add("ours").await?;
@@ -212,25 +197,12 @@ async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
     library.plant(&going).await?;
     library.books().delete("going", &DeleteParams::default()).await?;
     eventually("both know that it is being deleted", async || {
-        let put = library
-            .admin
-            .put(library.path("going"))
-            .json(&library.body("going"))
-            .await?;
-        let borrow = library
-            .user
-            .post(library.path("going/borrow"))
-            .tenant("bob")
-            .await?;
+        let put = library.put("going", &library.body("going")).await?;
+        let borrow = library.borrow("going", "bob").await?;
         Ok((put.status == 409 && borrow.status == 409).then_some(()))
     })
     .await?;
-    library
-        .user
-        .post(library.path("lent/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("lent", "bob").await?.json(201);
     loan_is_known(&admin, &library, "lent").await?;
 
     let (category, bad) = (json!({"category_id": "math"}), json!({"category_id": "-"}));
@@ -292,7 +264,7 @@ async fn no_refusal_that_the_cache_knows_is_a_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_watch_of_each_resource_is_all_that_a_service_keeps_open() -> Result<()> {
+async fn a_service_keeps_one_watch_of_each_resource_open_and_nothing_else() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
     for (services, expected) in [(vec![admin, user], 4), (vec![], 0)] {

@@ -1,4 +1,4 @@
-//! How old what is shown may be, when the API server is not heard: answers say it, and past a limit there are none.
+//! The age of reads without the API server: answers report it, and past a limit reads are refused.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn fresh_again(library: &Library, path: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn with_an_api_server_that_hangs_the_age_grows_and_reads_end_past_the_limit() -> Result<()> {
+async fn with_a_hanging_api_server_the_age_grows_and_reads_stop_at_max_staleness() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&ARGUMENTS).await?;
     library.add("book").await?;
@@ -94,7 +94,7 @@ async fn with_an_api_server_that_hangs_the_age_grows_and_reads_end_past_the_limi
 }
 
 #[tokio::test]
-async fn with_the_api_server_gone_the_age_grows_and_reads_end_past_the_limit() -> Result<()> {
+async fn without_the_api_server_the_age_grows_and_reads_stop_at_max_staleness() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&ARGUMENTS).await?;
     library.add("book").await?;
@@ -116,7 +116,7 @@ async fn with_the_api_server_gone_the_age_grows_and_reads_end_past_the_limit() -
 }
 
 #[tokio::test]
-async fn without_a_limit_reads_go_on_and_tell_their_age() -> Result<()> {
+async fn without_max_staleness_reads_go_on_and_report_their_age() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&["--watch-timeout=4"]).await?;
     library.add("book").await?;

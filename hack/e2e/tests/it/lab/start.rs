@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Turn;
 
 #[tokio::test]
-async fn before_its_first_list_a_service_lives_and_answers_that_it_is_not_ready() -> Result<()> {
+async fn a_service_is_live_but_not_ready_before_its_first_list() -> Result<()> {
     let turn = Turn::take().await?;
     for program in Program::ALL {
         let kubeconfig = turn.cluster().kubeconfig_of(program.name()).await?;

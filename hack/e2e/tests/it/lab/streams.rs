@@ -34,7 +34,7 @@ async fn two_hundred_streams_are_one_watch_of_each_resource_and_no_request() -> 
 }
 
 #[tokio::test]
-async fn however_many_go_on_from_what_was_never_told_ask_the_api_server_together() -> Result<()> {
+async fn streams_resumed_from_unknown_versions_share_the_requests_to_the_api_server() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     let before = Requests::count(&library.client).await?;
@@ -59,7 +59,7 @@ async fn however_many_go_on_from_what_was_never_told_ask_the_api_server_together
 }
 
 #[tokio::test]
-async fn what_a_new_list_brings_is_told_too_and_the_streams_go_on() -> Result<()> {
+async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Result<()> {
     let turn = Turn::take().await?;
     let (mut admin, mut user, library) = turn.services(&[]).await?;
     for id in ["changing", "kept", "vanishing"] {
@@ -128,8 +128,7 @@ async fn what_a_new_list_brings_is_told_too_and_the_streams_go_on() -> Result<()
 }
 
 #[tokio::test]
-async fn with_the_api_server_gone_streams_begin_and_go_on_and_tell_what_happened_when_it_is_back()
--> Result<()> {
+async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_back() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, _user, library) = turn.services(&["--kube-timeout=2"]).await?;
     library.add("book").await?;

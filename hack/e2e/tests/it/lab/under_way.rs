@@ -14,7 +14,7 @@ use super::Turn;
 /// One thread, which reads what comes first first.
 const ARGUMENTS: [&str; 3] = ["--workers=1", "--kube-timeout=4", "--log=info"];
 
-/// What the service answers to who asks whether it is there.
+/// The body of the health route.
 const THERE: &str = r#"{"status":"ok"}"#;
 
 async fn services(turn: &Turn) -> Result<([Service; 2], Library)> {
@@ -88,7 +88,7 @@ async fn a_write_whose_client_goes_away_leaves_a_line_and_is_counted() -> Result
 }
 
 #[tokio::test]
-async fn the_key_of_a_request_that_is_under_way_is_no_other_s() -> Result<()> {
+async fn the_key_of_a_running_request_is_refused_to_another_one() -> Result<()> {
     let turn = Turn::take().await?;
     let ([admin, _user], library) = services(&turn).await?;
     let create = |id: &str| {

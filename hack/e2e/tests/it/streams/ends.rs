@@ -1,4 +1,4 @@
-//! How streams end: with their client, with the service, and with a client's patience for it.
+//! The end of streams: with their client, with the service, and with the service's patience for a client.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{about, stream_of, synced};
 
-/// How many streams a service has open, as it counts them.
+/// The number of open streams, as a service counts them.
 async fn open_streams(service: &Service) -> Result<u64> {
     let metrics = service.ops()?.get("/metrics").await?.text();
     let mut lines = metrics.lines();
@@ -56,7 +56,7 @@ async fn fill(library: &Library) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_stream_on_which_nothing_happens_says_that_it_is_still_there() -> Result<()> {
+async fn an_idle_stream_sends_heartbeats() -> Result<()> {
     let library = Library::open().await?;
     let shared = library.shared.as_ref().context("the shared APIs")?;
     let mut stream = TcpStream::connect(shared.admin().address()).await?;
@@ -113,7 +113,7 @@ async fn a_service_that_ends_ends_its_streams_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_stream_is_gone_when_its_client_is() -> Result<()> {
+async fn a_stream_ends_with_its_client() -> Result<()> {
     let library = Library::open().await?;
     let service = Service::start(Program::Admin, &library.cluster, &[]).await?;
     let sockets = service.sockets()?;
@@ -152,12 +152,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     // Who reads is told all the while.
     for round in 0..5 {
         let body = json!({"author": "A", "title": format!("Round {round}")});
-        library
-            .admin
-            .put(library.path("book-0"))
-            .json(&body)
-            .await?
-            .json(200);
+        library.put("book-0", &body).await?.json(200);
         let (event, data) = about(&mut listener, &library, "book-0").await?;
         assert_eq!((event.as_str(), &data["title"]), ("updated", &body["title"]));
     }

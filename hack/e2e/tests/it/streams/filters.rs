@@ -27,12 +27,7 @@ async fn a_book_is_created_when_it_enters_the_category_and_deleted_when_it_leave
     }
     let entered = set("math").await?.json(200);
     let body = json!({"author": "A", "title": "Another", "category_id": "math"});
-    let updated = library
-        .admin
-        .put(library.path("book"))
-        .json(&body)
-        .await?
-        .json(200);
+    let updated = library.put("book", &body).await?.json(200);
     set("physics").await?.json(200);
     // Outside, it is nothing to this stream.
     set("").await?.json(200);
@@ -57,7 +52,7 @@ async fn a_book_is_created_when_it_enters_the_category_and_deleted_when_it_leave
 }
 
 #[tokio::test]
-async fn tenants_are_told_of_their_own_loans_and_librarians_of_whose_they_ask() -> Result<()> {
+async fn loan_streams_have_a_tenants_own_loans_or_those_that_a_librarian_selects() -> Result<()> {
     let library = Library::open().await?;
     for id in ["a", "b", "c"] {
         library.add(id).await?;

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::{about, stream_of, synced};
 
-/// How many streams there are, half of them of each API.
+/// The number of streams, half of them of each API.
 const STREAMS: usize = 200;
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use e2e::{Library, Mirror};
 use super::{about, listed, resumed, stream_of, synced};
 
 #[tokio::test]
-async fn who_goes_on_is_told_what_was_missed_and_nothing_else() -> Result<()> {
+async fn a_resumed_stream_sends_the_missed_changes_and_nothing_else() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.add("going").await?;
@@ -50,7 +50,7 @@ async fn who_goes_on_is_told_what_was_missed_and_nothing_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_id_is_one_to_go_on_from() -> Result<()> {
+async fn a_stream_resumes_from_every_id() -> Result<()> {
     let library = Library::open().await?;
     for number in 0..6 {
         library.add(&format!("book-{number}")).await?;
@@ -108,7 +108,7 @@ async fn every_id_is_one_to_go_on_from() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_id_or_not_yet_one_begins_anew() -> Result<()> {
+async fn an_invalid_or_future_id_resets_the_stream() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::super::{listed, resumed};
 
-/// How many books the writers are at, and how often each of them does something.
+/// The number of books, and the number of steps of each writer.
 const BOOKS: usize = 12;
 const ROUNDS: usize = 200;
-/// How long nothing is told before lists are compared.
+/// The time without an event before lists are compared.
 const MOMENT: Duration = Duration::from_millis(50);
 
 /// Numbers that are as good as any: the same in each run, so that a failure comes again.
@@ -101,7 +101,7 @@ async fn follow(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_cut_off_anywhere_and_goes_on_elsewhere_ends_with_what_a_fresh_list_has() -> Result<()> {
+async fn a_stream_cut_off_anywhere_and_resumed_elsewhere_ends_with_the_fresh_list() -> Result<()> {
     let library = Library::open().await?;
     let start = |program| Service::start(program, &library.cluster, &[]);
     let (admin, user) = tokio::try_join!(start(Program::Admin), start(Program::User))?;

@@ -23,7 +23,7 @@ async fn read(api: &Api, method: &Method, path: &str, headers: &[(&str, &str)]) 
 }
 
 #[tokio::test]
-async fn a_read_that_names_a_version_that_is_there_is_answered_as_one_that_names_none() -> Result<()> {
+async fn a_read_at_a_known_version_is_answered_like_one_without_a_version() -> Result<()> {
     let library = Library::open().await?;
     for (id, category) in [("a", "math"), ("b", "physics"), ("c", "math")] {
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": category});

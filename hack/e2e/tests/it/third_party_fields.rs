@@ -1,4 +1,4 @@
-//! What others put on a book stays there, whatever we do with it.
+//! Fields of other tools on a book: every write keeps them.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
@@ -88,19 +88,9 @@ async fn labels_annotations_finalizers_and_owners_of_others_survive_every_write(
 async fn borrowing_and_returning_do_not_touch_the_book() -> Result<()> {
     let library = Library::open().await?;
     let before = decorated(&library).await?;
-    library
-        .user
-        .post(library.path("book/borrow"))
-        .tenant("bob")
-        .await?
-        .json(201);
+    library.borrow("book", "bob").await?.json(201);
     assert_eq!(library.books().get("book").await?, before);
-    library
-        .user
-        .post(library.path("book/return"))
-        .tenant("bob")
-        .await?
-        .empty(204);
+    library.give_back("book", "bob").await?.empty(204);
     assert_eq!(library.books().get("book").await?, before);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What passes our rules passes the API server's, and the other way round.
+//! The agreement of bookshelf's rules with the API server's: both accept and refuse the same values.
 
 mod characters;
 
@@ -10,7 +10,7 @@ use kube::{Api, Resource, ResourceExt as _, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-/// Whether the API server would take an object.
+/// Reports an object that the API server would accept.
 async fn accepts<K>(api: &Api<K>, object: &K) -> Result<bool>
 where
     K: Resource + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
@@ -32,7 +32,7 @@ async fn assert_agreed(library: &Library, field: &str, text: &str, expected: boo
     let about: String = about.chars().take(120).collect();
     let mut body = library.body("book");
     body[field] = text.into();
-    let status = library.admin.put(library.path("book")).json(&body).await?.status;
+    let status = library.put("book", &body).await?.status;
     assert_eq!(status, if expected { 200 } else { 400 }, "ours: {about}");
 
     let mut object: Book = book("dry-run");
@@ -54,7 +54,7 @@ async fn assert_agreed(library: &Library, field: &str, text: &str, expected: boo
 }
 
 #[tokio::test]
-async fn on_which_text_is_blank() -> Result<()> {
+async fn both_refuse_the_same_blank_texts() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let white_space: Vec<char> = ('\0'..=char::MAX)
@@ -84,7 +84,7 @@ async fn on_which_text_is_blank() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_how_long_text_may_be_whatever_its_characters_need() -> Result<()> {
+async fn both_count_the_length_of_text_in_characters() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for (field, max) in [("author", 2_048), ("title", 1_024), ("description", 16_384)] {
@@ -106,7 +106,7 @@ async fn on_how_long_text_may_be_whatever_its_characters_need() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_what_a_category_is() -> Result<()> {
+async fn both_accept_the_same_categories() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let (longest, too_long) = ("a".repeat(63), "a".repeat(64));
@@ -124,7 +124,7 @@ async fn on_what_a_category_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_what_an_id_is() -> Result<()> {
+async fn both_accept_the_same_ids() -> Result<()> {
     let library = Library::open().await?;
     let (longest, too_long) = ("a".repeat(253), "a".repeat(254));
     let long_part = format!("{}.b", "a".repeat(64));
@@ -156,7 +156,7 @@ async fn on_what_an_id_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_what_a_namespace_is() -> Result<()> {
+async fn both_accept_the_same_namespaces() -> Result<()> {
     let library = Library::open().await?;
     let namespaces: Api<Namespace> = Api::all(library.client.clone());
     let (longest, too_long) = ("a".repeat(63), "a".repeat(64));
@@ -188,7 +188,7 @@ async fn on_what_a_namespace_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_what_a_tenant_is() -> Result<()> {
+async fn both_accept_the_same_tenants() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let good = ["b/ob", "~!@#$%^&*()", "system:serviceaccount:a:b"];
@@ -211,7 +211,7 @@ async fn on_what_a_tenant_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_how_long_a_tenants_name_may_be() -> Result<()> {
+async fn both_limit_the_length_of_a_tenant() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for (length, expected) in [(0, false), (1, true), (253, true), (254, false)] {
@@ -221,24 +221,15 @@ async fn on_how_long_a_tenants_name_may_be() -> Result<()> {
             expected,
             "{length}"
         );
-        let status = library
-            .user
-            .post(library.path("book/borrow"))
-            .tenant(&tenant)
-            .await?
-            .status;
+        let status = library.borrow("book", &tenant).await?.status;
         assert_eq!(status, if expected { 201 } else { 400 }, "{length}");
-        library
-            .user
-            .post(library.path("book/return"))
-            .tenant(&tenant)
-            .await?;
+        library.give_back("book", &tenant).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn on_what_the_api_server_refuses_of_our_largest_book_nothing() -> Result<()> {
+async fn the_api_server_accepts_the_largest_valid_book() -> Result<()> {
     let library = Library::open().await?;
     let body = json!({
         "id": "a".repeat(253),

@@ -114,7 +114,7 @@ async fn a_loan_in_any_namespace_is_in_the_next_list_of_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn namespaces_are_those_with_books_and_how_many() -> Result<()> {
+async fn the_namespace_list_counts_the_books_of_each_namespace_that_has_any() -> Result<()> {
     let [empty, full] = [Library::open().await?, Library::open().await?];
     for id in ["a", "b", "c"] {
         full.add(id).await?;
@@ -131,7 +131,7 @@ async fn namespaces_are_those_with_books_and_how_many() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_has_not_changed_anywhere_is_not_sent_again() -> Result<()> {
+async fn an_unchanged_list_of_all_namespaces_is_not_sent_again() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for api in library.apis() {

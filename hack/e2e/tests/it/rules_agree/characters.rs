@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::accepts;
 
-/// How many books are sent at a time.
+/// The number of books that are sent at a time.
 const AT_ONCE: usize = 16;
 
 /// Asserts that the API server accepts all of these books, or none of them.
@@ -69,7 +69,7 @@ fn ends(characters: &[char]) -> Vec<char> {
 }
 
 #[tokio::test]
-async fn on_which_characters_text_may_have() -> Result<()> {
+async fn both_accept_the_same_characters_in_text() -> Result<()> {
     let library = Library::open().await?;
     let is_in_line = |character: &char| text::line(&format!("a{character}"), 2).is_ok();
     let is_in_paragraphs = |character: &char| text::paragraphs(&character.to_string(), 2).is_ok();
@@ -92,7 +92,7 @@ async fn on_which_characters_text_may_have() -> Result<()> {
 }
 
 #[tokio::test]
-async fn on_which_characters_make_a_text_that_is_not_blank() -> Result<()> {
+async fn both_count_the_same_characters_as_visible() -> Result<()> {
     let library = Library::open().await?;
     let judge = |character: &char| text::line(&character.to_string(), 1);
     let visible: Vec<char> = ('\0'..=char::MAX)
