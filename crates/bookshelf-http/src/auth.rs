@@ -68,7 +68,7 @@ pub enum Visible {
 /// A request that is refused, and its user where that is known.
 #[derive(Debug)]
 pub(crate) struct Refused {
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
     pub(crate) user: Option<Arc<User>>,
 }
 
@@ -129,7 +129,10 @@ impl Grant {
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, user: None }
+        Self {
+            problem: Box::new(problem),
+            user: None,
+        }
     }
 }
 

@@ -162,6 +162,22 @@ impl Code {
     }
 }
 
+/// The challenge of a 401 ([RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+#[derive(Clone, Copy, Debug)]
+enum Challenge {
+    NoToken,
+    InvalidToken,
+}
+
+impl Challenge {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => r#"Bearer realm="bookshelf""#,
+            Self::InvalidToken => r#"Bearer realm="bookshelf", error="invalid_token""#,
+        }
+    }
+}
+
 /// An error for a client. The server, which knows the id of the request, makes it a response.
 #[derive(Debug)]
 pub struct Problem {
@@ -175,7 +191,7 @@ pub struct Problem {
     /// The cause, for the log and never for the client.
     cause: Option<Box<str>>,
     /// The challenge of an answer to missing or refused credentials.
-    challenge: Option<&'static str>,
+    challenge: Option<Challenge>,
     /// True where the connection ends with the answer.
     closes: bool,
 }
@@ -227,9 +243,9 @@ impl Problem {
     /// ([RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
     pub(crate) fn unauthenticated(message: &'static str, has_token: bool) -> Self {
         let challenge = if has_token {
-            r#"Bearer realm="bookshelf", error="invalid_token""#
+            Challenge::InvalidToken
         } else {
-            r#"Bearer realm="bookshelf""#
+            Challenge::NoToken
         };
         Self {
             challenge: Some(challenge),
@@ -323,7 +339,7 @@ impl Problem {
             response.insert_header((ETAG, &**etag));
         }
         if let Some(challenge) = self.challenge {
-            response.insert_header((WWW_AUTHENTICATE, challenge));
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, &**allow));

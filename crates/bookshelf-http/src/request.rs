@@ -73,6 +73,7 @@ async fn run(exchange: Exchange, task: Task, payload: Payload) -> Answered {
 }
 
 /// A request that is being answered.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Exchange {
     api: Rc<Api>,
     request: Request,
@@ -175,7 +176,7 @@ impl Exchange {
         let granted = judged.map_err(|Refused { problem, user }| {
             self.user = user;
             self.has_version = problem.is_of_request();
-            problem
+            *problem
         });
         let dispatch = granted.and_then(|grant| {
             // Successful reads are not logged with their user.

@@ -38,9 +38,9 @@ pub use user::User;
 /// The longest time that a decision is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(10);
 
-/// TokenReviews a second, and at once, of tokens that are not known to be good.
+/// Reviews a second, and at once, of tokens that are not known to be good.
 const TOKENS: (f64, u32) = (10.0, 20);
-/// SubjectAccessReviews a second, and at once, of one user.
+/// Reviews a second, and at once, of the rights of one user.
 const RIGHTS: (f64, u32) = (100.0, 1000);
 
 /// The most good tokens whose decisions are kept, and the memory for their users in bytes.
@@ -158,17 +158,13 @@ impl Access {
             let sent = Instant::now();
             let reviewed = inner.reviews.token(&token, &inner.hasher).await?;
             let until = sent + KEPT_FOR;
-            Ok(match reviewed {
-                Some((user, valid_for)) => {
-                    inner.refused.forget(id);
-                    let until = valid_for.map_or(until, |valid_for| until.min(sent + valid_for));
-                    inner.good.keep(id, Decision::new(Some(user), until))
-                }
-                None => {
-                    inner.good.forget(id);
-                    inner.refused.keep(id, Decision::new(None, until))
-                }
-            })
+            let Some((user, valid_for)) = reviewed else {
+                inner.good.forget(id);
+                return Ok(inner.refused.keep(id, Decision::new(None, until)));
+            };
+            inner.refused.forget(id);
+            let until = valid_for.map_or(until, |valid_for| until.min(sent + valid_for));
+            Ok(inner.good.keep(id, Decision::new(Some(user), until)))
         };
         self.0.good.share(id, review).await
     }

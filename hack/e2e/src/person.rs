@@ -51,7 +51,7 @@ impl Person {
     ) -> Result<Grant> {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let name = format!("{}-{}", self.name, uuid::Uuid::new_v4().simple());
-        let rule = PolicyRule {
+        let allowed = PolicyRule {
             api_groups: Some(vec!["bookshelf.lostinsoba.com".to_owned()]),
             resource_names: (!names.is_empty()).then(|| texts(names)),
             resources: Some(texts(resources)),
@@ -60,7 +60,7 @@ impl Person {
         };
         let role = Role {
             metadata: named(&name),
-            rules: Some(vec![rule]),
+            rules: Some(vec![allowed]),
         };
         let roles: Api<Role> = Api::namespaced(self.client.clone(), namespace);
         roles.create(&PostParams::default(), &role).await?;

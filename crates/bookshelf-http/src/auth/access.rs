@@ -85,7 +85,7 @@ impl Access {
         }
         if let Some((verb, resource)) = required.if_forced {
             let (verb, resource) = (verb.as_str(), resource.as_str());
-            sentence += &format!(", with `force=true` also to `{verb}` `{resource}`");
+            sentence.push_str(&[", with `force=true` also to `", verb, "` `", resource, "`"].concat());
         }
         if !path.contains("{namespace}") {
             sentence += ", in all namespaces; without it, the answer has the namespaces where the caller has the right";

@@ -41,7 +41,7 @@ impl TokenMode {
         };
         let grant = judgement.authorize(until).await;
         grant.map_err(|problem| Refused {
-            problem,
+            problem: Box::new(problem),
             user: Some(user),
         })
     }
@@ -59,14 +59,13 @@ impl TokenMode {
         let token = bearer::token(asked.request.headers());
         let token = token.map_err(|none| refused(none.reason(), false))?;
         // A token of which a decision is kept has been checked before.
-        let decided = match self.decisions.kept_user(token, now) {
-            Some(kept) => kept,
-            None => {
-                let checked = bearer::checked(token);
-                let checked = checked.map_err(|none| refused(none.reason(), bearer::is_one_word(token)))?;
-                reviews.allowed().await;
-                self.decisions.user(checked).await.map_err(no_decision)?
-            }
+        let decided = if let Some(kept) = self.decisions.kept_user(token, now) {
+            kept
+        } else {
+            let checked = bearer::checked(token);
+            let checked = checked.map_err(|none| refused(none.reason(), bearer::is_one_word(token)))?;
+            reviews.allowed().await;
+            self.decisions.user(checked).await.map_err(no_decision)?
         };
         match decided.value {
             Some(user) => Ok(Decision {
@@ -204,15 +203,14 @@ impl Judgement<'_> {
     /// Decides whether the user has a permission.
     async fn may(&self, permission: Permission<'_>, until: &mut Instant) -> Result<bool, Problem> {
         let decisions = &self.mode.decisions;
-        let decided = match decisions.kept_right(self.user, permission, self.now) {
-            Some(kept) => kept,
-            None => {
-                // The API server is asked about names that can exist alone.
-                self.check_names()?;
-                self.reviews.allowed().await;
-                let decided = decisions.may(self.user, permission).await;
-                decided.map_err(no_decision)?
-            }
+        let decided = if let Some(kept) = decisions.kept_right(self.user, permission, self.now) {
+            kept
+        } else {
+            // The API server is asked about names that can exist alone.
+            self.check_names()?;
+            self.reviews.allowed().await;
+            let decided = decisions.may(self.user, permission).await;
+            decided.map_err(no_decision)?
         };
         *until = decided.until.min(*until);
         Ok(decided.value)
@@ -251,8 +249,8 @@ fn no_decision(error: Error) -> Problem {
         Error::Unavailable { retry_after, cause } => {
             Problem::new(Code::Unavailable, format!("{message}, nothing was written"))
                 .with_retry_after(retry_after)
-                .with_cause(&*cause)
+                .with_cause(&cause)
         }
-        Error::Internal { cause } => Problem::new(Code::Internal, message).with_cause(&*cause),
+        Error::Internal { cause } => Problem::new(Code::Internal, message).with_cause(&cause),
     }
 }

@@ -34,11 +34,14 @@ pub(super) struct Decisions<T: Clone> {
     under_way: Arc<UnderWay<T>>,
 }
 
+/// A review with a number of its own, as another one may take its place.
+type Numbered<T> = (u64, WeakShared<Review<T>>);
+
 type Review<T> = BoxFuture<'static, Result<Decision<T>, Error>>;
 
 /// The reviews under way. A review lives for as long as somebody waits for it.
 struct UnderWay<T: Clone> {
-    reviews: Mutex<HashMap<u128, (u64, WeakShared<Review<T>>)>>,
+    reviews: Mutex<HashMap<u128, Numbered<T>>>,
     next: AtomicU64,
 }
 

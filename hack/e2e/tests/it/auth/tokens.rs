@@ -159,7 +159,7 @@ async fn neither_log_nor_metrics_have_a_token_or_a_part_of_one() -> Result<()> {
         drop(stream);
         let refused = service.api()?.as_bearer(&secrets[0]).get(&path).await?;
         assert!([401, 429].contains(&refused.status), "{}", refused.status);
-        let metrics = service.ops()?.get("/metrics").await?.text().to_owned();
+        let metrics = service.ops()?.get("/metrics").await?.text();
         let lines = service.log().rest()?;
         for line in &lines {
             let line = line.to_string();
