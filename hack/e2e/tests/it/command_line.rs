@@ -67,6 +67,7 @@ fn help_explains_every_flag_and_names_its_environment_variable() -> Result<()> {
             "auth-audience",
             "trusted-proxy",
             "max-body",
+            "ui",
             "workers",
             "shutdown-delay",
             "shutdown-timeout",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use e2e::{Browser, Library, Program, Service, book};
+use e2e::{Browser, Library, Person, Program, Service, book};
 
 /// The policy of the contract, by directive.
 const POLICY: [(&str, &str); 10] = [
@@ -119,6 +119,41 @@ async fn tenants_borrow_in_a_browser() -> Result<()> {
 #[tokio::test]
 async fn every_view_is_for_everybody_in_a_browser() -> Result<()> {
     in_a_browser("everybody.test.mjs").await
+}
+
+#[tokio::test]
+async fn people_sign_in_with_tokens_in_a_browser() -> Result<()> {
+    let Some(browser) = Browser::find().await? else {
+        return Ok(());
+    };
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let (admin, user) = tokio::try_join!(
+        Service::start(Program::Admin, &library.cluster, &["--auth-mode=token"]),
+        Service::start(Program::User, &library.cluster, &["--auth-mode=token"]),
+    )?;
+    let namespace = &library.namespace;
+    let librarian = Person::new(library.client.clone(), namespace, "librarian").await?;
+    let all = ["get", "list", "watch", "create", "update", "patch", "delete"];
+    librarian
+        .grant(namespace, &all, &["books", "bookloans"], &[])
+        .await?;
+    let tenant = Person::new(library.client.clone(), namespace, "tenant").await?;
+    tenant
+        .grant(namespace, &["get", "list", "watch"], &["books"], &[])
+        .await?;
+    let stranger = Person::new(library.client.clone(), namespace, "stranger").await?;
+    let address = |address| format!("http://{address}");
+    let variables = [
+        ("BOOKSHELF_ADMIN", &*address(admin.address())),
+        ("BOOKSHELF_USER", &address(user.address())),
+        ("BOOKSHELF_ADMIN_METRICS", &address(admin.ops_address())),
+        ("BOOKSHELF_NAMESPACE", namespace),
+        ("BOOKSHELF_LIBRARIAN", &librarian.token("bookshelf-admin").await?),
+        ("BOOKSHELF_TENANT", &tenant.token("bookshelf-user").await?),
+        ("BOOKSHELF_STRANGER", &stranger.token("bookshelf-admin").await?),
+    ];
+    browser.run("token.test.mjs", &variables).await
 }
 
 async fn in_a_browser(file: &str) -> Result<()> {
