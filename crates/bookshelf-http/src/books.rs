@@ -4,24 +4,29 @@ use std::borrow::Borrow;
 
 use actix_web::HttpRequest;
 use actix_web::web::BytesMut;
-use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespace, Place};
+use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespace, Place, Terms};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::Repository;
 use crate::document::Document;
 use crate::extract::{FromHead, FromQuery as _, Parameters, Request};
-use crate::list::Name;
+use crate::list::{self, Name};
 use crate::openapi::fields;
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::route::Reply;
 use crate::stream;
 
+/// The parameter of a search.
+const Q: &str = "q";
+
 /// The query string of a list of books.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     category_id: String,
+    /// The terms of a search; empty: none.
+    q: String,
     page: Page,
 }
 
@@ -32,6 +37,9 @@ struct Filter {
     /// Only the books of this category.
     #[param(required = false, schema_with = fields::category_filter)]
     category_id: String,
+    /// Only the books that have all of these terms in author or title. An event stream has no search.
+    #[param(required = false, schema_with = fields::query)]
+    q: String,
 }
 
 impl IntoParams for ListQuery {
@@ -45,22 +53,29 @@ impl IntoParams for ListQuery {
 impl FromHead for ListQuery {
     fn from_head(request: &HttpRequest) -> Result<Self, Problem> {
         let parameters = Parameters::of(request)?;
+        let q = parameters.get(Q)?.unwrap_or_default();
         Ok(Self {
             category_id: parameters.get("category_id")?.unwrap_or_default().to_owned(),
-            page: Page::from_query(&parameters)?,
+            q: q.to_owned(),
+            page: Page::from_query(&parameters)?.of_search(q),
         })
     }
 }
 
 impl ListQuery {
-    /// Returns the list that a request is for: of a namespace or of all, of a category or of all, from the page on.
+    /// Returns the list that a request is for: of a namespace or of all, of a category or of all, of a search or not, from
+    /// the page on.
     pub fn list<'a>(
         &'a self,
         books: &'a Repository,
         namespace: Option<Namespace<'a>>,
     ) -> Result<BookList<'a, Document>, Problem> {
         let category = Category::parse(&self.category_id)?;
-        let list = books.books(namespace, category)?;
+        let terms = Terms::parse(&self.q)?;
+        let mut list = books.books(namespace, category)?;
+        if let Some(terms) = terms {
+            list = list.with_terms(&terms)?;
+        }
         Ok(list.after(self.page.after(namespace)?))
     }
 
@@ -72,6 +87,9 @@ impl ListQuery {
         generation: Generation,
         members: impl FnOnce() -> M,
     ) -> Result<Reply, Problem> {
+        if !self.q.is_empty() {
+            return Ok(list::answer_once(request, &self.page, members()).into());
+        }
         let name = Name {
             of: "books",
             namespace: namespace.map_or("", Namespace::as_str),
@@ -92,6 +110,12 @@ impl ListQuery {
     ) -> Reply {
         let (request, query) = (request.clone(), self.clone());
         Reply::later(async move {
+            if !query.q.is_empty() {
+                return Err(Problem::invalid(
+                    Q,
+                    "must not be given with Accept: text/event-stream",
+                ));
+            }
             let namespace = request.namespace_or_all()?;
             let category = Category::parse(&query.category_id)?;
             let id = stream::last_event_id(&request);

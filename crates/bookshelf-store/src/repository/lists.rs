@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use bookshelf_crd::rules::Rule;
+
 use super::Repository;
 use super::books::CachedBook;
-use super::error::{Error, Missing};
+use super::error::{Error, Field, Invalid, Missing};
 use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
-use crate::cache::{Entry, Snapshot};
+use super::search::Terms;
+use crate::cache::{Entry, Search, Snapshot};
 
 /// The state of the caches that a list was made from. In one process, lists of the same generation, namespace and filter are
 /// equal.
@@ -71,12 +74,14 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The books of a namespace or of all, of one category or of all.
+/// The books of a namespace or of all, of one category or of all, or those of them that are searched for.
 pub struct BookList<'a, V> {
     repository: &'a Repository<V>,
     books: Arc<Snapshot<CachedBook<V>>>,
     namespace: Option<Namespace<'a>>,
     category: Option<Category<'a>>,
+    /// The search, of the category too.
+    search: Option<Search>,
     after: Place<'a>,
 }
 
@@ -85,6 +90,16 @@ impl<'a, V> BookList<'a, V> {
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
+    }
+
+    /// Keeps the books that have all terms; an error if the repository keeps no texts.
+    pub fn with_terms(self, terms: &Terms) -> Result<Self, Error> {
+        let can_search = self.repository.options.search;
+        Invalid::check(Field::Query, can_search.then_some(()).ok_or(Rule::NoSearch))?;
+        Ok(Self {
+            search: Some(terms.search(self.category)),
+            ..self
+        })
     }
 
     /// Returns the generation of the list.
@@ -101,6 +116,11 @@ impl<'a, V> BookList<'a, V> {
         let by_category = self.repository.by_category;
         let (books, after) = (&self.books, self.after);
         let namespace = self.namespace.map(Namespace::as_str);
+        if let Some(search) = &self.search {
+            let from = namespace.unwrap_or(after.namespace);
+            let found = books.search_after(search, namespace, from, after.id);
+            return Box::new(found.into_iter().flatten()) as Box<dyn Iterator<Item = _> + '_>;
+        }
         let iter: Box<dyn Iterator<Item = _> + '_> = match (namespace, self.category.map(Category::as_str)) {
             (None, None) => Box::new(books.iter_after(after.namespace, after.id)),
             (Some(namespace), None) => Box::new(books.namespaced_after(namespace, after.id)),
@@ -235,6 +255,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             books: self.books.reader.snapshot(),
             namespace,
             category,
+            search: None,
             after: Place::default(),
         })
     }
