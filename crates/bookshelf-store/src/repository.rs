@@ -46,7 +46,7 @@ mod lists;
 mod live_reads;
 mod loans;
 mod model;
-mod search;
+pub mod search;
 mod streams;
 mod version;
 

@@ -60,14 +60,16 @@ impl Terms {
     }
 
     /// Returns the search of a cache for these terms, in one category or in all.
-    pub(super) fn search(&self, category: Option<Category<'_>>) -> Search {
+    #[must_use]
+    pub fn search(&self, category: Option<Category<'_>>) -> Search {
         let category = category.map(|category| category_line(category.as_str()));
         Search::new(self.0.iter().chain(&category))
     }
 }
 
-/// Returns the text of a book.
-pub(super) fn text(book: &crd::Book) -> String {
+/// Returns the text that a cache keeps of a book, for [`Terms::search`].
+#[must_use]
+pub fn text(book: &crd::Book) -> String {
     let mut text = labels::value(book, labels::CATEGORY).map_or_else(String::new, category_line);
     fold::words(&book.spec.author, &mut text);
     text.push('\n');

@@ -142,6 +142,7 @@ impl<V> Snapshot<V> {
     /// The objects of a namespace, or of all, whose texts have all that is searched for; `None` if the cache keeps no texts
     /// ([`Builder::text`](super::Builder::text)). Unlike any other look-up, this costs the length of the texts, until so
     /// many objects are found as the caller takes.
+    #[must_use]
     pub fn search<'a>(
         &'a self,
         search: &'a Search,
@@ -151,6 +152,7 @@ impl<V> Snapshot<V> {
     }
 
     /// Returns the objects after this place, which is in the namespace, whether there is one at it or not.
+    #[must_use]
     pub fn search_after<'a>(
         &'a self,
         search: &'a Search,

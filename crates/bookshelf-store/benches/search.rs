@@ -1,0 +1,128 @@
+//! The time of searches among books with real titles, and what their texts add to the time of an event.
+//!
+//! `cargo bench -p bookshelf-store --bench search`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
+
+#[path = "support/books.rs"]
+mod books;
+#[path = "support/titles.rs"]
+mod titles;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bookshelf_store::cache::{Search, SourceEvent};
+use bookshelf_store::repository::{Category, Terms};
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+
+use books::OurCache;
+
+/// Searches, each by its terms and category.
+const ORDINARY: [(&str, &str); 8] = [
+    ("modenov geom", ""),
+    ("war peace 17", ""),
+    ("достоевский 3", ""),
+    ("红楼梦 5", ""),
+    ("ウェイ 12", ""),
+    ("ιθακη", ""),
+    ("quijote", "category-2"),
+    ("swim-two-birds", ""),
+];
+const WORST: [(&str, &str); 8] = [
+    // A word in most books; one that begins many words; and one that many words have, none at its beginning.
+    ("a", ""),
+    ("d", ""),
+    ("ese", ""),
+    // The end of a phrase, whose beginning is everywhere.
+    ("1-zz", ""),
+    ("a d e l 1 2 3 4", ""),
+    ("a b c d e f g h", ""),
+    ("zzzz", ""),
+    ("a", "category-0"),
+];
+/// A page, as a web page asks for it.
+const PAGE: usize = 50;
+
+fn sizes() -> Vec<usize> {
+    let sizes = std::env::var("BOOKSHELF_BENCH_BOOKS").unwrap_or_else(|_| "2000,100000".to_owned());
+    let sizes = sizes.split(',');
+    sizes
+        .map(|size| size.trim().parse().expect("BOOKSHELF_BENCH_BOOKS has numbers"))
+        .collect()
+}
+
+fn search(terms: &str, category: &str) -> Search {
+    let terms = Terms::parse(terms).expect("a query").expect("terms");
+    terms.search(Category::parse(category).expect("a category"))
+}
+
+fn found(cache: &OurCache, search: &Search, most: usize) -> usize {
+    let snapshot = cache.reader.load();
+    let found = snapshot.search(search, None).expect("the cache keeps texts");
+    found.take(most).map(black_box).count()
+}
+
+/// Prints how long one search of 200 takes at the median and at the 99th percentile.
+fn percentiles(cache: &OurCache, size: usize) {
+    println!("| books | | search | found | page: p50, p99 | all: p50, p99 |");
+    println!("|--:|---|---|--:|--:|--:|");
+    for (kind, searches) in [("ordinary", ORDINARY), ("worst", WORST)] {
+        for (terms, category) in searches {
+            let search = search(terms, category);
+            let time = |most| {
+                let mut times: Vec<_> = (0..200)
+                    .map(|_| {
+                        let started = Instant::now();
+                        black_box(found(cache, &search, most));
+                        started.elapsed()
+                    })
+                    .collect();
+                times.sort();
+                let micros = |time: Duration| time.as_nanos() / 1000;
+                format!("{} µs, {} µs", micros(times[100]), micros(times[198]))
+            };
+            let all = found(cache, &search, usize::MAX);
+            let (page, whole) = (time(PAGE), time(usize::MAX));
+            println!("| {size} | {kind} | `{terms}` {category} | {all} | {page} | {whole} |");
+        }
+    }
+}
+
+fn searches(criterion: &mut Criterion) {
+    for size in sizes() {
+        let cache = titles::cache(size, true);
+        percentiles(&cache, size);
+        let mut group = criterion.benchmark_group("search all of");
+        for (terms, category) in ORDINARY.into_iter().chain(WORST) {
+            let search = search(terms, category);
+            group.bench_function(BenchmarkId::new(format!("{terms} {category}"), size), |bencher| {
+                bencher.iter(|| found(&cache, &search, usize::MAX));
+            });
+        }
+        group.finish();
+    }
+}
+
+fn events(criterion: &mut Criterion) {
+    for size in sizes() {
+        let mut group = criterion.benchmark_group("apply an event to");
+        for (name, has_texts) in [("a cache without texts", false), ("a cache with texts", true)] {
+            let cache = titles::cache(size, has_texts);
+            let mut version = size;
+            group.bench_function(BenchmarkId::new(name, size), |bencher| {
+                bencher.iter_batched(
+                    || {
+                        version += 1;
+                        // One after the other would find its page in the processor's cache.
+                        SourceEvent::Applied(titles::book(version.wrapping_mul(7919) % size, version + 1))
+                    },
+                    |event| cache.writer.apply([event]),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, searches, events);
+criterion_main!(benches);
