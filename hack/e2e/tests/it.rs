@@ -46,6 +46,7 @@ mod it {
     mod returning;
     mod rights;
     mod routes;
+    mod search;
     mod seed;
     mod stopping;
     mod streams;
