@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bookshelf_store::cache::{Search, SourceEvent};
-use bookshelf_store::repository::{Category, Terms};
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use bookshelf_store::repository::{self, Category, Terms};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
 
 use books::OurCache;
@@ -28,7 +28,9 @@ const ORDINARY: [(&str, &str); 8] = [
     ("quijote", "category-2"),
     ("swim-two-birds", ""),
 ];
-const WORST: [(&str, &str); 8] = [
+const WORST: [(&str, &str); 9] = [
+    // Every book.
+    (EVERY, ""),
     // A word in most books; one that begins many words; and one that many words have, none at its beginning.
     ("a", ""),
     ("d", ""),
@@ -40,6 +42,8 @@ const WORST: [(&str, &str); 8] = [
     ("zzzz", ""),
     ("a", "category-0"),
 ];
+/// Stands for a search that finds every book, as no terms do.
+const EVERY: &str = "*";
 /// A page, as a web page asks for it.
 const PAGE: usize = 50;
 
@@ -52,6 +56,9 @@ fn sizes() -> Vec<usize> {
 }
 
 fn search(terms: &str, category: &str) -> Search {
+    if terms == EVERY {
+        return Search::new([" "]);
+    }
     let terms = Terms::parse(terms).expect("a query").expect("terms");
     terms.search(Category::parse(category).expect("a category"))
 }
@@ -72,8 +79,8 @@ fn cpu_time() -> Duration {
 fn percentiles(cache: &OurCache, size: usize) {
     println!("| books | | search | found | a page: p50, p99 | all: p50, p99 |");
     println!("|--:|---|---|--:|--:|--:|");
-    for (kind, searches) in [("ordinary", ORDINARY), ("worst", WORST)] {
-        for (terms, category) in searches {
+    for (kind, searches) in [("ordinary", &ORDINARY[..]), ("worst", &WORST)] {
+        for &(terms, category) in searches {
             let search = search(terms, category);
             let time = |most| {
                 let mut times: Vec<_> = (0..200)
@@ -108,27 +115,49 @@ fn searches(criterion: &mut Criterion) {
     }
 }
 
-fn events(criterion: &mut Criterion) {
+fn texts(criterion: &mut Criterion) {
+    let books: Vec<_> = (0..60).map(|number| titles::book(number, 1)).collect();
+    let mut number = 0;
+    criterion.bench_function("make the text of a book", |bencher| {
+        bencher.iter(|| {
+            number = (number + 1) % books.len();
+            repository::search::text(black_box(&books[number]))
+        });
+    });
+}
+
+/// Prints the CPU time of an event, for caches without texts and with them, in turns: the median of batches.
+fn events(_: &mut Criterion) {
+    const BATCH: usize = 100;
+    println!("| books | an event without texts | with texts |");
+    println!("|--:|--:|--:|");
     for size in sizes() {
-        let mut group = criterion.benchmark_group("apply an event to");
-        for (name, has_texts) in [("a cache without texts", false), ("a cache with texts", true)] {
-            let cache = titles::cache(size, has_texts);
-            let mut version = size;
-            group.bench_function(BenchmarkId::new(name, size), |bencher| {
-                bencher.iter_batched(
-                    || {
-                        version += 1;
-                        // One after the other would find its page in the processor's cache.
-                        SourceEvent::Applied(titles::book(version.wrapping_mul(7919) % size, version + 1))
-                    },
-                    |event| cache.writer.apply([event]),
-                    BatchSize::SmallInput,
-                );
-            });
+        let caches = [false, true].map(|has_texts| titles::cache(size, has_texts));
+        let mut times = [const { Vec::new() }; 2];
+        let mut version = size;
+        for _ in 0..200 {
+            // One after the other would find its page in the processor's cache.
+            let next = || {
+                version += 1;
+                titles::book(version.wrapping_mul(7919) % size, version + 1)
+            };
+            let books: Vec<_> = std::iter::repeat_with(next).take(BATCH).collect();
+            for (cache, times) in caches.iter().zip(&mut times) {
+                let events: Vec<_> = books.iter().cloned().map(SourceEvent::Applied).collect();
+                let started = cpu_time();
+                for event in events {
+                    cache.writer.apply([event]);
+                }
+                times.push((cpu_time() - started) / u32::try_from(BATCH).expect("a batch is small"));
+            }
         }
-        group.finish();
+        let [without, with] = times.map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        });
+        println!("| {size} | {without:.1?} | {with:.1?} |");
     }
 }
 
-criterion_group!(benches, searches, events);
+criterion_group!(benches, searches, texts, events);
 criterion_main!(benches);
