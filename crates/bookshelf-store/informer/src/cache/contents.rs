@@ -201,7 +201,7 @@ impl<V> Contents<V> {
     /// An object of these contents, to be put into others.
     pub(super) fn item(&self, entry: &Arc<Entry<V>>) -> Item<V> {
         let texts = self.texts.as_ref();
-        let text = texts.and_then(|texts| texts.get(&self.objects, &entry.key));
+        let text = texts.and_then(|texts| texts.get(&self.objects, entry));
         Item {
             entry: Arc::clone(entry),
             text: text.map(str::to_owned),
@@ -231,19 +231,18 @@ impl<V> Contents<V> {
             }
         }
         self.count(&entry, |objects| objects + 1);
-        let key = self.texts.is_some().then(|| entry.key.clone());
-        self.objects.insert(ByKey(entry));
-        if let (Some(texts), Some(key)) = (&mut self.texts, key) {
-            texts.put(&self.objects, &key, is_new, &text.unwrap_or_default());
+        self.objects.insert(ByKey(Arc::clone(&entry)));
+        if let Some(texts) = &mut self.texts {
+            texts.put(&self.objects, &entry, is_new, &text.unwrap_or_default());
         }
     }
 
     pub(super) fn remove(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
-        let entry = self.take_out(namespace, name)?;
         if let Some(texts) = &mut self.texts {
-            texts.remove(&self.objects, &entry.key);
+            let ByKey(entry) = self.objects.get(&KeyProbe { namespace, name })?;
+            texts.remove(&self.objects, entry);
         }
-        Some(entry)
+        self.take_out(namespace, name)
     }
 
     /// Takes an object out of all but the texts.

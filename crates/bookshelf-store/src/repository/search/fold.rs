@@ -29,21 +29,34 @@ enum Kind {
 /// Appends the folded words of a text, each behind a blank.
 pub(super) fn words(text: &str, to: &mut String) {
     to.reserve(text.len() + 1);
-    if text.is_ascii() {
-        return append(text.chars().map(|letter| letter.to_ascii_lowercase()), to);
+    let mut folded = String::new();
+    // A blank ends words, and most are of ASCII, for which there is less to do.
+    for part in text.split_ascii_whitespace() {
+        if part.is_ascii() {
+            append(part.chars().map(|letter| letter.to_ascii_lowercase()), to);
+        } else {
+            folded.clear();
+            fold(part, &mut folded);
+            append(COMPOSED.normalize_iter(folded.chars()), to);
+        }
     }
+}
+
+/// Appends decomposed characters in lower case, and blanks in place of those that part words.
+fn fold(text: &str, to: &mut String) {
+    to.reserve(text.len());
     // Symbols part words, although the decomposition of some has letters.
     let parted = text.chars().map(|character| match kind(character) {
         Kind::Blank => ' ',
         _ => character,
     });
-    let mut folded = String::with_capacity(text.len());
     for character in COMPATIBLE.normalize_iter(parted) {
-        if !is_ignored(character) {
-            fold(character, &mut folded);
+        if character.is_ascii() {
+            to.push(character.to_ascii_lowercase());
+        } else if !is_ignored(character) {
+            fold_letter(character, to);
         }
     }
-    append(COMPOSED.normalize_iter(folded.chars()), to);
 }
 
 fn append(characters: impl Iterator<Item = char>, to: &mut String) {
@@ -119,7 +132,7 @@ fn is_ignored(character: char) -> bool {
 }
 
 /// Appends a decomposed character in lower case, and as the letters that stand for it.
-fn fold(character: char, to: &mut String) {
+fn fold_letter(character: char, to: &mut String) {
     for lower in character.to_lowercase() {
         match lower {
             'ß' => to.push_str("ss"),

@@ -44,10 +44,11 @@ struct Lines {
 }
 
 impl Texts {
-    /// Puts in the text of an object, which is among the objects already, and in place of an earlier one unless it is new.
-    pub(super) fn put<V>(&mut self, objects: &Objects<V>, key: &ObjectKey, is_new: bool, text: &str) {
+    /// Puts in the text of one of the objects, in place of an earlier one unless it is new.
+    pub(super) fn put<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>, is_new: bool, text: &str) {
+        let key = &entry.key;
         let page = self.page_of(key).cloned().unwrap_or_else(Page::first);
-        let at = page.count_before(objects, key);
+        let at = page.count_before(objects, entry);
         let lines = page.0.spliced(at, usize::from(!is_new), Some(text));
         match lines.middle() {
             Some(middle) => {
@@ -61,12 +62,12 @@ impl Texts {
         }
     }
 
-    /// Takes out the text of an object, which is among the objects no longer.
-    pub(super) fn remove<V>(&mut self, objects: &Objects<V>, key: &ObjectKey) {
-        let Some(page) = self.page_of(key).cloned() else {
+    /// Takes out the text of one of the objects, which is about to be taken out, too.
+    pub(super) fn remove<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>) {
+        let Some(page) = self.page_of(&entry.key).cloned() else {
             return;
         };
-        let lines = page.0.spliced(page.count_before(objects, key), 1, None);
+        let lines = page.0.spliced(page.count_before(objects, entry), 1, None);
         if lines.ends.is_empty() {
             self.pages.remove(&page);
             return;
@@ -82,10 +83,10 @@ impl Texts {
         }
     }
 
-    /// Returns the text of an object.
-    pub(super) fn get<V>(&self, objects: &Objects<V>, key: &ObjectKey) -> Option<&str> {
-        let page = self.page_of(key)?;
-        let text = page.0.text(page.count_before(objects, key));
+    /// Returns the text of one of the objects.
+    pub(super) fn get<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> Option<&str> {
+        let page = self.page_of(&entry.key)?;
+        let text = page.0.text(page.count_before(objects, entry));
         std::str::from_utf8(text).ok()
     }
 
@@ -151,10 +152,12 @@ impl Page {
         objects.range::<_, KeyProbe<'_>>(from).map(|slot| &slot.0)
     }
 
-    /// The number of texts before that of this object.
-    fn count_before<V>(&self, objects: &Objects<V>, key: &ObjectKey) -> usize {
-        let until = (Bound::Included(&self.place()), Bound::Excluded(&probe(key)));
-        objects.range::<_, KeyProbe<'_>>(until).count()
+    /// The number of texts before that of this object, which is one of the objects. The others are not looked into: that
+    /// would wait for memory.
+    fn count_before<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> usize {
+        self.objects(objects)
+            .take_while(|other| !Arc::ptr_eq(other, entry))
+            .count()
     }
 }
 
