@@ -16,7 +16,7 @@ use super::{ByKey, Entry, KeyProbe};
 use crate::object::ObjectKey;
 
 /// The most texts of a page; few enough in tests that they have several pages.
-const MOST: usize = if cfg!(test) { 4 } else { 128 };
+const MOST: usize = if cfg!(test) { 4 } else { 32 };
 /// The most bytes of a page that has more than one text: each change of a text copies its page.
 const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
 /// The byte after each text. No text has it, as it is not part of UTF-8.
