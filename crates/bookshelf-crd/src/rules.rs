@@ -32,6 +32,12 @@ pub enum Rule {
     Without(char),
     /// At most so many characters.
     MaxLength(u32),
+    /// At least one letter or number: what is searched for.
+    HasWord,
+    /// At most so many terms: what is searched for.
+    MaxTerms(u32),
+    /// None at all, where nothing can be searched for.
+    NoSearch,
 }
 
 impl fmt::Display for Rule {
@@ -56,6 +62,9 @@ impl fmt::Display for Rule {
                 write!(f, "must not contain the character U+{:04X}", u32::from(*character))
             }
             Self::MaxLength(max) => write!(f, "must have at most {max} characters"),
+            Self::HasWord => f.write_str("must have at least one letter or number"),
+            Self::MaxTerms(max) => write!(f, "must have at most {max} terms"),
+            Self::NoSearch => f.write_str("must not be given: search is turned off in this service"),
         }
     }
 }

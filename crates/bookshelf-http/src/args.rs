@@ -137,6 +137,11 @@ pub struct CacheArgs {
     #[arg(long, env = "BOOKSHELF_CACHE_DESCRIPTIONS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub cache_descriptions: bool,
 
+    /// Keep the folded words of authors and titles in memory, for GET /book?q= and GET /book/{namespace}?q=: about 100 bytes
+    /// for each book. Without them q is refused
+    #[arg(long, env = "BOOKSHELF_SEARCH", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub search: bool,
+
     /// Seconds between replays of all cached objects to the event handlers, from memory. 0: never. The only handlers log
     /// at debug level
     #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
@@ -188,6 +193,7 @@ impl CacheArgs {
             check: unless_zero(self.check_period),
             watch_timeout: Duration::from_secs(self.watch_timeout.into()),
             cache_descriptions: self.cache_descriptions,
+            search: self.search,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use actix_web::web::BytesMut;
-use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespaces, Place};
+use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespaces, Place, Terms};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
@@ -17,10 +17,15 @@ use crate::problem::{Code, Problem};
 use crate::route::Reply;
 use crate::stream;
 
+/// The parameter of a search.
+const Q: &str = "q";
+
 /// The query string of a list of books.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     category_id: String,
+    /// The terms of a search; empty: none.
+    q: String,
     page: Page,
 }
 
@@ -31,6 +36,9 @@ struct Filter {
     /// Only the books of this category.
     #[param(required = false, schema_with = fields::category_filter)]
     category_id: String,
+    /// Only the books that have all of these terms in author or title. An event stream has no search.
+    #[param(required = false, schema_with = fields::query)]
+    q: String,
 }
 
 impl IntoParams for ListQuery {
@@ -44,22 +52,29 @@ impl IntoParams for ListQuery {
 impl FromHead for ListQuery {
     fn from_head(request: &Request) -> Result<Self, Problem> {
         let parameters = Parameters::of(request)?;
+        let q = parameters.get(Q)?.unwrap_or_default();
         Ok(Self {
             category_id: parameters.get("category_id")?.unwrap_or_default().to_owned(),
-            page: Page::from_query(&parameters)?,
+            q: q.to_owned(),
+            page: Page::from_query(&parameters)?.of_search(q),
         })
     }
 }
 
 impl ListQuery {
-    /// Returns the list that a request is for: of these namespaces, of a category or of all, from the page on.
+    /// Returns the list that a request is for: of these namespaces, of a category or of all, of a search or not, from the
+    /// page on.
     pub fn list<'a>(
         &'a self,
         books: &'a Repository,
         namespaces: Namespaces<'a>,
     ) -> Result<BookList<'a, Document>, Problem> {
         let category = Category::parse(&self.category_id)?;
-        let list = books.books(namespaces, category)?;
+        let terms = Terms::parse(&self.q)?;
+        let mut list = books.books(namespaces, category)?;
+        if let Some(terms) = terms {
+            list = list.with_terms(&terms)?;
+        }
         Ok(list.after(self.page.after(namespaces.one())?))
     }
 
@@ -71,6 +86,9 @@ impl ListQuery {
         generation: Generation,
         members: impl FnOnce() -> M,
     ) -> Result<Reply, Problem> {
+        if !self.q.is_empty() {
+            return Ok(list::answer_once(request, &self.page, members()).into());
+        }
         let name = Name {
             of: "books",
             namespaces: &list::name_of(namespaces),
@@ -91,6 +109,12 @@ impl ListQuery {
     ) -> Reply {
         let (request, query) = (request.clone(), self.clone());
         Reply::later(async move {
+            if !query.q.is_empty() {
+                return Err(Problem::invalid(
+                    Q,
+                    "must not be given with Accept: text/event-stream",
+                ));
+            }
             let namespace = match request.namespaces()? {
                 Namespaces::One(namespace) => Some(namespace),
                 Namespaces::All => None,

@@ -121,12 +121,12 @@ impl Lists {
         members: impl FnOnce() -> M,
     ) -> HttpResponse {
         if !page.is_whole() {
-            return Members::gather(members(), page.limit).answer(request);
+            return answer_once(request, page, members());
         }
         if let Some((_, list)) = self.kept.get(&name).filter(|(of, _)| *of == generation) {
             return list.answer(request);
         }
-        let members = Members::gather(members(), None);
+        let members = Members::gather(members(), page);
         // Lists of nothing are not kept: clients can make up any number of names.
         if generation == Generation::default() || !members.fit_together() {
             return members.answer(request);
@@ -136,6 +136,17 @@ impl Lists {
         list.answer(request)
     }
 }
+
+/// Answers with the list of these members, or with a page of it, that is not kept: of those there are as many as clients ask
+/// for.
+pub fn answer_once<'a, T: Borrow<Document>>(
+    request: &HttpRequest,
+    page: &Page,
+    members: impl Iterator<Item = (T, Place<'a>)>,
+) -> HttpResponse {
+    Members::gather(members, page).answer(request)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::body::MessageBody as _;
@@ -182,10 +193,15 @@ mod tests {
     #[test]
     fn a_list_goes_on_where_there_is_more() {
         let ids = ["a", "b", "c"];
+        let page = |limit| {
+            let mut page = Page::default();
+            page.limit = limit;
+            page
+        };
         let text = |limit| {
             let members = ids.map(|id| (Document::new(&id, id), Place { namespace: "ns", id }));
             String::from_utf8(
-                Members::gather(members.into_iter(), limit)
+                Members::gather(members.into_iter(), &page(limit))
                     .document()
                     .json()
                     .to_vec(),
@@ -195,7 +211,7 @@ mod tests {
         for limit in [None, Some(3), Some(4)] {
             assert_eq!(text(limit), r#"{"list":["a","b","c"]}"#);
         }
-        let next = crate::page::encode(Place {
+        let next = page(None).next(Place {
             namespace: "ns",
             id: "b",
         });
@@ -226,7 +242,7 @@ mod tests {
                 let documents = (0..count).map(|number| Document::new(&format!("{number}{text}"), number));
                 documents.map(|document| (document, Place::default()))
             };
-            let whole = Members::gather(members(), None);
+            let whole = Members::gather(members(), &Page::default());
             let is_long = !whole.fit_together();
             assert_eq!(is_long, count == 200);
             let whole = whole.document();

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bookshelf_store::repository::{Namespace, Place};
+use sha2::{Digest as _, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
@@ -18,13 +19,25 @@ const LIMIT: &str = "limit";
 const CONTINUE: &str = "continue";
 /// The version of the format of `continue`.
 const VERSION: &str = "1:";
+/// The version of the format of `continue` that names its search.
+const OF_SEARCH: &str = "2:";
 
 /// A page of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The number of members; `None`: all.
     pub(crate) limit: Option<usize>,
-    after: Option<(String, String)>,
+    after: Option<After>,
+    /// The mark of the search that the list is of; empty: none.
+    search: String,
+}
+
+/// The place after which a page begins.
+#[derive(Clone, Debug)]
+struct After {
+    search: String,
+    namespace: String,
+    id: String,
 }
 
 #[derive(IntoParams)]
@@ -53,13 +66,38 @@ impl Page {
 
     /// Returns the place after which the page begins, in the list of this namespace or of all.
     pub fn after(&self, namespace: Option<Namespace<'_>>) -> Result<Place<'_>, Problem> {
-        let Some((of, id)) = &self.after else {
+        let Some(after) = &self.after else {
             return Ok(Place::default());
         };
-        if namespace.is_some_and(|namespace| namespace.as_str() != of) {
+        let is_elsewhere = namespace.is_some_and(|namespace| namespace.as_str() != after.namespace);
+        if is_elsewhere || after.search != self.search {
             return Err(invalid_continue());
         }
-        Ok(Place { namespace: of, id })
+        Ok(Place {
+            namespace: &after.namespace,
+            id: &after.id,
+        })
+    }
+
+    /// Returns the same page of the list that is searched for this; the empty string is no search.
+    pub(crate) fn of_search(self, query: &str) -> Self {
+        // As much as makes it impossible that two are the same by chance.
+        const MARK: usize = 12;
+        let mark = || BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(query)[..MARK]);
+        Self {
+            search: if query.is_empty() { String::new() } else { mark() },
+            ..self
+        }
+    }
+
+    /// Returns the `continue` of the page after this place.
+    pub(crate) fn next(&self, Place { namespace, id }: Place<'_>) -> String {
+        let search = &self.search;
+        BASE64_URL_SAFE_NO_PAD.encode(if search.is_empty() {
+            format!("{VERSION}{namespace}/{id}")
+        } else {
+            format!("{OF_SEARCH}{search}/{namespace}/{id}")
+        })
     }
 
     #[cfg(test)]
@@ -79,6 +117,7 @@ impl FromQuery for Page {
         Ok(Self {
             limit: limit.transpose()?,
             after: after.transpose()?,
+            search: String::new(),
         })
     }
 }
@@ -102,15 +141,18 @@ fn invalid_continue() -> Problem {
     )
 }
 
-/// Returns the `continue` of the page after this place.
-pub(crate) fn encode(Place { namespace, id }: Place<'_>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{VERSION}{namespace}/{id}"))
-}
-
-fn decode(token: &str) -> Option<(String, String)> {
+fn decode(token: &str) -> Option<After> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (namespace, id) = text.strip_prefix(VERSION)?.split_once('/')?;
-    (!namespace.is_empty()).then(|| (namespace.to_owned(), id.to_owned()))
+    let (search, place) = match text.strip_prefix(OF_SEARCH) {
+        Some(of_search) => of_search.split_once('/')?,
+        None => ("", text.strip_prefix(VERSION)?),
+    };
+    let (namespace, id) = place.split_once('/')?;
+    (!namespace.is_empty()).then(|| After {
+        search: search.to_owned(),
+        namespace: namespace.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -123,7 +165,7 @@ mod tests {
             namespace: "ns",
             id: "a.b",
         };
-        let query = format!("limit=7&category_id=x&continue={}", encode(place));
+        let query = format!("limit=7&category_id=x&continue={}", Page::default().next(place));
         let page = Page::parse(&query).unwrap();
         assert_eq!(page.limit, Some(7));
         let namespace = Namespace::parse("ns").unwrap();
@@ -139,12 +181,43 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_a_search_goes_on_in_that_search_alone() {
+        let place = Place {
+            namespace: "ns",
+            id: "a",
+        };
+        for of in ["", "war", "War", "war peace"] {
+            let token = Page::default().of_search(of).next(place);
+            for search in ["", "war", "War", "war peace"] {
+                let page = Page::parse(&format!("continue={token}"))
+                    .unwrap()
+                    .of_search(search);
+                assert_eq!(
+                    page.after(None).ok(),
+                    (search == of).then_some(place),
+                    "{of:?}, {search:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_page_is_refused_by_name() {
         for bad in ["0", "-1", "1001", "", "a", "1.5", "99999999999999999999999"] {
             let error = Page::parse(&format!("limit={bad}")).unwrap_err().to_string();
             assert!(error.starts_with("limit must be"), "{bad}: {error}");
         }
-        for bad in ["", "!", "bnM", "Mjpucy9h", "MTo", "MTpucw", "MTovYQ", "MTpucy9h="] {
+        for bad in [
+            "",
+            "!",
+            "bnM",
+            "Mjpucy9h",
+            "MTo",
+            "MTpucw",
+            "MTovYQ",
+            "MTpucy9h=",
+            "MjpucwovYQ",
+        ] {
             let error = Page::parse(&format!("continue={bad}")).unwrap_err().to_string();
             assert!(error.starts_with("continue must be"), "{bad}: {error}");
         }

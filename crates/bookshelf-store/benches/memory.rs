@@ -5,6 +5,8 @@
 
 #[path = "support/books.rs"]
 mod books;
+#[path = "support/titles.rs"]
+mod titles;
 
 use bookshelf_store::cache::SourceEvent;
 use peak_alloc::PeakAlloc;
@@ -37,6 +39,25 @@ fn main() {
             }
             cache
         });
+        row(size, "bookshelf-store, real titles", served, |size| {
+            titles::cache(size, false)
+        });
+        row(size, "bookshelf-store, real titles, with texts", served, |size| {
+            titles::cache(size, true)
+        });
+        row(
+            size,
+            "bookshelf-store, real titles, with texts, after 10,000 changes",
+            served,
+            |size| {
+                let cache = titles::cache(size, true);
+                for number in 0..10_000 {
+                    let changed = titles::book(number % size, size + number + 1);
+                    cache.writer.apply([SourceEvent::Applied(changed)]);
+                }
+                cache
+            },
+        );
         row(size, "kube reflector::Store", served, KubeCache::full);
         row(size, "kube reflector::Store, listed again", served, |size| {
             let mut cache = KubeCache::full(size);

@@ -46,6 +46,7 @@ mod lists;
 mod live_reads;
 mod loans;
 mod model;
+pub mod search;
 mod streams;
 mod version;
 
@@ -78,6 +79,7 @@ use live_reads::LiveReads;
 pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
+pub use search::{QUERY_MAX, TERMS_MAX, Terms};
 pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
 pub use version::{Expected, NotAVersion, Version};
 
@@ -115,6 +117,8 @@ pub struct Options {
     /// Keeps the descriptions of books in the cache. Without them it is smaller, lists have none, and a whole book takes a
     /// request to the API server: [`Repository::live_book`].
     pub cache_descriptions: bool,
+    /// Keeps a text of each book in the cache, to search for the words of author and title.
+    pub search: bool,
 }
 
 /// A resource with its cache.
@@ -148,6 +152,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let book = Book::try_from(&object)?;
             Ok::<_, Unconvertible>(CachedBook::new(&book, view(&book)))
         });
+        if options.search {
+            builder = builder.text(search::text);
+        }
         let by_category = builder.label(labels::CATEGORY);
         let by_request = builder.index("made by request", |book: &CachedBook<V>| {
             book.made_by_request.as_deref().cloned().into_iter().collect()

@@ -54,9 +54,13 @@ def before_call(context, case, kwargs):
         if tag is not None and case.meta.generation.mode.is_positive and not is_valid(CONDITION, tag):
             headers[name] = f'"{tag}"'
 
-    # Opaque: only what the page before had is one.
+    # A pattern can count neither terms nor what folding leaves of them.
+    if query and isinstance(query.get("q"), str) and case.meta.generation.mode.is_positive and query["q"]:
+        query["q"] = "title"
+
+    # Opaque: only what the page before had is one, in the same search.
     if query and is_valid(TOKEN, query.get("continue")):
-        token = tokens.get(case.formatted_path)
+        token = tokens.get((case.formatted_path, query.get("q")))
         if token is None:
             del query["continue"]
         else:
@@ -77,4 +81,4 @@ def after_call(context, case, response):
     if response.status_code == 200 and "limit" in (case.query or {}) and response.content:
         token = response.json().get("continue")
         if token is not None:
-            tokens[case.formatted_path] = token
+            tokens[case.formatted_path, case.query.get("q")] = token

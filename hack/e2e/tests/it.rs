@@ -49,6 +49,7 @@ mod it {
     mod rights;
     mod routes;
     mod rules_agree;
+    mod search;
     mod seed;
     mod stopping;
     mod streams;

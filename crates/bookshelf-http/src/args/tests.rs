@@ -16,6 +16,7 @@ fn max_staleness_is_twice_the_watch_timeout_or_more() {
     let check = |watch_timeout, max_staleness: Option<f64>| {
         let args = CacheArgs {
             cache_descriptions: true,
+            search: true,
             resync_period: Duration::ZERO,
             check_period: Duration::ZERO,
             watch_timeout,

@@ -15,8 +15,9 @@ use bookshelf_store::repository::Place;
 use sha2::{Digest as _, Sha256};
 
 use super::CAPACITY;
+use crate::answer;
 use crate::document::{self, Document};
-use crate::{answer, page};
+use crate::page::Page;
 
 const HEAD: &[u8] = br#"{"list":["#;
 
@@ -35,11 +36,11 @@ pub(super) struct Members<T> {
 }
 
 impl<T: Borrow<Document>> Members<T> {
-    /// Gathers members, up to the limit.
-    pub(super) fn gather<'a>(members: impl Iterator<Item = (T, Place<'a>)>, limit: Option<usize>) -> Self {
+    /// Gathers members, up to the limit of the page.
+    pub(super) fn gather<'a>(members: impl Iterator<Item = (T, Place<'a>)>, page: &Page) -> Self {
         // As much as makes it impossible that two are the same by chance.
         const TAG: usize = 16;
-        let limit = limit.unwrap_or(usize::MAX);
+        let limit = page.limit.unwrap_or(usize::MAX);
         let mut is_more = false;
         let mut last = Place::default();
         let mut hash = Sha256::new();
@@ -59,7 +60,7 @@ impl<T: Borrow<Document>> Members<T> {
         }
         let tail = if is_more {
             // In base64url nothing has to be escaped.
-            let next = page::encode(last);
+            let next = page.next(last);
             hash.update(&next);
             format!(r#"],"continue":"{next}"}}"#)
         } else {

@@ -1,8 +1,12 @@
 //! Schemas of the values that obey a rule, to be used with utoipa's `schema_with`. The rules themselves are those of
 //! `bookshelf_crd::rules`, which the tests below compare with.
 
+mod query;
+
 use bookshelf_store::repository::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+pub use query::query;
 
 /// A DNS-1123 subdomain.
 const NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -264,7 +268,7 @@ pub fn condition() -> Object {
 mod tests {
     use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH};
     use bookshelf_store::repository::{
-        BookContent, BookKey, Category, IdempotencyKey, Namespace, Tenant, Versions,
+        BookContent, BookKey, Category, IdempotencyKey, Namespace, Tenant, Terms, Versions,
     };
     use regex::Regex;
 
@@ -336,6 +340,7 @@ mod tests {
                 (id(), BookKey::parse("ns", text).is_ok()),
                 (any_or_no_category_id(), Category::parse(text).is_ok()),
                 (category_filter(), Category::parse(text).is_ok()),
+                (query(), Terms::parse(text).is_ok()),
                 (tenant(), Tenant::parse(text).is_ok()),
                 (idempotency_key(), IdempotencyKey::parse(text).is_ok()),
                 (author(), content(text, "title", "")),

@@ -13,5 +13,6 @@ pub(super) fn wire_name(field: Field) -> &'static str {
         Field::Category => "category_id",
         Field::Tenant => "X-TENANT-ID",
         Field::IdempotencyKey => "Idempotency-Key",
+        Field::Query => "q",
     }
 }

@@ -80,7 +80,11 @@ pub(crate) struct OurCache {
 
 impl OurCache {
     pub(crate) fn empty() -> Self {
-        let mut builder = Builder::new(|book: Book| {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(options: impl FnOnce(Builder<Book, Json>) -> Builder<Book, Json>) -> Self {
+        let builder = Builder::new(|book: Book| {
             let view = View {
                 id: book.metadata.name.as_deref(),
                 namespace_id: book.metadata.namespace.as_deref(),
@@ -89,6 +93,7 @@ impl OurCache {
             };
             serde_json::to_vec(&view).map(Vec::into_boxed_slice)
         });
+        let mut builder = options(builder);
         let by_category = builder.label(labels::CATEGORY);
         let (reader, writer) = builder.build();
         Self {

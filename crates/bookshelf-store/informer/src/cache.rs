@@ -11,6 +11,8 @@
 //! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`],
 //!   [`Builder::label`]); a look-up costs what its answer is long. Label selectors are answered from them where one
 //!   fits ([`Snapshot::select`]).
+//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for what a text has anywhere
+//!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
 //! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
 //!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
 //!   long ago the API server was heard ([`Reader::age`]).
@@ -64,6 +66,7 @@ mod handler;
 mod heard;
 mod journal;
 mod labels;
+mod search;
 mod select;
 mod snapshot;
 mod source_event;
@@ -89,6 +92,7 @@ pub use event::Event;
 pub use handler::HandlerRegistration;
 pub use journal::Change;
 pub use labels::Labels;
+pub use search::Search;
 pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;

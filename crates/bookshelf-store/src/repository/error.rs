@@ -146,6 +146,9 @@ pub enum Field {
     /// The idempotency key.
     #[error("idempotency key")]
     IdempotencyKey,
+    /// The terms of a search.
+    #[error("query")]
+    Query,
 }
 
 impl Invalid {

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use bookshelf_crd::rules::Rule;
+
 use super::Repository;
 use super::books::CachedBook;
-use super::error::{Error, Missing};
+use super::error::{Error, Field, Invalid, Missing};
 use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
-use crate::cache::{Entry, Snapshot};
+use super::search::Terms;
+use crate::cache::{Entry, Search, Snapshot};
 
 /// The state of the caches that a list was made from. In one process, lists of the same generation, namespace and filter are
 /// equal.
@@ -100,12 +103,14 @@ impl<'a> Place<'a> {
 
 type Books<'a, V> = Box<dyn Iterator<Item = &'a Arc<Entry<CachedBook<V>>>> + 'a>;
 
-/// The books of these namespaces, of one category or of all.
+/// The books of these namespaces, of one category or of all, or those of them that are searched for.
 pub struct BookList<'a, V> {
     repository: &'a Repository<V>,
     books: Arc<Snapshot<CachedBook<V>>>,
     namespaces: Namespaces<'a>,
     category: Option<Category<'a>>,
+    /// The search, of the category too.
+    search: Option<Search>,
     after: Place<'a>,
 }
 
@@ -114,6 +119,16 @@ impl<'a, V> BookList<'a, V> {
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
+    }
+
+    /// Keeps the books that have all terms; an error if the repository keeps no texts.
+    pub fn with_terms(self, terms: &Terms) -> Result<Self, Error> {
+        let can_search = self.repository.options.search;
+        Invalid::check(Field::Query, can_search.then_some(()).ok_or(Rule::NoSearch))?;
+        Ok(Self {
+            search: Some(terms.search(self.category)),
+            ..self
+        })
     }
 
     /// Returns the generation of the list.
@@ -129,19 +144,31 @@ impl<'a, V> BookList<'a, V> {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<CachedBook<V>>>> {
         let by_category = self.repository.by_category;
         let (books, after) = (&self.books, self.after);
+        let category = self.category.map(Category::as_str);
+        let search = self.search.as_ref();
         let in_one = move |namespace, id| -> Books<'_, V> {
-            match self.category.map(Category::as_str) {
-                None => Box::new(books.namespaced_after(namespace, id)),
-                Some(category) => Box::new(books.indexed_in_after(by_category, category, namespace, id)),
+            match (search, category) {
+                (Some(search), _) => {
+                    let found = books.search_after(search, Some(namespace), namespace, id);
+                    Box::new(found.into_iter().flatten())
+                }
+                (None, None) => Box::new(books.namespaced_after(namespace, id)),
+                (None, Some(category)) => {
+                    Box::new(books.indexed_in_after(by_category, category, namespace, id))
+                }
             }
         };
-        let iter: Books<'_, V> = match (self.namespaces, self.category.map(Category::as_str)) {
-            (Namespaces::One(namespace), _) => in_one(namespace.as_str(), after.id),
-            (Namespaces::All, None) => Box::new(books.iter_after(after.namespace, after.id)),
-            (Namespaces::All, Some(category)) => {
+        let iter: Books<'_, V> = match (self.namespaces, search, category) {
+            (Namespaces::One(namespace), ..) => in_one(namespace.as_str(), after.id),
+            (Namespaces::All, Some(search), _) => {
+                let found = books.search_after(search, None, after.namespace, after.id);
+                Box::new(found.into_iter().flatten())
+            }
+            (Namespaces::All, None, None) => Box::new(books.iter_after(after.namespace, after.id)),
+            (Namespaces::All, None, Some(category)) => {
                 Box::new(books.indexed_after(by_category, category, after.namespace, after.id))
             }
-            (Namespaces::Only(namespaces), _) => {
+            (Namespaces::Only(namespaces), ..) => {
                 let later = namespaces
                     .iter()
                     .filter(move |namespace| &***namespace >= after.namespace);
@@ -286,6 +313,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             books: self.books.reader.snapshot(),
             namespaces,
             category,
+            search: None,
             after: Place::default(),
         })
     }

@@ -79,6 +79,7 @@ fn help_explains_every_flag_and_names_its_environment_variable() -> Result<()> {
             "watch-namespaces",
             "events",
             "cache-descriptions",
+            "search",
             "resync-period",
             "check-period",
             "watch-timeout",

@@ -8,8 +8,16 @@ use serde_json::json;
 fn lists(library: &Library) -> Vec<(&Api, String, &'static [&'static str])> {
     let mut lists: Vec<(&Api, String, &'static [&'static str])> = Vec::new();
     for api in library.apis() {
-        lists.push((api, library.list_path(), &["category_id", "limit", "continue"]));
-        lists.push((api, "/book".to_owned(), &["category_id", "limit", "continue"]));
+        lists.push((
+            api,
+            library.list_path(),
+            &["category_id", "q", "limit", "continue"],
+        ));
+        lists.push((
+            api,
+            "/book".to_owned(),
+            &["category_id", "q", "limit", "continue"],
+        ));
         lists.push((api, "/namespace".to_owned(), &["limit", "continue"]));
         lists.push((api, library.loans_path(), &["limit", "continue"]));
     }

@@ -9,13 +9,14 @@ use super::contents::{Contents, Declaration, Index, IndexKeys};
 use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
-use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
+use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
 
 /// Makes a cache: says what it keeps of each object, which indexes it has, and which namespaces it is of.
 pub struct Builder<K, V> {
     transform: Transform<K, V>,
+    text: Option<Text<K>>,
     indexes: Vec<Declaration<V>>,
     labels: Vec<Arc<str>>,
     keeps_all_labels: bool,
@@ -39,6 +40,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
     pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
         Self {
             transform: Arc::new(move |object| transform(object).map_err(Into::into)),
+            text: None,
             indexes: Vec::new(),
             labels: Vec::new(),
             keeps_all_labels: false,
@@ -68,6 +70,17 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let key = key.into();
         self.labels.push(Arc::clone(&key));
         self.add(key, IndexKeys::OfLabel)
+    }
+
+    /// Keeps a text of each object, which `text` gives, for [`Snapshot::search`](super::Snapshot::search). It has to give the
+    /// same text for the same object every time, and must not call the cache's writer. A panic in it refuses the object, as
+    /// one in the transform does.
+    ///
+    /// A text takes its own length and some bytes of memory: the texts of neighbours are one piece.
+    #[must_use]
+    pub fn text(mut self, text: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
+        self.text = Some(Arc::new(text));
+        self
     }
 
     /// Keeps all labels of every object, for [`Snapshot::select`](super::Snapshot::select).
@@ -121,7 +134,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         } else {
             Kept::These(self.labels.into())
         };
-        let contents = Contents::new(self.indexes.into(), kept.clone());
+        let contents = Contents::new(self.indexes.into(), kept.clone(), self.text.is_some());
         let state = State::new(contents, &self.namespaces, self.history);
         let (sender, published) = watch::channel(());
         let shared = Arc::new(Shared {
@@ -133,7 +146,10 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let writer = Writer::new(
             Arc::clone(&shared),
             state,
-            self.transform,
+            Maker {
+                transform: self.transform,
+                text: self.text,
+            },
             self.on_left_out,
             Keeper::new(kept),
             sender,

@@ -2,6 +2,7 @@
 //! only the path to it.
 
 mod order;
+mod texts;
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -11,8 +12,10 @@ use imbl::ordset::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use super::labels::{Kept, Labels};
+use super::search::Search;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
+use texts::Texts;
 
 /// A cached object: what every object has, and the value the transform made of it.
 #[derive(Debug)]
@@ -27,6 +30,21 @@ pub struct Entry<V> {
     pub labels: Labels,
     /// The value that the transform made of the object.
     pub value: V,
+}
+
+/// An object on its way into the contents, with its text, if the cache keeps texts.
+pub(super) struct Item<V> {
+    pub(super) entry: Arc<Entry<V>>,
+    pub(super) text: Option<String>,
+}
+
+impl<V> Clone for Item<V> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: Arc::clone(&self.entry),
+            text: self.text.clone(),
+        }
+    }
 }
 
 /// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
@@ -107,18 +125,21 @@ pub(super) struct Contents<V> {
     /// The namespaces that have objects.
     pub(super) namespaces: OrdMap<Arc<str>, NamespaceState>,
     pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
+    /// The text of each object, if the cache keeps texts.
+    texts: Option<Texts>,
     declarations: Arc<[Declaration<V>]>,
     /// The labels of entries.
     pub(super) kept: Kept,
 }
 
 impl<V> Contents<V> {
-    pub(super) fn new(declarations: Arc<[Declaration<V>]>, kept: Kept) -> Self {
+    pub(super) fn new(declarations: Arc<[Declaration<V>]>, kept: Kept, has_texts: bool) -> Self {
         let indexes = declarations.iter().map(|_| OrdSet::new()).collect();
         Self {
             objects: OrdSet::new(),
             namespaces: OrdMap::new(),
             indexes,
+            texts: has_texts.then(Texts::default),
             declarations,
             kept,
         }
@@ -135,7 +156,11 @@ impl<V> Contents<V> {
 
     /// Nothing, with the same indexes.
     pub(super) fn emptied(&self) -> Self {
-        Self::new(Arc::clone(&self.declarations), self.kept.clone())
+        Self::new(
+            Arc::clone(&self.declarations),
+            self.kept.clone(),
+            self.texts.is_some(),
+        )
     }
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Entry<V>>> {
@@ -173,9 +198,30 @@ impl<V> Contents<V> {
         self.namespaces.get_key_value(namespace).map(|(shared, _)| shared)
     }
 
+    /// An object of these contents, to be put into others.
+    pub(super) fn item(&self, entry: &Arc<Entry<V>>) -> Item<V> {
+        let texts = self.texts.as_ref();
+        let text = texts.and_then(|texts| texts.get(&self.objects, entry));
+        Item {
+            entry: Arc::clone(entry),
+            text: text.map(str::to_owned),
+        }
+    }
+
+    /// The objects of a namespace, or of all, after a place, whose texts have what is searched for; `None` without texts.
+    pub(super) fn search<'a>(
+        &'a self,
+        search: &'a Search,
+        namespace: Option<&'a str>,
+        after: &KeyProbe<'_>,
+    ) -> Option<impl Iterator<Item = &'a Arc<Entry<V>>> + use<'a, V>> {
+        let texts = self.texts.as_ref()?;
+        Some(texts.search(&self.objects, search, namespace, after))
+    }
+
     /// Puts an object in place of the one of its key.
-    pub(super) fn insert(&mut self, entry: Arc<Entry<V>>) {
-        self.remove(entry.key.namespace(), entry.key.name());
+    pub(super) fn insert(&mut self, Item { entry, text }: Item<V>) {
+        let is_new = self.take_out(entry.key.namespace(), entry.key.name()).is_none();
         for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
             for value in declaration.keys(&entry) {
                 index.insert(ByIndex {
@@ -185,10 +231,22 @@ impl<V> Contents<V> {
             }
         }
         self.count(&entry, |objects| objects + 1);
-        self.objects.insert(ByKey(entry));
+        self.objects.insert(ByKey(Arc::clone(&entry)));
+        if let Some(texts) = &mut self.texts {
+            texts.put(&self.objects, &entry, is_new, &text.unwrap_or_default());
+        }
     }
 
     pub(super) fn remove(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
+        if let Some(texts) = &mut self.texts {
+            let ByKey(entry) = self.objects.get(&KeyProbe { namespace, name })?;
+            texts.remove(&self.objects, entry);
+        }
+        self.take_out(namespace, name)
+    }
+
+    /// Takes an object out of all but the texts.
+    fn take_out(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
         let ByKey(entry) = self.objects.remove(&KeyProbe { namespace, name })?;
         for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
             for value in declaration.keys(&entry) {
@@ -259,7 +317,7 @@ impl<V> Contents<V> {
         for ByKey(entry) in &with.objects {
             let current = self.get(namespace, entry.key.name());
             if current.is_none_or(|current| !Arc::ptr_eq(current, entry)) {
-                self.insert(Arc::clone(entry));
+                self.insert(with.item(entry));
             }
         }
     }
@@ -301,6 +359,7 @@ impl<V> Clone for Contents<V> {
             objects: self.objects.clone(),
             namespaces: self.namespaces.clone(),
             indexes: self.indexes.clone(),
+            texts: self.texts.clone(),
             declarations: Arc::clone(&self.declarations),
             kept: self.kept.clone(),
         }

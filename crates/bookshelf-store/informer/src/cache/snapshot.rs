@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::contents::{Contents, Entry, Index, IndexProbe, NamespaceState};
+use super::contents::{Contents, Entry, Index, IndexProbe, KeyProbe, NamespaceState};
 use super::journal::Journal;
+use super::search::Search;
 use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
@@ -136,6 +137,34 @@ impl<V> Snapshot<V> {
     ) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.indexed_after(index, value, namespace, name)
             .take_while(move |entry| entry.key.namespace() == namespace)
+    }
+
+    /// The objects of a namespace, or of all, whose texts have all that is searched for; `None` if the cache keeps no texts
+    /// ([`Builder::text`](super::Builder::text)). Unlike any other look-up, this costs the length of the texts, until so
+    /// many objects are found as the caller takes.
+    #[must_use]
+    pub fn search<'a>(
+        &'a self,
+        search: &'a Search,
+        namespace: Option<&'a str>,
+    ) -> Option<impl Iterator<Item = &'a Arc<Entry<V>>> + use<'a, V>> {
+        self.search_after(search, namespace, namespace.unwrap_or_default(), "")
+    }
+
+    /// Returns the objects after this place, which is in the namespace, whether there is one at it or not.
+    #[must_use]
+    pub fn search_after<'a>(
+        &'a self,
+        search: &'a Search,
+        namespace: Option<&'a str>,
+        after_namespace: &str,
+        after_name: &str,
+    ) -> Option<impl Iterator<Item = &'a Arc<Entry<V>>> + use<'a, V>> {
+        let after = KeyProbe {
+            namespace: after_namespace,
+            name: after_name,
+        };
+        self.contents.search(search, namespace, &after)
     }
 
     /// The namespaces that have objects, and what is known of each as a whole.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::contents::{Contents, Entry, count_differences};
+use super::contents::{Contents, Entry, Item, count_differences};
 use super::snapshot::Snapshot;
 use super::source_event::SourceEvent;
 use super::tombstone::Tombstone;
@@ -84,15 +84,10 @@ impl<V> State<V> {
         self.contents.try_indexes(value);
     }
 
-    /// The entry of this object at this version, if it is in the cache already.
-    pub(super) fn unchanged(
-        &self,
-        key: &ObjectKey,
-        uid: &Uid,
-        version: ResourceVersion,
-    ) -> Option<Arc<Entry<V>>> {
+    /// The entry of this object at this version, with its text, if it is in the cache already.
+    pub(super) fn unchanged(&self, key: &ObjectKey, uid: &Uid, version: ResourceVersion) -> Option<Item<V>> {
         let current = self.contents.get(key.namespace(), key.name())?;
-        (current.uid == *uid && current.resource_version == version).then(|| Arc::clone(current))
+        (current.uid == *uid && current.resource_version == version).then(|| self.contents.item(current))
     }
 
     /// Returns true if this event confirms that the served state is current. Objects of a list do not: until it is done,
@@ -126,10 +121,10 @@ impl<V> State<V> {
         self.sources[source].listing = Some(Listing::new(self.contents.emptied(), purpose));
     }
 
-    pub(super) fn listed(&mut self, source: usize, entry: Arc<Entry<V>>) {
-        let is_buried = self.is_buried(&entry);
+    pub(super) fn listed(&mut self, source: usize, item: Item<V>) {
+        let is_buried = self.is_buried(&item.entry);
         if let Some(listing) = &mut self.sources[source].listing {
-            listing.list(entry, is_buried);
+            listing.list(item, is_buried);
         }
     }
 
@@ -187,20 +182,21 @@ impl<V> State<V> {
     }
 
     /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
-    pub(super) fn applied(&mut self, source: usize, entry: Arc<Entry<V>>) -> usize {
+    pub(super) fn applied(&mut self, source: usize, item: Item<V>) -> usize {
+        let entry = &item.entry;
         let version = entry.resource_version;
-        let is_buried = self.is_buried(&entry);
+        let is_buried = self.is_buried(entry);
         let told = &mut self.sources[source];
         told.ahead.confirm(&entry.key, version);
         let is_replacing = told.is_replacing();
         if !is_replacing {
-            told.journal.applied(&entry);
+            told.journal.applied(entry);
         }
         if let Some(listing) = &mut told.listing {
-            listing.put(Arc::clone(&entry), is_buried);
+            listing.put(item.clone(), is_buried);
         }
         if !is_buried && !is_replacing {
-            self.put(source, entry);
+            self.put(source, item);
         }
         self.tell(source, version)
     }
@@ -257,12 +253,13 @@ impl<V> State<V> {
         self.sources.iter().position(|source| source.has(key))
     }
 
-    fn put(&mut self, source: usize, entry: Arc<Entry<V>>) {
+    fn put(&mut self, source: usize, item: Item<V>) {
+        let entry = &item.entry;
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
         let ahead = self.sources[source].ahead.get(&entry.key);
         if is_newer && ahead.is_none_or(|ours| ours <= entry.resource_version) {
-            self.contents.insert(entry);
+            self.contents.insert(item);
         }
     }
 
@@ -343,7 +340,7 @@ impl<V> State<V> {
         for key in told.ahead.keys() {
             let ours = previous.get(key.namespace(), key.name());
             if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
-                self.contents.insert(Arc::clone(ours));
+                self.contents.insert(previous.item(ours));
             }
         }
         let changes = count_differences(&previous.objects, &self.contents.objects);

@@ -13,6 +13,7 @@ mod refusals;
 mod selectors;
 mod sources;
 mod staleness;
+mod texts;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -32,17 +33,18 @@ struct Fixture {
     by_value: Index,
 }
 
-/// A cache that keeps of each object its `data.value`, and refuses objects without one.
+/// A cache that keeps of each object its `data.value`, as its text too, and refuses objects without one.
 fn fixture() -> Fixture {
     fixture_with(|builder| builder)
 }
 
 fn fixture_with(options: impl FnOnce(Builder<ConfigMap, String>) -> Builder<ConfigMap, String>) -> Fixture {
-    let mut builder = options(Builder::new(|map: ConfigMap| {
+    let builder = Builder::new(|map: ConfigMap| {
         map.data
             .and_then(|mut data| data.remove("value"))
             .ok_or("the object has no value")
-    }));
+    });
+    let mut builder = options(builder.text(value));
     let by_value = builder.index("value", |value: &String| vec![value.as_str().into()]);
     let (reader, writer) = builder.build();
     Fixture {
@@ -50,6 +52,11 @@ fn fixture_with(options: impl FnOnce(Builder<ConfigMap, String>) -> Builder<Conf
         writer,
         by_value,
     }
+}
+
+fn value(map: &ConfigMap) -> String {
+    let value = map.data.as_ref().and_then(|data| data.get("value"));
+    value.cloned().unwrap_or_default()
 }
 
 impl Fixture {
@@ -73,7 +80,7 @@ impl Fixture {
         self.writer.apply([SourceEvent::Deleted(object)]);
     }
 
-    /// Every object as `name=value`, and the index checked to agree with it.
+    /// Every object as `name=value`, and the index and the texts checked to agree with it.
     fn contents(&self) -> Vec<String> {
         let snapshot = self.reader.snapshot();
         for entry in snapshot.iter() {
@@ -84,6 +91,7 @@ impl Fixture {
                 entry.key
             );
         }
+        texts::check(&snapshot, &["", "0", "1", "x", "y"]);
         assert_eq!(
             snapshot.contents.indexes[0].len(),
             snapshot.len(),

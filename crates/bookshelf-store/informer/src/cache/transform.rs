@@ -1,4 +1,4 @@
-//! The transform of a cache, and the objects that it leaves out.
+//! The transform and the text of a cache, and the objects that it leaves out.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -7,6 +7,30 @@ use crate::object::{ObjectKey, ResourceVersion};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + Sync>;
+pub(super) type Text<K> = Arc<dyn Fn(&K) -> String + Send + Sync>;
+
+/// Makes of an object what the cache keeps of it.
+pub(super) struct Maker<K, V> {
+    pub(super) transform: Transform<K, V>,
+    pub(super) text: Option<Text<K>>,
+}
+
+impl<K, V> Maker<K, V> {
+    /// Returns the value of an object, and its text, if the cache keeps texts.
+    pub(super) fn make(&self, object: K) -> Result<(V, Option<String>), BoxError> {
+        let text = self.text.as_ref().map(|text| text(&object));
+        Ok(((self.transform)(object)?, text))
+    }
+}
+
+impl<K, V> Clone for Maker<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            transform: Arc::clone(&self.transform),
+            text: self.text.clone(),
+        }
+    }
+}
 
 /// An object that is left out of a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]

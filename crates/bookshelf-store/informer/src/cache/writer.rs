@@ -8,11 +8,11 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use tokio::sync::{oneshot, watch};
 
-use super::contents::{Entry, Part};
+use super::contents::{Entry, Item, Part};
 use super::labels::Keeper;
 use super::source_event::SourceEvent;
 use super::state::State;
-use super::transform::{BoxError, LeftOut, LeftOutHook, Transform};
+use super::transform::{BoxError, LeftOut, LeftOutHook, Maker};
 use super::{NotYet, Reader, Shared};
 use crate::metrics::CacheMetrics;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
@@ -22,7 +22,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 pub struct Writer<K, V> {
     shared: Arc<Shared<V>>,
     state: Arc<Mutex<State<V>>>,
-    transform: Transform<K, V>,
+    maker: Maker<K, V>,
     on_left_out: Arc<LeftOutHook>,
     labels: Arc<Keeper>,
     /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
@@ -36,7 +36,7 @@ impl<K, V> Clone for Writer<K, V> {
         Self {
             shared: Arc::clone(&self.shared),
             state: Arc::clone(&self.state),
-            transform: Arc::clone(&self.transform),
+            maker: self.maker.clone(),
             on_left_out: Arc::clone(&self.on_left_out),
             labels: Arc::clone(&self.labels),
             published: Arc::clone(&self.published),
@@ -76,7 +76,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     pub(super) fn new(
         shared: Arc<Shared<V>>,
         state: State<V>,
-        transform: Transform<K, V>,
+        maker: Maker<K, V>,
         on_left_out: Arc<LeftOutHook>,
         labels: Keeper,
         published: watch::Sender<()>,
@@ -84,7 +84,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         Self {
             shared,
             state: Arc::new(Mutex::new(state)),
-            transform,
+            maker,
             on_left_out,
             labels: Arc::new(labels),
             published: Arc::new(published),
@@ -218,12 +218,10 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Answers the object's key, if its metadata can be used.
     fn observe_one(&self, state: &mut State<V>, object: K, left_out: &mut Vec<LeftOut>) -> Option<ObjectKey> {
         let identity = identity(&object);
-        let entry = self
-            .entry(state, object)
-            .map_err(|refused| left_out.push(refused));
+        let item = self.item(state, object).map_err(|refused| left_out.push(refused));
         let Identity { key, version, .. } = identity.ok()?;
-        match entry {
-            Ok(entry) => state.observed(entry),
+        match item {
+            Ok(item) => state.observed(item),
             Err(()) => state.observed_unreadable(&key, version),
         }
         Some(key)
@@ -235,15 +233,15 @@ impl<K: kube::Resource, V> Writer<K, V> {
         match event {
             SourceEvent::ListStarted => state.list_started(source, false),
             SourceEvent::CheckStarted => state.list_started(source, true),
-            SourceEvent::Listed(object) => match self.entry(state, object) {
-                Ok(entry) => state.listed(source, entry),
+            SourceEvent::Listed(object) => match self.item(state, object) {
+                Ok(item) => state.listed(source, item),
                 Err(refused) => left_out.push(refused),
             },
             SourceEvent::ListDone(version) => return state.list_done(source, version),
             SourceEvent::Applied(object) => {
                 let identity = identity(&object);
-                match self.entry(state, object) {
-                    Ok(entry) => return state.applied(source, entry),
+                match self.item(state, object) {
+                    Ok(item) => return state.applied(source, item),
                     Err(refused) => left_out.push(refused),
                 }
                 if let Ok(Identity { key, version, .. }) = identity {
@@ -271,8 +269,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         0
     }
 
-    /// The cache's entry for an object: the one it has, if that is of the same version.
-    fn entry(&self, state: &State<V>, object: K) -> Result<Arc<Entry<V>>, LeftOut> {
+    /// The cache's entry for an object, with its text: those it has, if they are of the same version.
+    fn item(&self, state: &State<V>, object: K) -> Result<Item<V>, LeftOut> {
         let refused = |key, version, error: BoxError| {
             if let Some(metrics) = self.shared.metrics.get() {
                 metrics.refused.inc();
@@ -294,21 +292,24 @@ impl<K: kube::Resource, V> Writer<K, V> {
         };
         let labels = self.labels.keep(object.labels());
         let made = || {
-            let value = (self.transform)(object)?;
+            let (value, text) = self.maker.make(object)?;
             state.try_indexes(&value);
-            Ok(value)
+            Ok((value, text))
         };
         // A panic is as good as a refusal: the list would bring the object again and again.
         let made = catch_unwind(AssertUnwindSafe(made))
             .unwrap_or_else(|_| Err("the transform or an index panicked".into()));
         match made {
-            Ok(value) => Ok(Arc::new(Entry {
-                key,
-                uid,
-                resource_version: version,
-                labels,
-                value,
-            })),
+            Ok((value, text)) => {
+                let entry = Arc::new(Entry {
+                    key,
+                    uid,
+                    resource_version: version,
+                    labels,
+                    value,
+                });
+                Ok(Item { entry, text })
+            }
             Err(error) => Err(refused(key, Some(version), error)),
         }
     }

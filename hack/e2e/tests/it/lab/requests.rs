@@ -162,6 +162,8 @@ async fn no_read_is_a_request() -> Result<()> {
                 api.get(format!("{}?category_id=math", library.list_path()))
                     .await?
                     .json(200);
+                let search = api.get(format!("{}?q=title", library.list_path())).await?;
+                assert_eq!(search.json(200)["list"].as_array().map(Vec::len), Some(1));
                 api.get(library.path("missing")).await?.problem(404, "not_found");
                 api.get("/book/no-such-namespace").await?.json(200);
                 api.get("/book").await?.json(200);

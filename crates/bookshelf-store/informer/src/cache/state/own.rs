@@ -1,11 +1,10 @@
 //! Local writes: the answers to requests of this process, before the watch confirms them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::contents::{Entry, Part};
+use super::super::contents::{Entry, Item, Part};
 use super::super::tombstone::Tombstone;
 use super::State;
 use super::source::take_out_of;
@@ -13,11 +12,12 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 impl<V> State<V> {
     /// An object as the API server answered it to ourselves: the watch will tell it, or has.
-    pub(in super::super) fn observed(&mut self, entry: Arc<Entry<V>>) {
+    pub(in super::super) fn observed(&mut self, item: Item<V>) {
+        let entry = &item.entry;
         if let Some(source) = self.goes_ahead(&entry.key, entry.resource_version)
-            && !self.is_buried(&entry)
+            && !self.is_buried(entry)
         {
-            self.put(source, entry);
+            self.put(source, item);
         }
     }
 

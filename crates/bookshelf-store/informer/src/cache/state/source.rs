@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 
-use super::super::contents::{ByKey, Contents, Entry};
+use super::super::contents::{ByKey, Contents, Entry, Item};
 use super::super::journal::Journal;
 use super::ahead::Ahead;
 use crate::object::{ObjectKey, ResourceVersion};
@@ -56,7 +56,7 @@ const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
     /// The last listed objects, which are yet to be put in, and whether each is buried.
-    pending: Vec<(Arc<Entry<V>>, bool)>,
+    pending: Vec<(Item<V>, bool)>,
     /// The listed objects that readers must not see: deleted by this process, not confirmed yet.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
     /// The deletions since the list began, with their versions: a page that was made before may come after.
@@ -90,8 +90,8 @@ impl<V> Listing<V> {
     }
 
     /// Takes an object of the list in, to be put in with others.
-    pub(super) fn list(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
-        self.pending.push((entry, is_buried));
+    pub(super) fn list(&mut self, item: Item<V>, is_buried: bool) {
+        self.pending.push((item, is_buried));
         if self.pending.len() == TOGETHER {
             self.put_pending();
         }
@@ -101,28 +101,31 @@ impl<V> Listing<V> {
     /// and were a list put in as it comes, in order, all of them but the last would stay half empty.
     pub(super) fn put_pending(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        let evens = pending.iter().step_by(2);
-        let odds = pending.iter().skip(1).step_by(2);
-        for (entry, is_buried) in evens.chain(odds) {
-            self.put_one(Arc::clone(entry), *is_buried);
+        let (evens, odds): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .enumerate()
+            .partition(|(number, _)| number % 2 == 0);
+        for (_, (item, is_buried)) in evens.into_iter().chain(odds) {
+            self.put_one(item, is_buried);
         }
     }
 
     /// The copy of this namespace's name that what was listed shares.
     pub(super) fn shared_namespace(&self, namespace: &str) -> Option<&Arc<str>> {
-        let last = self.pending.last().map(|(entry, _)| &entry.key);
+        let last = self.pending.last().map(|(item, _)| &item.entry.key);
         let last = last.filter(|key| key.namespace() == namespace);
         last.map(ObjectKey::shared_namespace)
             .or_else(|| self.contents.shared_namespace(namespace))
     }
 
     /// Puts an object in, unless something newer is known of it.
-    pub(super) fn put(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
+    pub(super) fn put(&mut self, item: Item<V>, is_buried: bool) {
         self.put_pending();
-        self.put_one(entry, is_buried);
+        self.put_one(item, is_buried);
     }
 
-    fn put_one(&mut self, entry: Arc<Entry<V>>, is_buried: bool) {
+    fn put_one(&mut self, item: Item<V>, is_buried: bool) {
+        let entry = &item.entry;
         let version = entry.resource_version;
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let current = current.or_else(|| self.buried.get(&entry.key));
@@ -135,10 +138,10 @@ impl<V> Listing<V> {
             return;
         }
         if is_buried {
-            self.buried.insert(entry.key.clone(), entry);
+            self.buried.insert(entry.key.clone(), item.entry);
         } else {
             self.buried.remove(&entry.key);
-            self.contents.insert(entry);
+            self.contents.insert(item);
         }
     }
 

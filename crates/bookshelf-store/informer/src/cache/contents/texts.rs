@@ -1,0 +1,327 @@
+//! The texts of objects, in pages that a search reads from beginning to end.
+//!
+//! A page has the texts of neighbouring objects, in their order, in one piece of memory: a search of all texts is as fast as
+//! memory is read, and a snapshot shares the pages that have not changed since the one before. A page says nothing of the
+//! objects but the place of its first: the text at its n-th place is that of the n-th object from there on.
+
+use std::cmp::Ordering;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use equivalent::{Comparable, Equivalent};
+use imbl::OrdSet;
+
+use super::super::search::Search;
+use super::{ByKey, Entry, KeyProbe};
+use crate::object::ObjectKey;
+
+/// The most texts of a page; few enough in tests that they have several pages.
+const MOST: usize = if cfg!(test) { 4 } else { 32 };
+/// The most bytes of a page that has more than one text: each change of a text copies its page.
+const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
+/// The byte after each text. No text has it, as it is not part of UTF-8.
+const END: u8 = 0xff;
+
+type Objects<V> = OrdSet<ByKey<V>>;
+
+/// The text of each object of a cache.
+#[derive(Clone, Default)]
+pub(super) struct Texts {
+    pages: OrdSet<Page>,
+}
+
+/// The texts of the objects from a place on, as far as to the next page, ordered by that place.
+#[derive(Clone)]
+struct Page(Arc<Lines>);
+
+struct Lines {
+    /// The place from which on objects have their text here.
+    from: ObjectKey,
+    /// The texts, with [`END`] after each.
+    bytes: Box<[u8]>,
+    /// The place behind the [`END`] of each text.
+    ends: Box<[u32]>,
+}
+
+impl Texts {
+    /// Puts in the text of one of the objects, in place of an earlier one unless it is new.
+    pub(super) fn put<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>, is_new: bool, text: &str) {
+        let key = &entry.key;
+        let page = self.page_of(key).cloned().unwrap_or_else(Page::first);
+        let at = page.count_before(objects, entry);
+        let lines = page.0.spliced(at, usize::from(!is_new), Some(text));
+        match lines.middle() {
+            Some(middle) => {
+                let first = page.objects(objects).nth(middle);
+                let from = first.map_or_else(|| key.clone(), |entry| entry.key.clone());
+                let [left, right] = lines.split(middle, from);
+                self.pages.insert(Page(Arc::new(left)));
+                self.pages.insert(Page(Arc::new(right)));
+            }
+            None => drop(self.pages.insert(Page(Arc::new(lines)))),
+        }
+    }
+
+    /// Takes out the text of one of the objects, which is about to be taken out, too.
+    pub(super) fn remove<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>) {
+        let Some(page) = self.page_of(&entry.key).cloned() else {
+            return;
+        };
+        let lines = page.0.spliced(page.count_before(objects, entry), 1, None);
+        if lines.ends.is_empty() {
+            self.pages.remove(&page);
+            return;
+        }
+        let before = (Bound::Unbounded, Bound::Excluded(&page));
+        match self.pages.range::<_, Page>(before).next_back() {
+            Some(before) if before.0.fits_with(&lines) => {
+                let both = Page(Arc::new(before.0.followed_by(&lines)));
+                self.pages.remove(&page);
+                self.pages.insert(both);
+            }
+            _ => drop(self.pages.insert(Page(Arc::new(lines)))),
+        }
+    }
+
+    /// Returns the text of one of the objects.
+    pub(super) fn get<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> Option<&str> {
+        let page = self.page_of(&entry.key)?;
+        let text = page.0.text(page.count_before(objects, entry));
+        std::str::from_utf8(text).ok()
+    }
+
+    /// Returns the objects of a namespace, or of all, after a place, whose text has all that is searched for. `after` is in
+    /// the namespace.
+    pub(super) fn search<'a, V>(
+        &'a self,
+        objects: &'a Objects<V>,
+        search: &'a Search,
+        namespace: Option<&'a str>,
+        after: &KeyProbe<'_>,
+    ) -> impl Iterator<Item = &'a Arc<Entry<V>>> + use<'a, V> {
+        let first = self.pages.get_prev(after);
+        let from = first.map_or(Bound::Unbounded, Bound::Included);
+        let mut skipped = first.map_or(0, |first| {
+            let until = (Bound::Included(&first.place()), Bound::Included(after));
+            objects.range::<_, KeyProbe<'_>>(until).count()
+        });
+        let mut needles = search.needles();
+        self.pages
+            .range::<_, Page>((from, Bound::Unbounded))
+            .take_while(move |page| namespace.is_none_or(|namespace| page.0.from.namespace() <= namespace))
+            .flat_map(move |page| {
+                let found = page.0.find(&mut needles, std::mem::take(&mut skipped));
+                let mut entries = None;
+                let mut next = 0;
+                found.into_iter().filter_map(move |line| {
+                    let entries = entries.get_or_insert_with(|| page.objects(objects));
+                    let entry = entries.nth(line - next);
+                    next = line + 1;
+                    entry
+                })
+            })
+            .take_while(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace))
+    }
+
+    /// The page that the text of this object belongs to.
+    fn page_of(&self, key: &ObjectKey) -> Option<&Page> {
+        self.pages.get_prev(&probe(key))
+    }
+}
+
+impl Page {
+    /// An empty page, whose place is before all objects.
+    fn first() -> Self {
+        Self(Arc::new(Lines {
+            from: ObjectKey::cluster_scoped(""),
+            bytes: Box::default(),
+            ends: Box::default(),
+        }))
+    }
+
+    fn place(&self) -> KeyProbe<'_> {
+        probe(&self.0.from)
+    }
+
+    /// The objects from the page's place on.
+    fn objects<'a, V>(
+        &self,
+        objects: &'a Objects<V>,
+    ) -> impl Iterator<Item = &'a Arc<Entry<V>>> + use<'a, V> {
+        let from = (Bound::Included(&self.place()), Bound::Unbounded);
+        objects.range::<_, KeyProbe<'_>>(from).map(|slot| &slot.0)
+    }
+
+    /// The number of texts before that of this object, which is one of the objects. The others are not looked into: that
+    /// would wait for memory.
+    fn count_before<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> usize {
+        self.objects(objects)
+            .take_while(|other| !Arc::ptr_eq(other, entry))
+            .count()
+    }
+}
+
+impl Lines {
+    /// The place in `bytes` of the text of this number, or behind the last.
+    fn start(&self, number: usize) -> usize {
+        number.checked_sub(1).map_or(0, |before| self.end(before))
+    }
+
+    /// The place behind the text of this number and its [`END`].
+    fn end(&self, number: usize) -> usize {
+        self.ends[number] as usize
+    }
+
+    fn text(&self, number: usize) -> &[u8] {
+        &self.bytes[self.start(number)..self.end(number) - 1]
+    }
+
+    /// The same with `text`, if there is one, in place of so many texts from a number on.
+    fn spliced(&self, at: usize, removed: usize, text: Option<&str>) -> Self {
+        let (head, tail) = self.bytes.split_at(self.start(at));
+        let tail = &tail[self.start(at + removed) - head.len()..];
+        let added = text.map_or(0, |text| text.len() + 1);
+        let mut bytes = Vec::with_capacity(head.len() + added + tail.len());
+        bytes.extend_from_slice(head);
+        if let Some(text) = text {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(END);
+        }
+        bytes.extend_from_slice(tail);
+        let mut ends = Vec::with_capacity(self.ends.len() + 1 - removed);
+        ends.extend_from_slice(&self.ends[..at]);
+        if text.is_some() {
+            ends.push(offset(head.len() + added));
+        }
+        let moved = |end: &u32| offset(*end as usize + bytes.len() - self.bytes.len());
+        ends.extend(self.ends[at + removed..].iter().map(moved));
+        Self {
+            from: self.from.clone(),
+            bytes: bytes.into(),
+            ends: ends.into(),
+        }
+    }
+
+    /// The number of the text in the middle, if the page is too long.
+    fn middle(&self) -> Option<usize> {
+        let last = self.ends.len().checked_sub(1).filter(|last| *last > 0)?;
+        let is_long = self.ends.len() > MOST || self.bytes.len() > LONGEST;
+        let half = self.bytes.len() / 2;
+        is_long.then(|| {
+            self.ends
+                .partition_point(|end| *end as usize <= half)
+                .clamp(1, last)
+        })
+    }
+
+    /// The texts before a number, and those from it on, the first of which is that of the object `from`.
+    fn split(self, at: usize, from: ObjectKey) -> [Self; 2] {
+        let middle = self.start(at);
+        let (head, tail) = self.bytes.split_at(middle);
+        let ends = self.ends[at..].iter().map(|end| offset(*end as usize - middle));
+        let right = Self {
+            from,
+            bytes: tail.into(),
+            ends: ends.collect(),
+        };
+        let left = Self {
+            from: self.from,
+            bytes: head.into(),
+            ends: self.ends[..at].into(),
+        };
+        [left, right]
+    }
+
+    /// Returns true if both together are half a page.
+    fn fits_with(&self, next: &Self) -> bool {
+        2 * (self.ends.len() + next.ends.len()) <= MOST
+            && 2 * (self.bytes.len() + next.bytes.len()) <= LONGEST
+    }
+
+    fn followed_by(&self, next: &Self) -> Self {
+        let moved = next
+            .ends
+            .iter()
+            .map(|end| offset(self.bytes.len() + *end as usize));
+        Self {
+            from: self.from.clone(),
+            bytes: [&*self.bytes, &*next.bytes].concat().into(),
+            ends: self.ends.iter().copied().chain(moved).collect(),
+        }
+    }
+
+    /// The numbers of the texts that have all needles, from one on.
+    fn find(&self, needles: &mut [&memchr::memmem::Finder<'_>], mut number: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let [first, ..] = needles else {
+            return (number..self.ends.len()).collect();
+        };
+        let mut first = *first;
+        while let Some(place) = first.find(&self.bytes[self.start(number)..]) {
+            let place = self.start(number) + place;
+            number += self.ends[number..]
+                .iter()
+                .take_while(|end| **end as usize <= place)
+                .count();
+            let text = self.text(number);
+            match needles
+                .iter()
+                .skip(1)
+                .position(|needle| needle.find(text).is_none())
+            {
+                None => found.push(number),
+                // The rarest needle is to be the first, and leads past most texts. This one is rarer than the first here.
+                Some(missing) => {
+                    needles.swap(0, missing + 1);
+                    first = needles[0];
+                }
+            }
+            number += 1;
+        }
+        found
+    }
+}
+
+fn probe(key: &ObjectKey) -> KeyProbe<'_> {
+    KeyProbe {
+        namespace: key.namespace(),
+        name: key.name(),
+    }
+}
+
+fn offset(place: usize) -> u32 {
+    u32::try_from(place).expect("a page has some KiB, or the one text of an object")
+}
+
+impl Ord for Page {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.from.cmp(&other.0.from)
+    }
+}
+
+impl PartialOrd for Page {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Page {}
+
+impl Equivalent<Page> for KeyProbe<'_> {
+    fn equivalent(&self, page: &Page) -> bool {
+        self.compare(page).is_eq()
+    }
+}
+
+impl Comparable<Page> for KeyProbe<'_> {
+    fn compare(&self, page: &Page) -> Ordering {
+        let from = &page.0.from;
+        (self.namespace, self.name).cmp(&(from.namespace(), from.name()))
+    }
+}

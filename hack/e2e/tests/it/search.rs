@@ -1,0 +1,417 @@
+//! Searches: `?q=` on the lists of books.
+
+use anyhow::{Context as _, Result};
+use e2e::{Api, Cluster, Library, Program, Service, eventually};
+use serde_json::{Value, json};
+
+/// Adds a book of this author and title, which both APIs show when this returns.
+async fn add(library: &Library, id: &str, author: &str, title: &str, category: &str) -> Result<()> {
+    let body = json!({"id": id, "author": author, "title": title, "category_id": category});
+    let added = library.admin.post(library.list_path()).json(&body).await?;
+    added.json(201);
+    library.shown(id).await
+}
+
+/// A library of books in several scripts.
+async fn library() -> Result<Library> {
+    let library = Library::open().await?;
+    for (id, author, title, category) in [
+        ("a-war", "Tolstoy, Leo", "War and Peace", "novel"),
+        (
+            "b-march",
+            "García Márquez, Gabriel",
+            "Cien años de soledad",
+            "novel",
+        ),
+        ("c-swim", "O'Brien, Flann", "At Swim-Two-Birds", ""),
+        ("d-hong", "曹雪芹", "红楼梦", "novel"),
+        ("e-hedgehog", "Козлов С. Г.", "Ёжик в тумане", ""),
+        ("f-street", "Grass, Günter", "Die Straße", "novel"),
+        ("g-peace", "Kant, Immanuel", "Perpetual Peace", "essay"),
+    ] {
+        add(&library, id, author, title, category).await?;
+    }
+    Ok(library)
+}
+
+/// The path of a search in a library, with more parameters.
+fn path(library: &Library, q: &str, more: &str) -> String {
+    format!("{}?q={}{more}", library.list_path(), encoded(q))
+}
+
+/// A query as it stands in a URL.
+fn encoded(q: &str) -> String {
+    let bytes: Vec<_> = q.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    bytes.concat()
+}
+
+fn ids(list: &Value) -> Result<Vec<String>> {
+    let books = list["list"].as_array().context("a list")?;
+    let ids = books
+        .iter()
+        .map(|book| Ok(book["id"].as_str().context("an id")?.to_owned()));
+    ids.collect()
+}
+
+async fn found(api: &Api, library: &Library, q: &str, more: &str) -> Result<Vec<String>> {
+    ids(&api.get(path(library, q, more)).await?.json(200))
+}
+
+#[tokio::test]
+async fn books_are_found_by_words_of_author_and_title() -> Result<()> {
+    let library = library().await?;
+    for api in library.apis() {
+        for (q, expected) in [
+            ("peace", &["a-war", "g-peace"][..]),
+            ("PEACE w", &["a-war"]),
+            ("peace tol", &["a-war"]),
+            ("garcia anos", &["b-march"]),
+            ("brien", &["c-swim"]),
+            ("o'brien two-birds", &["c-swim"]),
+            ("birds-two", &[]),
+            ("楼梦", &["d-hong"]),
+            ("红梦", &[]),
+            ("ежик", &["e-hedgehog"]),
+            ("strasse", &["f-street"]),
+            ("eace", &[]),
+            (
+                "",
+                &[
+                    "a-war",
+                    "b-march",
+                    "c-swim",
+                    "d-hong",
+                    "e-hedgehog",
+                    "f-street",
+                    "g-peace",
+                ],
+            ),
+        ] {
+            assert_eq!(found(api, &library, q, "").await?, expected, "{q}");
+        }
+        for (q, category, expected) in [
+            ("peace", "novel", &["a-war"][..]),
+            ("peace", "essay", &["g-peace"]),
+            ("war", "essay", &[]),
+        ] {
+            let more = format!("&category_id={category}");
+            assert_eq!(
+                found(api, &library, q, &more).await?,
+                expected,
+                "{q} in {category}"
+            );
+        }
+        // Each member is the book as any list has it.
+        let all = api.get(library.list_path()).await?.json(200);
+        let war = api.get(path(&library, "war", "")).await?.json(200);
+        assert_eq!(war, json!({"list": [all["list"][0]]}));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn books_of_all_namespaces_are_found_in_their_order() -> Result<()> {
+    let [one, two] = [Library::open().await?, Library::open().await?];
+    // A word that no other test has.
+    let word = one.namespace.replace('-', "");
+    for library in [&one, &two] {
+        for id in ["b", "a"] {
+            add(library, id, &word, "T", "").await?;
+        }
+    }
+    add(&one, "c", "A", "T", "").await?;
+    let mut expected: Vec<_> = [&one, &two]
+        .into_iter()
+        .flat_map(|library| ["a", "b"].map(|id| json!([library.namespace, id])))
+        .collect();
+    expected.sort_by_key(ToString::to_string);
+    for api in one.apis() {
+        let mut books = Vec::new();
+        let mut next = String::new();
+        loop {
+            let page = api.get(format!("/book?q={word}&limit=3{next}")).await?.json(200);
+            let list = page["list"].as_array().context("a list")?;
+            books.extend(list.iter().map(|book| json!([book["namespace_id"], book["id"]])));
+            let Some(token) = page["continue"].as_str() else {
+                break;
+            };
+            next = format!("&continue={token}");
+        }
+        assert_eq!(books, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_is_found_by_the_next_search() -> Result<()> {
+    let library = Library::open().await?;
+    let admin = &library.admin;
+    for round in 0..20 {
+        let id = format!("book-{round}");
+        let body = json!({"id": id, "author": "A", "title": format!("First{round}")});
+        admin.post(library.list_path()).json(&body).await?.json(201);
+        assert_eq!(
+            found(admin, &library, &format!("first{round}"), "").await?,
+            [id.as_str()]
+        );
+
+        let body = json!({"author": "A", "title": format!("Second {round}")});
+        let put = admin.put(library.path(&id)).json(&body).await?;
+        put.json(200);
+        assert_eq!(
+            found(admin, &library, &format!("second {round}"), "").await?,
+            [id.as_str()]
+        );
+        assert!(
+            found(admin, &library, &format!("first{round}"), "")
+                .await?
+                .is_empty()
+        );
+        // The other API has it at the version of the write.
+        let elsewhere = library.user.get(path(&library, &format!("second {round}"), ""));
+        let elsewhere = elsewhere
+            .header("X-Resource-Version", put.header("x-resource-version"))
+            .await?;
+        assert_eq!(ids(&elsewhere.json(200))?, [id.as_str()]);
+
+        let category = json!({"category_id": format!("of-{round}")});
+        admin
+            .patch(library.path(&format!("{id}/category")))
+            .json(&category)
+            .await?
+            .json(200);
+        let of_category = format!("&category_id=of-{round}");
+        assert_eq!(
+            found(admin, &library, "second", &of_category).await?,
+            [id.as_str()]
+        );
+
+        admin.delete(library.path(&id)).await?.empty(204);
+        assert!(
+            found(admin, &library, &format!("second {round}"), "")
+                .await?
+                .is_empty()
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_kubectl_writes_is_found() -> Result<()> {
+    let library = Library::open().await?;
+    let mut book = e2e::book("planted");
+    book.spec.title = "Planted by hand".to_owned();
+    library.plant(&book).await?;
+    for api in library.apis() {
+        assert_eq!(found(api, &library, "hand", "").await?, ["planted"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_of_a_search_are_stable_while_books_come_and_go() -> Result<()> {
+    let library = Library::open().await?;
+    for id in ["a", "c", "e", "g", "i", "k"] {
+        add(&library, id, "Author", "Kept", "").await?;
+        add(&library, &format!("{id}-not"), "Author", "Other", "").await?;
+    }
+    for api in library.apis() {
+        let mut seen = Vec::new();
+        let mut next = String::new();
+        for round in 0.. {
+            let page = api
+                .get(path(&library, "kept", &format!("&limit=1{next}")))
+                .await?
+                .json(200);
+            seen.extend(ids(&page)?);
+            let Some(token) = page["continue"].as_str() else {
+                break;
+            };
+            next = format!("&continue={token}");
+            // Before and behind the place of the page one comes and one goes.
+            for id in ["0", "zz"] {
+                let id = format!("{id}-{round}");
+                add(&library, &id, "Author", "Other", "").await?;
+                library.admin.delete(library.path(&id)).await?.empty(204);
+            }
+        }
+        assert_eq!(seen, ["a", "c", "e", "g", "i", "k"]);
+    }
+    // The last book of a page goes, and one that was not found becomes one that is.
+    let admin = &library.admin;
+    let page = admin.get(path(&library, "kept", "&limit=2")).await?.json(200);
+    assert_eq!(ids(&page)?, ["a", "c"]);
+    admin.delete(library.path("c")).await?.empty(204);
+    let kept = json!({"author": "Author", "title": "Kept now"});
+    admin.put(library.path("g-not")).json(&kept).await?.json(200);
+    let token = page["continue"].as_str().context("more")?;
+    let rest = found(admin, &library, "kept", &format!("&continue={token}")).await?;
+    assert_eq!(rest, ["e", "g", "g-not", "i", "k"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tag_of_a_search_changes_with_its_members_alone() -> Result<()> {
+    let library = library().await?;
+    for (api, more) in [
+        (&library.admin, ""),
+        (&library.admin, "&limit=1"),
+        (&library.user, ""),
+    ] {
+        let path = path(&library, "peace", more);
+        let first = api.get(&path).await?;
+        first.json(200);
+        let etag = first.header("etag").to_owned();
+        let again = async || api.get(&path).header("If-None-Match", &etag).await;
+        again().await?.not_modified(&etag);
+        let other = json!({"author": "Grass, Günter", "title": format!("Die Straße {etag:.5}{more}")});
+        library
+            .admin
+            .put(library.path("f-street"))
+            .json(&other)
+            .await?
+            .json(200);
+        again().await?.not_modified(&etag);
+
+        let member = json!({"author": "Tolstoy, Leo", "title": format!("War and Peace {}", etag.len()), "description": etag});
+        library
+            .admin
+            .put(library.path("a-war"))
+            .json(&member)
+            .await?
+            .json(200);
+        let changed = eventually("the search has changed", async || {
+            let answer = again().await?;
+            Ok((answer.status == 200).then_some(answer))
+        })
+        .await?;
+        assert_ne!(changed.header("etag"), etag);
+        assert_eq!(
+            api.get(&path)
+                .header("If-Match", &etag)
+                .await?
+                .problem(412, "update_conflict")
+                .etag
+                .as_deref(),
+            Some(changed.header("etag"))
+        );
+    }
+    // A loan is part of the tenants' books.
+    let tag = async |api: &Api| {
+        Ok::<_, anyhow::Error>(
+            api.get(path(&library, "peace", ""))
+                .await?
+                .header("etag")
+                .to_owned(),
+        )
+    };
+    let (admin, user) = (tag(&library.admin).await?, tag(&library.user).await?);
+    library.lend("g-peace", "bob").await?;
+    assert_eq!(tag(&library.admin).await?, admin);
+    assert_ne!(tag(&library.user).await?, user);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_search_is_the_same_on_both_apis() -> Result<()> {
+    let library = library().await?;
+    for q in ["peace", "a", "g", "楼", "nothing"] {
+        let [admin, user] = library.apis().map(|api| found(api, &library, q, ""));
+        assert_eq!(admin.await?, user.await?, "{q}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_search_is_refused_by_name() -> Result<()> {
+    let library = library().await?;
+    let long = "a".repeat(257);
+    for api in library.apis() {
+        for list in [library.list_path(), "/book".to_owned()] {
+            let ask = |q: &str| api.get(format!("{list}?q={}", encoded(q)));
+            for (bad, rule) in [
+                (" ", "q must have at least one letter or number"),
+                ("\u{3000}\t", "q must have at least one letter or number"),
+                ("- … !", "q must have at least one letter or number"),
+                ("a b c d e f g h i", "q must have at most 8 terms"),
+                (&long, "q must have at most 256 characters"),
+            ] {
+                assert_eq!(ask(bad).await?.invalid("q"), rule, "{bad:?}");
+            }
+            for good in ["a b c d e f g h", "a b c d e f g h - !", &"𠮷".repeat(256), ""] {
+                ask(good).await?.json(200);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_goes_on_in_its_own_search_alone() -> Result<()> {
+    let library = library().await?;
+    for api in library.apis() {
+        let token = async |q: &str| {
+            let page = api.get(path(&library, q, "&limit=1")).await?.json(200);
+            Ok::<_, anyhow::Error>(page["continue"].as_str().context("more")?.to_owned())
+        };
+        let (of_peace, of_all) = (token("peace").await?, token("").await?);
+        let go_on =
+            async |q: &str, token: &str| api.get(path(&library, q, &format!("&continue={token}"))).await;
+        assert_eq!(ids(&go_on("peace", &of_peace).await?.json(200))?, ["g-peace"]);
+        assert_eq!(ids(&go_on("", &of_all).await?.json(200))?.len(), 6);
+        for (q, token) in [("war", &of_peace), ("", &of_peace), ("peace", &of_all)] {
+            go_on(q, token).await?.invalid("continue");
+        }
+        let plain = api.get(format!("{}?continue={of_peace}", library.list_path()));
+        plain.await?.invalid("continue");
+        let elsewhere = api.get(format!("/namespace?continue={of_peace}"));
+        elsewhere.await?.invalid("continue");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_has_no_search() -> Result<()> {
+    let library = library().await?;
+    for api in library.apis() {
+        for list in [library.list_path(), "/book".to_owned()] {
+            for q in ["peace", "%20", "a%20b%20c%20d%20e%20f%20g%20h%20i"] {
+                let stream = api
+                    .get(format!("{list}?q={q}"))
+                    .header("Accept", "text/event-stream");
+                stream.await?.invalid("q");
+            }
+        }
+        let mut plain = api.get(path(&library, "", "")).listen().await?;
+        let events = plain.until("synced").await?;
+        assert_eq!(events.len(), 8, "{events:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_live_search_finds_what_the_api_server_has() -> Result<()> {
+    let library = library().await?;
+    for api in library.apis() {
+        let live = api
+            .get(path(&library, "peace", ""))
+            .header("Cache-Control", "no-cache");
+        assert_eq!(ids(&live.await?.json(200))?, ["a-war", "g-peace"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn search_false_refuses_every_search() -> Result<()> {
+    let library = library().await?;
+    for program in Program::ALL {
+        let service = Service::start(program, &Cluster::shared()?, &["--search=false"]).await?;
+        let api = service.api()?;
+        for list in [library.list_path(), "/book".to_owned()] {
+            let refused = api.get(format!("{list}?q=peace")).await?.invalid("q");
+            assert!(refused.contains("turned off"), "{refused}");
+        }
+        assert_eq!(found(&api, &library, "", "&category_id=novel").await?.len(), 4);
+    }
+    Ok(())
+}
