@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, BytesMut};
-use bookshelf_store::repository::{Stream, StreamEvent, StreamId, Subject, What};
+use bookshelf_store::repository::{EventKind, Stream, StreamEvent, StreamId, Subject};
 use futures::stream::unfold;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,7 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
             if matches!(
                 event,
                 StreamEvent {
-                    what: What::Reset,
+                    kind: EventKind::Reset,
                     ..
                 }
             ) {

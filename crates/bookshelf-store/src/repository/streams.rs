@@ -38,7 +38,7 @@ use crate::object::ResourceVersion;
 #[derive(Debug)]
 pub struct StreamEvent<T> {
     /// The new state.
-    pub what: What<T>,
+    pub kind: EventKind<T>,
     /// The position from which a client that has applied this event resumes; `None` if that takes further events.
     pub id: Option<StreamId>,
 }
@@ -47,7 +47,7 @@ impl<T> StreamEvent<T> {
     /// A client that is cut off after a reset has nothing, and must not resume from its last position.
     fn reset() -> Self {
         Self {
-            what: What::Reset,
+            kind: EventKind::Reset,
             id: Some(StreamId::NOTHING),
         }
     }
@@ -55,7 +55,7 @@ impl<T> StreamEvent<T> {
 
 /// The new state.
 #[derive(Debug)]
-pub enum What<T> {
+pub enum EventKind<T> {
     /// All events before are void, ids too: the objects that exist follow.
     Reset,
     /// The object exists.
@@ -69,7 +69,7 @@ pub enum What<T> {
 }
 
 /// The error of a client that is so far behind that the journal has forgotten the changes in between, or of caches that
-/// nothing feeds any more: the stream ends. A resumed stream may begin with [`What::Reset`].
+/// nothing feeds any more: the stream ends. A resumed stream may begin with [`EventKind::Reset`].
 #[derive(Debug, thiserror::Error)]
 #[error("the stream cannot go on")]
 pub struct CutOff;
@@ -161,14 +161,14 @@ pub struct Changes<'a, V> {
 pub struct Outcome<T> {
     of: Kind,
     resume_at: Option<ResourceVersion>,
-    what: What<T>,
+    kind: EventKind<T>,
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Opens a stream of the books of a namespace, or of all, and of a category, or of all; with their loans, or without.
     ///
     /// `last_event_id` is the id of the last event that the client has applied, as text: the stream resumes after it. If it
-    /// cannot, its first event is [`What::Reset`], and the objects that exist follow.
+    /// cannot, its first event is [`EventKind::Reset`], and the objects that exist follow.
     ///
     /// Returns within seconds, also while the API server is away.
     pub async fn book_stream(
@@ -235,7 +235,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
     }
 
-    /// Waits for an event. If all earlier events have become void, that is [`What::Reset`], and the objects that exist
+    /// Waits for an event. If all earlier events have become void, that is [`EventKind::Reset`], and the objects that exist
     /// follow. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), CutOff> {
         loop {
@@ -298,7 +298,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
             if self.waiting.is_empty() {
                 self.listing = None;
                 self.waiting.push_back(StreamEvent {
-                    what: What::Synced,
+                    kind: EventKind::Synced,
                     id: Some(self.reached),
                 });
             }
@@ -314,14 +314,14 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         };
         let told = reached(&now, &self.subject);
         let mut phase = S::OF;
-        for Outcome { of, resume_at, what } in self.subject.changes(&now, &changes) {
+        for Outcome { of, resume_at, kind } in self.subject.changes(&now, &changes) {
             if of != phase {
                 self.reached.advance(phase, told.of(phase));
                 phase = of;
             }
             self.reached.advance(of, resume_at);
             let id = resume_at.map(|_| self.reached);
-            self.waiting.push_back(StreamEvent { what, id });
+            self.waiting.push_back(StreamEvent { kind, id });
         }
         for of in [Kind::Books, Kind::Loans] {
             self.reached.advance(of, told.of(of));

@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, Kind, Now, Outcome, Subject, What};
+use super::{Changes, EventKind, Kind, Now, Outcome, Subject};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -82,16 +82,16 @@ impl<V> Subject<V> for Books {
             let event = &step.change.event;
             let old = event.before().filter(|book| self.has(book));
             let new = event.after().filter(|book| self.has(book));
-            let what = match (old, new) {
+            let kind = match (old, new) {
                 (None, None) => return None,
-                (None, Some(new)) => What::Created(self.lent(now, new)),
-                (Some(_), Some(new)) => What::Updated(self.lent(now, new)),
-                (Some(old), None) => What::Deleted(self.lent(now, old)),
+                (None, Some(new)) => EventKind::Created(self.lent(now, new)),
+                (Some(_), Some(new)) => EventKind::Updated(self.lent(now, new)),
+                (Some(old), None) => EventKind::Deleted(self.lent(now, old)),
             };
             Some(Outcome {
                 of: Kind::Books,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         let of_loans = changes.loans.iter().filter_map(|step| {
@@ -103,7 +103,7 @@ impl<V> Subject<V> for Books {
                 .then(|| Outcome {
                     of: Kind::Loans,
                     resume_at: step.resume_at,
-                    what: What::Updated(self.lent(now, book)),
+                    kind: EventKind::Updated(self.lent(now, book)),
                 })
         });
         of_books.chain(of_loans).collect()

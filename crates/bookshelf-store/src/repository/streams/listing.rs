@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Now, StreamEvent, StreamId, Subject, What};
+use super::{EventKind, Now, StreamEvent, StreamId, Subject};
 use crate::cache::Entry;
 use crate::object::ResourceVersion;
 
@@ -54,7 +54,7 @@ impl Listing {
             .last()
             .map_or(self.until, |last| Some(last.resource_version));
         let events = objects.into_iter().map(|object| StreamEvent {
-            what: What::Created(subject.item(now, object)),
+            kind: EventKind::Created(subject.item(now, object)),
             id: Some(reached.no_later_than(S::OF, object.resource_version)),
         });
         events.collect()

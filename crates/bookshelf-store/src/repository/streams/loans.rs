@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, Kind, Now, Outcome, Subject, What};
+use super::{Changes, EventKind, Kind, Now, Outcome, Subject};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -67,17 +67,17 @@ impl<V> Subject<V> for Loans {
             let new = event
                 .after()
                 .filter(|loan| self.has(loan) && !is_left_over(loan, book));
-            let what = match (old, new) {
+            let kind = match (old, new) {
                 (None, None) => return None,
-                (None, Some(new)) => What::Created(Arc::clone(new)),
-                (Some(_), Some(new)) => What::Updated(Arc::clone(new)),
+                (None, Some(new)) => EventKind::Created(Arc::clone(new)),
+                (Some(_), Some(new)) => EventKind::Updated(Arc::clone(new)),
                 // It may have been a leftover before: a second `deleted` does no harm.
-                (Some(old), None) => What::Deleted(Arc::clone(old)),
+                (Some(old), None) => EventKind::Deleted(Arc::clone(old)),
             };
             Some(Outcome {
                 of: Kind::Loans,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         // A loan may become a leftover when a book appears, and count again when that goes.
@@ -92,15 +92,15 @@ impl<V> Subject<V> for Loans {
                 return None;
             }
             let loan = Arc::clone(loan);
-            let what = if is_left_over(&loan, book_of(now, key)) {
-                What::Deleted(loan)
+            let kind = if is_left_over(&loan, book_of(now, key)) {
+                EventKind::Deleted(loan)
             } else {
-                What::Created(loan)
+                EventKind::Created(loan)
             };
             Some(Outcome {
                 of: Kind::Books,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         of_loans.chain(of_books).collect()
