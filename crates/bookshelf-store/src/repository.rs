@@ -80,7 +80,7 @@ pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
 pub use search::{QUERY_MAX, TERMS_MAX, Terms};
-pub use streams::{BookStream, CutOff, EventKind, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject};
+pub use streams::{BookStream, CutOff, EventKind, Lent, LoanStream, Stream, StreamEvent, StreamId, Topic};
 pub use version::{Expected, NotAVersion, Version};
 
 /// The number of retries of a write after the book changed under it.

@@ -80,9 +80,9 @@ pub type BookStream<V> = Stream<V, Books>;
 pub type LoanStream<V> = Stream<V, Loans>;
 
 /// A stream: [`wait`](Self::wait), then [`pop`](Self::pop) until nothing is left, and again.
-pub struct Stream<V, S: Subject<V>> {
+pub struct Stream<V, S: Topic<V>> {
     repository: Arc<Repository<V>>,
-    subject: S,
+    topic: S,
     news: [News; 2],
     /// The position once all pending events are sent.
     at: At,
@@ -95,8 +95,8 @@ pub struct Stream<V, S: Subject<V>> {
 /// The position of a stream in the books, and in the loans if it depends on them.
 type At = (Position, Option<Position>);
 
-/// The subject of a stream: books or loans. No other crate can implement it.
-pub trait Subject<V> {
+/// The topic of a stream: books or loans. No other crate can implement it.
+pub trait Topic<V> {
     /// The objects of the stream.
     #[doc(hidden)]
     type Object;
@@ -181,8 +181,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if let Some(namespace) = namespace {
             self.check_namespace(namespace.as_str())?;
         }
-        let subject = Books::new(namespace, category, with_loans);
-        Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
+        let topic = Books::new(namespace, category, with_loans);
+        Ok(Stream::begin(Arc::clone(self), topic, last_event_id).await)
     }
 
     /// Opens a stream of the loans of a namespace, of one tenant or of all; otherwise as
@@ -194,19 +194,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
         last_event_id: Option<&str>,
     ) -> Result<LoanStream<V>, Error> {
         self.check_namespace(namespace.as_str())?;
-        let subject = Loans::new(namespace, borrower);
-        Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
+        let topic = Loans::new(namespace, borrower);
+        Ok(Stream::begin(Arc::clone(self), topic, last_event_id).await)
     }
 }
 
-impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
-    async fn begin(repository: Arc<Repository<V>>, subject: S, last_event_id: Option<&str>) -> Self {
+impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
+    async fn begin(repository: Arc<Repository<V>>, topic: S, last_event_id: Option<&str>) -> Self {
         // First, so that no change is missed.
         let news = [repository.books.reader.news(), repository.loans.reader.news()];
         let mut waiting = VecDeque::new();
         let mut listing = None;
         let resumed = match last_event_id {
-            Some(id) => Some(resume(&repository, &subject, id).await),
+            Some(id) => Some(resume(&repository, &topic, id).await),
             None => None,
         };
         if let Some(Err(TooOld)) = resumed {
@@ -215,18 +215,18 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         let (at, reached) = if let Some(Ok(resumed)) = resumed {
             resumed
         } else {
-            let namespace = subject.namespace();
+            let namespace = topic.namespace();
             tokio::join!(
                 repository.books.shown_is_told(namespace),
                 repository.loans.shown_is_told(namespace)
             );
-            let (begun, start) = list(&repository, &subject);
+            let (begun, start) = list(&repository, &topic);
             listing = Some(begun);
             start
         };
         Self {
             repository,
-            subject,
+            topic,
             news,
             at,
             reached,
@@ -268,12 +268,12 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     fn look(&mut self) -> Result<(), CutOff> {
         let Err(TooOld) = self.follow() else { return Ok(()) };
         let snapshots = snapshots(&self.repository);
-        if !now(&snapshots, self.subject.namespace()).is_void(&self.at) {
+        if !now(&snapshots, self.topic.namespace()).is_void(&self.at) {
             return Err(CutOff);
         }
         self.waiting.clear();
         self.waiting.push_back(StreamEvent::reset());
-        let (listing, (at, reached)) = list(&self.repository, &self.subject);
+        let (listing, (at, reached)) = list(&self.repository, &self.topic);
         self.listing = Some(listing);
         self.at = at;
         self.reached = reached;
@@ -283,7 +283,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     /// Takes in the changes once all events before them are sent; until then, keeps them from being forgotten.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
-        let now = now(&snapshots, self.subject.namespace());
+        let now = now(&snapshots, self.topic.namespace());
         if !self.waiting.is_empty() {
             return if now.knows_after(&self.at) {
                 Ok(())
@@ -293,8 +293,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
         if let Some(listing) = &mut self.listing {
             let is_known = now.knows_after(&self.at);
-            self.waiting
-                .extend(listing.next(&now, &self.subject, self.reached));
+            self.waiting.extend(listing.next(&now, &self.topic, self.reached));
             if self.waiting.is_empty() {
                 self.listing = None;
                 self.waiting.push_back(StreamEvent {
@@ -312,9 +311,9 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
                 None => Vec::new(),
             },
         };
-        let told = reached(&now, &self.subject);
+        let told = reached(&now, &self.topic);
         let mut phase = S::OF;
-        for Outcome { of, resume_at, kind } in self.subject.changes(&now, &changes) {
+        for Outcome { of, resume_at, kind } in self.topic.changes(&now, &changes) {
             if of != phase {
                 self.reached.advance(phase, told.of(phase));
                 phase = of;
@@ -331,12 +330,12 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
 }
 
 /// Returns the list of the objects that exist, and the position at its end.
-fn list<V, S: Subject<V>>(repository: &Repository<V>, subject: &S) -> (Listing, (At, StreamId)) {
+fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (Listing, (At, StreamId)) {
     let snapshots = snapshots(repository);
-    let now = now(&snapshots, subject.namespace());
-    let loans_at = subject.needs_loans().then(|| now.loans.position());
+    let now = now(&snapshots, topic.namespace());
+    let loans_at = topic.needs_loans().then(|| now.loans.position());
     let at = (now.books.position(), loans_at);
-    (Listing::of(&subject.objects(&now)), (at, reached(&now, subject)))
+    (Listing::of(&topic.objects(&now)), (at, reached(&now, topic)))
 }
 
 /// The snapshots of both caches, and their indexes.
@@ -366,7 +365,7 @@ fn now<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Now<'a
 }
 
 /// Returns the id of a client that has the whole list.
-fn reached<V>(now: &Now<'_, V>, subject: &impl Subject<V>) -> StreamId {
-    let loans = subject.needs_loans().then(|| now.loans.version()).flatten();
+fn reached<V>(now: &Now<'_, V>, topic: &impl Topic<V>) -> StreamId {
+    let loans = topic.needs_loans().then(|| now.loans.version()).flatten();
     StreamId::new(now.books.version(), loans)
 }

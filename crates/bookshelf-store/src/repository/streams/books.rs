@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, EventKind, Kind, Now, Outcome, Subject};
+use super::{Changes, EventKind, Kind, Now, Outcome, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -53,7 +53,7 @@ impl Books {
     }
 }
 
-impl<V> Subject<V> for Books {
+impl<V> Topic<V> for Books {
     type Object = CachedBook<V>;
     type Item = Lent<V>;
     const OF: Kind = Kind::Books;

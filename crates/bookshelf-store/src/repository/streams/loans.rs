@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, EventKind, Kind, Now, Outcome, Subject};
+use super::{Changes, EventKind, Kind, Now, Outcome, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -33,7 +33,7 @@ fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>)
     book.is_some_and(|book| loan.value.is_left_over(&book.uid))
 }
 
-impl<V> Subject<V> for Loans {
+impl<V> Topic<V> for Loans {
     type Object = Loan;
     type Item = Arc<Entry<Loan>>;
     const OF: Kind = Kind::Loans;

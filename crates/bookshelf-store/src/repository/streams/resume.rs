@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::super::{Collection, Repository};
-use super::{At, Kind, StreamId, Subject, now, reached, snapshots};
+use super::{At, Kind, StreamId, Topic, now, reached, snapshots};
 use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
@@ -23,12 +23,12 @@ const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
 /// the later state of the other, so that some events come again.
 pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,
-    subject: &impl Subject<V>,
+    topic: &impl Topic<V>,
     last_event_id: &str,
 ) -> Result<(At, StreamId), TooOld> {
-    let needs_loans = subject.needs_loans();
+    let needs_loans = topic.needs_loans();
     let id = StreamId::parse(last_event_id, needs_loans).ok_or(TooOld)?;
-    let namespace = subject.namespace();
+    let namespace = topic.namespace();
     let (books, loans) = tokio::join!(
         repository.books.position_at(namespace, id.of(Kind::Books)),
         repository.loans.position_at(namespace, id.of(Kind::Loans)),
@@ -39,7 +39,7 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
     }
     let snapshots = snapshots(repository);
     let now = now(&snapshots, namespace);
-    let id = id.min(reached(&now, subject));
+    let id = id.min(reached(&now, topic));
     let (Some(books), Some(loans)) = (id.of(Kind::Books), id.of(Kind::Loans)) else {
         return Err(TooOld);
     };

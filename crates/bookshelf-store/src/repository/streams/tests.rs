@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::super::Repository;
-use super::{Arc, BookStream, Books, EventKind, Lent, Loan, Loans, Stream, StreamEvent, Subject};
+use super::{Arc, BookStream, Books, EventKind, Lent, Loan, Loans, Stream, StreamEvent, Topic};
 use crate::cache::{Entry, SourceEvent};
 use crate::repository::{Borrower, Category, Namespace, Namespaces};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
@@ -19,7 +19,7 @@ use world::{CATEGORIES, History, Replica, Step, World, book, step};
 type Has = BTreeMap<String, String>;
 
 /// A client of one kind of stream.
-struct Client<S: Subject<String>> {
+struct Client<S: Topic<String>> {
     begin: fn() -> S,
     show: fn(&S::Item) -> (String, String),
     live: Option<(usize, Stream<String, S>)>,
@@ -27,7 +27,7 @@ struct Client<S: Subject<String>> {
     last_id: Option<String>,
 }
 
-impl<S: Subject<String>> Client<S> {
+impl<S: Topic<String>> Client<S> {
     fn new(begin: fn() -> S, show: fn(&S::Item) -> (String, String)) -> Self {
         Self {
             begin,
