@@ -104,7 +104,7 @@ pub trait Topic<V> {
     type Item;
     /// The resource of the objects.
     #[doc(hidden)]
-    const OF: Kind;
+    const RESOURCE: Resource;
     /// Returns true if the events depend on the loans.
     #[doc(hidden)]
     fn needs_loans(&self) -> bool;
@@ -122,9 +122,9 @@ pub trait Topic<V> {
     fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
 }
 
-/// The two kinds of objects that streams are made of.
+/// A resource that streams are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Resource {
     /// The books.
     Books,
     /// The loans.
@@ -159,7 +159,7 @@ pub struct Changes<'a, V> {
 
 /// The event of a change, and the position after it.
 pub struct Outcome<T> {
-    of: Kind,
+    resource: Resource,
     resume_at: Option<ResourceVersion>,
     kind: EventKind<T>,
 }
@@ -312,18 +312,23 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
             },
         };
         let told = reached(&now, &self.topic);
-        let mut phase = S::OF;
-        for Outcome { of, resume_at, kind } in self.topic.changes(&now, &changes) {
-            if of != phase {
+        let mut phase = S::RESOURCE;
+        for Outcome {
+            resource,
+            resume_at,
+            kind,
+        } in self.topic.changes(&now, &changes)
+        {
+            if resource != phase {
                 self.reached.advance(phase, told.of(phase));
-                phase = of;
+                phase = resource;
             }
-            self.reached.advance(of, resume_at);
+            self.reached.advance(resource, resume_at);
             let id = resume_at.map(|_| self.reached);
             self.waiting.push_back(StreamEvent { kind, id });
         }
-        for of in [Kind::Books, Kind::Loans] {
-            self.reached.advance(of, told.of(of));
+        for resource in [Resource::Books, Resource::Loans] {
+            self.reached.advance(resource, told.of(resource));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, EventKind, Kind, Now, Outcome, Topic};
+use super::{Changes, EventKind, Now, Outcome, Resource, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -56,7 +56,7 @@ impl Books {
 impl<V> Topic<V> for Books {
     type Object = CachedBook<V>;
     type Item = Lent<V>;
-    const OF: Kind = Kind::Books;
+    const RESOURCE: Resource = Resource::Books;
 
     fn needs_loans(&self) -> bool {
         self.with_loans
@@ -89,7 +89,7 @@ impl<V> Topic<V> for Books {
                 (Some(old), None) => EventKind::Deleted(self.lent(now, old)),
             };
             Some(Outcome {
-                of: Kind::Books,
+                resource: Resource::Books,
                 resume_at: step.resume_at,
                 kind,
             })
@@ -101,7 +101,7 @@ impl<V> Topic<V> for Books {
             loans
                 .any(|loan| !loan.value.is_left_over(&book.uid))
                 .then(|| Outcome {
-                    of: Kind::Loans,
+                    resource: Resource::Loans,
                     resume_at: step.resume_at,
                     kind: EventKind::Updated(self.lent(now, book)),
                 })

@@ -55,7 +55,7 @@ impl Listing {
             .map_or(self.until, |last| Some(last.resource_version));
         let events = objects.into_iter().map(|object| StreamEvent {
             kind: EventKind::Created(topic.item(now, object)),
-            id: Some(reached.no_later_than(S::OF, object.resource_version)),
+            id: Some(reached.no_later_than(S::RESOURCE, object.resource_version)),
         });
         events.collect()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, EventKind, Kind, Now, Outcome, Topic};
+use super::{Changes, EventKind, Now, Outcome, Resource, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -36,7 +36,7 @@ fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>)
 impl<V> Topic<V> for Loans {
     type Object = Loan;
     type Item = Arc<Entry<Loan>>;
-    const OF: Kind = Kind::Loans;
+    const RESOURCE: Resource = Resource::Loans;
 
     fn needs_loans(&self) -> bool {
         true
@@ -75,7 +75,7 @@ impl<V> Topic<V> for Loans {
                 (Some(old), None) => EventKind::Deleted(Arc::clone(old)),
             };
             Some(Outcome {
-                of: Kind::Loans,
+                resource: Resource::Loans,
                 resume_at: step.resume_at,
                 kind,
             })
@@ -98,7 +98,7 @@ impl<V> Topic<V> for Loans {
                 EventKind::Created(loan)
             };
             Some(Outcome {
-                of: Kind::Books,
+                resource: Resource::Books,
                 resume_at: step.resume_at,
                 kind,
             })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::super::{Collection, Repository};
-use super::{At, Kind, StreamId, Topic, now, reached, snapshots};
+use super::{At, Resource, StreamId, Topic, now, reached, snapshots};
 use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
@@ -30,8 +30,8 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
     let id = StreamId::parse(last_event_id, needs_loans).ok_or(TooOld)?;
     let namespace = topic.namespace();
     let (books, loans) = tokio::join!(
-        repository.books.position_at(namespace, id.of(Kind::Books)),
-        repository.loans.position_at(namespace, id.of(Kind::Loans)),
+        repository.books.position_at(namespace, id.of(Resource::Books)),
+        repository.loans.position_at(namespace, id.of(Resource::Loans)),
     );
     let at = (books?.ok_or(TooOld)?, loans?);
     if !needs_loans {
@@ -40,7 +40,7 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
     let snapshots = snapshots(repository);
     let now = now(&snapshots, namespace);
     let id = id.min(reached(&now, topic));
-    let (Some(books), Some(loans)) = (id.of(Kind::Books), id.of(Kind::Loans)) else {
+    let (Some(books), Some(loans)) = (id.of(Resource::Books), id.of(Resource::Loans)) else {
         return Err(TooOld);
     };
     let at = (now.books.position_at(books)?, Some(now.loans.position_at(loans)?));
