@@ -85,7 +85,7 @@ pub struct Stream<V, S: Topic<V>> {
     topic: S,
     news: [News; 2],
     /// The position once all pending events are sent.
-    at: At,
+    at: Cursor,
     reached: StreamId,
     /// The rest of the objects that existed at the start.
     listing: Option<Listing>,
@@ -93,7 +93,7 @@ pub struct Stream<V, S: Topic<V>> {
 }
 
 /// The position of a stream in the books, and in the loans if it depends on them.
-type At = (Position, Option<Position>);
+type Cursor = (Position, Option<Position>);
 
 /// The topic of a stream: books or loans. No other crate can implement it.
 pub trait Topic<V> {
@@ -113,13 +113,13 @@ pub trait Topic<V> {
     fn namespace(&self) -> Option<&str>;
     /// Returns the objects that exist, in any order.
     #[doc(hidden)]
-    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
+    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
     /// Returns the value of an object's event.
     #[doc(hidden)]
-    fn item(&self, now: &Now<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
+    fn item(&self, confirmed: &Confirmed<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
     /// Returns the events of these changes: first those of the one resource, then those of the other.
     #[doc(hidden)]
-    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
+    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
 }
 
 /// A resource that streams are made of.
@@ -131,21 +131,21 @@ pub enum Resource {
     Loans,
 }
 
-/// The confirmed state of both.
-pub struct Now<'a, V> {
+/// The confirmed state of books and loans.
+pub struct Confirmed<'a, V> {
     books: cache::Told<'a, CachedBook<V>>,
     loans: cache::Told<'a, Loan>,
     by_category: Index,
     by_tenant: Index,
 }
 
-impl<V> Now<'_, V> {
-    fn is_void(&self, (books_at, loans_at): &At) -> bool {
+impl<V> Confirmed<'_, V> {
+    fn is_void(&self, (books_at, loans_at): &Cursor) -> bool {
         let mut loans_at = loans_at.iter();
         self.books.is_void(books_at) || loans_at.any(|loans_at| self.loans.is_void(loans_at))
     }
 
-    fn knows_after(&self, (books_at, loans_at): &At) -> bool {
+    fn knows_after(&self, (books_at, loans_at): &Cursor) -> bool {
         let mut loans_at = loans_at.iter();
         self.books.knows_after(books_at) && loans_at.all(|loans_at| self.loans.knows_after(loans_at))
     }
@@ -268,7 +268,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     fn look(&mut self) -> Result<(), CutOff> {
         let Err(TooOld) = self.follow() else { return Ok(()) };
         let snapshots = snapshots(&self.repository);
-        if !now(&snapshots, self.topic.namespace()).is_void(&self.at) {
+        if !confirmed(&snapshots, self.topic.namespace()).is_void(&self.at) {
             return Err(CutOff);
         }
         self.waiting.clear();
@@ -283,17 +283,18 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     /// Takes in the changes once all events before them are sent; until then, keeps them from being forgotten.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
-        let now = now(&snapshots, self.topic.namespace());
+        let confirmed = confirmed(&snapshots, self.topic.namespace());
         if !self.waiting.is_empty() {
-            return if now.knows_after(&self.at) {
+            return if confirmed.knows_after(&self.at) {
                 Ok(())
             } else {
                 Err(TooOld)
             };
         }
         if let Some(listing) = &mut self.listing {
-            let is_known = now.knows_after(&self.at);
-            self.waiting.extend(listing.next(&now, &self.topic, self.reached));
+            let is_known = confirmed.knows_after(&self.at);
+            self.waiting
+                .extend(listing.next(&confirmed, &self.topic, self.reached));
             if self.waiting.is_empty() {
                 self.listing = None;
                 self.waiting.push_back(StreamEvent {
@@ -305,19 +306,19 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         }
         let (books_at, loans_at) = &mut self.at;
         let changes = Changes {
-            books: now.books.follow(books_at)?,
+            books: confirmed.books.follow(books_at)?,
             loans: match loans_at {
-                Some(loans_at) => now.loans.follow(loans_at)?,
+                Some(loans_at) => confirmed.loans.follow(loans_at)?,
                 None => Vec::new(),
             },
         };
-        let told = reached(&now, &self.topic);
+        let told = reached(&confirmed, &self.topic);
         let mut phase = S::RESOURCE;
         for Outcome {
             resource,
             resume_at,
             kind,
-        } in self.topic.changes(&now, &changes)
+        } in self.topic.changes(&confirmed, &changes)
         {
             if resource != phase {
                 self.reached.advance(phase, told.of(phase));
@@ -335,12 +336,15 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
 }
 
 /// Returns the list of the objects that exist, and the position at its end.
-fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (Listing, (At, StreamId)) {
+fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (Listing, (Cursor, StreamId)) {
     let snapshots = snapshots(repository);
-    let now = now(&snapshots, topic.namespace());
-    let loans_at = topic.needs_loans().then(|| now.loans.position());
-    let at = (now.books.position(), loans_at);
-    (Listing::of(&topic.objects(&now)), (at, reached(&now, topic)))
+    let confirmed = confirmed(&snapshots, topic.namespace());
+    let loans_at = topic.needs_loans().then(|| confirmed.loans.position());
+    let at = (confirmed.books.position(), loans_at);
+    (
+        Listing::of(&topic.objects(&confirmed)),
+        (at, reached(&confirmed, topic)),
+    )
 }
 
 /// The snapshots of both caches, and their indexes.
@@ -360,8 +364,8 @@ fn snapshots<V>(repository: &Repository<V>) -> Snapshots<V> {
     }
 }
 
-fn now<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Now<'a, V> {
-    Now {
+fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Confirmed<'a, V> {
+    Confirmed {
         books: snapshots.books.told(namespace),
         loans: snapshots.loans.told(namespace),
         by_category: snapshots.by_category,
@@ -370,7 +374,7 @@ fn now<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Now<'a
 }
 
 /// Returns the id of a client that has the whole list.
-fn reached<V>(now: &Now<'_, V>, topic: &impl Topic<V>) -> StreamId {
-    let loans = topic.needs_loans().then(|| now.loans.version()).flatten();
-    StreamId::new(now.books.version(), loans)
+fn reached<V>(confirmed: &Confirmed<'_, V>, topic: &impl Topic<V>) -> StreamId {
+    let loans = topic.needs_loans().then(|| confirmed.loans.version()).flatten();
+    StreamId::new(confirmed.books.version(), loans)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, EventKind, Now, Outcome, Resource, Topic};
+use super::{Changes, Confirmed, EventKind, Outcome, Resource, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -46,23 +46,27 @@ impl<V> Topic<V> for Loans {
         Some(&self.namespace)
     }
 
-    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
+    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
         let mut loans: Vec<_> = match &self.borrower {
-            Some(borrower) => now.loans.indexed(now.by_tenant, borrower).collect(),
-            None => now.loans.iter().collect(),
+            Some(borrower) => confirmed.loans.indexed(confirmed.by_tenant, borrower).collect(),
+            None => confirmed.loans.iter().collect(),
         };
-        loans.retain(|loan| !is_left_over(loan, book_of(now, &loan.key)));
+        loans.retain(|loan| !is_left_over(loan, book_of(confirmed, &loan.key)));
         loans
     }
 
-    fn item(&self, _: &Now<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
+    fn item(&self, _: &Confirmed<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
         Arc::clone(loan)
     }
 
-    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Arc<Entry<Loan>>>> {
+    fn changes(
+        &self,
+        confirmed: &Confirmed<'_, V>,
+        changes: &Changes<'_, V>,
+    ) -> Vec<Outcome<Arc<Entry<Loan>>>> {
         let of_loans = changes.loans.iter().filter_map(|step| {
             let event = &step.change.event;
-            let book = book_of(now, event.key());
+            let book = book_of(confirmed, event.key());
             let old = event.before().filter(|loan| self.has(loan));
             let new = event
                 .after()
@@ -84,7 +88,7 @@ impl<V> Topic<V> for Loans {
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let key = event.key();
-            let loan = now
+            let loan = confirmed
                 .loans
                 .get(key.namespace(), key.name())
                 .filter(|loan| self.has(loan))?;
@@ -92,7 +96,7 @@ impl<V> Topic<V> for Loans {
                 return None;
             }
             let loan = Arc::clone(loan);
-            let kind = if is_left_over(&loan, book_of(now, key)) {
+            let kind = if is_left_over(&loan, book_of(confirmed, key)) {
                 EventKind::Deleted(loan)
             } else {
                 EventKind::Created(loan)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::super::{Collection, Repository};
-use super::{At, Resource, StreamId, Topic, now, reached, snapshots};
+use super::{Cursor, Resource, StreamId, Topic, confirmed, reached, snapshots};
 use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
@@ -25,7 +25,7 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,
     topic: &impl Topic<V>,
     last_event_id: &str,
-) -> Result<(At, StreamId), TooOld> {
+) -> Result<(Cursor, StreamId), TooOld> {
     let needs_loans = topic.needs_loans();
     let id = StreamId::parse(last_event_id, needs_loans).ok_or(TooOld)?;
     let namespace = topic.namespace();
@@ -38,12 +38,15 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
         return Ok((at, id));
     }
     let snapshots = snapshots(repository);
-    let now = now(&snapshots, namespace);
-    let id = id.min(reached(&now, topic));
+    let confirmed = confirmed(&snapshots, namespace);
+    let id = id.min(reached(&confirmed, topic));
     let (Some(books), Some(loans)) = (id.of(Resource::Books), id.of(Resource::Loans)) else {
         return Err(TooOld);
     };
-    let at = (now.books.position_at(books)?, Some(now.loans.position_at(loans)?));
+    let at = (
+        confirmed.books.position_at(books)?,
+        Some(confirmed.loans.position_at(loans)?),
+    );
     Ok((at, id))
 }
 
