@@ -119,7 +119,7 @@ pub trait Topic<V> {
     fn item(&self, confirmed: &Confirmed<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
     /// Returns the events of these changes: first those of the one resource, then those of the other.
     #[doc(hidden)]
-    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
+    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Self::Item>>;
 }
 
 /// A resource that streams are made of.
@@ -158,7 +158,7 @@ pub struct Changes<'a, V> {
 }
 
 /// The event of a change, and the position after it.
-pub struct Outcome<T> {
+pub struct Emitted<T> {
     resource: Resource,
     resume_at: Option<ResourceVersion>,
     kind: EventKind<T>,
@@ -314,7 +314,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         };
         let told = reached(&confirmed, &self.topic);
         let mut phase = S::RESOURCE;
-        for Outcome {
+        for Emitted {
             resource,
             resume_at,
             kind,

@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, Confirmed, EventKind, Outcome, Resource, Topic};
+use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -77,7 +77,7 @@ impl<V> Topic<V> for Books {
         self.lent(confirmed, book)
     }
 
-    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Lent<V>>> {
+    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Lent<V>>> {
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let old = event.before().filter(|book| self.has(book));
@@ -88,7 +88,7 @@ impl<V> Topic<V> for Books {
                 (Some(_), Some(new)) => EventKind::Updated(self.lent(confirmed, new)),
                 (Some(old), None) => EventKind::Deleted(self.lent(confirmed, old)),
             };
-            Some(Outcome {
+            Some(Emitted {
                 resource: Resource::Books,
                 resume_at: step.resume_at,
                 kind,
@@ -100,7 +100,7 @@ impl<V> Topic<V> for Books {
             let mut loans = [event.before(), event.after()].into_iter().flatten();
             loans
                 .any(|loan| !loan.value.is_left_over(&book.uid))
-                .then(|| Outcome {
+                .then(|| Emitted {
                     resource: Resource::Loans,
                     resume_at: step.resume_at,
                     kind: EventKind::Updated(self.lent(confirmed, book)),

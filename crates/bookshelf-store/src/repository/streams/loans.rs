@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, Confirmed, EventKind, Outcome, Resource, Topic};
+use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -63,7 +63,7 @@ impl<V> Topic<V> for Loans {
         &self,
         confirmed: &Confirmed<'_, V>,
         changes: &Changes<'_, V>,
-    ) -> Vec<Outcome<Arc<Entry<Loan>>>> {
+    ) -> Vec<Emitted<Arc<Entry<Loan>>>> {
         let of_loans = changes.loans.iter().filter_map(|step| {
             let event = &step.change.event;
             let book = book_of(confirmed, event.key());
@@ -78,7 +78,7 @@ impl<V> Topic<V> for Loans {
                 // It may have been a leftover before: a second `deleted` does no harm.
                 (Some(old), None) => EventKind::Deleted(Arc::clone(old)),
             };
-            Some(Outcome {
+            Some(Emitted {
                 resource: Resource::Loans,
                 resume_at: step.resume_at,
                 kind,
@@ -101,7 +101,7 @@ impl<V> Topic<V> for Loans {
             } else {
                 EventKind::Created(loan)
             };
-            Some(Outcome {
+            Some(Emitted {
                 resource: Resource::Books,
                 resume_at: step.resume_at,
                 kind,
