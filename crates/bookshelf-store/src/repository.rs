@@ -69,7 +69,7 @@ use kube_informer::endless;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 use error::{Error, Missing};
-pub use freshness::{Scope, Shown, Versions};
+pub use freshness::{Scope, Served, Versions};
 pub use idempotency::Made;
 use idempotency::UnderWay;
 pub use lists::{

@@ -99,9 +99,9 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The resources that an answer shows.
+/// The resources that an answer serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shown {
+pub enum Served {
     /// Books, and which of them are on loan; or loans, whose books say whether they count.
     #[default]
     BooksAndLoans,
@@ -109,7 +109,7 @@ pub enum Shown {
     Books,
 }
 
-impl Shown {
+impl Served {
     /// Returns the versions of these resources alone.
     #[must_use]
     pub fn of(self, versions: Versions) -> Versions {
@@ -208,7 +208,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Lists what an answer shows of this scope from the API server; the cache serves nothing older from then on. Returns
     /// the versions of the lists.
-    pub async fn refresh(&self, scope: Scope<'_>, shown: Shown, within: Duration) -> Result<Versions, Error> {
+    pub async fn refresh(
+        &self,
+        scope: Scope<'_>,
+        served: Served,
+        within: Duration,
+    ) -> Result<Versions, Error> {
         let deadline = Instant::now() + within;
         let part = scope.part();
         let source = match scope.namespace() {
@@ -216,13 +221,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
             None => None,
         };
         let loans = async {
-            match shown {
-                Shown::BooksAndLoans => {
+            match served {
+                Served::BooksAndLoans => {
                     self.loans
                         .list(&self.loans.live, part, source, None, deadline)
                         .await
                 }
-                Shown::Books => Ok(None),
+                Served::Books => Ok(None),
             }
         };
         let (books, loans) = join(
