@@ -60,12 +60,14 @@
 //! ```
 
 mod builder;
+mod confirmed;
 mod contents;
 mod event;
 mod handler;
 mod heard;
 mod journal;
 mod labels;
+mod pending;
 mod search;
 mod select;
 mod snapshot;
@@ -74,10 +76,8 @@ mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tombstone;
 mod transform;
-mod untold;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -87,6 +87,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
+pub use confirmed::{Confirmed, News, Position, Step, TooOld};
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use event::Event;
 pub use handler::HandlerRegistration;
@@ -97,7 +98,6 @@ pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;
 pub use subscription::Subscription;
-pub use told::{News, Position, Step, Told, TooOld};
 pub use transform::LeftOut;
 pub use writer::{Deletion, Writer};
 

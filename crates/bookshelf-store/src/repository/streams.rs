@@ -1,6 +1,6 @@
 //! Streams: the objects that exist, and then the changes, for as long as a client listens.
 //!
-//! A stream is a position in the confirmed state ([`cache::Told`]), and its events come from the caches' snapshots: any
+//! A stream is a position in the confirmed state ([`cache::Confirmed`]), and its events come from the caches' snapshots: any
 //! number of streams cost the API server nothing, and none has a queue. Each event may carry an id: a client that has
 //! applied that event and those before it resumes from there, on any replica, and ends with the state of a list. For that,
 //! events are *state*, not actions: to apply one twice changes nothing, `deleted` may be of an object that never existed,
@@ -133,8 +133,8 @@ pub enum Resource {
 
 /// The confirmed state of books and loans.
 pub struct Confirmed<'a, V> {
-    books: cache::Told<'a, CachedBook<V>>,
-    loans: cache::Told<'a, Loan>,
+    books: cache::Confirmed<'a, CachedBook<V>>,
+    loans: cache::Confirmed<'a, Loan>,
     by_category: Index,
     by_tenant: Index,
 }
@@ -217,8 +217,8 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         } else {
             let namespace = topic.namespace();
             tokio::join!(
-                repository.books.shown_is_told(namespace),
-                repository.loans.shown_is_told(namespace)
+                repository.books.wait_pending_confirmed(namespace),
+                repository.loans.wait_pending_confirmed(namespace)
             );
             let (begun, start) = list(&repository, &topic);
             listing = Some(begun);
@@ -366,8 +366,8 @@ fn snapshots<V>(repository: &Repository<V>) -> Snapshots<V> {
 
 fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Confirmed<'a, V> {
     Confirmed {
-        books: snapshots.books.told(namespace),
-        loans: snapshots.loans.told(namespace),
+        books: snapshots.books.confirmed(namespace),
+        loans: snapshots.loans.confirmed(namespace),
         by_category: snapshots.by_category,
         by_tenant: snapshots.by_tenant,
     }

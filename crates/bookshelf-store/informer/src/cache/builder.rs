@@ -101,7 +101,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Sets the number of changes in the journal ([`Told`](super::Told)) of each source; 8192 by default. Each change keeps
+    /// Sets the number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by default. Each change keeps
     /// the object alive that it replaced, so there are no more of them than objects, or 1024.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {

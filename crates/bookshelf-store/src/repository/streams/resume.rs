@@ -10,11 +10,11 @@ use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
 /// The time that the watch has to confirm local writes before a stream begins without them.
-const SHOWN_IS_TOLD_WITHIN: Duration = Duration::from_secs(1);
+const PENDING_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 /// The time that the watch has to reach the version from which a stream resumes.
-const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
+const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 /// The time for which the API server's latest version counts as new.
-const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
+const LIVE_VERSION_IS_NEW_FOR: Duration = Duration::from_secs(1);
 
 /// Returns the position from which a client that has everything up to this id resumes.
 ///
@@ -53,9 +53,12 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// Waits for a short time until the served state is confirmed: a client that wrote here finds its writes in the list
     /// with which its stream begins.
-    pub(super) async fn shown_is_told(&self, namespace: Option<&str>) {
+    pub(super) async fn wait_pending_confirmed(&self, namespace: Option<&str>) {
         // Otherwise it comes as a change.
-        let _ = self.reader.wait_shown_told(namespace, SHOWN_IS_TOLD_WITHIN).await;
+        let _ = self
+            .reader
+            .wait_pending_confirmed(namespace, PENDING_CONFIRMED_WITHIN)
+            .await;
     }
 
     /// Returns the position after this version, which a client claims to have from some replica. The watch here may be
@@ -66,16 +69,18 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         version: Option<ResourceVersion>,
     ) -> Result<Option<Position>, TooOld> {
         let Some(version) = version else { return Ok(None) };
-        let told = self.reader.wait_told(namespace, version, WATCH_TELLS_WITHIN);
+        let told = self
+            .reader
+            .wait_confirmed(namespace, version, WATCH_REACHES_WITHIN);
         if told.await.is_err()
             && self
-                .current_version(version, ASKED_IS_NEW_FOR)
+                .current_version(version, LIVE_VERSION_IS_NEW_FOR)
                 .await
                 .is_ok_and(|current| current.is_some_and(|current| current < version))
         {
             return Err(TooOld);
         }
-        let position = self.reader.load().told(namespace).position_at(version);
+        let position = self.reader.load().confirmed(namespace).position_at(version);
         position.map(Some)
     }
 }
