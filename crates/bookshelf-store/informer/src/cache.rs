@@ -59,12 +59,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ages;
 mod builder;
 mod confirmed;
 mod contents;
 mod event;
 mod handler;
-mod heard;
 mod journal;
 mod labels;
 mod pending;
@@ -103,13 +103,13 @@ pub use writer::{Deletion, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
-use heard::Heard;
+use ages::Ages;
 
 /// The state shared by readers and the writer: the current snapshot, and the signal of a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
-    heard: Heard,
+    ages: Ages,
     /// The metrics, once they are known.
     metrics: OnceLock<CacheMetrics>,
 }
@@ -161,7 +161,7 @@ impl<V> Reader<V> {
     /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        self.shared.heard.age()
+        self.shared.ages.age()
     }
 
     /// Waits until the first list is complete.

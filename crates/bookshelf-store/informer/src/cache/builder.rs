@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::ages::Ages;
 use super::contents::{Contents, Declaration, Index, IndexKeys};
-use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
 use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
@@ -140,7 +140,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(state.snapshot()),
             published,
-            heard: Heard::new(state.namespaces().count()),
+            ages: Ages::new(state.namespaces().count()),
             metrics: self.metrics,
         });
         let writer = Writer::new(

@@ -17,7 +17,7 @@ pub(super) struct Pending {
 
 impl<V> Snapshot<V> {
     pub(super) fn pending(&self, namespace: Option<&str>) -> Pending {
-        let written = self.ahead.iter().flat_map(|ahead| of(ahead, namespace));
+        let written = self.pending.iter().flat_map(|pending| of(pending, namespace));
         let written = written.map(|(_, version)| *version).max();
         let confirmed = self.confirmed(namespace);
         let deleted = of(&self.tombstones, namespace)
