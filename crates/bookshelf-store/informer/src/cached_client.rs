@@ -180,7 +180,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
 
     fn observed(&self, object: K) -> K {
         // The watch is often faster than the answer.
-        if !self.writer.shows(&object) {
+        if !self.writer.serves(&object) {
             self.writer.observe(object.clone());
         }
         object

@@ -18,7 +18,7 @@ use crate::object::{ObjectKey, ResourceVersion};
 const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 
 /// The time that the watch has to report the version of a deletion, which the API server's answer does not have.
-const DELETION_TOLD_WITHIN: Duration = Duration::from_secs(1);
+const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A version of the served state: one of each resource, since versions of different resources cannot be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -272,8 +272,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         deadline: Instant,
     ) -> Result<(), Error> {
         let Some(version) = version else { return Ok(()) };
-        let told = self.reader.load().confirmed(source).version();
-        if told >= Some(version) || self.live_reads.is_listed(source, told, version) {
+        let confirmed = self.reader.load().confirmed(source).version();
+        if confirmed >= Some(version) || self.live_reads.is_listed(source, confirmed, version) {
             return Ok(());
         }
         let remaining = || deadline.saturating_duration_since(Instant::now());
@@ -281,7 +281,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         if self.reader.wait_confirmed(source, version, moment).await.is_ok() {
             return Ok(());
         }
-        let told = self.reader.wait_confirmed(source, version, remaining());
+        let confirmed = self.reader.wait_confirmed(source, version, remaining());
         let asked = async {
             // Versions do not go back. A version that does not exist yet, and may never exist, costs no list, however many
             // requests need it.
@@ -306,7 +306,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             std::future::pending().await
         };
         tokio::select! {
-            told = told => told.map_err(|NotYet| Error::NotYet),
+            confirmed = confirmed => confirmed.map_err(|NotYet| Error::NotYet),
             asked = asked => asked,
         }
     }
@@ -317,7 +317,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
     /// deletion. If that fails, too, the deletion has happened all the same.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
-        if deletion.told(DELETION_TOLD_WITHIN).await.is_ok() {
+        if deletion.confirmed(DELETION_CONFIRMED_WITHIN).await.is_ok() {
             return;
         }
         let part = Part::Object {
@@ -325,7 +325,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             name: key.name(),
         };
         if let Ok(Ok(Some(version))) =
-            timeout(DELETION_TOLD_WITHIN, self.refresh(&self.cached, part, None)).await
+            timeout(DELETION_CONFIRMED_WITHIN, self.refresh(&self.cached, part, None)).await
         {
             self.cached.writer().observe_version(key.namespace(), version);
         } else {

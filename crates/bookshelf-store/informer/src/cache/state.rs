@@ -1,4 +1,4 @@
-//! The cache as a state machine: source_state events and our own writes, one at a time, it does no I/O.
+//! The cache as a state machine: takes events and local writes, one at a time, and does no I/O.
 
 mod deletion_waits;
 mod local_writes;

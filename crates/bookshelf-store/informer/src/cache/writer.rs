@@ -54,9 +54,9 @@ impl Deletion {
     /// Waits until the watch has told the deletion, or a list that took its place has the object no more, which the
     /// watch had told of: from then on, [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than
     /// the deletion's version.
-    pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
-        let told = tokio::time::timeout(deadline, self.0).await;
-        told.map_err(|_| NotYet)?.map_err(|_| NotYet)
+    pub async fn confirmed(self, deadline: Duration) -> Result<(), NotYet> {
+        let confirmed = tokio::time::timeout(deadline, self.0).await;
+        confirmed.map_err(|_| NotYet)?.map_err(|_| NotYet)
     }
 }
 
@@ -142,7 +142,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         if let Some(metrics) = metrics {
             let snapshot = self.shared.current.load();
             let age = self.shared.ages.age();
-            metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
+            metrics.applied(snapshot.len(), snapshot.resource_version(), age, repaired);
         }
         repaired
     }
@@ -153,7 +153,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 
     /// Returns the confirmed version of this source, whatever the others have.
-    pub(crate) fn told(&self) -> Option<ResourceVersion> {
+    pub(crate) fn confirmed_version(&self) -> Option<ResourceVersion> {
         self.shared.current.load().journals[self.source].version
     }
 
@@ -186,13 +186,13 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 
     /// Returns true if this very version of an object is served: then there is nothing to [`observe`](Self::observe).
-    pub(crate) fn shows(&self, object: &K) -> bool {
+    pub(crate) fn serves(&self, object: &K) -> bool {
         let Ok(Identity { key, uid, version }) = identity(object) else {
             return false;
         };
         let snapshot = self.shared.current.load();
-        let shown = snapshot.get(key.namespace(), key.name());
-        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+        let served = snapshot.get(key.namespace(), key.name());
+        served.is_some_and(|served| served.uid == uid && served.resource_version == version)
     }
 
     /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or

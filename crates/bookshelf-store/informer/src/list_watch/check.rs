@@ -39,12 +39,12 @@ where
     }
 
     async fn check(&self) -> Result<(), Failure> {
-        let told = self.told();
+        let confirmed = self.confirmed_version();
         // Before the list is asked for: what the watch tells from here on is told to both.
-        self.tell([SourceEvent::CheckStarted]);
+        self.apply([SourceEvent::CheckStarted]);
         let listed = parse(&self.paged_list().await?)?;
-        match told {
-            Some(told) if listed < told => Err(Failure::WentBack { listed, told }),
+        match confirmed {
+            Some(confirmed) if listed < confirmed => Err(Failure::WentBack { listed, confirmed }),
             _ => Ok(()),
         }
     }

@@ -22,12 +22,14 @@ pub enum Failure {
     #[error("the connection broke: {0}")]
     Broken(String),
     /// The API server's versions are older than those it told before: it was restored from a backup.
-    #[error("a list is of version {listed}, and {told} was told before: the API server's versions went back")]
+    #[error(
+        "a list is of version {listed}, and {confirmed} was confirmed before: the API server's versions went back"
+    )]
     WentBack {
         /// The version of the list.
         listed: ResourceVersion,
         /// The version that the watch had told before the list was asked for.
-        told: ResourceVersion,
+        confirmed: ResourceVersion,
     },
     /// The API server's answer cannot be read.
     #[error("the API server's answer cannot be read: {0}")]
