@@ -13,16 +13,16 @@
 //!   fits ([`Snapshot::select`]).
 //! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for what a text has anywhere
 //!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
-//! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
-//!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
-//!   long ago the API server was heard ([`Reader::age`]).
-//! - **Our own writes** show at once: a [`CachedClient`](crate::CachedClient) puts the answers of its calls into the cache before the watch
+//! - **Versions**: a snapshot knows its confirmed version ([`Snapshot::resource_version`],
+//!   [`Reader::wait_for`]), and the newest version that it serves ([`Snapshot::newest_version`]); a reader knows how
+//!   long ago the API server confirmed it ([`Reader::age`]).
+//! - **Local writes** are served at once: a [`CachedClient`](crate::CachedClient) puts the answers of its calls into the cache before the watch
 //!   does, deletes included, and no older event still on its way undoes them. [`Writer::observe`] and
 //!   [`Writer::observe_deleted`] do so by hand.
 //! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
-//! - **What the watch has told** ([`Snapshot::told`]) is kept apart from our own writes, with the latest changes and
+//! - **The confirmed state** ([`Snapshot::confirmed`]) is kept apart from local writes, with the latest changes and
 //!   their versions: any number of followers go on from where they have been, on any replica, and none has a queue.
 //! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, repair what differs and
 //!   count it.

@@ -13,7 +13,7 @@ use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
 
-/// Makes a cache: says what it keeps of each object, which indexes it has, and which namespaces it is of.
+/// Makes a cache: sets the value that it keeps of each object, its indexes, and its namespaces.
 pub struct Builder<K, V> {
     transform: Transform<K, V>,
     text: Option<Text<K>>,
@@ -109,8 +109,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Counts what the cache is told, under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds
-    /// needs no word: it counts in the connector's metrics.
+    /// Counts the cache's events under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds needs no
+    /// call: it counts in the connector's metrics.
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
         self.metrics = metrics.cache(resource).into();

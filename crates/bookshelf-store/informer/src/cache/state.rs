@@ -23,8 +23,8 @@ pub(super) struct State<V> {
     contents: Contents<V>,
     /// The sources: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
-    /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
-    /// their predecessors.
+    /// The objects that this process deleted: older events of them and of their predecessors are not taken until the watch
+    /// confirms the deletion.
     tombstones: OrdMap<ObjectKey, Tombstone>,
     deletion_waits: DeletionWaits,
 }
@@ -52,7 +52,7 @@ impl<V> State<V> {
         let versions = self.sources.iter().map(Source::version);
         Snapshot {
             contents: self.contents.clone(),
-            // None is less than any version: what one source has not told, the cache does not have.
+            // None is less than any version: the cache is only as new as its oldest source.
             resource_version: versions.min().flatten(),
             newest: self.sources.iter().map(|source| source.newest).collect(),
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
@@ -108,7 +108,7 @@ impl<V> State<V> {
         }
     }
 
-    /// A list begins: to replace what is there, or to check it.
+    /// Begins a list: to replace the contents, or to check them.
     pub(super) fn list_started(&mut self, source: usize, is_check: bool) {
         let purpose = if is_check {
             Purpose::Check {
@@ -128,33 +128,33 @@ impl<V> State<V> {
         }
     }
 
-    /// The check under way will not be completed.
+    /// Ends the current check without a result.
     pub(super) fn check_abandoned(&mut self, source: usize) {
         let is_check = |listing: &mut Listing<V>| listing.purpose != Purpose::Replace;
         self.sources[source].listing.take_if(is_check);
     }
 
-    /// Nothing can be made of an object of the list.
+    /// Takes in a listed object that cannot be read.
     pub(super) fn listed_unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) {
         if let Some(listing) = &mut self.sources[source].listing {
             listing.take_out(key, |current| current.resource_version <= version);
         }
     }
 
-    /// The list is complete. One that replaces is swapped in at once: what it does not have is gone, but for
-    /// what we wrote after it was made. One that checks waits until the watch has come as far; answers how
-    /// many objects it had to repair, where it had come.
+    /// Completes the list. A list that replaces is swapped in at once: objects that it does not have are gone, except for
+    /// local writes later than it. A list that checks waits until the watch has reached its version. Returns the number of
+    /// repaired objects if it has.
     pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
         let listing = self.sources[source].listing.take();
         let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
         listing.put_pending();
         match listing.purpose {
             Purpose::Replace => {
-                // What we deleted may be what the list does not have.
+                // The list may lack the objects that this process deleted.
                 let has_deleted = !self.tombstones.is_empty();
                 let confirmed = self.sources[source].version();
                 if confirmed > Some(version) {
-                    // An API server restored from a backup: what we know of later versions is of another history.
+                    // An API server restored from a backup: later versions are of another history.
                     for source in &mut self.sources {
                         source.pending.clear();
                         source.newest = source.newest.min(Some(version));
@@ -172,7 +172,7 @@ impl<V> State<V> {
                 self.forget_tombstones(source);
                 0
             }
-            // Older than what was told before it was asked for, it says nothing of what is.
+            // A list that is older than the state at its request proves nothing.
             Purpose::Check { since, .. } if since > Some(version) => 0,
             Purpose::Check { since, .. } => {
                 let done = Some(version);
@@ -183,7 +183,7 @@ impl<V> State<V> {
         }
     }
 
-    /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
+    /// Takes in an added or modified object. Returns the number of repaired objects, as all events do.
     pub(super) fn applied(&mut self, source: usize, item: Item<V>) -> usize {
         let entry = &item.entry;
         let version = entry.resource_version;
@@ -203,7 +203,7 @@ impl<V> State<V> {
         self.confirm(source, version)
     }
 
-    /// An object was deleted, at this version.
+    /// Takes in a deletion of this version.
     pub(super) fn deleted(
         &mut self,
         source: usize,
@@ -227,14 +227,14 @@ impl<V> State<V> {
         repaired
     }
 
-    /// Nothing can be made of an object any more: it is left out.
+    /// Takes in an object that cannot be read any more: it is left out.
     pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
         self.sources[source].pending.confirm(key, version);
         self.take_out_confirmed(source, key, None, version);
         self.confirm(source, version)
     }
 
-    /// Everything up to this version has been told.
+    /// Takes in a bookmark: everything up to this version is confirmed.
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.forget_tombstones(source);
         self.advance(source, version)
@@ -265,8 +265,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
-    /// what is there, only of that list.
+    /// Takes out an object that the watch confirmed to be gone, of this uid or of any. During a list that replaces the
+    /// contents, only from that list.
     fn take_out_confirmed(
         &mut self,
         source: usize,
@@ -288,7 +288,7 @@ impl<V> State<V> {
         }
     }
 
-    /// An event of this version was told. In a list that replaces, what comes before its end is part of it.
+    /// Advances to the version of an event. During a list that replaces, an event is part of the list.
     fn confirm(&mut self, source: usize, version: ResourceVersion) -> usize {
         if self.sources[source].is_replacing() {
             return 0;
@@ -299,7 +299,7 @@ impl<V> State<V> {
 
     fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.sources[source].journal.advance(version);
-        // The watch has come as far, and has not told of these: its selectors do not select them.
+        // The watch has reached their versions without an event: its selectors do not select them.
         for (ours, key) in self.sources[source].pending.take_passed(version) {
             take_out_of(&mut self.contents, &key, |current| {
                 current.resource_version == ours
@@ -308,8 +308,8 @@ impl<V> State<V> {
         self.finish_check(source)
     }
 
-    /// Swaps in a list that checks, if it is complete and the watch has come as far: then what was there and
-    /// what was listed have been told the same, and every difference was an error. Answers their number.
+    /// Swaps in a list that checks, if it is complete and the watch has reached its version. Contents and list have then
+    /// had the same events, so that each difference is an error. Returns their number.
     fn finish_check(&mut self, source: usize) -> usize {
         let confirmed = self.sources[source].version();
         let is_due = |listing: &mut Listing<V>| match listing.purpose {
@@ -335,8 +335,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Makes what a source feeds what a list has, as of this version, but for what we wrote since. Answers
-    /// how many objects that changed.
+    /// Replaces the contents of a source with a list of this version, except for later local writes. Returns the number of
+    /// changed objects.
     fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
         let previous = self.contents.clone();
         let source_state = &mut self.sources[source];
@@ -353,7 +353,7 @@ impl<V> State<V> {
         }
         let changes = count_differences(&previous.objects, &self.contents.objects);
         if changes == 0 {
-            // The same, with the generations that others know.
+            // The same objects, with the generations that kept lists have.
             self.contents = previous;
         }
         changes

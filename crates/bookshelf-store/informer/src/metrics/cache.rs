@@ -184,8 +184,8 @@ impl CacheMetrics {
         self.lists.observe(took.as_secs_f64());
     }
 
-    /// The cache was told something: so many objects are in it, as of this version; the source that was not
-    /// heard for longest was heard so long ago, if ever; and so many objects had to be repaired.
+    /// Counts applied events: the number of objects, the confirmed version, the age of the oldest source, and the number of
+    /// repaired objects.
     pub(crate) fn applied(
         &self,
         objects: usize,

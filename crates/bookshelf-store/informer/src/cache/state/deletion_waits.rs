@@ -16,14 +16,14 @@ pub(crate) struct DeletionWaits {
 impl DeletionWaits {
     /// Waits for the deletion of the object with this uid.
     pub(crate) fn wait(&mut self, uid: Uid) -> oneshot::Receiver<()> {
-        // Some have given up, or have waited for what did not happen.
+        // Some callers have given up, or have waited for a deletion that did not happen.
         self.waiting.retain(|(_, waiting)| !waiting.is_closed());
         let (sender, receiver) = oneshot::channel();
         self.waiting.push((uid, sender));
         receiver
     }
 
-    /// The deletion of the objects with these uids has been told.
+    /// Notes that the deletions of the objects with these uids are confirmed.
     pub(super) fn confirm(&mut self, deleted: &[Uid]) {
         if deleted.is_empty() || self.waiting.is_empty() {
             return;
@@ -35,10 +35,10 @@ impl DeletionWaits {
         self.confirmed.extend(confirmed.map(|(_, sender)| sender));
     }
 
-    /// Readers are shown all that was told so far.
+    /// Notifies the waits for confirmed deletions: the confirmed state is served.
     pub(crate) fn notify(&mut self) {
         for waiting in self.confirmed.drain(..) {
-            // Who has given up needs no word.
+            // The caller may have given up.
             let _ = waiting.send(());
         }
     }

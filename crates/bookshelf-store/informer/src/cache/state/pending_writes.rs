@@ -1,4 +1,4 @@
-//! Our own writes that the watch has not told yet.
+//! The pending writes of one source.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use imbl::OrdMap;
 
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// Our own writes to what one source tells of, by key, and by version: to find those that the watch has passed costs
-/// what there are of them, and not what is still ahead.
+/// The local writes that one source has not confirmed yet, by key and by version: to find those that the watch has passed
+/// costs as much as there are of them, not as many as are pending.
 #[derive(Default)]
 pub(crate) struct PendingWrites {
     versions: OrdMap<ObjectKey, ResourceVersion>,
@@ -28,7 +28,7 @@ impl PendingWrites {
         self.versions.keys()
     }
 
-    /// We wrote this version. Answers to two of our own writes may come in in any order: the newer one counts.
+    /// Adds a write of this version. The answers to two local writes may come in in any order: the newer one counts.
     pub(super) fn wrote(&mut self, key: &ObjectKey, version: ResourceVersion) {
         let before = self.get(key);
         if before >= Some(version) {
@@ -41,7 +41,7 @@ impl PendingWrites {
         self.order.insert((version, key.clone()));
     }
 
-    /// The watch has told of this object as of this version: what we wrote before is told.
+    /// Takes out the write of an object that the watch has confirmed up to this version.
     pub(super) fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
         if let Some(ours) = self.get(key).filter(|ours| *ours <= version) {
             self.versions.remove(key);
