@@ -59,13 +59,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ages;
 mod builder;
+mod confirmed;
 mod contents;
 mod event;
 mod handler;
-mod heard;
 mod journal;
 mod labels;
+mod pending;
 mod search;
 mod select;
 mod snapshot;
@@ -74,10 +76,8 @@ mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tombstone;
 mod transform;
-mod untold;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -87,6 +87,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
+pub use confirmed::{Confirmed, News, Position, Step, TooOld};
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use event::Event;
 pub use handler::HandlerRegistration;
@@ -97,19 +98,18 @@ pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;
 pub use subscription::Subscription;
-pub use told::{News, Position, Step, Told, TooOld};
 pub use transform::LeftOut;
 pub use writer::{Deletion, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
-use heard::Heard;
+use ages::Ages;
 
 /// The state shared by readers and the writer: the current snapshot, and the signal of a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
-    heard: Heard,
+    ages: Ages,
     /// The metrics, once they are known.
     metrics: OnceLock<CacheMetrics>,
 }
@@ -161,7 +161,7 @@ impl<V> Reader<V> {
     /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        self.shared.heard.age()
+        self.shared.ages.age()
     }
 
     /// Waits until the first list is complete.

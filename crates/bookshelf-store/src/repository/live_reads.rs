@@ -120,7 +120,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         at_least: Option<ResourceVersion>,
         deadline: Instant,
     ) -> Result<Option<ResourceVersion>, Error> {
-        let told = self.reader.load().told(source).version();
+        let told = self.reader.load().confirmed(source).version();
         if at_least.is_some_and(|version| self.live_reads.is_listed(source, told, version)) {
             return Ok(at_least);
         }

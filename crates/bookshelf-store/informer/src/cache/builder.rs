@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::ages::Ages;
 use super::contents::{Contents, Declaration, Index, IndexKeys};
-use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
 use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
@@ -101,7 +101,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Sets the number of changes in the journal ([`Told`](super::Told)) of each source; 8192 by default. Each change keeps
+    /// Sets the number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by default. Each change keeps
     /// the object alive that it replaced, so there are no more of them than objects, or 1024.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {
@@ -140,7 +140,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(state.snapshot()),
             published,
-            heard: Heard::new(state.namespaces().count()),
+            ages: Ages::new(state.namespaces().count()),
             metrics: self.metrics,
         });
         let writer = Writer::new(

@@ -133,7 +133,7 @@ impl<V> Journal<V> {
     /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
     /// between was never there. Answers what was deleted.
     pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
-        let Some(told) = self.version else {
+        let Some(confirmed) = self.version else {
             self.objects = objects;
             self.version = Some(version);
             self.since = Some(version);
@@ -142,7 +142,7 @@ impl<V> Journal<V> {
         };
         let events = differences(&self.objects, &objects);
         let deleted = deleted(&events);
-        if version < told || (version == told && !events.is_empty()) {
+        if version < confirmed || (version == confirmed && !events.is_empty()) {
             self.restart(objects, version);
             return deleted;
         }
@@ -150,7 +150,7 @@ impl<V> Journal<V> {
         if !events.is_empty() {
             self.objects = objects;
         }
-        if version > told {
+        if version > confirmed {
             self.version = Some(version);
             self.listed = Some(version);
         }

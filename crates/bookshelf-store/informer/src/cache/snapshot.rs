@@ -24,7 +24,7 @@ pub struct Snapshot<V> {
     /// The confirmed state of each source.
     pub(super) journals: Vec<Journal<V>>,
     /// The pending writes of each source.
-    pub(super) ahead: Vec<OrdMap<ObjectKey, ResourceVersion>>,
+    pub(super) pending: Vec<OrdMap<ObjectKey, ResourceVersion>>,
     /// The local deletions, some of which may be confirmed.
     pub(super) tombstones: OrdMap<ObjectKey, Tombstone>,
 }

@@ -114,16 +114,16 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// told a list: [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
         let metrics = self.shared.metrics.get();
-        let heard = &self.shared.heard;
+        let ages = &self.shared.ages;
         let repaired = self.write(|state, left_out| {
             let repaired = events.into_iter().map(|event| {
                 if matches!(event, SourceEvent::ListStarted) {
-                    heard.list_started(self.source);
+                    ages.list_started(self.source);
                 } else if state.is_kept_current_by(self.source, &event) {
                     if matches!(event, SourceEvent::ListDone(_)) {
-                        heard.list_done(self.source);
+                        ages.list_done(self.source);
                     } else {
-                        heard.confirmed(self.source);
+                        ages.confirmed(self.source);
                     }
                 }
                 if let Some(metrics) = metrics {
@@ -141,7 +141,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
         if let Some(metrics) = metrics {
             let snapshot = self.shared.current.load();
-            let age = self.shared.heard.age();
+            let age = self.shared.ages.age();
             metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
         }
         repaired
@@ -173,7 +173,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
     /// sent everything before.
     pub fn confirmed(&self) {
-        self.shared.heard.confirmed(self.source);
+        self.shared.ages.confirmed(self.source);
     }
 
     /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
@@ -206,7 +206,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// delete, whose watch may be faster than its answer.
     pub fn deletion_of(&self, uid: Uid) -> Deletion {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Deletion(state.awaited().wait(uid))
+        Deletion(state.deletion_waits().wait(uid))
     }
 
     /// Takes in that what the cache shows of a namespace was so at this version, and not before, where it was not the
@@ -343,7 +343,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         let previous = self.shared.current.swap(Arc::new(state.snapshot()));
         // Under the lock, so that snapshots are announced in their order.
         self.published.send_replace(());
-        state.awaited().shown();
+        state.deletion_waits().notify();
         drop(state);
         // Not under it: after a list, this is all there was.
         drop(previous);

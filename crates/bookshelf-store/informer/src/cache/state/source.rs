@@ -7,7 +7,7 @@ use imbl::OrdSet;
 
 use super::super::contents::{ByKey, Contents, Entry, Item};
 use super::super::journal::Journal;
-use super::ahead::Ahead;
+use super::pending_writes::PendingWrites;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// The source of all namespaces of a cache, or of one of several.
@@ -19,7 +19,7 @@ pub(crate) struct Source<V> {
     /// The newest version that a reader has been shown something of, of what it tells.
     pub(super) newest: Option<ResourceVersion>,
     /// Our own writes that it has not told yet: a list older than them does not undo them.
-    pub(super) ahead: Ahead,
+    pub(super) pending: PendingWrites,
 }
 
 impl<V> Source<V> {
@@ -28,7 +28,7 @@ impl<V> Source<V> {
             journal: Journal::new(namespace, history),
             listing: None,
             newest: None,
-            ahead: Ahead::default(),
+            pending: PendingWrites::default(),
         }
     }
 
@@ -163,10 +163,10 @@ impl<V> Listing<V> {
     }
 
     /// The objects as the API server has listed them, and as the watch has told since.
-    pub(super) fn told(&self) -> OrdSet<ByKey<V>> {
-        let mut told = self.contents.objects.clone();
-        told.extend(self.buried.values().cloned().map(ByKey));
-        told
+    pub(super) fn confirmed(&self) -> OrdSet<ByKey<V>> {
+        let mut confirmed = self.contents.objects.clone();
+        confirmed.extend(self.buried.values().cloned().map(ByKey));
+        confirmed
     }
 }
 

@@ -14,7 +14,7 @@ impl<V> State<V> {
     /// An object as the API server answered it to ourselves: the watch will tell it, or has.
     pub(in super::super) fn observed(&mut self, item: Item<V>) {
         let entry = &item.entry;
-        if let Some(source) = self.goes_ahead(&entry.key, entry.resource_version)
+        if let Some(source) = self.note_pending(&entry.key, entry.resource_version)
             && !self.is_buried(entry)
         {
             self.put(source, item);
@@ -23,7 +23,7 @@ impl<V> State<V> {
 
     /// The API server answered an object to ourselves of which nothing can be made.
     pub(in super::super) fn observed_unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.goes_ahead(key, version).is_some() {
+        if self.note_pending(key, version).is_some() {
             take_out_of(&mut self.contents, key, |current| {
                 current.resource_version <= version
             });
@@ -31,15 +31,15 @@ impl<V> State<V> {
     }
 
     /// Notes this version of an object as pending, unless it is confirmed already. Returns its source.
-    fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
+    fn note_pending(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
         // What no source tells of would stay for ever.
         let source = self.source_of(key)?;
         // The watch may have told of its deletion too: then putting it in would bring it back for good.
         if self.sources[source].version() >= Some(version) {
             return None;
         }
-        self.sources[source].ahead.wrote(key, version);
-        self.shown(source, version);
+        self.sources[source].pending.wrote(key, version);
+        self.raise_newest(source, version);
         Some(source)
     }
 
@@ -69,7 +69,7 @@ impl<V> State<V> {
             .iter()
             .position(|source| source.journal.has(namespace));
         if let Some(source) = source {
-            self.shown(source, version);
+            self.raise_newest(source, version);
         }
     }
 
