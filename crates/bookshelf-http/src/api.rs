@@ -106,7 +106,8 @@ fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
             Auth::Header(HeaderMode::new(trusted))
         }
         AuthMode::Token => {
-            if !args.serve.listen.ip().to_canonical().is_loopback() {
+            let is_encrypted = args.serve.tls_cert_file.is_some();
+            if !is_encrypted && !args.serve.listen.ip().to_canonical().is_loopback() {
                 tracing::warn!("tokens travel in the clear, unless something in front of this API encrypts");
             }
             Auth::Token(TokenMode::new(Access::new(connector, audiences)))

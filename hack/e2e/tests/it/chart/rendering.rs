@@ -305,7 +305,10 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
 async fn a_certificate_is_mounted_and_services_say_https() -> Result<()> {
     for (set, secret) in [
         ("tls.secretName=given", "given"),
-        ("tls.certManager.enabled=true,tls.certManager.issuerRef.name=ca", "bookshelf-tls"),
+        (
+            "tls.certManager.enabled=true,tls.certManager.issuerRef.name=ca",
+            "bookshelf-tls",
+        ),
     ] {
         for deployment in of_apis("Deployment", set).await?.values() {
             let pod = &deployment["spec"]["template"]["spec"];
@@ -313,7 +316,10 @@ async fn a_certificate_is_mounted_and_services_say_https() -> Result<()> {
             let container = &pod["containers"][0];
             assert_eq!(container["volumeMounts"][0]["mountPath"], "/tls");
             let arguments = container["args"].as_array().context("arguments")?;
-            for argument in ["--tls-cert-file=/tls/tls.crt", "--tls-private-key-file=/tls/tls.key"] {
+            for argument in [
+                "--tls-cert-file=/tls/tls.crt",
+                "--tls-private-key-file=/tls/tls.key",
+            ] {
                 assert!(arguments.contains(&json!(argument)), "{arguments:?}");
             }
         }
