@@ -47,6 +47,8 @@ pub(crate) struct Server<'a> {
     pub(crate) auth_mode: AuthMode,
     pub(crate) auth: Arc<Auth>,
     pub(crate) args: &'a ServeArgs,
+    /// The certificate of the API port. None: HTTP.
+    pub(crate) tls: Option<Tls>,
     /// The age of the cache beyond which reads are refused.
     pub(crate) max_staleness: Option<Duration>,
     pub(crate) repository: Data<Repository>,
@@ -71,11 +73,10 @@ impl Server<'_> {
         let streams = Streams::new(stream_metrics);
         let connections = Connections::new(self.refusals.clone());
 
-        let tls = Tls::load(self.args)?;
-        if let Some(tls) = &tls {
+        if let Some(tls) = &self.tls {
             tls.register(&mut self.registry);
         }
-        let server = self.serve_api(api_listener, &readiness, &streams, &connections, tls.as_ref())?;
+        let server = self.serve_api(api_listener, &readiness, &streams, &connections)?;
         let ops_server = serve_ops(self.args, ops_listener, &readiness, self.registry, self.refusals)?;
         tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
 
@@ -84,7 +85,7 @@ impl Server<'_> {
         let mut server = tokio::spawn(server);
         let _ops_server = tokio::spawn(ops_server);
         let feed = tokio::spawn(self.feed);
-        if let Some(tls) = tls {
+        if let Some(tls) = self.tls {
             tokio::spawn(tls.keep_current());
         }
         let feed_handle = feed.abort_handle();
@@ -122,7 +123,6 @@ impl Server<'_> {
         readiness: &Arc<Readiness>,
         streams: &Streams,
         connections: &Connections,
-        tls: Option<&Tls>,
     ) -> anyhow::Result<ActixServer> {
         let metrics = HttpMetrics::default();
         metrics.register(&mut self.registry);
@@ -175,7 +175,7 @@ impl Server<'_> {
         if self.args.workers > 0 {
             server = server.workers(self.args.workers);
         }
-        let server = match tls {
+        let server = match &self.tls {
             Some(tls) => server.listen_rustls_0_23(listener, tls.config()?),
             None => server.listen(listener),
         };
