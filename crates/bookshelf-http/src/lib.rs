@@ -16,6 +16,7 @@
 //! - `request` — the way of a request: its id, its route, its line in the access log; `freshness` — how new its answer is;
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
+//! - `tls` — the certificate of the API port;
 //! - `serve` — the server, its probes, and how it ends.
 
 pub mod answer;
@@ -46,6 +47,7 @@ mod serve;
 pub mod service;
 mod stream;
 pub mod telemetry;
+mod tls;
 mod trace;
 pub mod ui;
 pub mod view;

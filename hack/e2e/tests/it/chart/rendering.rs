@@ -54,6 +54,7 @@ async fn each_switch_adds_its_objects() -> Result<()> {
     expected.extend(counts([
         // Each API's, the dashboard, and two further objects.
         ("ConfigMap", 2 + 1 + 2),
+        ("Certificate", 1),
         ("FlowSchema", 1),
         ("HTTPRoute", 2),
         ("HorizontalPodAutoscaler", 1),
@@ -295,6 +296,35 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
                 .output()?;
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(said.contains("kubeconfig"), "{values}: {said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_is_mounted_and_services_say_https() -> Result<()> {
+    for (set, secret) in [
+        ("tls.secretName=given", "given"),
+        (
+            "tls.certManager.enabled=true,tls.certManager.issuerRef.name=ca",
+            "bookshelf-tls",
+        ),
+    ] {
+        for deployment in of_apis("Deployment", set).await?.values() {
+            let pod = &deployment["spec"]["template"]["spec"];
+            assert_eq!(pod["volumes"][0]["secret"]["secretName"], secret);
+            let container = &pod["containers"][0];
+            assert_eq!(container["volumeMounts"][0]["mountPath"], "/tls");
+            let arguments = container["args"].as_array().context("arguments")?;
+            for argument in [
+                "--tls-cert-file=/tls/tls.crt",
+                "--tls-private-key-file=/tls/tls.key",
+            ] {
+                assert!(arguments.contains(&json!(argument)), "{arguments:?}");
+            }
+        }
+        for service in of_apis("Service", set).await?.values() {
+            assert_eq!(service["spec"]["ports"][0]["appProtocol"], "https");
         }
     }
     Ok(())
