@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use e2e::Program;
+use e2e::{Certificates, Issued, Program};
 use serde_json::{Value, json};
 
 use super::{objects, of_kind, rendered, values_file, values_files};
@@ -274,6 +274,7 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
     let values = values_files()?
         .into_iter()
         .map(|file| format!("--values={}", file.display()));
+    let certificates = Certificates::new(&Issued::new()?)?;
     for values in values.chain(["--set=nameOverride=".to_owned()]) {
         let manifests = rendered("bookshelf", &["--kube-version=1.33", &values]).await?;
         for deployment in of_kind(&manifests, "Deployment")? {
@@ -287,6 +288,12 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
             for argument in &mut arguments {
                 *argument = argument.replace("=0.0.0.0:8080", "=0.0.0.0:0");
                 *argument = argument.replace("=0.0.0.0:9080", "=0.0.0.0:0");
+                // And a certificate that is here.
+                let tls = certificates.flags();
+                let mut tls = tls.iter().filter(|flag| argument.split('=').next() == flag.split('=').next());
+                if let Some(flag) = tls.next() {
+                    argument.clone_from(flag);
+                }
             }
             // It gets as far as the kubeconfig, which is none.
             let output = program
