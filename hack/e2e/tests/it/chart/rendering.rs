@@ -290,7 +290,9 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
                 *argument = argument.replace("=0.0.0.0:9080", "=0.0.0.0:0");
                 // And a certificate that is here.
                 let tls = certificates.flags();
-                let mut tls = tls.iter().filter(|flag| argument.split('=').next() == flag.split('=').next());
+                let mut tls = tls
+                    .iter()
+                    .filter(|flag| argument.split('=').next() == flag.split('=').next());
                 if let Some(flag) = tls.next() {
                     argument.clone_from(flag);
                 }
