@@ -69,7 +69,7 @@ use kube_informer::endless;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 use error::{Error, Missing};
-pub use freshness::{Scope, Shown, Versions};
+pub use freshness::{Scope, Served, Versions};
 pub use idempotency::Made;
 use idempotency::UnderWay;
 pub use lists::{
@@ -80,7 +80,7 @@ pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
 pub use search::{QUERY_MAX, TERMS_MAX, Terms};
-pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
+pub use streams::{BookStream, CutOff, EventKind, Lent, LoanStream, Stream, StreamEvent, StreamId, Topic};
 pub use version::{Expected, NotAVersion, Version};
 
 /// The number of retries of a write after the book changed under it.
