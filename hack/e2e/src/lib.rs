@@ -35,7 +35,7 @@ mod wait;
 mod wire;
 
 pub use answer::{Answer, Problem};
-pub use api::{Api, Request, raw};
+pub use api::{Api, Request, raw, tls};
 pub use apis::SharedApis;
 pub use browser::Browser;
 pub use certificates::{Certificates, Issued};
