@@ -95,7 +95,7 @@ where
                         (acceptor.clone(), Rc::clone(&http_1), Rc::clone(&http_2));
                     async move {
                         let peer = stream.peer_addr().ok();
-                        // A client that does not speak TLS is none of the log's.
+                        // Anybody can connect without TLS: not worth a line in the log.
                         let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await else {
                             return Ok::<_, ()>(());
                         };
