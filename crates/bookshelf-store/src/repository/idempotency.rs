@@ -35,16 +35,13 @@ impl Imprint {
         book: BookKey<'_>,
         content: &BookContent,
     ) -> Self {
-        let BookContent { spec, category } = content;
-        let description = spec.description.as_deref().unwrap_or_default();
-        let category = category.as_deref().unwrap_or_default();
         let parts = ["create", book.namespace, key.as_str()];
         Self {
             request: match caller {
                 None => fingerprint(&parts),
                 Some(caller) => fingerprint(&[&parts[..], &[caller]].concat()),
             },
-            content: fingerprint(&[book.id, &spec.author, &spec.title, description, category]),
+            content: fingerprint(&[&[book.id][..], &content.imprinted()].concat()),
         }
     }
 
