@@ -30,15 +30,17 @@ const PAGE: Page = Page {
     ],
 };
 
+/// The API: its routes, views and documents.
+pub const API: Api = Api {
+    name: "bookshelf-admin-api",
+    view: view::book,
+    routes: routes::routes,
+    openapi,
+    page: PAGE,
+    audience: "bookshelf-admin",
+};
+
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let api = Api {
-        name: "bookshelf-admin-api",
-        view: view::book,
-        routes: routes::routes,
-        openapi,
-        page: PAGE,
-        audience: "bookshelf-admin",
-    };
-    bookshelf_http::api::run(api, &args.api).await
+    bookshelf_http::api::run(API, &args.api).await
 }

@@ -17,7 +17,8 @@
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
 //! - `tls` — the certificate of the API port;
-//! - `serve` — the server, its probes, and how it ends.
+//! - `serve` — the server, its probes, and how it ends;
+//! - `testing` — an API in the process of a test (with the feature of that name).
 
 pub mod answer;
 pub mod api;
@@ -47,6 +48,8 @@ mod serve;
 pub mod service;
 mod stream;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod trace;
 pub mod ui;

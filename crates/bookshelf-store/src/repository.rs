@@ -48,6 +48,8 @@ mod loans;
 mod model;
 pub mod search;
 mod streams;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 mod version;
 
 use std::convert::Infallible;
@@ -119,6 +121,21 @@ pub struct Options {
     pub cache_descriptions: bool,
     /// Keeps a text of each book in the cache, to search for the words of author and title.
     pub search: bool,
+}
+
+impl Default for Options {
+    /// All namespaces, with descriptions and search; no Events, no replays and no checks.
+    fn default() -> Self {
+        Self {
+            namespaces: Vec::new(),
+            events: false,
+            resync: None,
+            check: None,
+            watch_timeout: Duration::from_secs(10),
+            cache_descriptions: true,
+            search: true,
+        }
+    }
 }
 
 /// A resource with its cache.
