@@ -42,7 +42,14 @@ pub fn book(id: &str) -> Book {
 #[must_use]
 pub fn loan(id: &str, tenant: &str) -> BookLoan {
     let borrowed_by = tenant.to_owned();
-    BookLoan::new(id, BookLoanSpec { borrowed_by })
+    let borrowed_at = None;
+    BookLoan::new(
+        id,
+        BookLoanSpec {
+            borrowed_by,
+            borrowed_at,
+        },
+    )
 }
 
 impl Library {

@@ -1,5 +1,7 @@
 //! Cargo, in this workspace.
 
+pub(crate) mod tool;
+
 use std::{
     collections::BTreeMap,
     env,
@@ -20,7 +22,15 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// `cargo ARGUMENTS`, to be run at the root of the workspace; ended when it is dropped.
 pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    at_root(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
+}
+
+/// A program that runs cargo, with these arguments; likewise.
+pub(crate) fn at_root(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(workspace())

@@ -202,7 +202,7 @@ pub struct Loan {
     pub namespace_id: String,
     /// The tenant who has the book.
     pub borrowed_by: Arc<str>,
-    /// The time of the loan's creation.
+    /// The time of the loan: that of its creation, or the one that a restored loan has kept.
     pub borrowed_at: Timestamp,
     /// The imprint of the request. The cache does not keep it.
     pub(super) imprint: Option<Box<Imprint>>,
@@ -237,14 +237,21 @@ impl TryFrom<&crd::BookLoan> for Loan {
     fn try_from(object: &crd::BookLoan) -> Result<Self, Unconvertible> {
         let mut owners = object.owner_references().iter();
         let book = owners.rfind(|owner| is_book(owner) && owner.name == object.name_any());
+        let created_at = object
+            .creation_timestamp()
+            .ok_or(Unconvertible::Metadata("creationTimestamp"))?
+            .0;
+        // The API server's `date-time` is more than RFC 3339: what is no time here does not hide the loan.
+        let kept = object
+            .spec
+            .borrowed_at
+            .as_deref()
+            .and_then(|time| time.parse().ok());
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),
             borrowed_by: object.spec.borrowed_by.as_str().into(),
-            borrowed_at: object
-                .creation_timestamp()
-                .ok_or(Unconvertible::Metadata("creationTimestamp"))?
-                .0,
+            borrowed_at: kept.unwrap_or(created_at),
             imprint: Imprint::on(object).map(Box::new),
             book_uid: book.map(|owner| owner.uid.as_str().into()),
             version: version(object)?,

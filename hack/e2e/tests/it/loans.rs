@@ -215,3 +215,38 @@ async fn a_loan_made_by_hand_is_shown_and_taken_back_as_any() -> Result<()> {
     library.books().delete("book", &DeleteParams::default()).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_time_of_a_restored_loan_is_set_once_and_served() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    library.lend("book", "bob").await?;
+    let loans = library.loans();
+    let at = async |time: Value| {
+        let patch = json!({"spec": {"borrowedAt": time}});
+        loans
+            .patch("book", &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+    };
+    let code = |refused: kube::Error| match refused {
+        kube::Error::Api(status) => Ok(status.code),
+        other => Err(other),
+    };
+    for not_a_time in ["yesterday", "", "2020-01-02"] {
+        let refused = at(json!(not_a_time)).await.err().context("it is refused")?;
+        assert_eq!(code(refused)?, 422, "{not_a_time:?}");
+    }
+    let kept = at(json!("2020-01-02T03:04:05+01:00")).await?;
+    library
+        .loans_at(&kept.resource_version().context("a version")?)
+        .await?;
+    for api in library.apis() {
+        let loan = api.get(library.loan_path("book")).tenant("bob").await?.json(200);
+        assert_eq!(loan["borrowed_at"], "2020-01-02T02:04:05Z");
+    }
+    for other in [json!("2021-01-02T03:04:05Z"), Value::Null] {
+        let refused = at(other).await.err().context("it is refused")?;
+        assert_eq!(code(refused)?, 422);
+    }
+    Ok(())
+}
