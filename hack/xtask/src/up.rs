@@ -94,7 +94,7 @@ impl Running {
             data_dir.clear()?;
         }
         tokio::task::spawn_blocking(|| {
-            Tool::ALL
+            Tool::CONTROL_PLANE
                 .into_iter()
                 .try_for_each(|tool| find_or_build(tool).map(drop))
         })

@@ -4,6 +4,7 @@ mod api_server;
 mod dashboards;
 mod releases;
 mod rendering;
+mod schemas;
 mod values;
 
 use std::{path::PathBuf, process::Stdio};
