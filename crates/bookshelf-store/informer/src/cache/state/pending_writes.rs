@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_writes_to_an_object_the_newer_one_is_pending() {
+    fn the_newer_of_two_writes_to_an_object_is_pending() {
         let mut pending = PendingWrites::default();
         for written in [5, 9, 7] {
             pending.wrote(&key(1), version(written));
