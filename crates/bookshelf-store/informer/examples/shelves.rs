@@ -57,7 +57,7 @@ pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std
         None,
     );
 
-    // The next read shows our own write, whether or not the watch has told it.
+    // The next read returns our write, also while it is pending.
     let shelves = CachedClient::new(shelves, writer);
     let spec = ShelfSpec {
         room: "reading".to_owned(),

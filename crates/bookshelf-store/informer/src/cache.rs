@@ -1,6 +1,6 @@
 //! A copy of a resource in memory, fed by a watch, for any resource and for what is kept of it.
 //!
-//! A [`Builder`] makes a pair: a [`Reader`], cloned to whoever reads, and a [`Writer`], given to a
+//! A [`Builder`] makes a pair: a [`Reader`], of which each reading task has a clone, and a [`Writer`], given to a
 //! [`ListWatch`](crate::ListWatch) that feeds it. Between them stands one [`Snapshot`] at a time: an immutable, indexed picture
 //! of everything, replaced as a whole.
 //!
@@ -152,13 +152,13 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// The time since the API server last confirmed what the cache has, by an event, a bookmark, a list, or the end of a
+    /// The time since the API server last confirmed the cache, by an event, a bookmark, a list, or the end of a
     /// watch in order; of several sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
     /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`](crate::ListWatch) watches and all is
     /// well, this is no more than its [`watch_timeout`](crate::ListWatch::watch_timeout).
     ///
-    /// A list confirms when it is complete, and not by its pages, while which readers are shown what was there before;
-    /// one that checks, beside the watch, does not.
+    /// A list confirms when it is complete, and not by its pages, during which readers get the state from before it;
+    /// a list that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.ages.age()
@@ -172,8 +172,8 @@ impl<V> Reader<V> {
 
     /// Waits until the cache has seen everything up to this version of its resource.
     ///
-    /// A version at which the resource changed is told at once. Any other, as that of a list, of another resource or of
-    /// another API server's bookmark, may be told by the next bookmark or the next watch only.
+    /// The watch confirms a version at which the resource changed at once. Any other, as that of a list, of another
+    /// resource or of another API server's bookmark, may wait for the next bookmark or the next watch.
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await

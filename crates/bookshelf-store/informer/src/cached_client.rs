@@ -42,7 +42,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// reader.wait_synced(Duration::from_secs(30)).await?;
 ///
 /// let config_maps = CachedClient::new(config_maps, writer);
-/// let key = ObjectKey::new("default", format!("shown-at-once-{}", std::process::id()));
+/// let key = ObjectKey::new("default", format!("served-at-once-{}", std::process::id()));
 /// let mut map: ConfigMap = serde_json::from_value(serde_json::json!({
 ///     "metadata": {"name": key.name(), "namespace": key.namespace()},
 ///     "data": {"first": "value"},
@@ -76,9 +76,9 @@ impl<K: kube::Resource<DynamicType: Clone>, V> Clone for CachedClient<K, V> {
 }
 
 impl<K: kube::Resource, V> CachedClient<K, V> {
-    /// Joins a resource's calls with its cache, which something else has to feed. Their answers come
-    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as what a
-    /// [`ListWatch`](super::ListWatch) tells: of a version, the cache keeps what comes first.
+    /// Joins a resource's calls with its cache, which something else has to feed. Their responses come
+    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as the objects of a
+    /// [`ListWatch`](super::ListWatch) do: the cache keeps the first copy of a version.
     pub fn new(resource: ResourceClient<K>, writer: Writer<K, V>) -> Self {
         let resource = resource.without_managed_fields();
         Self { resource, writer }
@@ -152,8 +152,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     /// If the cache has not had the object yet and no precondition has its version, an earlier one of its name may be
     /// served until the watch confirms its deletion, too.
     ///
-    /// At which version it went is in no answer of the API server: who wants to know awaits it
-    /// ([`Writer::deletion_of`]), beginning before this call.
+    /// The API server's response does not have the version of the deletion. To learn it, wait for it with
+    /// [`Writer::deletion_of`], beginning before this call.
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
         let before = Known::of(&self.reader(), key);
         let uid = preconditions.uid.as_deref().map(Uid::from);
@@ -186,8 +186,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
         object
     }
 
-    /// Takes in that there is no object of this key: it had this uid and version, if that is known, and the cache had
-    /// `before` when the API server was asked.
+    /// Records that there is no object of this key: it had this uid and version, if they are known, and the cache had
+    /// `before` when the request was sent.
     fn observe_gone(
         &self,
         key: &ObjectKey,

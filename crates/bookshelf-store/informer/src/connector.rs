@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_says_nothing_of_itself_is_named_after_its_program() {
+    fn a_client_without_a_name_is_named_after_its_program() {
         let name = Options::default().client_name;
         assert!(name.starts_with("kube_informer-"), "{name}");
     }

@@ -1,8 +1,8 @@
 //! Reads an object without its `metadata.managedFields`.
 //!
-//! What server-side apply notes of who owns which field is often larger than the rest of an object, and typed as a tree of JSON
-//! values it costs more than everything else about reading one. Here it is skipped where it stands, for any type
-//! that can be deserialized.
+//! Server-side apply's record of the fields' owners is often larger than the rest of an object, and typed as a tree of
+//! JSON values it costs more than everything else about reading one. This module skips it in place, for any type that can
+//! be deserialized.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error() {
+    fn anything_but_an_object_is_an_error() {
         for json in [
             "",
             "5",

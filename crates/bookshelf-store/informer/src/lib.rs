@@ -104,7 +104,7 @@
 //!
 //! # Tests without an API server
 //!
-//! A cache does not care who feeds it: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
+//! Anything can feed a cache: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
 //! own hand-made history ([`cache`] has an example).
 
 pub mod cache;

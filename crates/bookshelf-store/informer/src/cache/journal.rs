@@ -182,8 +182,8 @@ impl<V> Journal<V> {
         self.since.is_some_and(|since| since <= version)
     }
 
-    /// The same for somebody who was told elsewhere, and may know more than that: what a list brings in place of the
-    /// watch does not say what became of the rest.
+    /// Returns true if the changes after this version are known also for a follower of another replica, which may have more
+    /// than that: a list that replaces the watch does not say what became of the rest.
     pub(super) fn knows_each_after(&self, version: ResourceVersion) -> bool {
         self.knows_after(version) && self.lists_none_after(version)
     }

@@ -25,7 +25,7 @@ pub struct Writer<K, V> {
     maker: Maker<K, V>,
     on_left_out: Arc<LeftOutHook>,
     labels: Arc<Keeper>,
-    /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
+    /// Dropped with the last writer, so that waiting readers learn that there is nothing to wait for.
     published: Arc<watch::Sender<()>>,
     /// The source of the cache that [`apply`](Self::apply) feeds.
     source: usize,
@@ -91,8 +91,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// A writer for each namespace that the cache is of ([`Builder::namespaces`](super::Builder::namespaces)),
-    /// and that namespace; or the one for all. What feeds a cache tells each its own list and events.
+    /// A writer for each namespace of the cache ([`Builder::namespaces`](super::Builder::namespaces)), with that
+    /// namespace; or the one for all. A feed applies to each its own list and events.
     pub fn sources(&self) -> Vec<(Option<Arc<str>>, Self)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let namespaces = state.namespaces().enumerate();

@@ -119,7 +119,7 @@ impl<K: kube::Resource> ResourceClient<K> {
             .map_err(|reason| call.failed(reason))
     }
 
-    /// One page of a list, unparsed, for somebody who waits for it.
+    /// One page of a list, unparsed, for a waiting caller.
     pub(crate) async fn list_unparsed(
         &self,
         namespace: Option<&str>,
@@ -330,7 +330,7 @@ impl<K: kube::Resource> Call<'_, K> {
         let (verb, resource) = (self.counted.verb(), &*self.resource.name);
         tracing::debug_span!(
             "kubernetes",
-            // For traces, in which the one who is asked has a span of its own.
+            // For traces, in which the API server has a span of its own.
             otel.name = format!("{verb} {resource}"),
             otel.kind = "client",
             verb,

@@ -201,7 +201,7 @@ impl Transport {
         let mut status = serde_json::from_slice::<Status>(&body)
             .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
         status.code = code;
-        // However long it says, an hour is for ever to whoever waits.
+        // However long it says, an hour is for ever to a waiting client.
         let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
         let reason = match Reason::from_status(status.boxed(), retry_after) {
             Reason::OutcomeUnknown(cause) => lost(is_read, cause),

@@ -145,7 +145,7 @@ where
         Ok(Box::pin(lines.fuse()))
     }
 
-    /// The event that a line tells; `reached` becomes the version to watch from after it.
+    /// The event of a line; `reached` becomes the version to watch from after it.
     fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
         let (event, version) = match line {
             Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),

@@ -55,7 +55,7 @@ const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
 /// A list under way.
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
-    /// The last listed objects, which are yet to be put in, and whether each is buried.
+    /// The last listed objects, which are yet to be put in; true for a buried one.
     pending: Vec<(Item<V>, bool)>,
     /// The listed objects that readers must not see: deleted by this process, not confirmed yet.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
