@@ -81,7 +81,7 @@ impl<'a> Namespaces<'a> {
 
 /// A place in the order of lists, which is by namespace, then id. The default is before everything.
 ///
-/// A list from a place on has the objects after it, whether the place itself has one or not: a client that continues from
+/// A list from a place on has the objects after it, with or without one at the place itself: a client that continues from
 /// the last object it has seen misses no object that stays, and gets none twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place<'a> {
