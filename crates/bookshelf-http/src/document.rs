@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_taken_for_the_end_of_a_line_is_escaped_and_nothing_else() {
+    fn only_characters_that_may_end_a_line_are_escaped() {
         let json = |text: &str| String::from_utf8(Document::new(&text, "a").json().to_vec()).unwrap();
         for unchanged in [
             "",

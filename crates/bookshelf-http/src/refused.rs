@@ -1,6 +1,6 @@
 //! Refusals of the HTTP parser: there is no request to answer, so that the client gets a bare 400, 408 or 431.
 //!
-//! `actix-http` reports them only in the log, at ERROR, so that anybody who reaches a port could raise an alert. This module
+//! `actix-http` reports them only in the log, at ERROR, so that any client that reaches a port could raise an alert. This module
 //! counts that line, and logs it at debug.
 
 use std::fmt;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_parser_refuses_is_counted_and_no_line_and_all_else_is_a_line() {
+    fn a_refusal_of_the_parser_is_counted_and_not_logged_and_anything_else_is_logged() {
         for level in ["info", "off"] {
             let (refusals, lines) = (Refusals::default(), Lines::default());
             let writer = lines.clone();
