@@ -138,7 +138,7 @@ impl Asset {
             content_type = "text/html",
             body = String,
             headers(
-                ("Cache-Control" = String, description = "The page is asked for each time"),
+                ("Cache-Control" = String, description = "The page is revalidated on each use"),
                 ("Content-Security-Policy" = String, description = "The page uses nothing from elsewhere")
             )
         ),
@@ -165,7 +165,7 @@ pub(crate) fn page(request: &Request) -> Result<Reply, Problem> {
             description = "The file",
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
             headers(
-                ("Cache-Control" = String, description = "The file is asked for each time"),
+                ("Cache-Control" = String, description = "The file is revalidated on each use"),
                 ("Content-Security-Policy" = String, description = "The page uses nothing from elsewhere")
             )
         ),
