@@ -30,6 +30,6 @@ async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Res
         .json(&library.body("book"));
     let created = create.await?.json(201);
     let read = behind.api.get(&path).await?.json(200);
-    assert_eq!(read, library.as_shown_by(&library.user, &created, true));
+    assert_eq!(read, library.as_served_by(&library.user, &created, true));
     Ok(())
 }
