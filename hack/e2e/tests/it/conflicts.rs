@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
-/// Every write that can be told which version it is meant for.
+/// Every write that takes a precondition.
 fn writes(library: &Library) -> [Request; 4] {
     let path = library.path("book");
     let category = json!({"category_id": "math"});
@@ -64,9 +64,9 @@ async fn the_second_of_two_writes_to_the_same_version_gets_the_current_tag() -> 
 
     let second = save("Second", "").await?;
     assert_stale(&library, &second, first.header("etag")).await?;
-    let shown = library.admin.get(&path).await?;
-    assert_eq!(shown.json(200)["title"], "First");
-    assert_eq!(shown.header("etag"), first.header("etag"));
+    let read = library.admin.get(&path).await?;
+    assert_eq!(read.json(200)["title"], "First");
+    assert_eq!(read.header("etag"), first.header("etag"));
 
     let forced = save("Second", "?force=true").await?;
     assert_eq!(forced.json(200)["title"], "Second");
@@ -223,7 +223,7 @@ async fn other_refusals_take_precedence_over_a_failed_if_match() -> Result<()> {
     }
     let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
     library.kubectl_patch("book", &patch).await?;
-    // A client that has seen that it is ours again is not told by a cache that has not.
+    // A client that has seen the new label is not refused by a cache that has not.
     let put = library
         .admin
         .put(library.path("book"))

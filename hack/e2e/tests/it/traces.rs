@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// The caller's `traceparent`, which says whether the trace is to be recorded.
+/// The caller's `traceparent`, with its choice to record the trace or not.
 fn traceparent(is_sampled: bool) -> String {
     format!("00-{TRACE}-{CALLER}-0{}", u8::from(is_sampled))
 }

@@ -171,7 +171,7 @@ async fn changes_in_an_unwatched_namespace_appear_in_no_list() -> Result<()> {
     let [east, _] = &scoped.seen;
     let books = scoped.unseen.books();
     books.create(&PostParams::default(), &book("unseen")).await?;
-    // Later than the other, so that whoever sees this would have seen that.
+    // Later than the other, so that a replica that has this one would have the other.
     east.plant(&book("seen")).await?;
     for api in east.apis() {
         let answer = api.get("/book").await?;

@@ -133,7 +133,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     let left = releases.installed().await?;
     assert_eq!(left.lines().count(), 2, "{left}");
 
-    // Whoever has applied the CRDs by hand can install the rest.
+    // With the CRDs applied by hand, the rest can be installed.
     let crds = Command::new(program("crdgen")?).output().await?;
     releases.kubectl.apply(&String::from_utf8(crds.stdout)?).await?;
     releases

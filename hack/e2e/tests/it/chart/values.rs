@@ -20,7 +20,7 @@ async fn helm_lint_has_no_objection() -> Result<()> {
     Ok(())
 }
 
-/// The keys of a file of values, each with whether a comment stands just before it. Those inside lists do not count.
+/// The keys of a file of values, each with true if a comment stands just before it. Keys inside lists do not count.
 fn commented_keys(values: &str) -> Vec<(String, bool)> {
     let (mut keys, mut path) = (Vec::new(), Vec::<(usize, String)>::new());
     let (mut has_comment, mut list) = (false, usize::MAX);
@@ -74,7 +74,7 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
     Ok(())
 }
 
-/// Finds the schema of a key: whether it has properties of its own, and whether it is inside what takes any.
+/// Finds the schema of a key. Returns two flags: the key has properties of its own; it is inside a map or a list.
 fn schema_of(schema: &Value, key: &str) -> Result<(bool, bool)> {
     let mut at = schema;
     for name in key.split('.') {

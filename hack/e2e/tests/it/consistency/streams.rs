@@ -1,4 +1,4 @@
-//! Streams that go on at a replica which was told less.
+//! Streams that resume on a lagging replica.
 
 use anyhow::Result;
 use e2e::{Mirror, eventually};
@@ -24,7 +24,7 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
         library.add(&second).await?;
         replica.wire.release();
         let mut told = listener.told().await?;
-        // What depends on loans, too, is told again from where the replica was.
+        // Events that depend on loans, too, are sent again from the replica's version on.
         while library.is_tenants(api) && told.data["id"] != second.as_str() {
             mirror.take(told)?;
             told = listener.told().await?;
@@ -46,16 +46,16 @@ async fn a_stream_is_as_new_as_the_requested_version_or_is_refused() -> Result<(
     let (library, replicas) = behind().await?;
     let created = library.add("book").await?;
     for (api, replica) in library.apis().into_iter().zip(&replicas) {
-        let ask = || {
-            let request = replica.api.get(library.list_path());
-            request.header(VERSION, created.header(VERSION))
+        let request = || {
+            let list = replica.api.get(library.list_path());
+            list.header(VERSION, created.header(VERSION))
         };
-        // A list has it, as the API server was asked. What the watch has told, which streams are made of, has not.
-        ask().await?.json(200);
-        let refused = ask().header("Accept", "text/event-stream").await?;
+        // A list has it, by a live read. The confirmed state, of which streams are made, has not.
+        request().await?.json(200);
+        let refused = request().header("Accept", "text/event-stream").await?;
         refused.problem(503, "unavailable");
         replica.wire.release();
-        let mut listener = eventually("a stream begins", async || Ok(ask().listen().await.ok())).await?;
+        let mut listener = eventually("a stream begins", async || Ok(request().listen().await.ok())).await?;
         let mut mirror = Mirror::default();
         for told in listener.until("synced").await? {
             mirror.take(told)?;

@@ -13,7 +13,7 @@ use super::Turn;
 /// The number of times that each operation is done, so that one request more in some of them shows.
 pub(super) const TIMES: u64 = 10;
 
-/// Asserts what the API server is asked for meanwhile, watches aside.
+/// Asserts the number of requests that the API server gets meanwhile, except watches.
 pub(super) async fn assert_costs(
     library: &Library,
     what: &str,

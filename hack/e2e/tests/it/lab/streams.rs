@@ -1,4 +1,4 @@
-//! Event streams and the API server: what they cost it, and what they tell when it was away.
+//! Event streams and the API server: the requests that they cost it, and the events after its absence.
 
 use anyhow::{Context as _, Result};
 use control_plane::Component;
@@ -77,7 +77,7 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
     for service in [&mut admin, &mut user] {
         service.pause()?;
     }
-    // As for an expired watch: what happens now is told by no event.
+    // As for an expired watch: no event reports these changes.
     turn.control_plane().restart(Component::Apiserver).await?;
     let library = Library {
         client: turn.cluster().client().await?,
@@ -139,14 +139,14 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         before.push((api, listener, synced));
     }
     turn.control_plane().kill(Component::Apiserver)?;
-    // Nobody says whether there is such a version: it is waited for, and the log says on whose behalf.
+    // Nothing confirms or denies this version: the stream waits for it, and the log names its request.
     let ahead = library
         .admin
         .get(library.list_path())
         .header("Last-Event-ID", "4000000000");
     ahead.header("X-Request-ID", "from-ahead").listen().await?;
     let mut log = admin.log();
-    let line = log.line("the API server was asked in vain", |line| {
+    let line = log.line("the live read fails", |line| {
         line["span"]["request_id"] == "from-ahead" && line["message"] != "request"
     });
     line.await?;
@@ -175,7 +175,7 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
             ("created", &"new".into())
         );
     }
-    // Where the watch gave way to a new list, who had gone on is sent away, and told everything next time.
+    // If a new list has replaced the watch, a resumed stream ends, and the next one is reset.
     for (api, mut listener, id) in resuming {
         loop {
             match listener.next().await? {

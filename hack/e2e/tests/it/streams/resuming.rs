@@ -1,4 +1,4 @@
-//! Clients that are cut off, and go on from the last event they have taken in.
+//! Clients that are cut off, and resume after the last event that they have received.
 
 mod random;
 
@@ -95,7 +95,7 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
             while !state.has.contains_key(&key) {
                 state.take(listener.told().await?)?;
             }
-            // The loans of the deleted go with them sooner or later; until then they are nobody's.
+            // The loans of deleted books go sooner or later; until then they are leftovers.
             let fresh = listed(api, &library, &path).await?;
             while state.has != fresh.has {
                 state.take(listener.told().await?)?;
