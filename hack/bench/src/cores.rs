@@ -41,18 +41,18 @@ impl Cores {
             (Some(Division { server, others }), _) => {
                 let others: Vec<String> = others.iter().map(ToString::to_string).collect();
                 format!(
-                    "who is measured on core {server}, everything else on {}, and all on all cores under the load of writes",
+                    "the measured program on core {server}, everything else on {}, and all on all cores under the load of writes",
                     others.join(", ")
                 )
             }
             (None, 1) => {
-                "not pinned, as there is one core: who is measured shares it with the load".to_owned()
+                "not pinned, as there is one core: the measured program shares it with the load".to_owned()
             }
             (None, _) => "not pinned, which this bench can do on Linux only".to_owned(),
         }
     }
 
-    /// Does `action` on the server's core. What it starts stays there.
+    /// Runs `action` on the server's core. Its child processes stay there.
     pub(crate) fn on_server<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         // On a thread of its own, as children inherit the affinity of the thread that starts them.
         let on_thread = || {
@@ -136,7 +136,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_is_started_on_the_servers_core_may_run_there_only() {
+    fn a_program_started_on_the_servers_core_may_run_there_only() {
         let cores = Cores::divide();
         let of_child = || {
             let output = std::process::Command::new("cat")

@@ -182,7 +182,7 @@ impl ControlPlane {
         etcd::compact(&client(self.setup.kubeconfig_for(Component::Etcd)?).await?).await
     }
 
-    /// Returns when a component has ended that was not told to, with what it said last.
+    /// Returns when a component has ended without an order to, with its last output.
     pub async fn failure(&self) -> anyhow::Error {
         loop {
             for component in Component::ALL {

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_owner_is_refused_and_told_who_the_first_is() {
+    fn the_refusal_of_a_second_owner_names_the_first() {
         let place = tempfile::tempdir().unwrap();
         let first = DataDir::open(place.path()).unwrap();
 

@@ -67,7 +67,7 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     };
     let waited = [was_no_limit("ours", ours), was_no_limit(LIMIT, limits)];
     let note = not_judged(waited.into_iter().flatten());
-    // What the one cannot show, the other does: who is the limit serves as many as its CPU time allows.
+    // A server that is the limit serves as many requests as its CPU time allows: that compares the others.
     let (served, cpu) = if note.is_none() {
         (Some(Target::RatioAtLeast(read.ratio)), None)
     } else {

@@ -93,8 +93,8 @@ struct Round {
     alone: [Load; 2],
     /// The service while other books change.
     ours: Disturbed,
-    /// The static server meanwhile: nothing of the updates comes to it, so that whatever it loses, the machine takes from
-    /// whoever serves.
+    /// The static server meanwhile: it gets none of the updates, so that its loss is the machine's share of the service's
+    /// loss.
     limit: Load,
 }
 

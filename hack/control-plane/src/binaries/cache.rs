@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_cache_is_not_built_again() {
+    fn a_cached_program_is_not_built_again() {
         let root = tempfile::tempdir().unwrap();
         let builds = Cell::new(0);
         for _ in 0..2 {
