@@ -138,9 +138,9 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let _ = (SockRef::from(stream), timeout);
 }
 
-/// Keeps a connection for as long as its client is there: nobody else closes it. Of a client that is gone without a word,
-/// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes; on Linux, when it has
-/// not answered for as long as [`limit_writes`] allows, where that is longer
+/// Keeps a connection for as long as its client is there: nothing else closes it. The kernel notices the loss of a client
+/// without a last packet, as behind a load balancer that has forgotten the connection, within two minutes; on Linux, when it
+/// has not answered for as long as [`limit_writes`] allows, if that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
 fn keep(connection: &dyn Any) {
     let Some(stream) = socket(connection) else {

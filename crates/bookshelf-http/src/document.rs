@@ -90,7 +90,7 @@ impl Document {
 /// JSON without the characters that some readers of event streams, of lines and of scripts take for the end of a line:
 /// U+0085, U+2028 and U+2029 stand escaped. Other JSON stays as it is.
 fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
-    // What they begin with in UTF-8 is rare enough in the texts of most languages.
+    // Their first bytes in UTF-8 are rare enough in the texts of most languages.
     let Some(first) = memchr::memchr2(0xc2, 0xe2, &json) else {
         return json;
     };

@@ -29,8 +29,8 @@
 //!
 //! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
 //!
-//! How a cache is put together with a connector, and what client-go and kube-rs call its parts, is said in the
-//! [crate]'s documentation. Here it is fed by hand:
+//! The [crate]'s documentation shows a cache with a connector, and the names of its parts in client-go and kube-rs.
+//! This example feeds it by hand:
 //!
 //! ```
 //! use kube_informer::cache::{Builder, SourceEvent};

@@ -11,11 +11,11 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// The calls for a resource, joined with the cache of it: what one of them has written or read is in the next read of
 /// the cache, deletes included, and no older event or list that is still on its way undoes it.
 ///
-/// Any number of tasks may call at a time, in any order: of two answers about an object the newer one stays. The cache
-/// takes an answer in before the call returns. Where there is none ([`Reason::OutcomeUnknown`], or the future was
+/// Any number of tasks may call at a time, in any order: the newer one of two responses about an object stays. The cache
+/// takes a response in before the call returns. Without a response ([`Reason::OutcomeUnknown`], or the future was
 /// dropped), the write may have happened, and the watch confirms it; [`get`](Self::get) does so at once.
 ///
-/// What is written outside the namespaces that the cache is of
+/// A write outside the namespaces of the cache
 /// ([`Builder::namespaces`](crate::cache::Builder::namespaces)) is not served. An object that the selectors of
 /// the [`ListWatch`](super::ListWatch) do not select is served until the watch has passed its version.
 ///
@@ -170,7 +170,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             }
             Err(error) => {
                 if matches!(error.reason, Reason::NotFound(_)) {
-                    // That it ever had the version of the precondition, nobody has said.
+                    // It may never have had the version of the precondition.
                     self.observe_gone(key, before, uid, None);
                 }
                 Err(error)

@@ -105,7 +105,7 @@ impl Default for Options {
 fn program_name() -> Option<String> {
     let path = PathBuf::from(std::env::args_os().next()?);
     let name = path.file_name()?.to_str()?;
-    // What the API server takes for the manager of a field, and HTTP for a header.
+    // The API server accepts this as the manager of a field, and HTTP as a header.
     let is_usable = name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_graphic());
     is_usable.then(|| name.to_owned())
 }

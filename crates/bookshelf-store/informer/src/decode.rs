@@ -20,7 +20,7 @@ pub(crate) fn object<K: DeserializeOwned>(json: &str) -> Result<K, serde_json::E
     read(serde_json::Deserializer::from_str(json))
 }
 
-/// Reads an object from bytes of which nobody knows yet that they are text.
+/// Reads an object from bytes, which may not be text.
 pub(crate) fn object_from_slice<K: DeserializeOwned>(json: &[u8]) -> Result<K, serde_json::Error> {
     read(serde_json::Deserializer::from_slice(json))
 }

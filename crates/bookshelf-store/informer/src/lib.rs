@@ -47,7 +47,7 @@
 //!     None,
 //! );
 //!
-//! // Reads ask nobody, and are of one version each; writes are in the next read.
+//! // Reads send no request, and are of one version each; writes are in the next read.
 //! let config_maps = CachedClient::new(config_maps, writer);
 //! # let name = format!("wired-{}", std::process::id());
 //! # let map: ConfigMap = serde_json::from_value(serde_json::json!({

@@ -30,7 +30,7 @@ use feed::Feed;
 ///
 /// Objects come without `metadata.managedFields`, which are skipped unread.
 ///
-/// What it does is counted in the connector's [`Metrics`](crate::metrics::Metrics).
+/// The connector's [`Metrics`](crate::metrics::Metrics) count its lists, watches and failures.
 pub struct ListWatch<K: kube::Resource> {
     resource: ResourceClient<K>,
     label_selector: Option<String>,

@@ -61,7 +61,7 @@ impl LiveReads {
     fn note_listed(&self, source: Option<&str>, now: Listed) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&source.map(str::to_owned));
-        // Of two lists the later one may have arrived first.
+        // The later one of two lists may have arrived first.
         if known.is_none_or(|known| known.confirmed != now.confirmed || known.version < now.version) {
             listed.insert(source.map(str::to_owned), now);
         }

@@ -143,7 +143,7 @@ impl<'a, V> Confirmed<'a, V> {
     }
 
     /// The position of a follower that has everything up to this version, from any replica, and perhaps some later
-    /// changes. It may lie ahead of the confirmed version; the cache does not know then whether that version exists.
+    /// changes. It may lie ahead of the confirmed version; the cache does not know then that this version exists.
     ///
     /// The position is valid until a list replaces the watch, since a list does not report the objects that came and went
     /// in between: then it is [`TooOld`].

@@ -130,8 +130,8 @@ impl<V> Journal<V> {
         self.version = self.version.max(Some(version));
     }
 
-    /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
-    /// between was never there. Answers what was deleted.
+    /// Replaces the objects by those of a list. The differences are changes at an unknown time; an object that came and went
+    /// in between leaves none. Returns the deleted objects.
     pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
         let Some(confirmed) = self.version else {
             self.objects = objects;
@@ -146,7 +146,7 @@ impl<V> Journal<V> {
             self.restart(objects, version);
             return deleted;
         }
-        // Where nothing differs, the confirmed objects share their structure with those that are served.
+        // Without differences, the confirmed objects keep sharing their structure with the served ones.
         if !events.is_empty() {
             self.objects = objects;
         }
@@ -165,7 +165,7 @@ impl<V> Journal<V> {
         deleted(&differences(&self.objects, objects))
     }
 
-    /// Begins history anew: the state was not the API server's, and nobody can resume from it.
+    /// Begins the journal anew: the state was not the API server's, and no follower can resume from it.
     pub(super) fn restart(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
         self.untrusted = self.untrusted.max(self.version);
         self.restarts += 1;

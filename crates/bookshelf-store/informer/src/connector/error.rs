@@ -166,7 +166,7 @@ fn denial(message: &str) -> Option<&str> {
     rest.strip_prefix(" denied request")
 }
 
-/// A webhook or policy gives its refusal whatever code it likes.
+/// Returns true for the refusal of a webhook or policy, which may have any code.
 fn is_denial(status: &Status) -> bool {
     is_status(status) && denial(without_object(&status.message)).is_some()
 }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_or_policy_refuses_with_whatever_code_it_likes() {
+    fn a_webhook_or_policy_refuses_with_any_code() {
         let by_webhook = r#"admission webhook "w.g.svc" denied the request: no"#;
         let by_policy = r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#;
         for (code, name) in [

@@ -258,7 +258,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             return Ok((Deleted::Gone, uid.as_deref().map(Uid::from)));
         }
         let object: K = serde_json::from_slice(&body).map_err(|error| call.unreadable(&error))?;
-        // Of some built-in resources the API server answers the object that is gone.
+        // For some built-in resources, the API server returns the object that is gone.
         if is_gone(object.meta()) {
             return Ok((Deleted::Gone, object.meta().uid.as_deref().map(Uid::from)));
         }

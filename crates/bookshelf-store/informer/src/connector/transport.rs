@@ -99,7 +99,7 @@ impl Transport {
     }
 
     /// Sends a request until it is answered. Each attempt of a priority level has a turn of its own, so that a pause
-    /// between two keeps nobody waiting.
+    /// between two holds up no other call.
     async fn open_until(
         &self,
         request: Request<Vec<u8>>,
@@ -136,7 +136,7 @@ impl Transport {
             };
             let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
             let resume = Instant::now() + pause;
-            // What starts too late to know that it did not connect would end as an unknown outcome.
+            // An attempt that starts too late to fail to connect in time would end as an unknown outcome.
             if attempt == ATTEMPTS || resume + self.connect_timeout >= deadline {
                 return Err(reason);
             }

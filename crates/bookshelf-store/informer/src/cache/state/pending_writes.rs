@@ -80,7 +80,7 @@ mod tests {
 
     /// The number of writes of a service while its watch is away for some minutes; each event once looked at all of them.
     #[test]
-    fn each_event_takes_out_what_it_has_passed_and_leaves_the_rest() {
+    fn each_event_takes_out_the_writes_that_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;
         let mut pending = PendingWrites::default();
         for number in 1..=MANY {

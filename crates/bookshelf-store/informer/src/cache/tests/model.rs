@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn a_check_repairs_whatever_events_were_lost(
+    fn a_check_repairs_the_loss_of_any_events(
         steps in prop::collection::vec((step(), any::<bool>()), 0..30),
     ) {
         let mut server = Server::new();
@@ -319,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn a_subscriber_that_looks_now_and_then_ends_with_what_is_there(
+    fn a_subscriber_that_looks_now_and_then_ends_with_the_current_state(
         rounds in prop::collection::vec(prop::collection::vec(step(), 0..12), 0..6),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -117,7 +117,7 @@ async fn a_refused_call_that_returns_in_time_has_its_turn_if_no_new_call_comes()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_goes_at_once_and_what_follows_at_the_rate() {
+async fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
     let limiter = RateLimiter::new(10.0, 5).unwrap();
     let began = Instant::now();
     for number in 0..20_u32 {
