@@ -44,7 +44,7 @@ impl Cluster {
         if args.fresh {
             data_dir.clear()?;
         }
-        // Of this run only, as errors quote their end and figures count their lines.
+        // The logs are of this run only, since errors quote their end and figures count their lines.
         match fs::remove_dir_all(data_dir.path().join("logs")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).context("cannot remove the logs of the run before");

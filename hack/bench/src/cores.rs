@@ -20,7 +20,7 @@ struct Division {
 impl Cores {
     /// Divides the cores that this program may use at the time of the call.
     ///
-    /// That has to be its start, as later it is kept off one.
+    /// This has to be called at its start, since later it is kept off one of them.
     ///
     /// The last core is the server's: interrupts and the system's own work prefer the first.
     pub(crate) fn divide() -> Self {

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_waits_is_not_judged_by_what_it_serves() {
+    fn a_server_that_waits_is_not_judged_by_its_throughput() {
         let load = |busy| Load {
             requests_per_second: 1.0,
             p99: 1.0,

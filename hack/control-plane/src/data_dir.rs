@@ -128,7 +128,7 @@ impl DataDir {
 impl Drop for DataDir {
     fn drop(&mut self) {
         if self.temporary {
-            // What cannot be removed now is swept later.
+            // A directory that cannot be removed now is swept later.
             let _ = fs::remove_dir_all(&self.path);
         }
     }

@@ -70,7 +70,7 @@ impl Listener {
         match next.expect("an event, or an end, within a minute") {
             Some(Ok(told)) => Ok(Some(told)),
             Some(Err(error)) if error.root_cause().is::<serde_json::Error>() => Err(error),
-            // What was sent was understood: it is the connection that broke.
+            // The bytes so far were valid: the connection broke.
             Some(Err(_)) | None => Ok(None),
         }
     }

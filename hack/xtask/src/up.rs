@@ -70,10 +70,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     eprintln!("stopping; once more Ctrl-C ends it at once");
     let stopped = tokio::select! {
         stopped = running.stop() => stopped,
-        // What still runs is killed when it is dropped.
+        // A process that still runs is killed when it is dropped.
         () = shutdown.requested() => Ok(()),
     };
-    // What ended first is what the user needs to know; what follows may follow from it.
+    // The user needs to know the first failure; the others may follow from it.
     failure.map_or(stopped, Err)
 }
 

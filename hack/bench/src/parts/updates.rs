@@ -110,7 +110,7 @@ impl Disturbed {
     ///
     /// It is corrected for the machine, which takes `slowdown` times as long for the same work beside the updates.
     ///
-    /// Where the load generator is the limit, that cannot be seen, and neither is it the inverse of the CPU time of a
+    /// If the load generator is the limit, this cannot be seen, and neither is it the inverse of the CPU time of a
     /// request: fewer reads bear the cost of as many updates.
     fn room(&self, cost: f64, slowdown: f64) -> Option<f64> {
         let cpu = self.load.cpu?;
@@ -273,7 +273,7 @@ mod tests {
             let disturbed = Disturbed { load, rate: 500.0 };
             let room = disturbed.room(100.0, 1.0).unwrap();
             assert!((room - 95_000.0).abs() < 1e-3, "{room}");
-            // Where the static server has taken twice as long, so would anybody.
+            // If the static server takes twice as long, so does every server.
             let room = disturbed.room(100.0, 2.0).unwrap();
             assert!((room - 190_000.0).abs() < 1e-3, "{room}");
         }

@@ -33,7 +33,7 @@ fn find_or_build_in(
     if program.exists() {
         return Ok(program);
     }
-    // Of its own: a Go that has outlived a killed build may still write to the file of that one.
+    // A directory of its own: a Go that has outlived a killed build may still write to that build's file.
     let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&dir)?;
     let output = unfinished.path().join(tool.name());
     build(tool, &output)?;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_need_the_same_program_build_it_once() {
+    fn two_callers_that_need_the_same_program_build_it_once() {
         let root = tempfile::tempdir().unwrap();
         let (started, building) = mpsc::channel();
         thread::scope(|scope| {

@@ -108,7 +108,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         assert_eq!(loan["borrowed_by"], tenant);
         library.give_back(id, tenant).await?.empty(204);
     }
-    // What the page says of the time.
+    // As the documentation says of the time.
     let restored_at = restored.creation_timestamp().context("a time")?;
     assert!(restored_at.0 >= before.creation_timestamp().context("a time")?.0);
     Ok(())

@@ -18,7 +18,7 @@ async fn a_book_is_sent_again_only_when_it_has_changed() -> Result<()> {
         created.header("etag")
     );
     for api in library.apis() {
-        // What has just been changed for the one comes to the other a moment later, which would change it in between.
+        // A change through one API reaches the other a moment later, between the two reads.
         let newest = library.admin.get(&path).await?.json(200)["title"].clone();
         let read = eventually("it is as new", async || {
             let read = api.get(&path).await?;

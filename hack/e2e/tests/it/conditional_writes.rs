@@ -64,7 +64,7 @@ async fn if_none_match_with_another_tag_lets_a_write_through() -> Result<()> {
         assert!(written.status < 300, "{}: {}", written.what, written.text());
     }
     for write in writes(&library, "") {
-        // What is not there is not found, whatever is wanted.
+        // A missing book is not found, with any precondition.
         write
             .header("If-None-Match", "*")
             .await?

@@ -88,11 +88,11 @@ async fn every_write_is_done_to_the_current_version() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_write_is_done_to_another_version_whatever_the_cache_has() -> Result<()> {
+async fn no_write_is_done_to_another_version_with_any_state_of_the_cache() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     for round in 0..20 {
-        // What the cache has may be this version or the one before.
+        // The cache may have this version or the one before.
         let before = library.admin.get(library.path("book")).await?;
         let current = touch(&library, &round.to_string()).await?;
         for write in writes(&library) {
@@ -193,7 +193,7 @@ async fn a_malformed_tag_is_refused_on_every_write() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_missing_book_is_not_found_whatever_the_tag() -> Result<()> {
+async fn a_missing_book_is_not_found_with_any_tag() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     library.admin.delete(library.path("book")).await?.empty(204);

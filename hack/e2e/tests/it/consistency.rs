@@ -212,7 +212,7 @@ async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
     for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
         let read = get_at(&library.admin, &path, &version).await?;
         assert_eq!(read.status, 200, "{path}: {}", read.text());
-        // What the client knows of is not forgotten.
+        // The answer keeps the version that the client sent.
         assert!(read.header(VERSION).ends_with(".9007199254740991"), "{path}");
     }
     // Tenants see which books are on loan.
@@ -238,7 +238,7 @@ async fn the_version_of_a_write_is_known_on_the_replica_that_made_it() -> Result
 }
 
 #[tokio::test]
-async fn a_live_read_serves_what_the_watch_has_not_confirmed() -> Result<()> {
+async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Result<()> {
     let (library, [admin, user]) = behind().await?;
     for id in ["a", "b"] {
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": "math"});

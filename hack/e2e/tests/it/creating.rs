@@ -130,7 +130,7 @@ async fn a_book_read_from_either_api_can_be_posted_again_after_its_deletion() ->
 }
 
 #[tokio::test]
-async fn a_taken_id_is_a_conflict_whoever_manages_the_book() -> Result<()> {
+async fn a_taken_id_is_a_conflict_with_any_manager_of_the_book() -> Result<()> {
     let library = Library::open().await?;
     library.add("ours").await?;
     let mut theirs = e2e::book("theirs");

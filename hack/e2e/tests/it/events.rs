@@ -78,7 +78,7 @@ impl Apis {
 }
 
 #[tokio::test]
-async fn kubectl_shows_what_has_happened_to_a_book() -> Result<()> {
+async fn kubectl_shows_the_recent_history_of_a_book() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     library.add("book").await?;

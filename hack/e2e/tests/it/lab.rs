@@ -47,7 +47,7 @@ impl Turn {
         let lab = LAB.get(async || {
             let control_plane = ControlPlane::start().await?;
             let cluster = Cluster::install(&control_plane).await?;
-            // What it asks for would be counted, and what it collects is what some tests are about.
+            // Its requests would be counted, and some tests are about the objects that it collects.
             control_plane.kill(Component::ControllerManager)?;
             Ok(Lab {
                 control_plane,

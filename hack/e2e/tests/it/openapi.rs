@@ -161,7 +161,7 @@ async fn the_documentation_page_loads_nothing_from_other_hosts() -> Result<()> {
             (page.status, page.header("content-type")),
             (200, "text/html; charset=utf-8")
         );
-        // What a browser then does not load, whatever the scripts want.
+        // Browsers then load nothing from elsewhere, even for scripts.
         assert!(
             page.header("content-security-policy")
                 .starts_with("default-src 'self';")

@@ -390,7 +390,7 @@ async fn a_stream_has_no_search() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_live_search_finds_what_the_api_server_has() -> Result<()> {
+async fn a_live_search_finds_the_books_of_the_api_server() -> Result<()> {
     let library = library().await?;
     for api in library.apis() {
         let live = api

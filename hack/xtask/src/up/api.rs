@@ -53,7 +53,7 @@ impl Api {
             .args(["--ops-listen", &listen.operations.to_string()])
             .arg("--kubeconfig")
             .arg(&path);
-        // What the caller's environment sets for an API of theirs, another cluster above all, is not for this one.
+        // Settings in the caller's environment for an API of theirs, another cluster above all, are not for this one.
         for (variable, _) in env::vars_os() {
             let name = variable.to_string_lossy();
             if name.starts_with("BOOKSHELF_") && !name.starts_with("BOOKSHELF_LOG") {

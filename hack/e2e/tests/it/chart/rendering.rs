@@ -30,7 +30,7 @@ fn defaults() -> BTreeMap<String, usize> {
         ("ClusterRoleBinding", 4),
         ("CustomResourceDefinition", 2),
         ("Deployment", 2),
-        // Of `helm test`.
+        // The pod of `helm test`.
         ("Pod", 1),
         ("Service", 2),
         ("ServiceAccount", 2),
@@ -40,7 +40,7 @@ fn defaults() -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn without_values_it_is_two_apis_and_what_they_need() -> Result<()> {
+async fn without_values_it_is_two_apis_and_their_needs() -> Result<()> {
     let manifests = rendered("bookshelf", &[]).await?;
     assert_eq!(kinds(&manifests)?, defaults());
     Ok(())

@@ -53,7 +53,7 @@ async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
         (library.path("book"), [lists, gets].concat()),
         (library.list_path(), lists.to_vec()),
         ("/book".to_owned(), lists.to_vec()),
-        // By now it is known that nothing happened up to there.
+        // The replica knows by now that nothing happened up to that version.
         (library.path("book"), vec![]),
     ] {
         assert_costs(&library, &path, &requests, async || {

@@ -121,7 +121,7 @@ async fn every_write_is_one_request() -> Result<()> {
         Ok(())
     })
     .await?;
-    // That there is nothing to return is a success, for which the cache's word is not enough.
+    // A return without a loan is a success, for which the cache's word is not enough.
     assert_costs(
         &library,
         "return again",

@@ -166,7 +166,7 @@ async fn an_answer_that_is_not_read_is_given_up_and_nothing_else_on_its_connecti
 }
 
 #[tokio::test]
-async fn a_service_that_ends_answers_what_is_under_way_and_waits_for_no_idle_connection() -> Result<()> {
+async fn a_service_that_ends_answers_the_requests_under_way_and_waits_for_no_idle_connection() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for under_way in [false, true] {

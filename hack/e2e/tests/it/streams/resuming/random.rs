@@ -38,7 +38,7 @@ async fn write(library: &Library, turn: usize) -> Result<()> {
         let category = ["math", "physics", ""][numbers.next(3)];
         let body =
             json!({"id": id, "author": "A", "title": format!("Round {round}"), "category_id": category});
-        // What cannot be done is refused, and that is fine.
+        // Invalid operations are refused, which is fine.
         match numbers.next(7) {
             0 | 1 => drop(library.admin.post(library.list_path()).json(&body).await?),
             2 => drop(library.admin.put(&path).json(&body).await?),
