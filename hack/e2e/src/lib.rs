@@ -42,7 +42,7 @@ pub use certificates::{Certificates, Issued};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use library::{Library, book, loan};
-pub use listener::{Listener, Mirror, Told};
+pub use listener::{Listener, Mirror, StreamEvent};
 pub use log::Log;
 pub use metrics::Requests;
 pub use person::{Grant, Person};

@@ -106,8 +106,8 @@ async fn streams_without_descriptions_still_send_the_change_of_one() -> Result<(
         let mut listener = api.get(library.list_path()).listen().await?;
         let mut expected = library.as_served_by(with, &created, true);
         expected.as_object_mut().map(|book| book.remove("description"));
-        let told = listener.until("synced").await?;
-        let book = told.iter().find(|event| event.event == "created");
+        let received = listener.until("synced").await?;
+        let book = received.iter().find(|event| event.event == "created");
         // The stream may have begun before the watch reported the book.
         let book = match book {
             Some(book) => book.data.clone(),

@@ -6,7 +6,7 @@ mod many;
 mod resuming;
 
 use anyhow::{Context as _, Result};
-use e2e::{Api, Library, Listener, Mirror, Request, Told};
+use e2e::{Api, Library, Listener, Mirror, Request, StreamEvent};
 use serde_json::{Value, json};
 
 /// A request of `path`, with all that any stream needs.
@@ -27,7 +27,7 @@ fn resumed(api: &Api, path: &str, last_id: &str) -> Request {
 /// The next event about the book of this id, or its loan, in the library: its name and its data.
 async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(String, Value)> {
     loop {
-        let Told { event, data, .. } = listener.told().await?;
+        let StreamEvent { event, data, .. } = listener.told().await?;
         let is_it = data["id"] == id || data["book_id"] == id;
         if is_it && data["namespace_id"] == library.namespace.as_str() {
             return Ok((event, data));
@@ -38,8 +38,8 @@ async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(
 /// Listens to the end of the list, and returns the part of it that is in the library.
 async fn synced(listener: &mut Listener, library: &Library) -> Result<Mirror> {
     let mut mirror = Mirror::default();
-    for told in listener.until("synced").await? {
-        mirror.take(told)?;
+    for received in listener.until("synced").await? {
+        mirror.take(received)?;
     }
     let namespace = format!("{}/", library.namespace);
     mirror.has.retain(|key, _| key.starts_with(&namespace));

@@ -214,8 +214,11 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
             }
             take(&mut listener).await?;
         }
-        let told = of_west.told().await?;
-        assert_eq!((told.event.as_str(), &told.data["id"]), ("created", &json!(id)));
+        let received = of_west.told().await?;
+        assert_eq!(
+            (received.event.as_str(), &received.data["id"]),
+            ("created", &json!(id))
+        );
 
         let fresh = Mirror::of_list(&api.get("/book").await?.json(200))?;
         for mut state in states.into_iter().filter(|state| !state.last_id.is_empty()) {

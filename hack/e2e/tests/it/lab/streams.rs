@@ -43,8 +43,8 @@ async fn streams_resumed_from_unknown_versions_share_the_requests_to_the_api_ser
         let request = request.header("Last-Event-ID", "4000000000");
         request.listen().await?.until("synced").await
     });
-    for told in try_join_all(resume).await? {
-        assert_eq!(told.first().context("an event")?.event, "reset");
+    for received in try_join_all(resume).await? {
+        assert_eq!(received.first().context("an event")?.event, "reset");
     }
     assert!(library.books().get_opt("fence").await?.is_none());
     let lists = eventually("the requests are counted", async || {
@@ -69,8 +69,8 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
     for api in library.apis() {
         let mut listener = api.get(library.list_path()).listen().await?;
         let mut mirror = Mirror::default();
-        for told in listener.until("synced").await? {
-            mirror.take(told)?;
+        for received in listener.until("synced").await? {
+            mirror.take(received)?;
         }
         listeners.push((listener, mirror));
     }
@@ -117,8 +117,8 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
         })
         .await?;
         loop {
-            let told = listener.next().await?.context("the stream goes on")?;
-            if told.data["id"] == live.as_str() {
+            let received = listener.next().await?.context("the stream goes on")?;
+            if received.data["id"] == live.as_str() {
                 break;
             }
         }
@@ -169,9 +169,9 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         .create(&PostParams::default(), &book("new"))
         .await?;
     for listener in &mut listeners {
-        let told = listener.told().await?;
+        let received = listener.told().await?;
         assert_eq!(
-            (told.event.as_str(), &told.data["id"]),
+            (received.event.as_str(), &received.data["id"]),
             ("created", &"new".into())
         );
     }
@@ -179,7 +179,7 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
     for (api, mut listener, id) in resuming {
         loop {
             match listener.next().await? {
-                Some(told) if told.data["id"] == "new" => break,
+                Some(received) if received.data["id"] == "new" => break,
                 Some(_) => {}
                 None => {
                     let request = api.get(library.list_path()).header("Last-Event-ID", &id);

@@ -105,9 +105,9 @@ async fn streams_and_requests_share_a_connection_and_streams_go_on_from_their_la
         assert_eq!(listener.told().await?.data["title"], "Over HTTP/2");
     }
     let resumed = api.get(library.list_path()).header("Last-Event-ID", &last_id);
-    let told = resumed.listen().await?.told().await?;
+    let received = resumed.listen().await?.told().await?;
     assert_eq!(
-        (told.event.as_str(), &told.data["title"]),
+        (received.event.as_str(), &received.data["title"]),
         ("updated", &json!("Over HTTP/2"))
     );
     // The write and the metrics take connections, too, but the streams none.

@@ -75,8 +75,8 @@ async fn follow(
         }
         let patience = Duration::from_millis(u64::try_from(numbers.next(150))?);
         let listen = async {
-            while let Some(told) = listener.next().await? {
-                mirror.take(told)?;
+            while let Some(received) = listener.next().await? {
+                mirror.take(received)?;
             }
             anyhow::Ok(())
         };
@@ -89,8 +89,8 @@ async fn follow(
     let replica = replicas[cuts % 2];
     let mut listener = resumed(replica, path, &mirror.last_id).listen().await?;
     eventually("the stream's state is the list of all replicas", async || {
-        while let Ok(told) = tokio::time::timeout(MOMENT, listener.next()).await {
-            mirror.take(told?.context("the stream goes on")?)?;
+        while let Ok(received) = tokio::time::timeout(MOMENT, listener.next()).await {
+            mirror.take(received?.context("the stream goes on")?)?;
         }
         let [a, b] = replicas;
         let lists = [listed(a, library, path).await?, listed(b, library, path).await?];
