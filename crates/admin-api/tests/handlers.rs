@@ -1,4 +1,4 @@
-//! Handlers of librarians in process: what they answer from a cache that is fed by hand.
+//! Handlers of librarians in process: their answers from a cache that is fed by hand.
 
 #![allow(clippy::unwrap_used)]
 

@@ -83,12 +83,12 @@ enum Reviews {
 }
 
 impl Auth {
-    /// Decides on a request by what is known already; `None` where that takes a review.
+    /// Decides on a request by kept decisions; `None` if that takes a review.
     pub(crate) fn judge_now(&self, attributes: Attributes<'_>) -> Option<Result<Grant, Refused>> {
         self.judge_by(attributes, Reviews::Kept).now_or_never()
     }
 
-    /// Decides on a request, by reviews where nothing is known.
+    /// Decides on a request, by reviews where no decision is kept.
     pub(crate) async fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
         self.judge_by(attributes, Reviews::Any).await
     }

@@ -122,10 +122,10 @@ fn socket(connection: &dyn Any) -> Option<&TcpStream> {
     connection.downcast_ref::<TcpStream>().or_else(encrypted)
 }
 
-/// Ends a connection whose client takes nothing of what it is sent for so long. Its task is not run while there is no
-/// room to write, so that it is the kernel that has to notice
-/// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from when the client's window
-/// was closed, too; elsewhere than on Linux there is no such thing).
+/// Ends a connection whose client reads nothing for so long. Its task is not run while there is no room to write, so that
+/// the kernel has to notice
+/// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from the time at which the client's
+/// window was closed, too; only Linux has it).
 pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let Some(stream) = socket(connection) else {
         return;

@@ -37,7 +37,7 @@ impl Document {
         // Writing to memory does not fail.
         let _ = write!(text, "\"{tag}\"");
         Self {
-            // Boxed, so that the cache keeps what is there and no room to grow.
+            // Boxed, so that the cache keeps the bytes and no room to grow.
             text: text.into_boxed_slice().into(),
             tag: length,
         }

@@ -125,7 +125,7 @@ impl FreshnessGuard {
         if freshness.live {
             reached = repository.refresh(scope, served, REFRESH_TIMEOUT).await?;
         }
-        // Versions of what the answer does not show are not waited for.
+        // The versions of resources that the answer does not serve are not waited for.
         let min_version = served.of(freshness.min_version);
         if !reached.includes(min_version) {
             let caught_up = if is_stream {

@@ -62,7 +62,7 @@ impl Refusals {
         self.0.get_or_create(&StatusLabels::new(status)).inc();
     }
 
-    /// The layer that counts what the parser refuses, whatever is logged.
+    /// The layer that counts the parser's refusals, at any log level.
     pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
         let of_parser = filter_fn(may_be_of_parser).with_max_level_hint(LevelFilter::ERROR);
         Counting(self.clone()).with_filter(of_parser)
@@ -100,7 +100,7 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// Formats all events but those about what the parser refuses: of these nothing is left to be written.
+/// Formats all events but those about the parser's refusals, for which it writes nothing.
 ///
 /// Not a filter: one that looks at an event, and not at where it comes from, trips over assertions of
 /// `tracing-subscriber`.

@@ -1,4 +1,4 @@
-//! A copy of a resource in memory, fed by a watch, for any resource and for what is kept of it.
+//! A copy of a resource in memory, fed by a watch, for any resource and any value that is kept of its objects.
 //!
 //! A [`Builder`] makes a pair: a [`Reader`], of which each reading task has a clone, and a [`Writer`], given to a
 //! [`ListWatch`](crate::ListWatch) that feeds it. Between them stands one [`Snapshot`] at a time: an immutable, indexed picture
@@ -9,9 +9,9 @@
 //! - **Reads** take no lock and do no I/O. A snapshot stays as it is for as long as someone holds it, so any
 //!   number of look-ups in one snapshot see one version of everything, indexes included.
 //! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`],
-//!   [`Builder::label`]); a look-up costs what its answer is long. Label selectors are answered from them where one
+//!   [`Builder::label`]); a look-up costs as much as its result is long. Label selectors use them if one
 //!   fits ([`Snapshot::select`]).
-//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for what a text has anywhere
+//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for words anywhere in the texts
 //!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
 //! - **Versions**: a snapshot knows its confirmed version ([`Snapshot::resource_version`],
 //!   [`Reader::wait_for`]), and the newest version that it serves ([`Snapshot::newest_version`]); a reader knows how
@@ -23,9 +23,9 @@
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
 //! - **The confirmed state** ([`Snapshot::confirmed`]) is kept apart from local writes, with the latest changes and
-//!   their versions: any number of followers go on from where they have been, on any replica, and none has a queue.
-//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, repair what differs and
-//!   count it.
+//!   their versions: any number of followers resume at their own positions, on any replica, and none has a queue.
+//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, and repair and count the
+//!   differences.
 //!
 //! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
 //!

@@ -206,8 +206,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
 struct Known {
     /// The object's, if it was there.
     uid: Option<Uid>,
-    /// The newest version of anything. What the API server did later came after it, so that whatever it says is gone
-    /// then is gone in all versions up to this one.
+    /// The newest version of anything. The API server handled the request after it: an object that is gone by its response
+    /// is gone in all versions up to this one.
     version: Option<ResourceVersion>,
 }
 

@@ -1,6 +1,6 @@
-//! The connector against an API server that misbehaves: what is repeated, what is not, and that everything
-//! ends. The server here is a socket that answers as the test says, since a real one cannot be made to lose
-//! an answer at will.
+//! The connector against an API server that misbehaves: the requests that are repeated, those that are not, and the end
+//! of each. The server here is a socket that answers as the test says, since a real one cannot be made to lose a response
+//! at will.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]

@@ -30,7 +30,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// The decisions of one kind, by a hash of what they are about.
+/// The decisions of one kind, by a hash of their subject.
 pub(super) struct Decisions<T: Clone> {
     kept: Cache<u128, Decision<T>, Weight<T>>,
     under_way: Arc<UnderWay<T>>,

@@ -36,8 +36,8 @@ impl Contents {
             latest: state.generation,
             objects: state.objects,
         };
-        // A namespace that has lost its last object takes its number along. What is left then has the same latest number or
-        // an older one, and fewer objects.
+        // A namespace that has lost its last object takes its number along. The rest then has the same latest number or an
+        // older one, and fewer objects.
         let reduce = |all: Self, next: Self| Self {
             latest: all.latest.max(next.latest),
             objects: all.objects + next.objects,

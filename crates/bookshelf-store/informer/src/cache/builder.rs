@@ -34,8 +34,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
     /// that fails is logged, counted and left out. Objects come without `metadata.managedFields`
     /// ([`ListWatch`](crate::ListWatch) skips them unread).
     ///
-    /// The transform has to depend on the object and nothing else: what is cached of a version is not made anew. It
-    /// runs while others wait to write, so it must neither wait nor call the cache's writer. A panic in it is a
+    /// The transform has to depend on the object and nothing else: the cached value of a version is not made anew. It
+    /// runs while other writes wait, so it must neither wait nor call the cache's writer. A panic in it is a
     /// refusal.
     pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
         Self {

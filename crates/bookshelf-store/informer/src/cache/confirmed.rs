@@ -30,7 +30,7 @@ use crate::object::ResourceVersion;
 /// let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
 /// writer.apply([SourceEvent::ListStarted, SourceEvent::Listed(map(5)), SourceEvent::ListDone("7".parse()?)]);
 ///
-/// // What is there, and from where on it changes.
+/// // The confirmed objects, and the position from which to follow the changes.
 /// let snapshot = reader.snapshot();
 /// let confirmed = snapshot.confirmed(None);
 /// assert_eq!(confirmed.iter().count(), 1);
@@ -69,7 +69,7 @@ struct At {
     version: ResourceVersion,
 }
 
-/// A change, and what it leads to.
+/// A change, and the version to resume at after it.
 #[derive(Debug)]
 pub struct Step<'a, V> {
     /// The change.

@@ -16,8 +16,7 @@ const MANY_CHANGES: usize = 1024;
 /// A confirmed change.
 #[derive(Debug)]
 pub struct Change<V> {
-    /// The version that it led to. Of what a list has brought it is that of the list, where several changes have the
-    /// same.
+    /// The version after it. All changes that a list has brought have the version of the list.
     pub version: ResourceVersion,
     /// The event.
     pub event: Event<V>,

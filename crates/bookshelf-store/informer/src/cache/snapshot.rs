@@ -167,7 +167,7 @@ impl<V> Snapshot<V> {
         self.contents.search(search, namespace, &after)
     }
 
-    /// The namespaces that have objects, and what is known of each as a whole.
+    /// The namespaces that have objects, and the state of each as a whole.
     pub fn namespaces(&self) -> impl Iterator<Item = (&str, NamespaceState)> {
         self.namespaces_after("")
     }

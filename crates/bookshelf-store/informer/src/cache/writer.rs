@@ -59,7 +59,7 @@ impl Deletion {
     }
 }
 
-/// An object's metadata lacks what a cache needs of it.
+/// An object's metadata lacks a field that a cache needs.
 #[derive(Debug, thiserror::Error)]
 #[error("the object has no usable metadata.{0}")]
 struct MissingMetadata(&'static str);
@@ -169,13 +169,13 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state, _| state.check_abandoned(self.source));
     }
 
-    /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
-    /// sent everything before.
+    /// Notes that the API server has confirmed the cache without an event: it ended a watch in order, and had sent
+    /// everything before.
     pub fn confirmed(&self) {
         self.shared.ages.confirmed(self.source);
     }
 
-    /// Takes in an object from an answer to this process: to a create, an update, a get. The next
+    /// Takes in an object from a response to this process: to a create, an update, a get. The next
     /// read serves it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
     ///
     /// An object that the [`ListWatch`](crate::ListWatch) does not select is served, too, until the watch has passed its

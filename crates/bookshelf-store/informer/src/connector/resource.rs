@@ -178,8 +178,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         call.send(|request| request.list(parameters)).await
     }
 
-    /// Makes an object, in the namespace its metadata names; answers what the API server stored. Without a namespace, an object
-    /// that has to be in one is a [`Reason::NotFound`].
+    /// Creates an object, in the namespace that its metadata names, and returns the stored object. Without a namespace, an
+    /// object that has to be in one is a [`Reason::NotFound`].
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -231,7 +231,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         Ok(deleted)
     }
 
-    /// Answers of what is gone its uid, too, where the API server says it.
+    /// Deletes an object. For a deleted one, returns its uid, too, if the response has it.
     pub(crate) async fn delete_known(
         &self,
         key: &ObjectKey,

@@ -28,7 +28,7 @@ where
         let started = Instant::now();
         let mut listed = self.list_somehow(can_stream).await?;
         if confirmed > Some(parse(&listed)?) {
-            // Restored from a backup. What we had deleted before was left out of the list, and is there again.
+            // Restored from a backup. The list left out objects that were deleted here before; they exist again.
             listed = self.list_somehow(can_stream).await?;
         }
         self.metrics.listed(started.elapsed());

@@ -49,7 +49,7 @@ impl PendingWrites {
         }
     }
 
-    /// Takes out what is no newer than this version.
+    /// Takes out the writes that are no newer than this version.
     pub(super) fn take_passed(&mut self, version: ResourceVersion) -> Vec<(ResourceVersion, ObjectKey)> {
         let mut passed = Vec::new();
         while self.order.first().is_some_and(|(ours, _)| *ours <= version) {

@@ -27,7 +27,7 @@ fn assert_found(snapshot: &Snapshot<String>, needles: &[&str], namespace: Option
     assert_eq!(found, expected, "{needles:?} in {namespace:?} after {after:?}");
 }
 
-/// Asserts that searches for each of these needles find what they have to, wherever they begin.
+/// Asserts that searches for each of these needles find the right objects, from any place on.
 #[track_caller]
 pub(super) fn check(snapshot: &Snapshot<String>, needles: &[&str]) {
     let keys: Vec<_> = snapshot.iter().map(|entry| entry.key.clone()).collect();
