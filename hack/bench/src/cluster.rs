@@ -59,7 +59,7 @@ impl Cluster {
             chart: &chart,
         };
         control_plane.install(installation).await?;
-        // Nothing here needs it, and what it asks for would be measured.
+        // Nothing here needs it, and its requests would be measured.
         control_plane.kill(Component::ControllerManager)?;
         let [admin, user] = Api::ALL;
         Ok(Self {

@@ -65,7 +65,7 @@ impl Cores {
         joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Keeps every thread of process `id`, and what they start, off the server's core.
+    /// Keeps every thread of process `id`, and their children, off the server's core.
     pub(crate) fn keep_off(&self, id: u32) -> Result<()> {
         match &self.division {
             Some(division) => set_all(id, &division.others),

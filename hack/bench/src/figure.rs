@@ -1,4 +1,4 @@
-//! A figure, beside its limit, and what it has to be.
+//! A figure, beside its limit, and its target.
 
 use serde::{Serialize, Serializer};
 

@@ -39,7 +39,7 @@ use rig::{Programs, Rig};
 
 /// Measures what `args` say, prints the table to standard output and writes the JSON file.
 ///
-/// The programs under test are those beside the running one. What was measured before a failure is reported, too.
+/// The programs under test are those beside the running one. A report of a failed run has the figures before the failure.
 pub async fn run(args: &Args) -> Result<()> {
     check_tools(args)?;
     let programs = Programs::beside_this_one()?;

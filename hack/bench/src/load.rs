@@ -1,4 +1,4 @@
-//! Load on a server: as many requests as it answers, and what they cost it.
+//! Load on a server: as many requests as it answers, and their cost.
 
 mod wrk;
 

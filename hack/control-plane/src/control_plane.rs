@@ -39,7 +39,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Keeps the state in `data_dir`, and starts with what is there. Without it, all is gone with the control plane.
+    /// Keeps the state in `data_dir`, and starts with the state there. Without it, all is gone with the control plane.
     #[must_use]
     pub fn data_dir(mut self, data_dir: DataDir) -> Self {
         self.data_dir = Some(data_dir);

@@ -92,9 +92,9 @@ impl DataDir {
         self.temporary
     }
 
-    /// Removes what a control plane keeps in it: the next start is a first one.
+    /// Removes the state of a control plane: the next start is a first one.
     ///
-    /// Whatever else is there stays: the directory may have been somebody's before it was given to this.
+    /// Other files stay: the directory may have had another use before.
     pub fn clear(&self) -> Result<()> {
         for name in ["etcd", "logs", "pki", "kubeconfig", "ports.json"] {
             let path = self.path.join(name);
@@ -188,7 +188,7 @@ fn sweep_one(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates `path` for this user alone, and refuses one that is somebody else's: it holds keys and tokens.
+/// Creates `path` for this user alone, and refuses one of another user: it holds keys and tokens.
 fn create_private(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)

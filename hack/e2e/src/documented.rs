@@ -84,7 +84,7 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
-/// The response that is documented for an answer with this status and these headers, or what is not as it says.
+/// The response that is documented for an answer with this status and these headers, or the differences from it.
 fn response<'a>(
     document: &'a Value,
     operation: &'a Value,

@@ -107,7 +107,7 @@ impl Library {
         format!("/book/{}", self.namespace)
     }
 
-    /// The path of a book, or of what is under it: `"id/borrow"`.
+    /// The path of a book, or of a resource under it: `"id/borrow"`.
     #[must_use]
     pub fn path(&self, id: &str) -> String {
         format!("/book/{}/{id}", self.namespace)

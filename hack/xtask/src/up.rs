@@ -79,7 +79,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
 /// Everything that `up` runs.
 struct Running {
-    // In the order in which it is dropped: nothing outlives what it needs.
+    // In the order of their drops: nothing outlives its needs.
     apis: Vec<Api>,
     kubectl: Kubectl,
     control_plane: ControlPlane,
@@ -87,7 +87,7 @@ struct Running {
 
 impl Running {
     async fn start(args: &Args) -> Result<Self> {
-        // First, as it ends what a killed run has left on the ports.
+        // First, since it ends the processes that a killed run has left on the ports.
         let data_dir = DataDir::open(&args.data_dir)?;
         args.listen.check()?;
         if args.fresh {

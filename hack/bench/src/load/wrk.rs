@@ -1,4 +1,4 @@
-//! wrk, and what it prints.
+//! wrk, and its output.
 
 use std::{process::Stdio, time::Duration};
 

@@ -41,7 +41,7 @@ const AT_ONCE: u32 = 16;
 /// The largest edition that a title has room for.
 const EDITIONS: u64 = 1_000_000;
 
-/// The least share of what is served without updates.
+/// The least share of the reads that are served without updates.
 const RATIO: f64 = 0.9;
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -169,7 +169,7 @@ fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
     [served, limit, room]
 }
 
-/// The CPU time that an update at the API server takes in a process that nobody reads from, in microseconds.
+/// The CPU time that an update at the API server takes in a process without readers, in microseconds.
 async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f64>> {
     let before = cpu_time(service.id());
     let updates = Updates::start(rig);

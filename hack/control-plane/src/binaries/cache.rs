@@ -16,8 +16,8 @@ pub(super) fn find_or_build(tool: Tool) -> Result<PathBuf> {
     find_or_build_in(&root()?.join("control-plane"), tool, go::build)
 }
 
-/// A program gets its name in the cache only when it is whole: what is there is usable, and what a killed build
-/// leaves behind is in nobody's way.
+/// A program gets its name in the cache only when it is whole: the programs there are usable, and the remains of a killed
+/// build are in no one's way.
 fn find_or_build_in(
     root: &Path,
     tool: Tool,
@@ -42,7 +42,7 @@ fn find_or_build_in(
     Ok(program)
 }
 
-/// Removes what killed builds have left. It is in nobody's way, so it is no failure when that is not possible.
+/// Removes the remains of killed builds. They are in no one's way, so it is no failure if that is not possible.
 fn remove_unfinished(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(".unfinished-") {

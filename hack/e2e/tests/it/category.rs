@@ -63,7 +63,7 @@ async fn a_category_leaves_everything_else_as_it_is() -> Result<()> {
         let answer = library.admin.request(method.clone(), path).json(&body).await?;
         let mut expected = before.clone();
         expected["category_id"] = method.as_str().into();
-        // Nobody managed it, and nobody does.
+        // It had no manager, and has none.
         assert_eq!(answer.json(200), expected);
         assert_eq!(
             library

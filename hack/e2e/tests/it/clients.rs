@@ -158,7 +158,7 @@ async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() ->
             "{answer}"
         );
         assert!(lower(&answer).contains("\r\nconnection: close\r\n"), "{answer}");
-        // The client ends what it sends in the middle of the body.
+        // The client ends its request in the middle of the body.
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("{head}Content-Length: 50\r\n\r\n{{\"id\"");
         stream.write_all(request.as_bytes()).await?;

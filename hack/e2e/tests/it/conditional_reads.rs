@@ -178,7 +178,7 @@ async fn a_tenants_book_and_list_change_with_the_loan() -> Result<()> {
             }
         }
     }
-    // The version of the book alone, which is what the librarians see, did not change.
+    // The version of the book alone, which librarians get, did not change.
     let of_book = library.admin.get(library.path("book")).await?;
     assert!(!seen.contains(&of_book.header("etag").to_owned()));
     Ok(())

@@ -1,4 +1,4 @@
-//! `If-None-Match` on writes: not to what the client has seen, or not at all (RFC 9110, section 13.1.2).
+//! `If-None-Match` on writes: not to a version that the client has, or only to a missing book (RFC 9110, section 13.1.2).
 
 use anyhow::Result;
 use e2e::{Library, Request};

@@ -28,7 +28,7 @@ async fn assert_stale(library: &Library, answer: &Answer, current: &str) -> Resu
     Ok(())
 }
 
-/// The book's entity tag, by what the API server says.
+/// The book's entity tag, by its object at the API server.
 async fn etag(library: &Library) -> Result<String> {
     etag_of(&library.books().get("book").await?)
 }
@@ -260,7 +260,7 @@ async fn a_book_taken_over_by_helm_is_not_changed_with_an_older_tag() -> Result<
     Ok(())
 }
 
-/// Adds one to the number that is the book's title, so often, and starts over where somebody was faster.
+/// Adds one to the number that is the book's title, so often, and starts over after a conflict.
 async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
     let mut conflicts = 0;
     for _ in 0..times {

@@ -126,7 +126,7 @@ async fn every_answer_has_its_version_age_and_cache_headers() -> Result<()> {
             );
         }
     }
-    // A write's answer says at least the version of what was written.
+    // A write's answer has at least the version of the written object.
     let version: u64 = created
         .header(VERSION)
         .split('.')

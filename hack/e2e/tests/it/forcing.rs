@@ -1,4 +1,4 @@
-//! `?force=true`: whatever the version is, and never whatever the owner is.
+//! `?force=true`: past every version, and past no other manager.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::labels;

@@ -1,4 +1,4 @@
-//! The library from kubectl's side: what is added there is in the APIs, and what the APIs do reads well there.
+//! The library from kubectl's side: the APIs serve its books, and it prints theirs well.
 
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;

@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 static LAB: Shared<Lab> = Shared::new();
 
-/// The cache's events are in the log, for tests that have to know what a cache has seen.
+/// The log has the cache's events, for tests that have to know them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
 
 struct Lab {

@@ -1,4 +1,4 @@
-//! Traces: what a collector gets of requests.
+//! Traces: the spans that a collector gets.
 
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ async fn reads_are_spans_unless_their_caller_does_not_record() -> Result<()> {
         spans.iter().all(|span| span.name != "GET /namespace"),
         "{spans:?}"
     );
-    // A cache's reads ask nobody; the lists and watches that feed it are traces of their own.
+    // Reads of a cache send no request; the lists and watches that feed it are traces of their own.
     let feeds = |name: &str| name.starts_with("list ") || name.starts_with("watch ");
     assert!(
         spans
@@ -150,7 +150,7 @@ async fn remaining_spans_are_exported_at_the_end() -> Result<()> {
 
 #[tokio::test]
 async fn a_hanging_collector_holds_up_neither_requests_nor_the_end() -> Result<()> {
-    // Connections to it are made, and nobody takes them.
+    // Connections to it are made, and not accepted.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let flag = format!("--otlp-endpoint=http://{}", listener.local_addr()?);
     let mut service = Service::start(Program::User, &Cluster::shared()?, &[&flag]).await?;

@@ -15,7 +15,7 @@ use super::{
     listen::{Listen, url},
 };
 
-/// Tokens are made anew by every `up`; nobody's `up` should end sooner than its tokens.
+/// Every `up` makes new tokens; no `up` should outlive its tokens.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
 const READY_WITHIN: Duration = Duration::from_mins(1);

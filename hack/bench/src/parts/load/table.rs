@@ -12,7 +12,7 @@ use crate::{
 /// The number of clients whose creates have to be as good as the straight ones.
 const COMPARED: usize = 16;
 
-/// The number of clients beyond what is sent at once to the API server.
+/// The number of clients beyond the limit of requests at once to the API server.
 const MOST: usize = 256;
 
 /// `--kube-timeout` by default, in milliseconds.

@@ -60,7 +60,7 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
     let mut commented: Vec<&str> = Vec::new();
     for (key, has_comment) in &keys {
         let parent = key.rsplit_once('.').map_or("", |(parent, _)| parent);
-        // A comment on what has no schema of its own describes all of it.
+        // A comment on a value without a schema of its own describes all of it.
         let is_described = *has_comment || key.starts_with("userApi.") || commented.contains(&parent);
         let (properties, is_free) = schema_of(&schema, key)?;
         if is_free {

@@ -47,7 +47,7 @@ async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
     );
     // The latest version is requested once. Librarians get no loans with their books, and wait for none.
     let lists = [("LIST books", 1)];
-    // The API server counts the list of one object as what it is.
+    // The API server counts the list of one object as a GET.
     let gets = [("GET books", 1)];
     for (path, requests) in [
         (library.path("book"), [lists, gets].concat()),

@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::Turn;
 
-/// The services' own deadline for a request to the API server, and what they and a busy machine may add to it.
+/// The services' own deadline for a request to the API server, and the time that they and a busy machine may add to it.
 const KUBE_TIMEOUT: &str = "--kube-timeout=2";
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Every write, on a book that is there, is ours and is lent to nobody.
+/// Every write, on an existing book of ours without a loan.
 fn writes(library: &Library) -> Vec<Request> {
     let path = library.path("book");
     vec![
@@ -113,7 +113,7 @@ async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outc
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
-    // Both have a connection, so that what is sent is sent.
+    // Both have a connection, so that their requests are sent.
     library.give_back("book", "bob").await?.empty(204);
     turn.control_plane().pause(Component::Apiserver)?;
 

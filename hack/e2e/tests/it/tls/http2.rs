@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{Encrypted, HTTP_2};
 
-/// One connection, of which the test chooses what it reads.
+/// One connection, from which the test reads as much as it chooses.
 struct Raw(SendRequest<Bytes>);
 
 impl Raw {
@@ -61,7 +61,7 @@ impl Encrypted {
     }
 }
 
-/// Adds books whose list is larger than what is sent ahead.
+/// Adds books whose list is larger than the window of a stream.
 async fn fill(library: &Library) -> Result<()> {
     for number in 0..20 {
         let mut body = library.body(&format!("book-{number}"));
