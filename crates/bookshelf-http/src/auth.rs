@@ -5,7 +5,8 @@
 //! 400 of the names in the path and of the tenant; 403.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
-//! whose decisions are kept costs no request, no allocation and no wait. In header mode every caller that can connect is believed.
+//! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is
+//! believed.
 
 mod access;
 mod bearer;
