@@ -1,4 +1,4 @@
-//! Handlers of librarians in process: what they answer from a cache that is fed by hand.
+//! Handlers of librarians in process: their answers from a cache that is fed by hand.
 
 #![allow(clippy::unwrap_used)]
 
@@ -59,7 +59,7 @@ async fn a_change_that_does_not_reach_the_api_server_is_not_served() {
 }
 
 #[actix_web::test]
-async fn an_invalid_change_is_refused_before_the_api_server_is_asked() {
+async fn an_invalid_change_is_refused_without_a_request_to_the_api_server() {
     let api = library([book_by("Modenov P.S.")]);
     let request = TestRequest::with_uri("/book/science/modenov")
         .method(Method::PUT)

@@ -5,7 +5,8 @@
 //! 400 of the names in the path and of the tenant; 403.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
-//! whose decisions are kept costs no request, no allocation and no wait. In header mode everyone who can connect is believed.
+//! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is
+//! believed.
 
 mod access;
 mod bearer;
@@ -37,9 +38,9 @@ pub(crate) enum Auth {
     Header(HeaderMode),
 }
 
-/// A request to decide on.
+/// The attributes of a request that a decision is made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Attributes<'a> {
     pub(crate) request: &'a Request,
     /// `None` where the route table has no such path, or no such method.
     pub(crate) endpoint: Option<&'a Endpoint>,
@@ -83,23 +84,26 @@ enum Reviews {
 }
 
 impl Auth {
-    /// Decides on a request by what is known already; `None` where that takes a review.
-    pub(crate) fn judge_now(&self, asked: Asked<'_>) -> Option<Result<Grant, Refused>> {
-        self.judge_by(asked, Reviews::Kept).now_or_never()
+    /// Decides on a request by kept decisions; `None` if that takes a review.
+    pub(crate) fn judge_now(&self, attributes: Attributes<'_>) -> Option<Result<Grant, Refused>> {
+        self.judge_by(attributes, Reviews::Kept).now_or_never()
     }
 
-    /// Decides on a request, by reviews where nothing is known.
-    pub(crate) async fn judge(&self, asked: Asked<'_>) -> Result<Grant, Refused> {
-        self.judge_by(asked, Reviews::Any).await
+    /// Decides on a request, by reviews where no decision is kept.
+    pub(crate) async fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
+        self.judge_by(attributes, Reviews::Any).await
     }
 
-    async fn judge_by(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
-        if asked.endpoint.is_some_and(|endpoint| endpoint.access.is_public()) {
+    async fn judge_by(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+        if attributes
+            .endpoint
+            .is_some_and(|endpoint| endpoint.access.is_public())
+        {
             return Ok(Grant::to_all());
         }
         match self {
-            Self::Token(mode) => mode.judge(asked, reviews).await,
-            Self::Header(mode) => mode.judge(asked),
+            Self::Token(mode) => mode.judge(attributes, reviews).await,
+            Self::Header(mode) => mode.judge(attributes),
         }
     }
 }

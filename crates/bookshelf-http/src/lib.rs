@@ -1,7 +1,7 @@
 //! The shared part of both HTTP APIs of bookshelf. It knows books, but no route of its own beside `/namespace`:
 //!
 //! - [`api`] — an API from its flags to its end;
-//! - [`auth`] — who callers are, and what they may do: the decision on every request;
+//! - [`auth`] — authentication and authorization: the decision on every request;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs and traces;
 //! - [`problem`] — errors, as `application/problem+json`;

@@ -17,7 +17,7 @@ use bookshelf_store::access::User;
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
-use crate::auth::{Asked, Auth, Grant, Refused};
+use crate::auth::{Attributes, Auth, Grant, Refused};
 use crate::connection::Connection;
 use crate::extract::{Request, TenantId};
 use crate::freshness::{self, Freshness, FreshnessGuard};
@@ -78,14 +78,14 @@ struct Exchange {
     api: Rc<Api>,
     request: Request,
     id: HeaderValue,
-    /// None where there is no such path, or no such method.
+    /// None if there is no such path, or no such method.
     endpoint: Option<Rc<Endpoint>>,
     is_synced: bool,
     /// True for a request that prefers an event stream, where the route has one. Nothing else decides that.
     is_stream: bool,
     /// The user of the token, also of a request that is refused.
     user: Option<Arc<User>>,
-    /// True unless the caller is refused, or nobody could say who it is: then the answer says nothing about books.
+    /// True unless the caller is refused or unknown: then the answer says nothing about books.
     has_version: bool,
     span: Span,
     started: Instant,
@@ -154,16 +154,16 @@ impl Exchange {
 
     /// Decides on the request, where that takes no review.
     fn judge_now(&self) -> Option<Result<Grant, Refused>> {
-        self.span.in_scope(|| self.api.auth.judge_now(self.asked()))
+        self.span.in_scope(|| self.api.auth.judge_now(self.attributes()))
     }
 
     /// Decides on the request.
     async fn judge(&self) -> Result<Grant, Refused> {
-        self.api.auth.judge(self.asked()).await
+        self.api.auth.judge(self.attributes()).await
     }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked {
+    fn attributes(&self) -> Attributes<'_> {
+        Attributes {
             request: &self.request,
             endpoint: self.endpoint.as_deref(),
             is_stream: self.is_stream,

@@ -82,7 +82,7 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
         connection.is_about(true);
     }
     let standing = request.extensions_mut().remove::<Standing>();
-    // Without a standing nobody would end the stream of a caller who has lost the right to it.
+    // Without a standing nothing would end the stream of a caller that has lost the right to it.
     let standing = standing.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
     let body = streams.open(stream, json, standing, request::span_of_stream(request));
     let mut response = response.streaming(body);

@@ -85,7 +85,7 @@ impl Exporter {
             .with_filter(ours.with_max_level_hint(Level::DEBUG))
     }
 
-    /// Exports what is left, and ends.
+    /// Exports the remaining spans, and ends.
     pub(crate) async fn shut_down(self) {
         let provider = self.0;
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));

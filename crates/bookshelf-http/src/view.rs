@@ -1,5 +1,5 @@
-//! The wire types of both APIs: loans, namespaces, and the fields of books. The views of books differ: tenants see whether a
-//! book is available.
+//! The wire types of both APIs: loans, namespaces, and the fields of books. The views of books differ: tenants
+//! see the availability.
 
 pub mod book;
 

@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A book, and whether it can be borrowed.
+/// A book and its availability.
 #[derive(Serialize)]
 pub(crate) struct BookView<'a> {
     #[serde(flatten)]

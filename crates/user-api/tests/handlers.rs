@@ -1,4 +1,4 @@
-//! Handlers of tenants in process: what they answer from a cache that is fed by hand.
+//! Handlers of tenants in process: their answers from a cache that is fed by hand.
 
 #![allow(clippy::unwrap_used)]
 

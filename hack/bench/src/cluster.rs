@@ -44,7 +44,7 @@ impl Cluster {
         if args.fresh {
             data_dir.clear()?;
         }
-        // Of this run only, as errors quote their end and figures count their lines.
+        // The logs are of this run only, since errors quote their end and figures count their lines.
         match fs::remove_dir_all(data_dir.path().join("logs")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).context("cannot remove the logs of the run before");
@@ -59,7 +59,7 @@ impl Cluster {
             chart: &chart,
         };
         control_plane.install(installation).await?;
-        // Nothing here needs it, and what it asks for would be measured.
+        // Nothing here needs it, and its requests would be measured.
         control_plane.kill(Component::ControllerManager)?;
         let [admin, user] = Api::ALL;
         Ok(Self {

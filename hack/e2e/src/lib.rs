@@ -3,8 +3,8 @@
 //!
 //! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests
 //!   need no more.
-//! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
-//! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
+//! - [`Api`], [`Answer`]: requests, and assertions on their answers.
+//! - [`Listener`], [`Mirror`]: a client of an event stream, and its state.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
 //! - [`Certificates`]: the files of a certificate, as a volume of a Secret has them, and their rotation.
 //! - [`Browser`]: tests of the pages, run by node.
@@ -42,7 +42,7 @@ pub use certificates::{Certificates, Issued};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use library::{Library, book, loan};
-pub use listener::{Listener, Mirror, Told};
+pub use listener::{Listener, Mirror, StreamEvent};
 pub use log::Log;
 pub use metrics::Requests;
 pub use person::{Grant, Person};

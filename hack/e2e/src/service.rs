@@ -80,7 +80,7 @@ impl Service {
         Self::launch_as(program, &cluster.kubeconfig_of(program.name()).await?, arguments).await
     }
 
-    /// The same with a kubeconfig that is there already: nothing is asked of the API server here.
+    /// The same with an existing kubeconfig: this sends no request to the API server.
     pub async fn launch_as(program: Program, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("kubeconfig");
@@ -204,7 +204,7 @@ impl Service {
         eventually("the service ends", async || self.process.exited()).await
     }
 
-    /// Asks it to end (SIGTERM), and returns whether it did.
+    /// Asks it to end (SIGTERM), and returns true if it did.
     pub async fn terminate(&mut self) -> Result<bool> {
         self.process.terminate(END_WITHIN).await
     }

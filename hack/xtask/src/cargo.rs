@@ -54,7 +54,7 @@ pub(crate) fn clean_environment(command: &mut Command) {
     }
 }
 
-/// Builds `packages`, with cargo's own output shown, and returns where their programs are, by name.
+/// Builds `packages`, printing cargo's own output, and returns the paths of their programs, by name.
 pub(crate) async fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     build_with(&[], packages).await
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn test_programs_are_told_from_programs() {
+    fn test_programs_are_distinguished_from_programs() {
         let message = |test: bool| {
             let profile = format!(r#"{{"test":{test}}}"#);
             let target = r#"{"name":"it","kind":["test"]}"#;

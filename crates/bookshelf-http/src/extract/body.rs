@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_in_another_encoding_is_told_so() {
+    fn a_body_in_another_encoding_is_refused_by_that_name() {
         let json = r#"{"name": "ä"}"#;
         let utf_16 = |mark: &str, bytes: fn(u16) -> [u8; 2]| {
             let units = format!("{mark}{json}").encode_utf16().collect::<Vec<_>>();

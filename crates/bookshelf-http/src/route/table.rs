@@ -36,7 +36,7 @@ impl Table {
     ///
     /// # Panics
     ///
-    /// When two paths cannot be told apart, or a path has a parameter that no handler knows: a mistake in the routes.
+    /// When one path can be mistaken for another, or a path has a parameter that no handler knows: a mistake in the routes.
     pub(crate) fn new(routes: Routes, metrics: &HttpMetrics) -> Self {
         let mut by_template = BTreeMap::<String, Vec<Rc<Endpoint>>>::new();
         for Route {

@@ -95,7 +95,7 @@ pub fn new_description() -> Object {
     )
 }
 
-// What is stored may be older than a rule, or than the definition of the resource: no pattern and no greatest length.
+// A stored book may be older than a rule, or than the definition of the resource: no pattern and no greatest length.
 
 /// An author, as it is stored.
 #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! The only place for answers is the objects that requests make. So an object made by a request with an
 //! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
-//! itself: any replica that finds the object in the way of a request can tell that this very request made it. The imprint
+//! itself: any replica that finds the object in the way of a request knows that this very request made it. The imprint
 //! lasts as long as the object, and an error leaves none.
 //!
 //! A request that has made nothing yet is known to its own process alone: of two requests with one key that make different

@@ -144,7 +144,7 @@ impl<'a> From<Tenant<'a>> for Borrower<'a> {
     }
 }
 
-/// The management of a book: whether it may be changed, as precisely as a test of that has to know.
+/// The management of a book: the part of its metadata that allows or forbids changes, as a test for it needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Management {
     /// No other tool manages it.

@@ -1,4 +1,4 @@
-//! wrk, and what it prints.
+//! wrk, and its output.
 
 use std::{process::Stdio, time::Duration};
 
@@ -124,7 +124,7 @@ Transfer/sec:    616.35MB
     }
 
     #[test]
-    fn what_is_no_output_of_wrk_is_refused() {
+    fn incomplete_output_of_wrk_is_refused() {
         for (without, missing) in [
             ("requests in", "no line with the number of requests"),
             ("99%", "no 99th percentile"),

@@ -92,13 +92,13 @@ impl Module {
         [
             // As the projects' own releases are built. It needs no C compiler, and the result runs on any libc.
             ("CGO_ENABLED", "0"),
-            // The pins are those of the module, whatever surrounds the checkout.
+            // The pins are those of the module, not of a workspace around the checkout.
             ("GOWORK", "off"),
             ("GOTOOLCHAIN", "local"),
         ]
     }
 
-    /// Names a build in the cache: what is built from other pins or with other flags has another key.
+    /// Names a build in the cache: a build from other pins or with other flags has another key.
     pub(super) fn cache_key(&self) -> String {
         let mut hash = Sha256::new();
         let build = format!(

@@ -26,7 +26,7 @@ async fn json(request: Request, body: &Value) -> Result<Answer> {
     request.json(body).await
 }
 
-/// A library with one book, and what is to be unchanged in the end.
+/// A library with one book, and the objects that must not change.
 async fn library() -> Result<(Library, Value)> {
     let library = Library::open().await?;
     library.add("book").await?;

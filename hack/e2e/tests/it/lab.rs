@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 static LAB: Shared<Lab> = Shared::new();
 
-/// The cache's events are in the log, for tests that have to know what a cache has seen.
+/// The log has the cache's events, for tests that have to know them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
 
 struct Lab {
@@ -47,7 +47,7 @@ impl Turn {
         let lab = LAB.get(async || {
             let control_plane = ControlPlane::start().await?;
             let cluster = Cluster::install(&control_plane).await?;
-            // What it asks for would be counted, and what it collects is what some tests are about.
+            // Its requests would be counted, and some tests are about the objects that it collects.
             control_plane.kill(Component::ControllerManager)?;
             Ok(Lab {
                 control_plane,

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use e2e::{Api, Cluster, Library, Program, Service, eventually};
 use serde_json::{Value, json};
 
-/// Adds a book of this author and title, which both APIs show when this returns.
+/// Adds a book of this author and title, which both APIs serve when this returns.
 async fn add(library: &Library, id: &str, author: &str, title: &str, category: &str) -> Result<()> {
     let body = json!({"id": id, "author": author, "title": title, "category_id": category});
     let added = library.admin.post(library.list_path()).json(&body).await?;
@@ -197,7 +197,7 @@ async fn a_write_is_found_by_the_next_search() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_kubectl_writes_is_found() -> Result<()> {
+async fn a_book_written_with_kubectl_is_found() -> Result<()> {
     let library = Library::open().await?;
     let mut book = e2e::book("planted");
     book.spec.title = "Planted by hand".to_owned();
@@ -323,7 +323,7 @@ async fn a_search_is_the_same_on_both_apis() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_search_is_refused_by_name() -> Result<()> {
+async fn an_invalid_search_is_refused_by_name() -> Result<()> {
     let library = library().await?;
     let long = "a".repeat(257);
     for api in library.apis() {
@@ -390,7 +390,7 @@ async fn a_stream_has_no_search() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_live_search_finds_what_the_api_server_has() -> Result<()> {
+async fn a_live_search_finds_the_books_of_the_api_server() -> Result<()> {
     let library = library().await?;
     for api in library.apis() {
         let live = api

@@ -171,7 +171,7 @@ async fn changes_in_an_unwatched_namespace_appear_in_no_list() -> Result<()> {
     let [east, _] = &scoped.seen;
     let books = scoped.unseen.books();
     books.create(&PostParams::default(), &book("unseen")).await?;
-    // Later than the other, so that whoever sees this would have seen that.
+    // Later than the other, so that a replica that has this one would have the other.
     east.plant(&book("seen")).await?;
     for api in east.apis() {
         let answer = api.get("/book").await?;
@@ -214,8 +214,11 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
             }
             take(&mut listener).await?;
         }
-        let told = of_west.told().await?;
-        assert_eq!((told.event.as_str(), &told.data["id"]), ("created", &json!(id)));
+        let received = of_west.told().await?;
+        assert_eq!(
+            (received.event.as_str(), &received.data["id"]),
+            ("created", &json!(id))
+        );
 
         let fresh = Mirror::of_list(&api.get("/book").await?.json(200))?;
         for mut state in states.into_iter().filter(|state| !state.last_id.is_empty()) {

@@ -122,7 +122,7 @@ impl Image {
         Ok(())
     }
 
-    /// Fails when the image is not what the chart runs: the program alone, not as root, and it starts.
+    /// Fails if the chart cannot run the image: it has the program alone, which starts, not as root.
     async fn check(&self, revision: &str) -> Result<()> {
         let inspected = output(self.buildah().args(["inspect", "--type", "image", &self.name])).await?;
         let inspected: Value = serde_json::from_str(&inspected)?;
@@ -179,7 +179,7 @@ impl Image {
     }
 }
 
-/// Runs a command to its end, and returns what it prints.
+/// Runs a command to its end, and returns its output.
 async fn output(command: &mut Command) -> Result<String> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command

@@ -29,7 +29,7 @@ const BATCH: usize = 256;
 /// The longest line of a watch: more than twice what etcd stores of an object by default.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// And when so many bytes have: what is read of them takes several times as much memory.
+/// The most bytes of a batch: the objects that are read from them take several times as much memory.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The lines of a watch.
@@ -145,7 +145,7 @@ where
         Ok(Box::pin(lines.fuse()))
     }
 
-    /// The event that a line tells; `reached` becomes the version to watch from after it.
+    /// The event of a line; `reached` becomes the version to watch from after it.
     fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
         let (event, version) = match line {
             Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),
