@@ -205,6 +205,8 @@ impl Exchange {
         };
         let read = match (&endpoint.handler, &endpoint.stream) {
             (Handler::Change(extract), _) => {
+                self.request.check_path()?;
+                protocol::check_encoding(&self.request)?;
                 return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
             (Handler::Read(_), Some(stream)) if self.is_stream => {

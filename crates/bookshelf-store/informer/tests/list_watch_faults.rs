@@ -184,6 +184,28 @@ async fn a_watch_from_an_expired_version_lists_again() {
 }
 
 #[tokio::test]
+async fn the_first_watch_after_a_list_is_short_so_that_a_newer_state_is_confirmed_soon() {
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    let answer = move |request: &str| {
+        if is_streaming_list(request) {
+            refused("400 Bad Request")
+        } else if is_watch(request) {
+            sender.send(request.to_owned()).unwrap();
+            Answer::ok(&"")
+        } else {
+            page(7, "", &[object("a", 3)])
+        }
+    };
+    let watch_timeout = Duration::from_secs(20);
+    let (_reader, feed) = follow(&[], |list_watch| list_watch.watch_timeout(watch_timeout), answer).await;
+    for seconds in [2, 19, 19] {
+        let watch = requests.recv().await.unwrap();
+        assert!(watch.contains(&format!("timeoutSeconds={seconds}&")), "{watch}");
+    }
+    feed.abort();
+}
+
+#[tokio::test]
 async fn selectors_go_along_with_lists_and_watches() {
     let (sender, mut requests) = mpsc::unbounded_channel();
     let answer = move |request: &str| {

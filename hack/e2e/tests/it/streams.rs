@@ -205,6 +205,7 @@ async fn a_stream_has_its_content_type_and_version() -> Result<()> {
                 .header("Accept", "text/event-stream")
                 .await?;
             assert_eq!((head.status, head.body.len()), (200, 0));
+            assert!(head.headers.get("content-length").is_none());
             for headers in [&listener.headers, &head.headers] {
                 let header = |name: &str| headers.get(name).context(name.to_owned());
                 assert_eq!(header("content-type")?, "text/event-stream; charset=utf-8");
