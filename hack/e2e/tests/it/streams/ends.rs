@@ -121,14 +121,14 @@ async fn a_service_that_ends_ends_its_streams_at_once() -> Result<()> {
 async fn a_stream_ends_with_its_client() -> Result<()> {
     let library = Library::open().await?;
     let service = Service::start(Program::Admin, &library.cluster, &[]).await?;
-    let sockets = service.sockets()?;
+    let before = service.connections()?;
     let mut listener = stream_of(&service.api()?, &library.list_path()).listen().await?;
     synced(&mut listener, &library).await?;
     are_open(&service, 1).await?;
     drop(listener);
     are_open(&service, 0).await?;
     eventually("its connection is closed", async || {
-        Ok((service.sockets()? <= sockets).then_some(()))
+        Ok((service.connections()? <= before).then_some(()))
     })
     .await
 }
@@ -141,7 +141,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     let api = service.api()?;
     let mut listener = stream_of(&api, &library.list_path()).listen().await?;
     synced(&mut listener, &library).await?;
-    let sockets = service.sockets()?;
+    let before = service.connections()?;
 
     let mut silent = Vec::new();
     for accept in ["text/event-stream", "application/json"] {
@@ -151,7 +151,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     }
     are_open(&service, 4).await?;
     eventually("their connections are open", async || {
-        Ok((service.sockets()? >= sockets + silent.len()).then_some(()))
+        Ok((service.connections()? >= before + silent.len()).then_some(()))
     })
     .await?;
     // A client that reads gets every event meanwhile.
@@ -163,7 +163,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     }
     are_open(&service, 1).await?;
     eventually("their connections are closed", async || {
-        Ok((service.sockets()? <= sockets).then_some(()))
+        Ok((service.connections()? <= before).then_some(()))
     })
     .await?;
     // The bytes under way reach them, and then no more.
