@@ -154,7 +154,7 @@ async fn flood(rig: &Rig<'_>, url: &str, flooder: u64, stopped: watch::Receiver<
     Ok(sent)
 }
 
-/// The number of TokenReviews that the API server has answered.
+/// The number of `TokenReview`s that the API server has answered.
 async fn token_reviews(rig: &Rig<'_>) -> Result<f64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = rig.cluster.client.request_text(request).await?;

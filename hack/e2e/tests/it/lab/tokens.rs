@@ -270,7 +270,7 @@ async fn an_account_that_may_not_create_reviews_is_an_internal_error_that_the_lo
 /// Callers at once, and requests of each, with a token of its own each.
 const FLOOD: (usize, usize) = (8, 500);
 
-/// The number of TokenReviews that the API server has answered.
+/// The number of `TokenReview`s that the API server has answered.
 async fn token_reviews(library: &Library) -> Result<f64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;
@@ -311,12 +311,12 @@ async fn a_flood_of_made_up_tokens_costs_ten_reviews_a_second_and_keeps_no_calle
             anyhow::Ok(reviewed)
         })
     });
-    let mut flood: Vec<_> = flood.collect();
+    let flood: Vec<_> = flood.collect();
     while !flood.iter().all(tokio::task::JoinHandle::is_finished) {
         known.get(&*path).await?.json(200);
     }
     let mut refused = 0;
-    for caller in flood.drain(..) {
+    for caller in flood {
         refused += caller.await??;
     }
     let seconds = start.elapsed().as_secs_f64();
