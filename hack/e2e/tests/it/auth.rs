@@ -1,5 +1,6 @@
 //! Token mode: who callers are, and what they may do, against the real API server with real tokens.
 
+mod hostile;
 mod lists;
 mod matrix;
 mod streams;
