@@ -10,7 +10,7 @@ use crate::{
     books::{THOUSAND, name},
     figure::{Figure, Target, Unit},
     load::{self, Load},
-    process_stats::memory,
+    process_stats::{Memory, memory},
     report::approximate,
     rig::Rig,
     service::Service,
@@ -25,6 +25,10 @@ const FIRST_REQUESTS: usize = 10;
 /// Made-up tokens a second, and the connections that they come on.
 const FLOOD: u64 = 1000;
 const FLOODERS: u64 = 16;
+
+/// Made-up tokens that come as fast as they are answered, once in a run, and the connections that they come on.
+const MANY: u64 = 1_000_000;
+const SENDERS: u64 = 64;
 
 /// Reviews of unknown tokens that a process may send at once.
 const BURST: f64 = 20.0;
@@ -42,6 +46,7 @@ struct Samples {
     made_up: Vec<f64>,
     reviews: Vec<f64>,
     growth: Vec<f64>,
+    growth_of_many: Vec<f64>,
 }
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -79,8 +84,14 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
             samples.reviews,
         )
         .target(Target::AtMost(10.2)),
-        Figure::new("resident memory after a flood", Unit::Mebibytes, samples.growth)
+        Figure::new("growth of memory in a flood", Unit::Mebibytes, samples.growth)
             .target(Target::AtMost(20.0)),
+        Figure::new(
+            "growth of memory by a million made-up tokens",
+            Unit::Mebibytes,
+            samples.growth_of_many,
+        )
+        .target(Target::AtMost(20.0)),
     ])
 }
 
@@ -117,14 +128,21 @@ async fn round(rig: &Rig<'_>, samples: &mut Samples) -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     samples.flooded.push(measured);
     samples.made_up.push(approximate(made_up.iter().sum()) / seconds);
-    samples
-        .reviews
-        .push((token_reviews(rig).await? - reviews) / seconds);
-    if let (Some(before), Some(after)) = (resident, memory(id)) {
-        let grown = after.resident.saturating_sub(before.resident);
-        samples.growth.push(approximate(grown) / MEBIBYTE);
+    let reviews = token_reviews(rig).await? - reviews - BURST;
+    samples.reviews.push(reviews.max(0.0) / seconds);
+    samples.growth.extend(growth(resident, id));
+    if samples.growth_of_many.is_empty() {
+        let resident = memory(id);
+        many(rig, &url).await?;
+        samples.growth_of_many.extend(growth(resident, id));
     }
     service.stop().await
+}
+
+/// The growth of the resident memory of a process, in MiB.
+fn growth(before: Option<Memory>, id: u32) -> Option<f64> {
+    let grown = memory(id)?.resident.saturating_sub(before?.resident);
+    Some(approximate(grown) / MEBIBYTE)
 }
 
 /// Sends one request and returns its time.
@@ -141,17 +159,30 @@ async fn flood(rig: &Rig<'_>, url: &str, flooder: u64, stopped: watch::Receiver<
     let mut sent = 0;
     while !*stopped.borrow() {
         turns.tick().await;
-        let token = format!("made-up-{flooder}-{sent}");
-        let answer = rig.http.get(url).bearer_auth(token).send().await?;
-        ensure!(
-            [401, 429].contains(&answer.status().as_u16()),
-            "{}",
-            answer.status()
-        );
-        answer.bytes().await?;
+        made_up(rig, url, &format!("flood-{flooder}-{sent}")).await?;
         sent += 1;
     }
     Ok(sent)
+}
+
+/// Sends many made-up tokens, another one each time.
+async fn many(rig: &Rig<'_>, url: &str) -> Result<()> {
+    let senders = (0..SENDERS).map(async |sender| {
+        for number in 0..MANY / SENDERS {
+            made_up(rig, url, &format!("many-{sender}-{number}")).await?;
+        }
+        anyhow::Ok(())
+    });
+    try_join_all(senders).await.map(drop)
+}
+
+/// Sends one made-up token.
+async fn made_up(rig: &Rig<'_>, url: &str, token: &str) -> Result<()> {
+    let answer = rig.http.get(url).bearer_auth(token).send().await?;
+    let status = answer.status().as_u16();
+    ensure!([401, 429].contains(&status), "{status} for a made-up token");
+    answer.bytes().await?;
+    Ok(())
 }
 
 /// The number of `TokenReview`s that the API server has answered.
