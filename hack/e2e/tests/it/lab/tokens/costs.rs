@@ -1,9 +1,13 @@
 //! Refusals cost the API server nothing but reviews, and wait for nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::IntoFuture as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use e2e::{Person, eventually};
+use futures::future::try_join_all;
 
 use super::super::requests::assert_costs;
 use super::{AUDIENCE, House, Turn};
@@ -66,6 +70,28 @@ async fn a_caller_without_the_right_is_refused_at_once_whatever_the_freshness_an
         Ok(())
     })
     .await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn callers_that_wait_for_the_same_decision_share_one_review_of_each_kind() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let library = &house.library;
+    let stranger = Person::new(library.client.clone(), &library.namespace, "stranger").await?;
+    let api = library.admin.as_bearer(&stranger.token(AUDIENCE).await?);
+    let before = super::reviews(library).await?;
+    let asked = (0..50).map(|_| api.get(library.list_path()).into_future());
+    for answer in try_join_all(asked).await? {
+        answer.problem(403, "forbidden");
+    }
+    let after = eventually("the reviews are counted", async || {
+        let after = super::reviews(library).await?;
+        Ok((after.0 > before.0 && after.1 > before.1).then_some(after))
+    })
+    .await?;
+    assert_eq!(after, (before.0 + 1, before.1 + 1));
     turn.leave();
     Ok(())
 }
