@@ -1,7 +1,7 @@
 //! Tokens: the ones that are accepted, and all others.
 
 use anyhow::{Context as _, Result};
-use e2e::eventually;
+use e2e::{Program, Service, eventually};
 
 use super::{ADMIN, House, USER, reviewed};
 
@@ -129,5 +129,19 @@ async fn a_right_that_is_taken_away_ends_within_ten_seconds() -> Result<()> {
         .header("If-None-Match", read.header("etag"))
         .await?;
     cached.problem(403, "forbidden");
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_audiences_of_its_own_an_api_takes_tokens_of_these_alone() -> Result<()> {
+    let house = House::open().await?;
+    let person = house.person("reader").await?;
+    let cluster = &house.library.cluster;
+    let arguments = ["--auth-mode=token", "--auth-audience=library,reading-room"];
+    let admin = Service::start(Program::Admin, cluster, &arguments).await?;
+    for (audience, status) in [("library", 200), ("reading-room", 200), (ADMIN, 401), (USER, 401)] {
+        let api = admin.api()?.as_bearer(&person.token(audience).await?);
+        assert_eq!(api.get("/namespace").await?.status, status, "{audience}");
+    }
     Ok(())
 }

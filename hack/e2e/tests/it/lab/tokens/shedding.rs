@@ -1,18 +1,19 @@
 //! Token mode while the API server sheds the reviews (429).
 
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use e2e::{Library, eventually};
+use e2e::{Library, book, eventually};
 use futures::stream;
+use kube::api::PostParams;
 use reqwest::{Body, Client, header::CONTENT_TYPE};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
-use serde_json::Value;
-use tokio::task::JoinHandle;
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::{House, Turn};
 
@@ -93,11 +94,13 @@ async fn occupy(turn: &Turn, namespace: &str) -> Result<JoinHandle<()>> {
 }
 
 #[tokio::test]
-async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in() -> Result<()> {
+async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_out() -> Result<()> {
     let turn = Turn::take().await?;
     let house = House::open(&turn).await?;
     let (path, library) = (house.library.path("book"), &house.library);
     let (known_token, known) = house.known_caller().await?;
+    let mut stream = known.get(library.list_path()).listen().await?;
+    stream.until("synced").await?;
     let kubectl = turn.cluster().kubectl().await?;
     kubectl.apply(SHED).await?;
     level_has(library, "apiserver_flowcontrol_nominal_limit_seats", "0").await?;
@@ -105,9 +108,7 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in() -> Result<()>
     level_has(library, "apiserver_flowcontrol_current_executing_seats", "1").await?;
 
     let (unknown_token, unknown) = house.unknown_caller().await?;
-    for _ in 0..3 {
-        super::away::assert_undecided(&unknown, library).await?;
-    }
+    super::away::assert_undecided(&unknown, library).await?;
     eventually("the kept decision ends", async || {
         let read = known.get(&path).await?;
         if read.status != 200 {
@@ -116,6 +117,20 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in() -> Result<()>
         Ok((read.status != 200).then_some(()))
     })
     .await?;
+
+    // A stream goes on, without events while nobody can say who listens.
+    library
+        .books()
+        .create(&PostParams::default(), &book("later"))
+        .await?;
+    let key = format!("{}/later", library.namespace);
+    let mut log = house.admin.log();
+    log.line("the book is known", |line| {
+        line["kind"] == "book" && line["key"] == key
+    })
+    .await?;
+    let told = timeout(Duration::from_secs(2), stream.next()).await;
+    assert!(told.is_err(), "{told:?}");
 
     occupant.abort();
     kubectl
@@ -127,6 +142,11 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in() -> Result<()>
         })
         .await?;
     }
+    let told = stream.told().await?;
+    assert_eq!(
+        (told.event.as_str(), &told.data["id"]),
+        ("created", &json!("later"))
+    );
     house.has_told(&[&known_token, &unknown_token]).await?;
     turn.leave();
     Ok(())
