@@ -12,12 +12,17 @@ mod access;
 mod bearer;
 mod header_mode;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod token_mode;
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bookshelf_store::access::User;
+use bookshelf_store::repository::Tenant;
 use futures::FutureExt as _;
 
 pub use access::Access;
@@ -43,7 +48,7 @@ pub(crate) enum Auth {
 pub(crate) struct Attributes<'a> {
     pub(crate) request: &'a Request,
     /// `None` where the route table has no such path, or no such method.
-    pub(crate) endpoint: Option<&'a Endpoint>,
+    pub(crate) endpoint: Option<&'a Rc<Endpoint>>,
     pub(crate) is_stream: bool,
     pub(crate) table: &'a Table,
 }
@@ -51,6 +56,7 @@ pub(crate) struct Attributes<'a> {
 /// The permission to run a handler. Only [`Auth::judge`] makes one.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
+    endpoint: Rc<Endpoint>,
     /// The user of a token; `None` where no token is needed.
     user: Option<Arc<User>>,
     visible: Visible,
@@ -95,11 +101,8 @@ impl Auth {
     }
 
     async fn judge_by(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
-        if attributes
-            .endpoint
-            .is_some_and(|endpoint| endpoint.access.is_public())
-        {
-            return Ok(Grant::to_all());
+        if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.access.is_public()) {
+            return Ok(Grant::to_all(endpoint));
         }
         match self {
             Self::Token(mode) => mode.judge(attributes, reviews).await,
@@ -109,12 +112,18 @@ impl Auth {
 }
 
 impl Grant {
-    fn to_all() -> Self {
+    fn to_all(endpoint: &Rc<Endpoint>) -> Self {
         Self {
+            endpoint: Rc::clone(endpoint),
             user: None,
             visible: Visible::All,
             until: None,
         }
+    }
+
+    /// Returns the endpoint whose handler may run.
+    pub(crate) fn endpoint(&self) -> &Rc<Endpoint> {
+        &self.endpoint
     }
 
     /// Returns the user of the token, in token mode.
@@ -138,16 +147,16 @@ impl From<Problem> for Refused {
 }
 
 /// Checks the names in the path of a request and then its tenant, which it returns where the route has one.
-fn check_names(
-    request: &Request,
+fn check_names<'a>(
+    request: &'a Request,
     endpoint: &Endpoint,
-    user: Option<&User>,
-) -> Result<Option<TenantId>, Problem> {
+    user: Option<&'a User>,
+) -> Result<Option<Cow<'a, str>>, Problem> {
     request.scope()?;
     if !endpoint.access.is_of_tenant() {
         return Ok(None);
     }
-    let tenant = TenantId::of(request, user)?;
-    tenant.tenant()?;
+    let tenant = TenantId::named_by(request, user)?;
+    Tenant::parse(&tenant)?;
     Ok(Some(tenant))
 }

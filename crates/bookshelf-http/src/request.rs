@@ -14,6 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::access::User;
+use bookshelf_store::repository::Tenant;
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
@@ -165,7 +166,7 @@ impl Exchange {
     fn attributes(&self) -> Attributes<'_> {
         Attributes {
             request: &self.request,
-            endpoint: self.endpoint.as_deref(),
+            endpoint: self.endpoint.as_ref(),
             is_stream: self.is_stream,
             table: &self.api.table,
         }
@@ -183,17 +184,15 @@ impl Exchange {
             if !self.request.method().is_safe() {
                 self.user = grant.user().cloned();
             }
+            let endpoint = Rc::clone(grant.endpoint());
             self.request.is_granted(grant);
-            self.dispatch_granted()
+            self.dispatch_granted(&endpoint)
         });
         dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
     }
 
-    fn dispatch_granted(&self) -> Result<Dispatch, Problem> {
+    fn dispatch_granted(&self, endpoint: &Rc<Endpoint>) -> Result<Dispatch, Problem> {
         protocol::check_host(&self.request)?;
-        let Some(endpoint) = &self.endpoint else {
-            return Err(self.api.table.refusal(self.request.decoded_path()));
-        };
         let freshness = if endpoint.access.is_public() {
             Freshness::default()
         } else if self.is_synced {
@@ -331,10 +330,10 @@ impl Exchange {
             .as_ref()
             .is_some_and(|endpoint| endpoint.access.is_of_tenant());
         let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
-        let tenant = is_tenant_s.then(|| TenantId::of(&self.request, self.user.as_deref()).ok());
+        let tenant = is_tenant_s.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
         // A name that breaks the rule could be anything.
-        let tenant = tenant.flatten().filter(|tenant| tenant.tenant().is_ok());
-        let tenant = tenant.as_ref().map(TenantId::as_str);
+        let tenant = tenant.flatten().filter(|tenant| Tenant::parse(tenant).is_ok());
+        let tenant = tenant.as_deref();
         tracing::info!(%method, path, status, microseconds, user, tenant, "request");
     }
 

@@ -102,6 +102,9 @@ pub enum Part {
     Latency,
     /// CPU time of a local resync of every cached object
     Resync,
+    /// GETs of a book in token mode beside header mode, the first request of a token, and valid callers beside a flood of
+    /// made-up tokens
+    Tokens,
 }
 
 impl std::fmt::Display for Part {

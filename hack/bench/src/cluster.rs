@@ -81,6 +81,17 @@ impl Cluster {
         &self.accounts[api as usize]
     }
 
+    /// A new token of an API's own account, for the API server.
+    pub(crate) async fn token(&self, api: Api) -> Result<String> {
+        let name = format!("bookshelf-{}", api.name());
+        let kubeconfig = self
+            .control_plane
+            .service_account_kubeconfig(NAMESPACE, &name, TOKEN_LIFETIME);
+        let kubeconfig = serde_json::to_value(kubeconfig.await?)?;
+        let token = kubeconfig.pointer("/users/0/user/token").and_then(Value::as_str);
+        token.map(str::to_owned).context("the kubeconfig has no token")
+    }
+
     /// The certificate that the API server is trusted by.
     pub(crate) fn ca(&self) -> PathBuf {
         self.data_dir().join("pki/ca.crt")

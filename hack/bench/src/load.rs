@@ -56,8 +56,13 @@ pub(crate) fn not_judged(reasons: impl IntoIterator<Item = String>) -> Option<St
 
 /// Asks process `id` for `url` for a while, over 32 connections.
 pub(crate) async fn load(id: u32, url: &str, duration: Duration) -> Result<Load> {
+    load_as(id, None, url, duration).await
+}
+
+/// The same, as the caller with this token.
+pub(crate) async fn load_as(id: u32, token: Option<&str>, url: &str, duration: Duration) -> Result<Load> {
     let before = cpu_time(id);
-    let measured = wrk::run(url, duration).await?;
+    let measured = wrk::run(url, token, duration).await?;
     let after = cpu_time(id);
     let cpu = before.zip(after).map(|(before, after)| {
         let used = after.saturating_sub(before).as_secs_f64();

@@ -6,6 +6,7 @@ mod memory;
 pub(crate) mod reads;
 mod resync;
 mod start;
+mod tokens;
 mod updates;
 mod writes;
 
@@ -24,5 +25,6 @@ pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Part::Load => load::measure(rig).await,
         Part::Latency => latency::measure(rig).await,
         Part::Resync => resync::measure(rig).await,
+        Part::Tokens => tokens::measure(rig).await,
     }
 }

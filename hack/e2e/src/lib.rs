@@ -9,6 +9,7 @@
 //! - [`Certificates`]: the files of a certificate, as a volume of a Secret has them, and their rotation.
 //! - [`Browser`]: tests of the pages, run by node.
 //! - [`Person`]: a caller in token mode, with rights of its own.
+//! - [`Signer`]: a key that signs tokens; [`Secrets`]: tokens that nothing may repeat.
 //! - [`Collector`]: where traces are sent.
 //! - [`Wire`]: a way to the API server on which watches can be held and answers lost.
 //! - [`Cluster`]: the control plane that all tests of a run share, or one of a test's own: those that inject faults
@@ -29,8 +30,10 @@ mod metrics;
 mod person;
 mod programs;
 mod published;
+mod secrets;
 mod service;
 mod shared;
+mod signer;
 mod wait;
 mod wire;
 
@@ -48,7 +51,9 @@ pub use metrics::Requests;
 pub use person::{Grant, Person};
 pub use programs::{chart, examples, program, schemathesis};
 pub use published::published_crds;
+pub use secrets::Secrets;
 pub use service::{Program, Service};
 pub use shared::Shared;
+pub use signer::{Signer, unsigned};
 pub use wait::eventually;
 pub use wire::Wire;

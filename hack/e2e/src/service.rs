@@ -178,6 +178,14 @@ impl Service {
         Ok(table.lines().filter(is_open).count())
     }
 
+    /// Its memory in MiB.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let mut lines = status.lines();
+        let kib = lines.find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        Ok(kib.context("a size")?.trim().parse::<u64>()? / 1024)
+    }
+
     /// Its log, from the start.
     #[must_use]
     pub fn log(&self) -> Log {

@@ -36,7 +36,7 @@ impl HeaderMode {
                            --trusted-proxy, this API is for its own machine";
             return Err(Problem::new(Code::Forbidden, message).into());
         }
-        Ok(Grant::to_all())
+        Ok(Grant::to_all(endpoint))
     }
 
     /// Returns true if the client's address is one of a trusted proxy.

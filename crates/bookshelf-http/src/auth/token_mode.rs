@@ -1,6 +1,8 @@
 //! Token mode: the API server decides.
 
+use std::borrow::Cow;
 use std::future::pending;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +11,7 @@ use bookshelf_store::repository::{Namespaces, Place};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{Attributes, Grant, Refused, Reviews, Visible, bearer, check_names};
-use crate::extract::{Parameters, Request, TenantId};
+use crate::extract::{Parameters, Request};
 use crate::problem::{Code, Problem};
 use crate::route::Endpoint;
 
@@ -89,7 +91,7 @@ impl TokenMode {
 struct Judgement<'a> {
     decisions: &'a Decisions,
     request: &'a Request,
-    endpoint: &'a Endpoint,
+    endpoint: &'a Rc<Endpoint>,
     reviews: Reviews,
     now: Instant,
     user: &'a Arc<User>,
@@ -98,7 +100,7 @@ struct Judgement<'a> {
 impl Judgement<'_> {
     async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Grant, Problem> {
         let Some(required) = self.endpoint.access.required() else {
-            return Ok(Grant::to_all());
+            return Ok(Grant::to_all(self.endpoint));
         };
         // A tenant that breaks the rule is refused before rights are.
         let tenant = if required.is_of_tenant {
@@ -116,18 +118,13 @@ impl Judgement<'_> {
         if let Some((verb, resource)) = required.if_forced.filter(|_| self.is_forced()) {
             self.require(verb, resource, &mut until).await?;
         }
-        if let Some(tenant) = tenant.filter(|tenant| tenant.as_str() != self.user.name) {
+        if let Some(tenant) = tenant.filter(|tenant| *tenant != self.user.name) {
             let namespace = self.request.raw_namespace().unwrap_or_default();
-            self.require_of(
-                Verb::ActAs,
-                Resource::Tenants,
-                namespace,
-                tenant.as_str(),
-                &mut until,
-            )
-            .await?;
+            self.require_of(Verb::ActAs, Resource::Tenants, namespace, &tenant, &mut until)
+                .await?;
         }
         Ok(Grant {
+            endpoint: Rc::clone(self.endpoint),
             user: Some(Arc::clone(self.user)),
             visible,
             until: Some(until),
@@ -215,7 +212,7 @@ impl Judgement<'_> {
         Ok(decided.value)
     }
 
-    fn check_names(&self) -> Result<Option<TenantId>, Problem> {
+    fn check_names(&self) -> Result<Option<Cow<'_, str>>, Problem> {
         check_names(self.request, self.endpoint, Some(self.user))
     }
 

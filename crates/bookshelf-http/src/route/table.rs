@@ -1,6 +1,7 @@
 //! The finished table.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use actix_web::http::Method;
@@ -29,6 +30,13 @@ pub(crate) struct Endpoint {
     pub(crate) access: Access,
     /// The resources that answers depend on.
     pub(crate) served: Served,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Endpoint");
+        debug.field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 impl Table {

@@ -17,10 +17,12 @@ pub(super) struct Measured {
 }
 
 /// Fails when a request did.
-pub(super) async fn run(url: &str, duration: Duration) -> Result<Measured> {
+pub(super) async fn run(url: &str, token: Option<&str>, duration: Duration) -> Result<Measured> {
+    let authorization = token.map(|token| format!("--header=Authorization: Bearer {token}"));
     let output = Command::new("wrk")
         .args(["--threads", "1", "--connections", "32", "--latency", "--duration"])
         .arg(format!("{}s", duration.as_secs()))
+        .args(authorization)
         .arg(url)
         .stdin(Stdio::null())
         .kill_on_drop(true)

@@ -11,6 +11,7 @@ mod staleness;
 mod start;
 mod stored_before;
 mod streams;
+mod tokens;
 mod under_way;
 
 use std::sync::{

@@ -1,5 +1,7 @@
 //! `--watch-namespaces`: the APIs under accounts that have Roles in two namespaces, and no right in any other.
 
+mod tokens;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -21,6 +23,11 @@ struct Scoped {
 }
 
 async fn scoped() -> Result<Scoped> {
+    scoped_in("header").await
+}
+
+/// The same in a mode of authentication.
+async fn scoped_in(mode: &str) -> Result<Scoped> {
     let unseen = Library::open().await?;
     unseen.add("book").await?;
     let shared = unseen.shared.as_ref().context("the shared APIs")?;
@@ -30,18 +37,25 @@ async fn scoped() -> Result<Scoped> {
 
     let chart = chart();
     let names = format!("{},{}", east.namespace, west.namespace);
-    let manifests = helm(&[
+    let arguments = [
         "template",
         "bookshelf",
         chart.to_str().context("a path")?,
         "--namespace",
         &home.namespace,
         &format!("--set=watchNamespaces={{{names}}}"),
+    ];
+    let rights = [
         "--show-only=templates/serviceaccounts.yaml",
         "--show-only=templates/rbac.yaml",
-    ])
-    .await?;
+    ];
+    let mut manifests = helm(&[&arguments[..], &rights].concat()).await?;
     assert!(!manifests.contains("ClusterRole"), "{manifests}");
+    if mode == "token" {
+        let reviews = ["--show-only=templates/reviews.yaml"];
+        let reviews = helm(&[&arguments[..], &reviews].concat()).await?;
+        manifests = [manifests, reviews].join("\n---\n");
+    }
     cluster.kubectl().await?.apply(&manifests).await?;
 
     let start = async |program: Program| -> Result<Service> {
@@ -49,7 +63,10 @@ async fn scoped() -> Result<Scoped> {
         let lifetime = Duration::from_hours(1);
         let kubeconfig =
             service_account_kubeconfig(cluster.kubeconfig(), &home.namespace, &account, lifetime).await?;
-        let arguments = [format!("--watch-namespaces={names}")];
+        let arguments = [
+            format!("--watch-namespaces={names}"),
+            format!("--auth-mode={mode}"),
+        ];
         let service =
             Service::launch_as(program, &kubeconfig, &arguments.each_ref().map(String::as_str)).await?;
         service.ready().await?;

@@ -165,6 +165,28 @@ async fn an_answer_that_is_not_read_is_given_up_and_nothing_else_on_its_connecti
 }
 
 #[tokio::test]
+async fn a_connection_that_does_not_read_many_answers_costs_little_memory() -> Result<()> {
+    let library = Library::open().await?;
+    fill(&library).await?;
+    let encrypted = Encrypted::start(Program::Admin, &library, &[]).await?;
+    encrypted.api(HTTP_2)?.get(library.list_path()).await?.json(200);
+    let mut raw = Raw::connect(&encrypted, 1000).await?;
+    let before = encrypted.service.memory()?;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(raw.ask(&library.list_path(), "application/json").await?);
+        silent.push(raw.ask(&library.list_path(), "text/event-stream").await?);
+    }
+    encrypted.has_streams("100").await?;
+    // Copies of the list would be 60 MiB and more.
+    let grown = encrypted.service.memory()?.saturating_sub(before);
+    assert!(grown < 30, "{grown} MiB");
+    assert_eq!(raw.ask("/health", "*/*").await?.status(), 200);
+    drop(silent);
+    encrypted.has_streams("0").await
+}
+
+#[tokio::test]
 async fn a_service_that_ends_answers_the_requests_under_way_and_waits_for_no_idle_connection() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
