@@ -48,6 +48,10 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
+# History: both APIs append to it; this one also blanks names and deletes what is too old.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, create, update, patch, delete]
 {{- end -}}
 
 {{- define "bookshelf.rules.user-api" -}}
@@ -58,4 +62,8 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, create, delete]
+# History: both APIs append to it.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, create, patch]
 {{- end -}}

@@ -1,0 +1,3 @@
+//! The history of books and loans.
+
+mod journals;
