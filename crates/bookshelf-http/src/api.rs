@@ -13,7 +13,9 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use crate::Repository;
-use crate::args::{AuthArgs, AuthMode, CacheArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs};
+use crate::args::{
+    AuthArgs, AuthMode, CacheArgs, HistoryArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs,
+};
 use crate::auth::{Auth, HeaderMode, TokenMode};
 use crate::document::Document;
 use crate::refused::Refusals;
@@ -35,6 +37,8 @@ pub struct ApiArgs {
     scope: ScopeArgs,
     #[command(flatten)]
     cache: CacheArgs,
+    #[command(flatten)]
+    history: HistoryArgs,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -75,7 +79,7 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     let connector = Connector::infer(args.kube.options(api.name, metrics))
         .await
         .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
-    let options = args.cache.options(&args.scope);
+    let options = args.cache.options(&args.scope, &args.history);
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {
         api,

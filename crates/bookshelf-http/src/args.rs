@@ -6,6 +6,7 @@
 
 mod auth;
 mod environment;
+mod history;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
 use clap::{ArgAction, Args, ValueEnum};
 pub use environment::parse;
+pub use history::HistoryArgs;
 use http::Uri;
 
 /// The addresses, limits and end of the servers.
@@ -184,7 +186,7 @@ impl CacheArgs {
 
     /// Returns the options of the repository, for this part of the cluster.
     #[must_use]
-    pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
+    pub fn options(&self, scope: &ScopeArgs, history: &HistoryArgs) -> repository::Options {
         let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
         repository::Options {
             namespaces: List::all(&scope.watch_namespaces),
@@ -194,6 +196,7 @@ impl CacheArgs {
             watch_timeout: Duration::from_secs(self.watch_timeout.into()),
             cache_descriptions: self.cache_descriptions,
             search: self.search,
+            history: history.history,
         }
     }
 }

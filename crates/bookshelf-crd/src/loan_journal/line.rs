@@ -42,6 +42,12 @@ impl Happened {
         Self::Deleted,
     ];
 
+    /// Returns the event of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// Returns the word of the event.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -93,6 +99,12 @@ impl Identity {
         };
         Self { kind, mark }
     }
+
+    /// Returns true for events of loans.
+    #[must_use]
+    pub const fn is_of_loan(self) -> bool {
+        self.kind.is_of_loan()
+    }
 }
 
 /// A line of a journal.
@@ -140,9 +152,7 @@ impl Line {
         let mut parts = text.split(' ');
         let mut next = || parts.next().ok_or(NotALine);
         let at = parse_time(next()?)?;
-        let happened = next()?;
-        let happened = Happened::ALL.into_iter().find(|known| known.as_str() == happened);
-        let happened = happened.ok_or(NotALine)?;
+        let happened = Happened::parse(next()?).ok_or(NotALine)?;
         let book_id = next()?.to_owned();
         let mark = next()?;
         let mark = u64::from_str_radix(mark, 16).map_err(|_| NotALine)?;

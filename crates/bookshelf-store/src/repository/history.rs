@@ -3,6 +3,16 @@
 //! Events of one reason, action and loan are one Event with a count and the note of the first: a note has nothing that may
 //! differ between them.
 
+mod due;
+mod follower;
+mod lines;
+mod pending;
+mod read;
+mod record;
+mod recorder;
+mod store;
+mod write;
+
 use bookshelf_crd::{self as crd, text};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
@@ -11,6 +21,11 @@ use super::Repository;
 use super::model::{BookKey, Loan};
 use crate::connector::{Event, EventType};
 use crate::object::Uid;
+
+pub use read::HistoryFilter;
+pub use record::{Order, Record};
+pub(super) use store::Store;
+pub use write::acting;
 
 /// A change of a book, or a refusal.
 pub(super) enum Happening<'a> {

@@ -1,3 +1,5 @@
 //! The history of books and loans.
 
 mod journals;
+mod reading;
+mod recording;

@@ -25,6 +25,8 @@ const CATEGORY: &str = "/book/{namespace}/{id}/category";
 const BOOKS: &str = "/book/{namespace}";
 const LOAN: &str = "/loan/{namespace}/{id}";
 const LOANS: &str = "/loan/{namespace}";
+const BOOK_HISTORY: &str = "/book/{namespace}/{id}/history";
+const HISTORY: &str = "/history/{namespace}";
 
 fn rows() -> Vec<Row> {
     let row = |api, method, path, rights, status| Row {
@@ -64,6 +66,10 @@ fn rows() -> Vec<Row> {
         stream(row(ADMIN, get.clone(), LOANS, &[("watch", "bookloans")], 200)),
         row(ADMIN, get.clone(), LOAN, &[("get", "bookloans")], 404),
         row(ADMIN, Method::DELETE, LOAN, &[("delete", "bookloans")], 404),
+        row(ADMIN, get.clone(), BOOK_HISTORY, &[("list", "loanjournals")], 200),
+        row(ADMIN, get.clone(), HISTORY, &[("list", "loanjournals")], 200),
+        row(USER, get.clone(), BOOK_HISTORY, &[("get", "books")], 200),
+        row(USER, get.clone(), HISTORY, &[("list", "books")], 200),
         row(USER, get.clone(), BOOKS, &[("list", "books")], 200),
         stream(row(USER, get.clone(), BOOKS, &[("watch", "books")], 200)),
         row(USER, get.clone(), BOOK, &[("get", "books")], 200),
@@ -93,7 +99,7 @@ const OF_ALL: [&str; 2] = ["/book", "/namespace"];
 const PUBLIC: [&str; 4] = ["/health", "/openapi.json", "/docs", "/docs/{file}"];
 
 /// The rights that some row takes.
-const RIGHTS: [(&str, &str); 11] = [
+const RIGHTS: [(&str, &str); 12] = [
     ("get", "books"),
     ("list", "books"),
     ("watch", "books"),
@@ -105,6 +111,7 @@ const RIGHTS: [(&str, &str); 11] = [
     ("list", "bookloans"),
     ("watch", "bookloans"),
     ("delete", "bookloans"),
+    ("list", "loanjournals"),
 ];
 
 impl Row {
