@@ -22,6 +22,7 @@ use crate::refused::Refusals;
 use crate::route::Routes;
 use crate::serve::Server;
 use crate::telemetry;
+use crate::tls::Tls;
 use crate::ui::Page;
 
 /// The flags of an API.
@@ -73,6 +74,7 @@ pub async fn run(api: Api, args: &ApiArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<()> {
+    let tls = Tls::load(&args.serve)?;
     let metrics = Metrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
@@ -86,6 +88,7 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
         auth_mode: args.auth.auth_mode,
         auth: auth(api, args, &connector),
         args: &args.serve,
+        tls,
         max_staleness: args.cache.max_staleness,
         repository: Data::new(repository),
         feed,
@@ -110,7 +113,8 @@ fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
             Auth::Header(HeaderMode::new(trusted))
         }
         AuthMode::Token => {
-            if !args.serve.listen.ip().to_canonical().is_loopback() {
+            let is_encrypted = args.serve.tls_cert_file.is_some();
+            if !is_encrypted && !args.serve.listen.ip().to_canonical().is_loopback() {
                 tracing::warn!("tokens travel in the clear, unless something in front of this API encrypts");
             }
             Auth::Token(TokenMode::new(Access::new(connector, audiences)))

@@ -43,6 +43,25 @@ pub struct ServeArgs {
     )]
     pub ops_listen: SocketAddr,
 
+    /// PEM file of the API's certificate, then those of the authorities in between: the API serves HTTPS, HTTP/2 included. It
+    /// and the key are read again when they change. Default: HTTP
+    #[arg(
+        long,
+        env = "BOOKSHELF_TLS_CERT_FILE",
+        requires = "tls_private_key_file",
+        value_name = "FILE"
+    )]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// PEM file of the private key of that certificate
+    #[arg(
+        long,
+        env = "BOOKSHELF_TLS_PRIVATE_KEY_FILE",
+        requires = "tls_cert_file",
+        value_name = "FILE"
+    )]
+    pub tls_private_key_file: Option<PathBuf>,
+
     /// Largest request body in bytes; a larger one is answered with 413
     #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
     pub max_body: usize,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
@@ -104,12 +105,22 @@ impl Drop for Connection {
     }
 }
 
+/// Returns the socket of a connection, with TLS or without.
+fn socket(connection: &dyn Any) -> Option<&TcpStream> {
+    let encrypted = || {
+        connection
+            .downcast_ref::<TlsStream<TcpStream>>()
+            .map(|stream| stream.get_ref().0)
+    };
+    connection.downcast_ref::<TcpStream>().or_else(encrypted)
+}
+
 /// Ends a connection whose client takes nothing of what it is sent for so long. Its task is not run while there is no
 /// room to write, so that it is the kernel that has to notice
 /// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from when the client's window
 /// was closed, too; elsewhere than on Linux there is no such thing).
 pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+    let Some(stream) = socket(connection) else {
         return;
     };
     #[cfg(target_os = "linux")]
@@ -125,7 +136,7 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
 /// not answered for as long as [`limit_writes`] allows, where that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
 pub(crate) fn keep(connection: &dyn Any) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+    let Some(stream) = socket(connection) else {
         return;
     };
     let probes = TcpKeepalive::new()

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::http::header::{AGE, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
 use bookshelf_store::error::Error;
-use bookshelf_store::repository::{Shown, Versions};
+use bookshelf_store::repository::{Served, Versions};
 
 use crate::Repository;
 use crate::extract::Request;
@@ -116,17 +116,17 @@ impl FreshnessGuard {
         &self,
         request: &Request,
         is_stream: bool,
-        shown: Shown,
+        served: Served,
         mut freshness: Freshness,
     ) -> Result<Freshness, Problem> {
         let scope = request.scope()?;
         let repository = &self.repository;
         let mut reached = Versions::default();
         if freshness.live {
-            reached = repository.refresh(scope, shown, REFRESH_TIMEOUT).await?;
+            reached = repository.refresh(scope, served, REFRESH_TIMEOUT).await?;
         }
         // Versions of what the answer does not show are not waited for.
-        let min_version = shown.of(freshness.min_version);
+        let min_version = served.of(freshness.min_version);
         if !reached.includes(min_version) {
             let caught_up = if is_stream {
                 repository

@@ -17,6 +17,7 @@
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - [`history`] — the history of books and loans, as pages and as JSON lines;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
+//! - `tls` — the certificate of the API port;
 //! - `serve` — the server, its probes, and how it ends.
 
 pub mod answer;
@@ -48,6 +49,7 @@ mod serve;
 pub mod service;
 mod stream;
 pub mod telemetry;
+mod tls;
 mod trace;
 pub mod ui;
 pub mod view;

@@ -272,14 +272,14 @@ impl Exchange {
 
     /// Waits until the cache has this freshness.
     async fn ensure(&self, freshness: Freshness) -> Result<Freshness, Problem> {
-        let shown = self
+        let served = self
             .endpoint
             .as_ref()
-            .map(|endpoint| endpoint.shown)
+            .map(|endpoint| endpoint.served)
             .unwrap_or_default();
         let guard = &self.api.freshness;
         guard
-            .ensure(&self.request, self.is_stream, shown, freshness)
+            .ensure(&self.request, self.is_stream, served, freshness)
             .await
     }
 

@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler as ActixHandler, Responder};
-use bookshelf_store::repository::Shown;
+use bookshelf_store::repository::Served;
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::auth::Access;
@@ -66,7 +66,7 @@ pub struct Route {
     documentation: OpenApi,
     handler: Handler,
     stream: Option<Rc<Read>>,
-    shown: Shown,
+    served: Served,
     access: Access,
 }
 
@@ -97,7 +97,7 @@ impl Route {
             documentation,
             handler,
             stream: None,
-            shown: Shown::default(),
+            served: Served::default(),
             access,
         }
     }
@@ -115,7 +115,7 @@ impl Route {
     #[must_use]
     pub fn without_loans(self) -> Self {
         Self {
-            shown: Shown::Books,
+            served: Served::Books,
             ..self
         }
     }

@@ -29,6 +29,7 @@ use crate::readiness::Readiness;
 use crate::refused::Refusals;
 use crate::route::Table;
 use crate::stream::Streams;
+use crate::tls::Tls;
 use crate::ui::Ui;
 use crate::{Repository, connection, probes, request};
 
@@ -36,6 +37,9 @@ use crate::{Repository, connection, probes, request};
 const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest wait for the last Kubernetes Events and the end of the history to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The TLS handshakes under way on one thread, beyond which new connections wait: those of clients that say nothing hold up
+/// nobody.
+const HANDSHAKES: usize = 4096;
 
 /// A server that is not running yet.
 pub(crate) struct Server<'a> {
@@ -43,6 +47,8 @@ pub(crate) struct Server<'a> {
     pub(crate) auth_mode: AuthMode,
     pub(crate) auth: Arc<Auth>,
     pub(crate) args: &'a ServeArgs,
+    /// The certificate of the API port. None: HTTP.
+    pub(crate) tls: Option<Tls>,
     /// The age of the cache beyond which reads are refused.
     pub(crate) max_staleness: Option<Duration>,
     pub(crate) repository: Data<Repository>,
@@ -67,6 +73,9 @@ impl Server<'_> {
         let streams = Streams::new(stream_metrics);
         let connections = Connections::new(self.refusals.clone());
 
+        if let Some(tls) = &self.tls {
+            tls.register(&mut self.registry);
+        }
         let server = self.serve_api(api_listener, &readiness, &streams, &connections)?;
         let ops_server = serve_ops(self.args, ops_listener, &readiness, self.registry, self.refusals)?;
         tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
@@ -76,6 +85,9 @@ impl Server<'_> {
         let mut server = tokio::spawn(server);
         let _ops_server = tokio::spawn(ops_server);
         let feed = tokio::spawn(self.feed);
+        if let Some(tls) = self.tls {
+            tokio::spawn(tls.keep_current());
+        }
         let feed_handle = feed.abort_handle();
         let mut is_forced = false;
         let ended = tokio::select! {
@@ -154,6 +166,8 @@ impl Server<'_> {
             })
             .disable_signals()
             .client_request_timeout(HEAD_TIMEOUT)
+            .tls_handshake_timeout(HEAD_TIMEOUT)
+            .max_connection_rate(HANDSHAKES)
             // The client closes a connection that it opened, so that no connection is closed under a request on its way.
             // The kernel notices a client that is gone.
             .keep_alive(KeepAlive::Os)
@@ -161,7 +175,11 @@ impl Server<'_> {
         if self.args.workers > 0 {
             server = server.workers(self.args.workers);
         }
-        Ok(server.listen(listener).context("cannot serve the API")?.run())
+        let server = match &self.tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.config()?),
+            None => server.listen(listener),
+        };
+        Ok(server.context("cannot serve the API")?.run())
     }
 }
 

@@ -16,7 +16,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::BytesMut;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::error::Error;
-use bookshelf_store::repository::{Stream, StreamEvent, Subject, What};
+use bookshelf_store::repository::{EventKind, Stream, StreamEvent, Topic};
 
 use crate::auth::Standing;
 use crate::connection::Connection;
@@ -54,7 +54,7 @@ pub(crate) fn prepare(request: &Request, endpoint: &Rc<Endpoint>, api: &Rc<Api>)
 /// Returns the answer to a request for a stream: the stream that `begin` makes, each member as `json` writes it.
 ///
 /// A stream has no pages: a request for one is refused. The answer to `HEAD` ends after its headers.
-pub(crate) async fn answer<S: Subject<Document> + 'static>(
+pub(crate) async fn answer<S: Topic<Document> + 'static>(
     request: &Request,
     page: &Page,
     begin: impl Future<Output = Result<Stream<Document, S>, Error>>,
@@ -92,12 +92,12 @@ pub(crate) async fn answer<S: Subject<Document> + 'static>(
 
 /// Writes an event. JSON as [`Document`](crate::document::Document) has it has no line breaks, so that it is one line of data.
 fn write<T>(event: &StreamEvent<T>, json: impl Fn(&T, &mut BytesMut), to: &mut BytesMut) {
-    let (name, item) = match &event.what {
-        What::Reset => ("reset", None),
-        What::Created(item) => ("created", Some(item)),
-        What::Updated(item) => ("updated", Some(item)),
-        What::Deleted(item) => ("deleted", Some(item)),
-        What::Synced => ("synced", None),
+    let (name, item) = match &event.kind {
+        EventKind::Reset => ("reset", None),
+        EventKind::Created(item) => ("created", Some(item)),
+        EventKind::Updated(item) => ("updated", Some(item)),
+        EventKind::Deleted(item) => ("deleted", Some(item)),
+        EventKind::Synced => ("synced", None),
     };
     // Writing to memory does not fail.
     let _ = writeln!(to, "event: {name}");

@@ -87,7 +87,7 @@ fn percentiles(cache: &OurCache, size: usize) {
                     .map(|_| {
                         let started = cpu_time();
                         black_box(found(cache, &search, most));
-                        (cpu_time() - started).as_micros()
+                        cpu_time().saturating_sub(started).as_micros()
                     })
                     .collect();
                 times.sort_unstable();
@@ -148,7 +148,9 @@ fn events(_: &mut Criterion) {
                 for event in events {
                     cache.writer.apply([event]);
                 }
-                times.push((cpu_time() - started) / u32::try_from(BATCH).expect("a batch is small"));
+                times.push(
+                    cpu_time().saturating_sub(started) / u32::try_from(BATCH).expect("a batch is small"),
+                );
             }
         }
         let [without, with] = times.map(|mut times| {

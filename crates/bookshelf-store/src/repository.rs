@@ -70,7 +70,7 @@ pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 pub use bookshelf_crd::loan_journal::Happened;
 use error::{Error, Missing};
-pub use freshness::{Scope, Shown, Versions};
+pub use freshness::{Scope, Served, Versions};
 use history::Store;
 pub use history::{HistoryFilter, Order, Record, acting};
 pub use idempotency::Made;
@@ -83,7 +83,7 @@ pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
 pub use search::{QUERY_MAX, TERMS_MAX, Terms};
-pub use streams::{BookStream, CutOff, Lent, LoanStream, Stream, StreamEvent, StreamId, Subject, What};
+pub use streams::{BookStream, CutOff, EventKind, Lent, LoanStream, Stream, StreamEvent, StreamId, Topic};
 pub use version::{Expected, NotAVersion, Version};
 
 /// The number of retries of a write after the book changed under it.

@@ -33,6 +33,15 @@ do not share a ClusterRole; the colon, which no namespace contains, keeps the tw
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with the certificate of both APIs; empty: HTTP. */}}
+{{- define "bookshelf.tlsSecret" -}}
+{{- if .Values.tls.secretName -}}
+{{- .Values.tls.secretName -}}
+{{- else if .Values.tls.certManager.enabled -}}
+{{- include "bookshelf.fullname" . }}-tls
+{{- end -}}
+{{- end -}}
+
 {{/* The reference of an image: dict "root" $ "image" .Values.adminApi.image */}}
 {{- define "bookshelf.image" -}}
 {{- if .image.digest -}}

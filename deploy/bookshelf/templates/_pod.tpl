@@ -16,9 +16,17 @@ securityContext:
 terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
 containers:
   - {{ include "bookshelf.container" . | indent 4 | trim }}
-{{- with .values.extraVolumes }}
+{{- $tls := include "bookshelf.tlsSecret" .root }}
+{{- if or $tls .values.extraVolumes }}
 volumes:
+  {{- with $tls }}
+  - name: tls
+    secret:
+      secretName: {{ . }}
+  {{- end }}
+  {{- with .values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:
@@ -72,6 +80,10 @@ args:
   {{- with .root.Values.watchNamespaces }}
   - --watch-namespaces={{ join "," . }}
   {{- end }}
+  {{- if include "bookshelf.tlsSecret" .root }}
+  - --tls-cert-file=/tls/tls.crt
+  - --tls-private-key-file=/tls/tls.key
+  {{- end }}
   {{- with .values.extraArgs }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -116,8 +128,15 @@ securityContext:
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.extraVolumeMounts }}
+{{- if or (include "bookshelf.tlsSecret" .root) .values.extraVolumeMounts }}
 volumeMounts:
+  {{- if include "bookshelf.tlsSecret" .root }}
+  - name: tls
+    mountPath: /tls
+    readOnly: true
+  {{- end }}
+  {{- with .values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end -}}

@@ -1,6 +1,6 @@
 //! Answers of an API, and assertions about them.
 
-use reqwest::header::HeaderMap;
+use reqwest::{Version, header::HeaderMap};
 use serde_json::Value;
 
 /// An answer.
@@ -10,6 +10,8 @@ pub struct Answer {
     pub what: String,
     /// The status.
     pub status: u16,
+    /// The version of HTTP.
+    pub version: Version,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.

@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use reqwest::{
     Client, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -52,6 +54,28 @@ impl Api {
         Ok(Self {
             client,
             base,
+            token: None,
+        })
+    }
+
+    /// The server at `address`, by HTTPS. The protocols are offered as they stand: `h2`, `http/1.1`.
+    pub fn encrypted(address: SocketAddr, trusted: RootCertStore, protocols: &[&str]) -> Result<Self> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        tls.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .tls_backend_preconfigured(tls);
+        Ok(Self {
+            client: client.build()?,
+            base: format!("https://{address}"),
             token: None,
         })
     }
@@ -165,11 +189,12 @@ impl IntoFuture for Request {
             let failed = || format!("{} was not answered", self.what);
             let response = self.builder.send().await.with_context(failed)?;
             let status = response.status().as_u16();
-            let headers = response.headers().clone();
+            let (version, headers) = (response.version(), response.headers().clone());
             let body = response.bytes().await.with_context(failed)?.to_vec();
             let answer = Answer {
                 what: self.what,
                 status,
+                version,
                 headers,
                 body,
             };

@@ -6,6 +6,7 @@
 //! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
 //! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
+//! - [`Certificates`]: the files of a certificate, as a volume of a Secret has them, and their rotation.
 //! - [`Browser`]: tests of the pages, run by node.
 //! - [`Person`]: a caller in token mode, with rights of its own.
 //! - [`Collector`]: where traces are sent.
@@ -18,6 +19,7 @@ mod answer;
 mod api;
 mod apis;
 mod browser;
+mod certificates;
 mod cluster;
 mod collector;
 mod documented;
@@ -38,6 +40,7 @@ pub use answer::{Answer, Problem};
 pub use api::{Api, Request, raw};
 pub use apis::SharedApis;
 pub use browser::Browser;
+pub use certificates::{Certificates, Issued};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use held_watches::HeldWatches;

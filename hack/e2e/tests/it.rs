@@ -56,6 +56,7 @@ mod it {
     mod streams;
     mod tenants;
     mod third_party_fields;
+    mod tls;
     mod traces;
     mod updating;
     mod watch_namespaces;

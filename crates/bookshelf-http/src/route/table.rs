@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use actix_web::http::Method;
-use bookshelf_store::repository::Shown;
+use bookshelf_store::repository::Served;
 
 use super::{Handler, Read, Route, Routes, methods};
 use crate::auth::Access;
@@ -28,7 +28,7 @@ pub(crate) struct Endpoint {
     /// and its answers have no version.
     pub(crate) access: Access,
     /// The resources that answers depend on.
-    pub(crate) shown: Shown,
+    pub(crate) served: Served,
 }
 
 impl Table {
@@ -43,7 +43,7 @@ impl Table {
             documentation,
             handler,
             stream,
-            shown,
+            served,
             access,
         } in routes.0
         {
@@ -61,7 +61,7 @@ impl Table {
                         handler: handler.clone(),
                         stream: stream.clone(),
                         access,
-                        shown,
+                        served,
                     })
                 });
                 let endpoints = endpoints.collect::<Vec<_>>();

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, BytesMut};
-use bookshelf_store::repository::{Stream, StreamEvent, StreamId, Subject, What};
+use bookshelf_store::repository::{EventKind, Stream, StreamEvent, StreamId, Topic};
 use futures::stream::unfold;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ pub(crate) struct Streams {
 }
 
 /// An open stream.
-struct Open<S: Subject<Document>, F> {
+struct Open<S: Topic<Document>, F> {
     stream: Stream<Document, S>,
     json: F,
     /// The right to go on.
@@ -59,7 +59,7 @@ impl Streams {
         span: Span,
     ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + 'static
     where
-        S: Subject<Document> + 'static,
+        S: Topic<Document> + 'static,
         F: Fn(&S::Item, &mut BytesMut) + 'static,
     {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -79,7 +79,7 @@ impl Streams {
     }
 }
 
-impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
+impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
     /// Returns the next bytes; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         let Self {
@@ -121,7 +121,7 @@ impl<S: Subject<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
             if matches!(
                 event,
                 StreamEvent {
-                    what: What::Reset,
+                    kind: EventKind::Reset,
                     ..
                 }
             ) {
@@ -140,7 +140,7 @@ fn heartbeat(id: Option<StreamId>) -> Bytes {
     Bytes::from(format!(":\n{id}\n"))
 }
 
-impl<S: Subject<Document>, F> Drop for Open<S, F> {
+impl<S: Topic<Document>, F> Drop for Open<S, F> {
     fn drop(&mut self) {
         self.streams.metrics.open.dec();
     }

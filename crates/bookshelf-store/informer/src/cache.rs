@@ -13,16 +13,16 @@
 //!   fits ([`Snapshot::select`]).
 //! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for what a text has anywhere
 //!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
-//! - **Versions**: a snapshot knows up to which version it was told everything ([`Snapshot::resource_version`],
-//!   [`Reader::wait_for`]), and what is the newest that it shows ([`Snapshot::newest_version`]); a reader knows how
-//!   long ago the API server was heard ([`Reader::age`]).
-//! - **Our own writes** show at once: a [`CachedClient`](crate::CachedClient) puts the answers of its calls into the cache before the watch
+//! - **Versions**: a snapshot knows its confirmed version ([`Snapshot::resource_version`],
+//!   [`Reader::wait_for`]), and the newest version that it serves ([`Snapshot::newest_version`]); a reader knows how
+//!   long ago the API server confirmed it ([`Reader::age`]).
+//! - **Local writes** are served at once: a [`CachedClient`](crate::CachedClient) puts the answers of its calls into the cache before the watch
 //!   does, deletes included, and no older event still on its way undoes them. [`Writer::observe`] and
 //!   [`Writer::observe_deleted`] do so by hand.
 //! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
-//! - **What the watch has told** ([`Snapshot::told`]) is kept apart from our own writes, with the latest changes and
+//! - **The confirmed state** ([`Snapshot::confirmed`]) is kept apart from local writes, with the latest changes and
 //!   their versions: any number of followers go on from where they have been, on any replica, and none has a queue.
 //! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, repair what differs and
 //!   count it.
@@ -59,13 +59,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ages;
 mod builder;
+mod confirmed;
 mod contents;
 mod event;
 mod handler;
-mod heard;
 mod journal;
 mod labels;
+mod pending;
 mod search;
 mod select;
 mod snapshot;
@@ -74,10 +76,8 @@ mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tombstone;
 mod transform;
-mod untold;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -87,6 +87,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
+pub use confirmed::{Confirmed, News, Position, Step, TooOld};
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use event::Event;
 pub use handler::HandlerRegistration;
@@ -97,19 +98,18 @@ pub use select::LabelNotKept;
 pub use snapshot::Snapshot;
 pub use source_event::SourceEvent;
 pub use subscription::Subscription;
-pub use told::{News, Position, Step, Told, TooOld};
 pub use transform::LeftOut;
 pub use writer::{Deletion, Writer};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
-use heard::Heard;
+use ages::Ages;
 
 /// The state shared by readers and the writer: the current snapshot, and the signal of a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
-    heard: Heard,
+    ages: Ages,
     /// The metrics, once they are known.
     metrics: OnceLock<CacheMetrics>,
 }
@@ -161,7 +161,7 @@ impl<V> Reader<V> {
     /// one that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        self.shared.heard.age()
+        self.shared.ages.age()
     }
 
     /// Waits until the first list is complete.

@@ -13,11 +13,11 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 ///
 /// Any number of tasks may call at a time, in any order: of two answers about an object the newer one stays. The cache
 /// takes an answer in before the call returns. Where there is none ([`Reason::OutcomeUnknown`], or the future was
-/// dropped), the write may have happened, and it is the watch that tells; [`get`](Self::get) does so at once.
+/// dropped), the write may have happened, and the watch confirms it; [`get`](Self::get) does so at once.
 ///
 /// What is written outside the namespaces that the cache is of
-/// ([`Builder::namespaces`](crate::cache::Builder::namespaces)) is not shown. What the selectors of the
-/// [`ListWatch`](super::ListWatch) do not select is shown until the watch has passed its version.
+/// ([`Builder::namespaces`](crate::cache::Builder::namespaces)) is not served. An object that the selectors of
+/// the [`ListWatch`](super::ListWatch) do not select is served until the watch has passed its version.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,9 +104,9 @@ impl<K: kube::Resource, V> CachedClient<K, V> {
 }
 
 impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
-    /// The object of this key, read from etcd's quorum: the cache shows nothing older of it from then on, and nothing
-    /// where there is none. Where the cache has not had it yet, an earlier one of its name may be shown until the watch has
-    /// told of its end, too.
+    /// The object of this key, read from etcd's quorum. The cache serves nothing older of it from then on, and nothing if
+    /// there is none. If the cache has not had it yet, an earlier one of its name may be served until the watch confirms
+    /// its deletion, too.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let before = Known::of(&self.reader(), key);
         let got = self.resource.get(key).await;
@@ -149,8 +149,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     /// Deletes an object as [`ResourceClient::delete`] does. A deleted object is not served any more, also if another client
     /// has deleted it before ([`Reason::NotFound`]); an object with finalizers is served as it is while they run.
     ///
-    /// Where the cache has not had the object yet and no precondition says its version, an earlier one of its name may be
-    /// shown until the watch has told of its end, too.
+    /// If the cache has not had the object yet and no precondition has its version, an earlier one of its name may be
+    /// served until the watch confirms its deletion, too.
     ///
     /// At which version it went is in no answer of the API server: who wants to know awaits it
     /// ([`Writer::deletion_of`]), beginning before this call.
@@ -180,7 +180,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
 
     fn observed(&self, object: K) -> K {
         // The watch is often faster than the answer.
-        if !self.writer.shows(&object) {
+        if !self.writer.serves(&object) {
             self.writer.observe(object.clone());
         }
         object

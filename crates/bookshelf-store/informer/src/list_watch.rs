@@ -87,8 +87,8 @@ where
     /// Lists everything again so often (never, if zero), compares the cache with that, repairs what differs, and logs and
     /// counts it: a resync that verifies. The watch goes on meanwhile.
     ///
-    /// Nothing is expected to differ. This is for those who do not want to have to believe it, and finds an API
-    /// server out that was restored from a backup: its list is older than what the watch has told.
+    /// No difference is expected. The check proves that, and detects an API server that was restored from a backup: its
+    /// list is older than the confirmed version.
     #[must_use]
     pub fn check_every(mut self, period: Duration) -> Self {
         self.check_period = Some(period).filter(|period| !period.is_zero());
@@ -105,7 +105,7 @@ where
     }
 
     /// Calls `hook` with every failure, beside logging it, before trying again. It must not block. A panic in it is logged.
-    /// What is wrong with single objects is told by [`Builder::on_left_out`](crate::cache::Builder::on_left_out).
+    /// Errors of single objects are reported by [`Builder::on_left_out`](crate::cache::Builder::on_left_out).
     #[must_use]
     pub fn on_failure(mut self, hook: impl Fn(&Failure, Origin<'_>) + Send + Sync + 'static) -> Self {
         self.on_failure = Arc::new(hook);

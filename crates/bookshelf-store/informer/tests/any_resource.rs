@@ -80,7 +80,7 @@ async fn a_cache_of_a_cluster_scoped_resource_known_at_run_time_only_shows_what_
         .deletion_of(role.metadata.uid.unwrap_or_default().as_str().into());
     roles.delete(&key, Preconditions::default()).await.unwrap();
     assert!(reader.load().is_empty());
-    deletion.told(SOON).await.unwrap();
+    deletion.confirmed(SOON).await.unwrap();
     assert!(reader.load().is_empty());
     roles.get(&key).await.unwrap_err();
     feed.abort();

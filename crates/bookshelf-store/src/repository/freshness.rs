@@ -15,10 +15,10 @@ use crate::cache::{Deletion, NotYet, Part};
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// The time that the watch has to report a version before the API server is asked. A change takes it milliseconds.
-const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
+const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 
 /// The time that the watch has to report the version of a deletion, which the API server's answer does not have.
-const DELETION_TOLD_WITHIN: Duration = Duration::from_secs(1);
+const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A version of the served state: one of each resource, since versions of different resources cannot be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,9 +99,9 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The resources that an answer shows.
+/// The resources that an answer serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shown {
+pub enum Served {
     /// Books, and which of them are on loan; or loans, whose books say whether they count.
     #[default]
     BooksAndLoans,
@@ -109,7 +109,7 @@ pub enum Shown {
     Books,
 }
 
-impl Shown {
+impl Served {
     /// Returns the versions of these resources alone.
     #[must_use]
     pub fn of(self, versions: Versions) -> Versions {
@@ -199,8 +199,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let namespace = scope.namespace();
         let remaining = deadline.saturating_duration_since(Instant::now());
         let (books, loans) = join(
-            self.books.reader.wait_shown_told(namespace, remaining),
-            self.loans.reader.wait_shown_told(namespace, remaining),
+            self.books.reader.wait_pending_confirmed(namespace, remaining),
+            self.loans.reader.wait_pending_confirmed(namespace, remaining),
         )
         .await;
         books.and(loans).map_err(|NotYet| Error::NotYet)
@@ -208,7 +208,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Lists what an answer shows of this scope from the API server; the cache serves nothing older from then on. Returns
     /// the versions of the lists.
-    pub async fn refresh(&self, scope: Scope<'_>, shown: Shown, within: Duration) -> Result<Versions, Error> {
+    pub async fn refresh(
+        &self,
+        scope: Scope<'_>,
+        served: Served,
+        within: Duration,
+    ) -> Result<Versions, Error> {
         let deadline = Instant::now() + within;
         let part = scope.part();
         let source = match scope.namespace() {
@@ -216,13 +221,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
             None => None,
         };
         let loans = async {
-            match shown {
-                Shown::BooksAndLoans => {
+            match served {
+                Served::BooksAndLoans => {
                     self.loans
                         .list(&self.loans.live, part, source, None, deadline)
                         .await
                 }
-                Shown::Books => Ok(None),
+                Served::Books => Ok(None),
             }
         };
         let (books, loans) = join(
@@ -267,16 +272,16 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         deadline: Instant,
     ) -> Result<(), Error> {
         let Some(version) = version else { return Ok(()) };
-        let told = self.reader.load().told(source).version();
-        if told >= Some(version) || self.live_reads.is_listed(source, told, version) {
+        let confirmed = self.reader.load().confirmed(source).version();
+        if confirmed >= Some(version) || self.live_reads.is_listed(source, confirmed, version) {
             return Ok(());
         }
         let remaining = || deadline.saturating_duration_since(Instant::now());
-        let moment = WATCH_TELLS_WITHIN.min(remaining());
-        if self.reader.wait_told(source, version, moment).await.is_ok() {
+        let moment = WATCH_REACHES_WITHIN.min(remaining());
+        if self.reader.wait_confirmed(source, version, moment).await.is_ok() {
             return Ok(());
         }
-        let told = self.reader.wait_told(source, version, remaining());
+        let confirmed = self.reader.wait_confirmed(source, version, remaining());
         let asked = async {
             // Versions do not go back. A version that does not exist yet, and may never exist, costs no list, however many
             // requests need it.
@@ -301,7 +306,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             std::future::pending().await
         };
         tokio::select! {
-            told = told => told.map_err(|NotYet| Error::NotYet),
+            confirmed = confirmed => confirmed.map_err(|NotYet| Error::NotYet),
             asked = asked => asked,
         }
     }
@@ -312,7 +317,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
     /// deletion. If that fails, too, the deletion has happened all the same.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
-        if deletion.told(DELETION_TOLD_WITHIN).await.is_ok() {
+        if deletion.confirmed(DELETION_CONFIRMED_WITHIN).await.is_ok() {
             return;
         }
         let part = Part::Object {
@@ -320,7 +325,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             name: key.name(),
         };
         if let Ok(Ok(Some(version))) =
-            timeout(DELETION_TOLD_WITHIN, self.refresh(&self.cached, part, None)).await
+            timeout(DELETION_CONFIRMED_WITHIN, self.refresh(&self.cached, part, None)).await
         {
             self.cached.writer().observe_version(key.namespace(), version);
         } else {

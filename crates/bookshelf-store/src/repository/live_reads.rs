@@ -26,7 +26,7 @@ struct Listed {
     version: ResourceVersion,
     /// The confirmed version by then. Later events may be of objects that came and went before the list, and are served
     /// until their end is reported, too: then the list does not count any more.
-    told: Option<ResourceVersion>,
+    confirmed: Option<ResourceVersion>,
 }
 
 /// The API server's latest version, if it answered; or the time after which the request may have a turn.
@@ -46,13 +46,15 @@ impl LiveReads {
     pub(super) fn is_listed(
         &self,
         source: Option<&str>,
-        told: Option<ResourceVersion>,
+        confirmed: Option<ResourceVersion>,
         version: ResourceVersion,
     ) -> bool {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = listed.get(&source.map(str::to_owned));
         listed.is_some_and(|listed| {
-            listed.told == told && listed.version >= version && listed.when.elapsed() < LIST_COUNTS_FOR
+            listed.confirmed == confirmed
+                && listed.version >= version
+                && listed.when.elapsed() < LIST_COUNTS_FOR
         })
     }
 
@@ -60,7 +62,7 @@ impl LiveReads {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&source.map(str::to_owned));
         // Of two lists the later one may have arrived first.
-        if known.is_none_or(|known| known.told != now.told || known.version < now.version) {
+        if known.is_none_or(|known| known.confirmed != now.confirmed || known.version < now.version) {
             listed.insert(source.map(str::to_owned), now);
         }
     }
@@ -120,8 +122,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         at_least: Option<ResourceVersion>,
         deadline: Instant,
     ) -> Result<Option<ResourceVersion>, Error> {
-        let told = self.reader.load().told(source).version();
-        if at_least.is_some_and(|version| self.live_reads.is_listed(source, told, version)) {
+        let confirmed = self.reader.load().confirmed(source).version();
+        if at_least.is_some_and(|version| self.live_reads.is_listed(source, confirmed, version)) {
             return Ok(at_least);
         }
         let when = Instant::now();
@@ -134,8 +136,14 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         };
         // A list that is too old ends after its first page.
         if let Some(version) = reached.filter(|reached| is_all_of_source && Some(*reached) >= at_least) {
-            self.live_reads
-                .note_listed(source, Listed { when, version, told });
+            self.live_reads.note_listed(
+                source,
+                Listed {
+                    when,
+                    version,
+                    confirmed,
+                },
+            );
         }
         Ok(reached)
     }
@@ -171,14 +179,14 @@ mod tests {
     #[test]
     fn a_list_counts_until_the_watch_tells_more_and_an_older_one_takes_nothing_back() {
         let asked = LiveReads::default();
-        let list = |version, told| Listed {
+        let list = |version, confirmed| Listed {
             when: Instant::now(),
             version: rv(version),
-            told: Some(rv(told)),
+            confirmed: Some(rv(confirmed)),
         };
         asked.note_listed(None, list(150, 50));
         asked.note_listed(None, list(120, 50));
-        let is_listed = |told, version| asked.is_listed(None, Some(rv(told)), rv(version));
+        let is_listed = |confirmed, version| asked.is_listed(None, Some(rv(confirmed)), rv(version));
         assert!(is_listed(50, 150));
         assert!(!is_listed(50, 151));
         assert!(!is_listed(90, 140), "what it tells may have gone before the list");

@@ -1,6 +1,6 @@
 //! Streams: the objects that exist, and then the changes, for as long as a client listens.
 //!
-//! A stream is a position in the confirmed state ([`cache::Told`]), and its events come from the caches' snapshots: any
+//! A stream is a position in the confirmed state ([`cache::Confirmed`]), and its events come from the caches' snapshots: any
 //! number of streams cost the API server nothing, and none has a queue. Each event may carry an id: a client that has
 //! applied that event and those before it resumes from there, on any replica, and ends with the state of a list. For that,
 //! events are *state*, not actions: to apply one twice changes nothing, `deleted` may be of an object that never existed,
@@ -38,7 +38,7 @@ use crate::object::ResourceVersion;
 #[derive(Debug)]
 pub struct StreamEvent<T> {
     /// The new state.
-    pub what: What<T>,
+    pub kind: EventKind<T>,
     /// The position from which a client that has applied this event resumes; `None` if that takes further events.
     pub id: Option<StreamId>,
 }
@@ -47,7 +47,7 @@ impl<T> StreamEvent<T> {
     /// A client that is cut off after a reset has nothing, and must not resume from its last position.
     fn reset() -> Self {
         Self {
-            what: What::Reset,
+            kind: EventKind::Reset,
             id: Some(StreamId::NOTHING),
         }
     }
@@ -55,7 +55,7 @@ impl<T> StreamEvent<T> {
 
 /// The new state.
 #[derive(Debug)]
-pub enum What<T> {
+pub enum EventKind<T> {
     /// All events before are void, ids too: the objects that exist follow.
     Reset,
     /// The object exists.
@@ -69,7 +69,7 @@ pub enum What<T> {
 }
 
 /// The error of a client that is so far behind that the journal has forgotten the changes in between, or of caches that
-/// nothing feeds any more: the stream ends. A resumed stream may begin with [`What::Reset`].
+/// nothing feeds any more: the stream ends. A resumed stream may begin with [`EventKind::Reset`].
 #[derive(Debug, thiserror::Error)]
 #[error("the stream cannot go on")]
 pub struct CutOff;
@@ -80,12 +80,12 @@ pub type BookStream<V> = Stream<V, Books>;
 pub type LoanStream<V> = Stream<V, Loans>;
 
 /// A stream: [`wait`](Self::wait), then [`pop`](Self::pop) until nothing is left, and again.
-pub struct Stream<V, S: Subject<V>> {
+pub struct Stream<V, S: Topic<V>> {
     repository: Arc<Repository<V>>,
-    subject: S,
+    topic: S,
     news: [News; 2],
     /// The position once all pending events are sent.
-    at: At,
+    at: Cursor,
     reached: StreamId,
     /// The rest of the objects that existed at the start.
     listing: Option<Listing>,
@@ -93,10 +93,10 @@ pub struct Stream<V, S: Subject<V>> {
 }
 
 /// The position of a stream in the books, and in the loans if it depends on them.
-type At = (Position, Option<Position>);
+type Cursor = (Position, Option<Position>);
 
-/// The subject of a stream: books or loans. No other crate can implement it.
-pub trait Subject<V> {
+/// The topic of a stream: books or loans. No other crate can implement it.
+pub trait Topic<V> {
     /// The objects of the stream.
     #[doc(hidden)]
     type Object;
@@ -104,7 +104,7 @@ pub trait Subject<V> {
     type Item;
     /// The resource of the objects.
     #[doc(hidden)]
-    const OF: Kind;
+    const RESOURCE: Resource;
     /// Returns true if the events depend on the loans.
     #[doc(hidden)]
     fn needs_loans(&self) -> bool;
@@ -113,39 +113,39 @@ pub trait Subject<V> {
     fn namespace(&self) -> Option<&str>;
     /// Returns the objects that exist, in any order.
     #[doc(hidden)]
-    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
+    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
     /// Returns the value of an object's event.
     #[doc(hidden)]
-    fn item(&self, now: &Now<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
+    fn item(&self, confirmed: &Confirmed<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
     /// Returns the events of these changes: first those of the one resource, then those of the other.
     #[doc(hidden)]
-    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Self::Item>>;
+    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Self::Item>>;
 }
 
-/// The two kinds of objects that streams are made of.
+/// A resource that streams are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Resource {
     /// The books.
     Books,
     /// The loans.
     Loans,
 }
 
-/// The confirmed state of both.
-pub struct Now<'a, V> {
-    books: cache::Told<'a, CachedBook<V>>,
-    loans: cache::Told<'a, Loan>,
+/// The confirmed state of books and loans.
+pub struct Confirmed<'a, V> {
+    books: cache::Confirmed<'a, CachedBook<V>>,
+    loans: cache::Confirmed<'a, Loan>,
     by_category: Index,
     by_tenant: Index,
 }
 
-impl<V> Now<'_, V> {
-    fn is_void(&self, (books_at, loans_at): &At) -> bool {
+impl<V> Confirmed<'_, V> {
+    fn is_void(&self, (books_at, loans_at): &Cursor) -> bool {
         let mut loans_at = loans_at.iter();
         self.books.is_void(books_at) || loans_at.any(|loans_at| self.loans.is_void(loans_at))
     }
 
-    fn knows_after(&self, (books_at, loans_at): &At) -> bool {
+    fn knows_after(&self, (books_at, loans_at): &Cursor) -> bool {
         let mut loans_at = loans_at.iter();
         self.books.knows_after(books_at) && loans_at.all(|loans_at| self.loans.knows_after(loans_at))
     }
@@ -158,17 +158,17 @@ pub struct Changes<'a, V> {
 }
 
 /// The event of a change, and the position after it.
-pub struct Outcome<T> {
-    of: Kind,
+pub struct Emitted<T> {
+    resource: Resource,
     resume_at: Option<ResourceVersion>,
-    what: What<T>,
+    kind: EventKind<T>,
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Opens a stream of the books of a namespace, or of all, and of a category, or of all; with their loans, or without.
     ///
     /// `last_event_id` is the id of the last event that the client has applied, as text: the stream resumes after it. If it
-    /// cannot, its first event is [`What::Reset`], and the objects that exist follow.
+    /// cannot, its first event is [`EventKind::Reset`], and the objects that exist follow.
     ///
     /// Returns within seconds, also while the API server is away.
     pub async fn book_stream(
@@ -181,8 +181,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if let Some(namespace) = namespace {
             self.check_namespace(namespace.as_str())?;
         }
-        let subject = Books::new(namespace, category, with_loans);
-        Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
+        let topic = Books::new(namespace, category, with_loans);
+        Ok(Stream::begin(Arc::clone(self), topic, last_event_id).await)
     }
 
     /// Opens a stream of the loans of a namespace, of one tenant or of all; otherwise as
@@ -194,19 +194,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
         last_event_id: Option<&str>,
     ) -> Result<LoanStream<V>, Error> {
         self.check_namespace(namespace.as_str())?;
-        let subject = Loans::new(namespace, borrower);
-        Ok(Stream::begin(Arc::clone(self), subject, last_event_id).await)
+        let topic = Loans::new(namespace, borrower);
+        Ok(Stream::begin(Arc::clone(self), topic, last_event_id).await)
     }
 }
 
-impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
-    async fn begin(repository: Arc<Repository<V>>, subject: S, last_event_id: Option<&str>) -> Self {
+impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
+    async fn begin(repository: Arc<Repository<V>>, topic: S, last_event_id: Option<&str>) -> Self {
         // First, so that no change is missed.
         let news = [repository.books.reader.news(), repository.loans.reader.news()];
         let mut waiting = VecDeque::new();
         let mut listing = None;
         let resumed = match last_event_id {
-            Some(id) => Some(resume(&repository, &subject, id).await),
+            Some(id) => Some(resume(&repository, &topic, id).await),
             None => None,
         };
         if let Some(Err(TooOld)) = resumed {
@@ -215,18 +215,18 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         let (at, reached) = if let Some(Ok(resumed)) = resumed {
             resumed
         } else {
-            let namespace = subject.namespace();
+            let namespace = topic.namespace();
             tokio::join!(
-                repository.books.shown_is_told(namespace),
-                repository.loans.shown_is_told(namespace)
+                repository.books.wait_pending_confirmed(namespace),
+                repository.loans.wait_pending_confirmed(namespace)
             );
-            let (begun, start) = list(&repository, &subject);
+            let (begun, start) = list(&repository, &topic);
             listing = Some(begun);
             start
         };
         Self {
             repository,
-            subject,
+            topic,
             news,
             at,
             reached,
@@ -235,7 +235,7 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
     }
 
-    /// Waits for an event. If all earlier events have become void, that is [`What::Reset`], and the objects that exist
+    /// Waits for an event. If all earlier events have become void, that is [`EventKind::Reset`], and the objects that exist
     /// follow. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), CutOff> {
         loop {
@@ -268,12 +268,12 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     fn look(&mut self) -> Result<(), CutOff> {
         let Err(TooOld) = self.follow() else { return Ok(()) };
         let snapshots = snapshots(&self.repository);
-        if !now(&snapshots, self.subject.namespace()).is_void(&self.at) {
+        if !confirmed(&snapshots, self.topic.namespace()).is_void(&self.at) {
             return Err(CutOff);
         }
         self.waiting.clear();
         self.waiting.push_back(StreamEvent::reset());
-        let (listing, (at, reached)) = list(&self.repository, &self.subject);
+        let (listing, (at, reached)) = list(&self.repository, &self.topic);
         self.listing = Some(listing);
         self.at = at;
         self.reached = reached;
@@ -283,22 +283,22 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
     /// Takes in the changes once all events before them are sent; until then, keeps them from being forgotten.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
-        let now = now(&snapshots, self.subject.namespace());
+        let confirmed = confirmed(&snapshots, self.topic.namespace());
         if !self.waiting.is_empty() {
-            return if now.knows_after(&self.at) {
+            return if confirmed.knows_after(&self.at) {
                 Ok(())
             } else {
                 Err(TooOld)
             };
         }
         if let Some(listing) = &mut self.listing {
-            let is_known = now.knows_after(&self.at);
+            let is_known = confirmed.knows_after(&self.at);
             self.waiting
-                .extend(listing.next(&now, &self.subject, self.reached));
+                .extend(listing.next(&confirmed, &self.topic, self.reached));
             if self.waiting.is_empty() {
                 self.listing = None;
                 self.waiting.push_back(StreamEvent {
-                    what: What::Synced,
+                    kind: EventKind::Synced,
                     id: Some(self.reached),
                 });
             }
@@ -306,37 +306,45 @@ impl<V: Send + Sync + 'static, S: Subject<V>> Stream<V, S> {
         }
         let (books_at, loans_at) = &mut self.at;
         let changes = Changes {
-            books: now.books.follow(books_at)?,
+            books: confirmed.books.follow(books_at)?,
             loans: match loans_at {
-                Some(loans_at) => now.loans.follow(loans_at)?,
+                Some(loans_at) => confirmed.loans.follow(loans_at)?,
                 None => Vec::new(),
             },
         };
-        let told = reached(&now, &self.subject);
-        let mut phase = S::OF;
-        for Outcome { of, resume_at, what } in self.subject.changes(&now, &changes) {
-            if of != phase {
+        let told = reached(&confirmed, &self.topic);
+        let mut phase = S::RESOURCE;
+        for Emitted {
+            resource,
+            resume_at,
+            kind,
+        } in self.topic.changes(&confirmed, &changes)
+        {
+            if resource != phase {
                 self.reached.advance(phase, told.of(phase));
-                phase = of;
+                phase = resource;
             }
-            self.reached.advance(of, resume_at);
+            self.reached.advance(resource, resume_at);
             let id = resume_at.map(|_| self.reached);
-            self.waiting.push_back(StreamEvent { what, id });
+            self.waiting.push_back(StreamEvent { kind, id });
         }
-        for of in [Kind::Books, Kind::Loans] {
-            self.reached.advance(of, told.of(of));
+        for resource in [Resource::Books, Resource::Loans] {
+            self.reached.advance(resource, told.of(resource));
         }
         Ok(())
     }
 }
 
 /// Returns the list of the objects that exist, and the position at its end.
-fn list<V, S: Subject<V>>(repository: &Repository<V>, subject: &S) -> (Listing, (At, StreamId)) {
+fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (Listing, (Cursor, StreamId)) {
     let snapshots = snapshots(repository);
-    let now = now(&snapshots, subject.namespace());
-    let loans_at = subject.needs_loans().then(|| now.loans.position());
-    let at = (now.books.position(), loans_at);
-    (Listing::of(&subject.objects(&now)), (at, reached(&now, subject)))
+    let confirmed = confirmed(&snapshots, topic.namespace());
+    let loans_at = topic.needs_loans().then(|| confirmed.loans.position());
+    let at = (confirmed.books.position(), loans_at);
+    (
+        Listing::of(&topic.objects(&confirmed)),
+        (at, reached(&confirmed, topic)),
+    )
 }
 
 /// The snapshots of both caches, and their indexes.
@@ -356,17 +364,17 @@ fn snapshots<V>(repository: &Repository<V>) -> Snapshots<V> {
     }
 }
 
-fn now<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Now<'a, V> {
-    Now {
-        books: snapshots.books.told(namespace),
-        loans: snapshots.loans.told(namespace),
+fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Confirmed<'a, V> {
+    Confirmed {
+        books: snapshots.books.confirmed(namespace),
+        loans: snapshots.loans.confirmed(namespace),
         by_category: snapshots.by_category,
         by_tenant: snapshots.by_tenant,
     }
 }
 
 /// Returns the id of a client that has the whole list.
-fn reached<V>(now: &Now<'_, V>, subject: &impl Subject<V>) -> StreamId {
-    let loans = subject.needs_loans().then(|| now.loans.version()).flatten();
-    StreamId::new(now.books.version(), loans)
+fn reached<V>(confirmed: &Confirmed<'_, V>, topic: &impl Topic<V>) -> StreamId {
+    let loans = topic.needs_loans().then(|| confirmed.loans.version()).flatten();
+    StreamId::new(confirmed.books.version(), loans)
 }

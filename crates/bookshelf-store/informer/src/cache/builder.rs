@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::ages::Ages;
 use super::contents::{Contents, Declaration, Index, IndexKeys};
-use super::heard::Heard;
 use super::labels::{Keeper, Kept};
 use super::state::State;
 use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
 
-/// Makes a cache: says what it keeps of each object, which indexes it has, and which namespaces it is of.
+/// Makes a cache: sets the value that it keeps of each object, its indexes, and its namespaces.
 pub struct Builder<K, V> {
     transform: Transform<K, V>,
     text: Option<Text<K>>,
@@ -101,7 +101,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Sets the number of changes in the journal ([`Told`](super::Told)) of each source; 8192 by default. Each change keeps
+    /// Sets the number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by default. Each change keeps
     /// the object alive that it replaced, so there are no more of them than objects, or 1024.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {
@@ -109,8 +109,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Counts what the cache is told, under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds
-    /// needs no word: it counts in the connector's metrics.
+    /// Counts the cache's events under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds needs no
+    /// call: it counts in the connector's metrics.
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
         self.metrics = metrics.cache(resource).into();
@@ -140,7 +140,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(state.snapshot()),
             published,
-            heard: Heard::new(state.namespaces().count()),
+            ages: Ages::new(state.namespaces().count()),
             metrics: self.metrics,
         });
         let writer = Writer::new(

@@ -13,7 +13,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// journal takes about as much memory as the objects, whatever their size.
 const MANY_CHANGES: usize = 1024;
 
-/// A change that the API server told.
+/// A confirmed change.
 #[derive(Debug)]
 pub struct Change<V> {
     /// The version that it led to. Of what a list has brought it is that of the list, where several changes have the
@@ -25,9 +25,9 @@ pub struct Change<V> {
 
 /// The journal of one source of a cache.
 pub(super) struct Journal<V> {
-    /// `None`: it tells of all namespaces.
+    /// `None`: all namespaces.
     pub(super) namespace: Option<Arc<str>>,
-    /// The version up to which it has told everything.
+    /// The confirmed version.
     pub(super) version: Option<ResourceVersion>,
     /// The objects as of that version.
     pub(super) objects: OrdSet<ByKey<V>>,
@@ -37,7 +37,7 @@ pub(super) struct Journal<V> {
     capacity: usize,
     /// The version after which the changes are complete.
     since: Option<ResourceVersion>,
-    /// The version of the last list that took the place of the watch: what came and went just before was never told.
+    /// The version of the last list that replaced the watch: objects that came and went just before it had no event.
     listed: Option<ResourceVersion>,
     /// Versions up to this one may be of a history that has ended, or of objects that were not as they should be.
     untrusted: Option<ResourceVersion>,
@@ -125,7 +125,7 @@ impl<V> Journal<V> {
         }
     }
 
-    /// Everything up to this version has been told.
+    /// Advances the confirmed version.
     pub(super) fn advance(&mut self, version: ResourceVersion) {
         self.version = self.version.max(Some(version));
     }
@@ -133,7 +133,7 @@ impl<V> Journal<V> {
     /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
     /// between was never there. Answers what was deleted.
     pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
-        let Some(told) = self.version else {
+        let Some(confirmed) = self.version else {
             self.objects = objects;
             self.version = Some(version);
             self.since = Some(version);
@@ -142,15 +142,15 @@ impl<V> Journal<V> {
         };
         let events = differences(&self.objects, &objects);
         let deleted = deleted(&events);
-        if version < told || (version == told && !events.is_empty()) {
+        if version < confirmed || (version == confirmed && !events.is_empty()) {
             self.restart(objects, version);
             return deleted;
         }
-        // Where nothing differs, what is there shares its structure with what readers are shown.
+        // Where nothing differs, the confirmed objects share their structure with those that are served.
         if !events.is_empty() {
             self.objects = objects;
         }
-        if version > told {
+        if version > confirmed {
             self.version = Some(version);
             self.listed = Some(version);
         }

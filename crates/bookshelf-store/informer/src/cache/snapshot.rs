@@ -24,13 +24,13 @@ pub struct Snapshot<V> {
     /// The confirmed state of each source.
     pub(super) journals: Vec<Journal<V>>,
     /// The pending writes of each source.
-    pub(super) ahead: Vec<OrdMap<ObjectKey, ResourceVersion>>,
+    pub(super) pending: Vec<OrdMap<ObjectKey, ResourceVersion>>,
     /// The local deletions, some of which may be confirmed.
     pub(super) tombstones: OrdMap<ObjectKey, Tombstone>,
 }
 
 impl<V> Snapshot<V> {
-    /// The version up to which the watch has told everything; `None` before the first list is complete.
+    /// The confirmed version; `None` before the first list is complete.
     ///
     /// Objects that this process wrote itself may be newer.
     #[must_use]
@@ -42,7 +42,7 @@ impl<V> Snapshot<V> {
     /// API server that has come to it ([`Reader::wait_for`](super::Reader::wait_for)) shows nothing older than this
     /// one. Unlike [`resource_version`](Self::resource_version), it stays where it is while nothing changes.
     ///
-    /// Of our own deletes the API server does not say the version: they count when the watch has told of them.
+    /// The API server answers a delete without its version: a local delete counts once the watch confirms it.
     #[must_use]
     pub fn newest_version(&self) -> Option<ResourceVersion> {
         self.newest.iter().copied().max().flatten()

@@ -22,7 +22,7 @@ pub enum SourceEvent<K> {
     Applied(K),
     /// An object was deleted, likewise; its resourceVersion is that of the deletion.
     Deleted(K),
-    /// Everything up to this version has been told.
+    /// All events up to this version have been sent.
     Bookmark(ResourceVersion),
     /// An object of the list that cannot be read as a `K`.
     ListedUnreadable {

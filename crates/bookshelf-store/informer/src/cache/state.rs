@@ -1,8 +1,8 @@
-//! The cache as a state machine: fed events and our own writes, one at a time, it does no I/O.
+//! The cache as a state machine: takes events and local writes, one at a time, and does no I/O.
 
-mod ahead;
-mod awaited;
-mod own;
+mod deletion_waits;
+mod local_writes;
+mod pending_writes;
 mod source;
 mod tombstone;
 
@@ -15,7 +15,7 @@ use super::snapshot::Snapshot;
 use super::source_event::SourceEvent;
 use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
-use awaited::Awaited;
+use deletion_waits::DeletionWaits;
 pub(super) use source::Source;
 use source::{Listing, Purpose, take_out_of};
 
@@ -23,10 +23,10 @@ pub(super) struct State<V> {
     contents: Contents<V>,
     /// The sources: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
-    /// Objects we deleted and the watch has not told yet: their older events are not taken, nor are those of
-    /// their predecessors.
+    /// The objects that this process deleted: older events of them and of their predecessors are not taken until the watch
+    /// confirms the deletion.
     tombstones: OrdMap<ObjectKey, Tombstone>,
-    awaited: Awaited,
+    deletion_waits: DeletionWaits,
 }
 
 impl<V> State<V> {
@@ -44,7 +44,7 @@ impl<V> State<V> {
             contents,
             sources,
             tombstones: OrdMap::new(),
-            awaited: Awaited::default(),
+            deletion_waits: DeletionWaits::default(),
         }
     }
 
@@ -52,14 +52,14 @@ impl<V> State<V> {
         let versions = self.sources.iter().map(Source::version);
         Snapshot {
             contents: self.contents.clone(),
-            // None is less than any version: what one source has not told, the cache does not have.
+            // None is less than any version: the cache is only as new as its oldest source.
             resource_version: versions.min().flatten(),
             newest: self.sources.iter().map(|source| source.newest).collect(),
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
-            ahead: self
+            pending: self
                 .sources
                 .iter()
-                .map(|source| source.ahead.versions())
+                .map(|source| source.pending.versions())
                 .collect(),
             tombstones: self.tombstones.clone(),
         }
@@ -108,7 +108,7 @@ impl<V> State<V> {
         }
     }
 
-    /// A list begins: to replace what is there, or to check it.
+    /// Begins a list: to replace the contents, or to check them.
     pub(super) fn list_started(&mut self, source: usize, is_check: bool) {
         let purpose = if is_check {
             Purpose::Check {
@@ -128,49 +128,51 @@ impl<V> State<V> {
         }
     }
 
-    /// The check under way will not be completed.
+    /// Ends the current check without a result.
     pub(super) fn check_abandoned(&mut self, source: usize) {
         let is_check = |listing: &mut Listing<V>| listing.purpose != Purpose::Replace;
         self.sources[source].listing.take_if(is_check);
     }
 
-    /// Nothing can be made of an object of the list.
+    /// Takes in a listed object that cannot be read.
     pub(super) fn listed_unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) {
         if let Some(listing) = &mut self.sources[source].listing {
             listing.take_out(key, |current| current.resource_version <= version);
         }
     }
 
-    /// The list is complete. One that replaces is swapped in at once: what it does not have is gone, but for
-    /// what we wrote after it was made. One that checks waits until the watch has come as far; answers how
-    /// many objects it had to repair, where it had come.
+    /// Completes the list. A list that replaces is swapped in at once: objects that it does not have are gone, except for
+    /// local writes later than it. A list that checks waits until the watch has reached its version. Returns the number of
+    /// repaired objects if it has.
     pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
         let listing = self.sources[source].listing.take();
         let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
         listing.put_pending();
         match listing.purpose {
             Purpose::Replace => {
-                // What we deleted may be what the list does not have.
+                // The list may lack the objects that this process deleted.
                 let has_deleted = !self.tombstones.is_empty();
-                let told = self.sources[source].version();
-                if told > Some(version) {
-                    // An API server restored from a backup: what we know of later versions is of another history.
+                let confirmed = self.sources[source].version();
+                if confirmed > Some(version) {
+                    // An API server restored from a backup: later versions are of another history.
                     for source in &mut self.sources {
-                        source.ahead.clear();
+                        source.pending.clear();
                         source.newest = source.newest.min(Some(version));
                     }
                     self.tombstones.clear();
                 }
-                let deleted = self.sources[source].journal.replaced(listing.told(), version);
+                let deleted = self.sources[source]
+                    .journal
+                    .replaced(listing.confirmed(), version);
                 let changes = self.swap(source, listing, version);
-                if told.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
-                    self.shown(source, version);
+                if confirmed.is_none() || changes > 0 || has_deleted || !deleted.is_empty() {
+                    self.raise_newest(source, version);
                 }
-                self.awaited.told_of(&deleted);
+                self.deletion_waits.confirm(&deleted);
                 self.forget_tombstones(source);
                 0
             }
-            // Older than what was told before it was asked for, it says nothing of what is.
+            // A list that is older than the state at its request proves nothing.
             Purpose::Check { since, .. } if since > Some(version) => 0,
             Purpose::Check { since, .. } => {
                 let done = Some(version);
@@ -181,27 +183,27 @@ impl<V> State<V> {
         }
     }
 
-    /// An object was added or modified. Answers the number of objects repaired, as all that follow do.
+    /// Takes in an added or modified object. Returns the number of repaired objects, as all events do.
     pub(super) fn applied(&mut self, source: usize, item: Item<V>) -> usize {
         let entry = &item.entry;
         let version = entry.resource_version;
         let is_buried = self.is_buried(entry);
-        let told = &mut self.sources[source];
-        told.ahead.confirm(&entry.key, version);
-        let is_replacing = told.is_replacing();
+        let source_state = &mut self.sources[source];
+        source_state.pending.confirm(&entry.key, version);
+        let is_replacing = source_state.is_replacing();
         if !is_replacing {
-            told.journal.applied(entry);
+            source_state.journal.applied(entry);
         }
-        if let Some(listing) = &mut told.listing {
+        if let Some(listing) = &mut source_state.listing {
             listing.put(item.clone(), is_buried);
         }
         if !is_buried && !is_replacing {
             self.put(source, item);
         }
-        self.tell(source, version)
+        self.confirm(source, version)
     }
 
-    /// An object was deleted, at this version.
+    /// Takes in a deletion of this version.
     pub(super) fn deleted(
         &mut self,
         source: usize,
@@ -209,8 +211,8 @@ impl<V> State<V> {
         uid: &Uid,
         version: ResourceVersion,
     ) -> usize {
-        self.sources[source].ahead.confirm(key, version);
-        self.take_out_told(source, key, Some(uid), version);
+        self.sources[source].pending.confirm(key, version);
+        self.take_out_confirmed(source, key, Some(uid), version);
         if self
             .tombstones
             .get(key)
@@ -218,35 +220,35 @@ impl<V> State<V> {
         {
             self.tombstones.remove(key);
         }
-        let repaired = self.tell(source, version);
+        let repaired = self.confirm(source, version);
         if self.sources[source].version() >= Some(version) {
-            self.awaited.told_of(std::slice::from_ref(uid));
+            self.deletion_waits.confirm(std::slice::from_ref(uid));
         }
         repaired
     }
 
-    /// Nothing can be made of an object any more: it is left out.
+    /// Takes in an object that cannot be read any more: it is left out.
     pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
-        self.sources[source].ahead.confirm(key, version);
-        self.take_out_told(source, key, None, version);
-        self.tell(source, version)
+        self.sources[source].pending.confirm(key, version);
+        self.take_out_confirmed(source, key, None, version);
+        self.confirm(source, version)
     }
 
-    /// Everything up to this version has been told.
+    /// Takes in a bookmark: everything up to this version is confirmed.
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.forget_tombstones(source);
         self.advance(source, version)
     }
 
     /// Raises the newest served version of a source.
-    fn shown(&mut self, source: usize, version: ResourceVersion) {
+    fn raise_newest(&mut self, source: usize, version: ResourceVersion) {
         let newest = &mut self.sources[source].newest;
         *newest = (*newest).max(Some(version));
     }
 
     /// Waits for the confirmed deletion of the object with this uid.
-    pub(super) fn awaited(&mut self) -> &mut Awaited {
-        &mut self.awaited
+    pub(super) fn deletion_waits(&mut self) -> &mut DeletionWaits {
+        &mut self.deletion_waits
     }
 
     fn source_of(&self, key: &ObjectKey) -> Option<usize> {
@@ -257,42 +259,48 @@ impl<V> State<V> {
         let entry = &item.entry;
         let current = self.contents.get(entry.key.namespace(), entry.key.name());
         let is_newer = current.is_none_or(|current| current.resource_version < entry.resource_version);
-        let ahead = self.sources[source].ahead.get(&entry.key);
-        if is_newer && ahead.is_none_or(|ours| ours <= entry.resource_version) {
+        let pending = self.sources[source].pending.get(&entry.key);
+        if is_newer && pending.is_none_or(|ours| ours <= entry.resource_version) {
             self.contents.insert(item);
         }
     }
 
-    /// Takes out what the watch told to be gone, of this uid or whatever there was: while a list comes in that replaces
-    /// what is there, only of that list.
-    fn take_out_told(&mut self, source: usize, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
+    /// Takes out an object that the watch confirmed to be gone, of this uid or of any. During a list that replaces the
+    /// contents, only from that list.
+    fn take_out_confirmed(
+        &mut self,
+        source: usize,
+        key: &ObjectKey,
+        uid: Option<&Uid>,
+        version: ResourceVersion,
+    ) {
         let is_meant = |current: &Entry<V>| {
             uid.is_none_or(|uid| current.uid == *uid) && current.resource_version <= version
         };
-        let told = &mut self.sources[source];
-        if !told.is_replacing() {
-            told.journal.deleted(key, uid, version);
+        let source_state = &mut self.sources[source];
+        if !source_state.is_replacing() {
+            source_state.journal.deleted(key, uid, version);
             take_out_of(&mut self.contents, key, is_meant);
         }
-        if let Some(listing) = &mut told.listing {
+        if let Some(listing) = &mut source_state.listing {
             listing.take_out(key, is_meant);
             listing.deleted.insert(key.clone(), version);
         }
     }
 
-    /// An event of this version was told. In a list that replaces, what comes before its end is part of it.
-    fn tell(&mut self, source: usize, version: ResourceVersion) -> usize {
+    /// Advances to the version of an event. During a list that replaces, an event is part of the list.
+    fn confirm(&mut self, source: usize, version: ResourceVersion) -> usize {
         if self.sources[source].is_replacing() {
             return 0;
         }
-        self.shown(source, version);
+        self.raise_newest(source, version);
         self.advance(source, version)
     }
 
     fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.sources[source].journal.advance(version);
-        // The watch has come as far, and has not told of these: its selectors do not select them.
-        for (ours, key) in self.sources[source].ahead.take_passed(version) {
+        // The watch has reached their versions without an event: its selectors do not select them.
+        for (ours, key) in self.sources[source].pending.take_passed(version) {
             take_out_of(&mut self.contents, &key, |current| {
                 current.resource_version == ours
             });
@@ -300,26 +308,26 @@ impl<V> State<V> {
         self.finish_check(source)
     }
 
-    /// Swaps in a list that checks, if it is complete and the watch has come as far: then what was there and
-    /// what was listed have been told the same, and every difference was an error. Answers their number.
+    /// Swaps in a list that checks, if it is complete and the watch has reached its version. Contents and list have then
+    /// had the same events, so that each difference is an error. Returns their number.
     fn finish_check(&mut self, source: usize) -> usize {
-        let told = self.sources[source].version();
+        let confirmed = self.sources[source].version();
         let is_due = |listing: &mut Listing<V>| match listing.purpose {
-            Purpose::Check { done, .. } => done.is_some() && done <= told,
+            Purpose::Check { done, .. } => done.is_some() && done <= confirmed,
             Purpose::Replace => false,
         };
-        match (self.sources[source].listing.take_if(is_due), told) {
-            (Some(listing), Some(told)) => {
-                let listed = listing.told();
+        match (self.sources[source].listing.take_if(is_due), confirmed) {
+            (Some(listing), Some(confirmed)) => {
+                let listed = listing.confirmed();
                 let journal = &mut self.sources[source].journal;
-                let untold = count_differences(&journal.objects, &listed);
-                if untold > 0 {
-                    self.awaited.told_of(&journal.without(&listed));
-                    journal.restart(listed, told);
+                let missed = count_differences(&journal.objects, &listed);
+                if missed > 0 {
+                    self.deletion_waits.confirm(&journal.without(&listed));
+                    journal.restart(listed, confirmed);
                 }
-                let repaired = self.swap(source, listing, told).max(untold);
+                let repaired = self.swap(source, listing, confirmed).max(missed);
                 if repaired > 0 {
-                    self.shown(source, told);
+                    self.raise_newest(source, confirmed);
                 }
                 repaired
             }
@@ -327,17 +335,17 @@ impl<V> State<V> {
         }
     }
 
-    /// Makes what a source feeds what a list has, as of this version, but for what we wrote since. Answers
-    /// how many objects that changed.
+    /// Replaces the contents of a source with a list of this version, except for later local writes. Returns the number of
+    /// changed objects.
     fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
         let previous = self.contents.clone();
-        let told = &mut self.sources[source];
-        match &told.journal.namespace {
+        let source_state = &mut self.sources[source];
+        match &source_state.journal.namespace {
             None => self.contents = listing.contents,
             Some(namespace) => self.contents.replace_namespace(namespace, &listing.contents),
         }
-        told.ahead.take_passed(version);
-        for key in told.ahead.keys() {
+        source_state.pending.take_passed(version);
+        for key in source_state.pending.keys() {
             let ours = previous.get(key.namespace(), key.name());
             if let Some(ours) = ours.filter(|ours| ours.resource_version > version) {
                 self.contents.insert(previous.item(ours));
@@ -345,7 +353,7 @@ impl<V> State<V> {
         }
         let changes = count_differences(&previous.objects, &self.contents.objects);
         if changes == 0 {
-            // The same, with the generations that others know.
+            // The same objects, with the generations that kept lists have.
             self.contents = previous;
         }
         changes

@@ -63,7 +63,7 @@ impl<V> Subscription<V> {
         event
     }
 
-    /// The snapshot up to which changes are told, or wait to be; `None` before the first list is complete.
+    /// The snapshot up to which changes were returned, or are queued; `None` before the first list is complete.
     pub(super) fn seen(&self) -> Option<&Arc<Snapshot<V>>> {
         self.seen.as_ref()
     }

@@ -47,16 +47,15 @@ impl<K, V> Clone for Writer<K, V> {
 
 /// The deletion of an object, awaited.
 #[derive(Debug)]
-#[must_use = "who does not wait need not ask"]
+#[must_use = "it does nothing unless it is awaited"]
 pub struct Deletion(oneshot::Receiver<()>);
 
 impl Deletion {
-    /// Waits until the watch has told the deletion, or a list that took its place has the object no more, which the
-    /// watch had told of: from then on, [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than
-    /// the deletion's version.
-    pub async fn told(self, deadline: Duration) -> Result<(), NotYet> {
-        let told = tokio::time::timeout(deadline, self.0).await;
-        told.map_err(|_| NotYet)?.map_err(|_| NotYet)
+    /// Waits until the deletion is confirmed, by the watch or by a list without the object: from then on,
+    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than the deletion's version.
+    pub async fn confirmed(self, deadline: Duration) -> Result<(), NotYet> {
+        let confirmed = tokio::time::timeout(deadline, self.0).await;
+        confirmed.map_err(|_| NotYet)?.map_err(|_| NotYet)
     }
 }
 
@@ -107,23 +106,23 @@ impl<K: kube::Resource, V> Writer<K, V> {
         namespaces.map(of).collect()
     }
 
-    /// Takes events in, in the order in which the API server tells them. Readers see all of them at once.
-    /// Answers how many objects a check that came to its end had to repair.
+    /// Takes events in, in the order in which the API server sends them. Readers see all of them at once.
+    /// Returns the number of objects that a completed check had to repair.
     ///
-    /// In a cache of several namespaces this is what the first of them is told, and the cache is synced when all have been
-    /// told a list: [`sources`](Self::sources) has a writer for each.
+    /// In a cache of several namespaces these are the events of the first, and the cache is synced once each has a list:
+    /// [`sources`](Self::sources) has a writer for each.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
         let metrics = self.shared.metrics.get();
-        let heard = &self.shared.heard;
+        let ages = &self.shared.ages;
         let repaired = self.write(|state, left_out| {
             let repaired = events.into_iter().map(|event| {
                 if matches!(event, SourceEvent::ListStarted) {
-                    heard.list_started(self.source);
+                    ages.list_started(self.source);
                 } else if state.is_kept_current_by(self.source, &event) {
                     if matches!(event, SourceEvent::ListDone(_)) {
-                        heard.list_done(self.source);
+                        ages.list_done(self.source);
                     } else {
-                        heard.confirmed(self.source);
+                        ages.confirmed(self.source);
                     }
                 }
                 if let Some(metrics) = metrics {
@@ -141,8 +140,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
         if let Some(metrics) = metrics {
             let snapshot = self.shared.current.load();
-            let age = self.shared.heard.age();
-            metrics.told(snapshot.len(), snapshot.resource_version(), age, repaired);
+            let age = self.shared.ages.age();
+            metrics.applied(snapshot.len(), snapshot.resource_version(), age, repaired);
         }
         repaired
     }
@@ -153,7 +152,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 
     /// Returns the confirmed version of this source, whatever the others have.
-    pub(crate) fn told(&self) -> Option<ResourceVersion> {
+    pub(crate) fn confirmed_version(&self) -> Option<ResourceVersion> {
         self.shared.current.load().journals[self.source].version
     }
 
@@ -173,44 +172,44 @@ impl<K: kube::Resource, V> Writer<K, V> {
     /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
     /// sent everything before.
     pub fn confirmed(&self) {
-        self.shared.heard.confirmed(self.source);
+        self.shared.ages.confirmed(self.source);
     }
 
-    /// Takes an object in as the API server answered it to ourselves: a create, an update, a get. The next
-    /// read shows it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
+    /// Takes in an object from an answer to this process: to a create, an update, a get. The next
+    /// read serves it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
     ///
-    /// What the [`ListWatch`](crate::ListWatch) does not select is shown, too, until the watch has passed its version
-    /// without a word of it. What is in none of the cache's namespaces is not.
+    /// An object that the [`ListWatch`](crate::ListWatch) does not select is served, too, until the watch has passed its
+    /// version without an event. An object in none of the cache's namespaces is not.
     pub fn observe(&self, object: K) {
         self.write(|state, left_out| drop(self.observe_one(state, object, left_out)));
     }
 
     /// Returns true if this very version of an object is served: then there is nothing to [`observe`](Self::observe).
-    pub(crate) fn shows(&self, object: &K) -> bool {
+    pub(crate) fn serves(&self, object: &K) -> bool {
         let Ok(Identity { key, uid, version }) = identity(object) else {
             return false;
         };
         let snapshot = self.shared.current.load();
-        let shown = snapshot.get(key.namespace(), key.name());
-        shown.is_some_and(|shown| shown.uid == uid && shown.resource_version == version)
+        let served = snapshot.get(key.namespace(), key.name());
+        served.is_some_and(|served| served.uid == uid && served.resource_version == version)
     }
 
-    /// Takes in that we deleted the object with this uid, after this version: the newest that it is known to have had, or
-    /// any that was told before it was deleted. The next read does not show it, and no older event brings it or a
+    /// Takes in a deletion by this process of the object with this uid, after this version: the newest that it is known to
+    /// have had, or any that was confirmed before the deletion. The next read does not serve it, and no older event brings it or a
     /// predecessor of its name back.
     pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         self.write(|state, _| state.observed_deleted(key, uid, version));
     }
 
-    /// Awaits the deletion of the object with this uid from here on: ask for it before asking the API server to
-    /// delete, whose watch may be faster than its answer.
+    /// Awaits the deletion of the object with this uid from here on. Call it before the delete is sent: the watch may be
+    /// faster than the answer.
     pub fn deletion_of(&self, uid: Uid) -> Deletion {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Deletion(state.awaited().wait(uid))
+        Deletion(state.deletion_waits().wait(uid))
     }
 
-    /// Takes in that what the cache shows of a namespace was so at this version, and not before, where it was not the
-    /// watch that told: [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
+    /// Raises the newest served version of a namespace, where a source other than the watch confirmed it:
+    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
     pub fn observe_version(&self, namespace: &str, version: ResourceVersion) {
         self.write(|state, _| state.observed_version(namespace, version));
     }
@@ -343,7 +342,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         let previous = self.shared.current.swap(Arc::new(state.snapshot()));
         // Under the lock, so that snapshots are announced in their order.
         self.published.send_replace(());
-        state.awaited().shown();
+        state.deletion_waits().notify();
         drop(state);
         // Not under it: after a list, this is all there was.
         drop(previous);

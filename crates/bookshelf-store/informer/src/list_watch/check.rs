@@ -1,4 +1,4 @@
-//! Checks what the watch has told against a list, beside the watch.
+//! Checks of the confirmed state against a list, beside the watch.
 
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -39,12 +39,12 @@ where
     }
 
     async fn check(&self) -> Result<(), Failure> {
-        let told = self.told();
-        // Before the list is asked for: what the watch tells from here on is told to both.
-        self.tell([SourceEvent::CheckStarted]);
+        let confirmed = self.confirmed_version();
+        // Before the list is requested: later events go to contents and list.
+        self.apply([SourceEvent::CheckStarted]);
         let listed = parse(&self.paged_list().await?)?;
-        match told {
-            Some(told) if listed < told => Err(Failure::WentBack { listed, told }),
+        match confirmed {
+            Some(confirmed) if listed < confirmed => Err(Failure::WentBack { listed, confirmed }),
             _ => Ok(()),
         }
     }

@@ -8,26 +8,28 @@ use tokio_util::codec::LinesCodecError;
 use crate::connector::{Error, Reason};
 use crate::object::ResourceVersion;
 
-/// Why a list or a watch ended before its time, or what was wrong with what it told.
+/// The failure of a list, of a watch, or of one of its events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// The request failed.
     #[error(transparent)]
     Request(#[from] Error),
-    /// Nothing was heard for so long: the connection is dead.
+    /// The API server has sent nothing for so long: the connection is dead.
     #[error("nothing was heard for {} s", .0.as_secs())]
     Silent(Duration),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// The API server's versions are older than those it told before: it was restored from a backup.
-    #[error("a list is of version {listed}, and {told} was told before: the API server's versions went back")]
+    /// The API server's versions are older than before: it was restored from a backup.
+    #[error(
+        "a list is of version {listed}, and {confirmed} was confirmed before: the API server's versions went back"
+    )]
     WentBack {
         /// The version of the list.
         listed: ResourceVersion,
-        /// The version that the watch had told before the list was asked for.
-        told: ResourceVersion,
+        /// The version that was confirmed before the list was requested.
+        confirmed: ResourceVersion,
     },
     /// The API server's answer cannot be read.
     #[error("the API server's answer cannot be read: {0}")]

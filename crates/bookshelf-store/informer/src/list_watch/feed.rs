@@ -67,8 +67,8 @@ where
         }
     }
 
-    /// Tells the cache.
-    pub(super) fn tell(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
+    /// Applies events to the cache.
+    pub(super) fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) {
         self.writer.apply(events);
     }
 
@@ -85,8 +85,8 @@ where
     }
 
     /// Returns the confirmed version.
-    pub(super) fn told(&self) -> Option<ResourceVersion> {
-        self.writer.told()
+    pub(super) fn confirmed_version(&self) -> Option<ResourceVersion> {
+        self.writer.confirmed_version()
     }
 
     /// The check under way will not be completed.

@@ -24,10 +24,10 @@ where
 {
     /// Answers the version to watch from.
     pub(super) async fn list(&self, can_stream: &mut bool) -> Result<String, Failure> {
-        let told = self.told();
+        let confirmed = self.confirmed_version();
         let started = Instant::now();
         let mut listed = self.list_somehow(can_stream).await?;
-        if told > Some(parse(&listed)?) {
+        if confirmed > Some(parse(&listed)?) {
             // Restored from a backup. What we had deleted before was left out of the list, and is there again.
             listed = self.list_somehow(can_stream).await?;
         }
@@ -37,7 +37,7 @@ where
 
     async fn list_somehow(&self, can_stream: &mut bool) -> Result<String, Failure> {
         if !*can_stream {
-            self.tell([SourceEvent::ListStarted]);
+            self.apply([SourceEvent::ListStarted]);
             return self.paged_list().await;
         }
         match self.streaming_list().await {
@@ -46,7 +46,7 @@ where
                 *can_stream = !failure.is_refusal();
                 let resource = self.list_watch.resource.name();
                 tracing::info!(resource, %failure, "no streaming list, listing in pages");
-                self.tell([SourceEvent::ListStarted]);
+                self.apply([SourceEvent::ListStarted]);
                 self.paged_list().await
             }
             listed => listed,
@@ -73,13 +73,13 @@ where
                     object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
                 })
                 .collect();
-            self.tell(listed);
+            self.apply(listed);
             let PageMetadata {
                 resource_version: version,
                 continue_token,
             } = metadata;
             if continue_token.is_empty() {
-                self.tell([SourceEvent::ListDone(parse(&version)?)]);
+                self.apply([SourceEvent::ListDone(parse(&version)?)]);
                 return Ok(version);
             }
             parameters.continue_token = Some(continue_token);
@@ -92,7 +92,7 @@ where
             timeout: u32::try_from(STREAMING_LIST_TIMEOUT.as_secs()).ok(),
             ..self.list_watch.watch_parameters()
         };
-        self.tell([SourceEvent::ListStarted]);
+        self.apply([SourceEvent::ListStarted]);
         let mut lines = self.open(&parameters, "").await?;
         while let Some(batch) = self.next(&mut lines).await? {
             let mut events = Vec::with_capacity(batch.len());
@@ -117,7 +117,7 @@ where
                     Line::Bookmark { .. } => {}
                 }
             }
-            self.tell(events);
+            self.apply(events);
             if let Some(version) = end {
                 return Ok(version);
             }

@@ -18,7 +18,7 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
     /// Asks the API server for a part of the resource, and takes in what it has: afterwards the cache shows of that
     /// part nothing older than the version that this answers. `None`: it is no part of what the cache is of.
     ///
-    /// The list is a consistent one, and so is no older than anything that anybody was told before. It says
+    /// The list is a consistent one, and so is no older than any answer before. It says
     /// nothing of other parts, so that [`Snapshot::resource_version`](crate::cache::Snapshot::resource_version)
     /// stays where it is. For caches of all objects, not of those that a selector selects.
     ///

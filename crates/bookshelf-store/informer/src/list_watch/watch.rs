@@ -99,7 +99,7 @@ where
                     }
                 }
             }
-            self.tell(events);
+            self.apply(events);
             ended?;
         }
         Ok(())

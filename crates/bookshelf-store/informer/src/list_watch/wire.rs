@@ -50,7 +50,7 @@ pub(super) enum Line<K> {
     DeletedUnreadable(Unreadable, Uid),
     /// An object changed that cannot be read; not even its metadata where there is nothing.
     Unreadable(Option<Unreadable>),
-    /// Everything up to this version has been told.
+    /// All events up to this version have been sent.
     Bookmark {
         version: String,
         ends_initial_events: bool,

@@ -16,12 +16,12 @@ use crate::object::ResourceVersion;
 const LIST_SECONDS: [f64; 9] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Of {
+struct ResourceLabels {
     resource: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfType {
+struct EventLabels {
     resource: String,
     r#type: &'static str,
 }
@@ -30,18 +30,18 @@ type Seconds = Gauge<f64, AtomicU64>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Caches {
-    lists: Family<Of, Histogram>,
-    watches: Family<Of, Counter>,
-    short_watches: Family<Of, Counter>,
-    failures: Family<Of, Counter>,
-    events: Family<OfType, Counter>,
-    objects: Family<Of, Gauge>,
-    version: Family<Of, Seconds>,
-    last_heard: Family<Of, Seconds>,
-    checks: Family<Of, Counter>,
-    repaired: Family<Of, Counter>,
-    refused: Family<Of, Counter>,
-    handler_panics: Family<Of, Counter>,
+    lists: Family<ResourceLabels, Histogram>,
+    watches: Family<ResourceLabels, Counter>,
+    short_watches: Family<ResourceLabels, Counter>,
+    failures: Family<ResourceLabels, Counter>,
+    events: Family<EventLabels, Counter>,
+    objects: Family<ResourceLabels, Gauge>,
+    version: Family<ResourceLabels, Seconds>,
+    last_heard: Family<ResourceLabels, Seconds>,
+    checks: Family<ResourceLabels, Counter>,
+    repaired: Family<ResourceLabels, Counter>,
+    refused: Family<ResourceLabels, Counter>,
+    handler_panics: Family<ResourceLabels, Counter>,
 }
 
 impl Default for Caches {
@@ -126,33 +126,33 @@ impl Caches {
     }
 
     pub(super) fn of(&self, resource: &str) -> CacheMetrics {
-        let of = Of {
+        let labels = ResourceLabels {
             resource: resource.to_owned(),
         };
         let events = |kind| {
-            let of = OfType {
+            let labels = EventLabels {
                 resource: resource.to_owned(),
                 r#type: kind,
             };
-            self.events.get_or_create(&of).clone()
+            self.events.get_or_create(&labels).clone()
         };
         CacheMetrics {
-            lists: self.lists.get_or_create(&of).clone(),
-            watches: self.watches.get_or_create(&of).clone(),
-            short_watches: self.short_watches.get_or_create(&of).clone(),
-            failures: self.failures.get_or_create(&of).clone(),
+            lists: self.lists.get_or_create(&labels).clone(),
+            watches: self.watches.get_or_create(&labels).clone(),
+            short_watches: self.short_watches.get_or_create(&labels).clone(),
+            failures: self.failures.get_or_create(&labels).clone(),
             listed_objects: events("listed"),
             applied: events("applied"),
             deleted: events("deleted"),
             bookmarks: events("bookmark"),
             unreadable: events("unreadable"),
-            objects: self.objects.get_or_create(&of).clone(),
-            version: self.version.get_or_create(&of).clone(),
-            last_heard: self.last_heard.get_or_create(&of).clone(),
-            checks: self.checks.get_or_create(&of).clone(),
-            repaired: self.repaired.get_or_create(&of).clone(),
-            refused: self.refused.get_or_create(&of).clone(),
-            handler_panics: self.handler_panics.get_or_create(&of).clone(),
+            objects: self.objects.get_or_create(&labels).clone(),
+            version: self.version.get_or_create(&labels).clone(),
+            last_heard: self.last_heard.get_or_create(&labels).clone(),
+            checks: self.checks.get_or_create(&labels).clone(),
+            repaired: self.repaired.get_or_create(&labels).clone(),
+            refused: self.refused.get_or_create(&labels).clone(),
+            handler_panics: self.handler_panics.get_or_create(&labels).clone(),
         }
     }
 }
@@ -184,9 +184,9 @@ impl CacheMetrics {
         self.lists.observe(took.as_secs_f64());
     }
 
-    /// The cache was told something: so many objects are in it, as of this version; the source that was not
-    /// heard for longest was heard so long ago, if ever; and so many objects had to be repaired.
-    pub(crate) fn told(
+    /// Counts applied events: the number of objects, the confirmed version, the age of the oldest source, and the number of
+    /// repaired objects.
+    pub(crate) fn applied(
         &self,
         objects: usize,
         version: Option<ResourceVersion>,

@@ -6,14 +6,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Of {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
 /// Counts events. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventMetrics {
-    told: Family<Of, Counter>,
+    events: Family<OutcomeLabels, Counter>,
 }
 
 impl EventMetrics {
@@ -21,7 +21,7 @@ impl EventMetrics {
         registry.register(
             "kubernetes_events",
             "Kubernetes Events about our objects: sent, failed, or dropped as too many were waiting",
-            self.told.clone(),
+            self.events.clone(),
         );
     }
 
@@ -38,6 +38,6 @@ impl EventMetrics {
     }
 
     fn count(&self, outcome: &'static str) {
-        self.told.get_or_create(&Of { outcome }).inc();
+        self.events.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 }

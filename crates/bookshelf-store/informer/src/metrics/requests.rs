@@ -15,13 +15,13 @@ const SECONDS: [f64; 12] = [
 ];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Of {
+struct CallLabels {
     verb: &'static str,
     resource: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfCode {
+struct ResponseLabels {
     verb: &'static str,
     resource: String,
     code: String,
@@ -29,11 +29,11 @@ struct OfCode {
 
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
-    sent: Family<OfCode, Counter>,
-    retries: Family<OfCode, Counter>,
-    refused: Family<Of, Counter>,
-    duration: Family<Of, Histogram>,
-    limiter: Family<Of, Histogram>,
+    sent: Family<ResponseLabels, Counter>,
+    retries: Family<ResponseLabels, Counter>,
+    refused: Family<CallLabels, Counter>,
+    duration: Family<CallLabels, Histogram>,
+    limiter: Family<CallLabels, Histogram>,
 }
 
 impl Default for Requests {
@@ -112,7 +112,7 @@ pub(crate) struct ResourceMetrics {
 /// calls that were never made do not exist.
 pub(crate) struct CallMetrics {
     requests: Requests,
-    of: Of,
+    labels: CallLabels,
     ok: OnceLock<Counter>,
     created: OnceLock<Counter>,
     duration: OnceLock<Histogram>,
@@ -123,7 +123,7 @@ impl CallMetrics {
     fn new(requests: &Requests, verb: &'static str, resource: &str) -> Self {
         Self {
             requests: requests.clone(),
-            of: Of {
+            labels: CallLabels {
                 verb,
                 resource: resource.to_owned(),
             },
@@ -136,41 +136,48 @@ impl CallMetrics {
 
     /// The labels of the calls.
     pub(crate) fn verb(&self) -> &'static str {
-        self.of.verb
+        self.labels.verb
     }
 
     /// A request was answered with this status code, or not at all.
     pub(crate) fn sent(&self, code: Option<u16>, took: Duration) {
-        let sent = || self.requests.sent.get_or_create_owned(&self.of_code(code));
+        let sent = || {
+            self.requests
+                .sent
+                .get_or_create_owned(&self.response_labels(code))
+        };
         match code {
             Some(200) => self.ok.get_or_init(sent).inc(),
             Some(201) => self.created.get_or_init(sent).inc(),
             _ => sent().inc(),
         };
-        let duration = || self.requests.duration.get_or_create_owned(&self.of);
+        let duration = || self.requests.duration.get_or_create_owned(&self.labels);
         self.duration.get_or_init(duration).observe(took.as_secs_f64());
     }
 
     /// A request that was answered with this status code, or not at all, is sent again.
     pub(crate) fn repeated(&self, code: Option<u16>) {
-        self.requests.retries.get_or_create(&self.of_code(code)).inc();
+        self.requests
+            .retries
+            .get_or_create(&self.response_labels(code))
+            .inc();
     }
 
     /// A call had no turn before its deadline.
     pub(crate) fn refused(&self) {
-        self.requests.refused.get_or_create(&self.of).inc();
+        self.requests.refused.get_or_create(&self.labels).inc();
     }
 
     /// A call has waited so long for its turn.
     pub(crate) fn waited(&self, time: Duration) {
-        let limiter = || self.requests.limiter.get_or_create_owned(&self.of);
+        let limiter = || self.requests.limiter.get_or_create_owned(&self.labels);
         self.limiter.get_or_init(limiter).observe(time.as_secs_f64());
     }
 
-    fn of_code(&self, code: Option<u16>) -> OfCode {
-        OfCode {
-            verb: self.of.verb,
-            resource: self.of.resource.clone(),
+    fn response_labels(&self, code: Option<u16>) -> ResponseLabels {
+        ResponseLabels {
+            verb: self.labels.verb,
+            resource: self.labels.resource.clone(),
             code: code.map_or_else(|| "<error>".to_owned(), |code| code.to_string()),
         }
     }

@@ -47,7 +47,7 @@ impl<V> Follower<V> {
     /// Takes in what has changed. Returns false if that is not known: then loans and journals have to be compared.
     pub(super) fn follow(&mut self, pending: &Pending) -> bool {
         let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
-        let (of_loans, of_books) = (loans.told(None), books.told(None));
+        let (of_loans, of_books) = (loans.confirmed(None), books.confirmed(None));
         let Some((at_loans, at_books)) = &mut self.positions else {
             self.positions = Some((of_loans.position(), of_books.position()));
             return false;
@@ -87,7 +87,7 @@ impl<V> Follower<V> {
     /// Returns the word for the end of a loan: its book went first, or somebody deleted it.
     pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> Happened {
         let snapshot = self.books.load();
-        let book = snapshot.told(Some(namespace)).get(namespace, &line.book_id);
+        let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);
         let is_book_gone = match proof {
             Proof::Certain => return line.happened,
             Proof::Ended(None, _) => false,

@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, Kind, Now, Outcome, Subject, What};
+use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -43,8 +43,8 @@ impl Books {
         category.is_none() || book.labels.get(labels::CATEGORY) == category
     }
 
-    fn lent<V>(&self, now: &Now<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
-        let loan = now.loans.get(book.key.namespace(), book.key.name());
+    fn lent<V>(&self, confirmed: &Confirmed<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+        let loan = confirmed.loans.get(book.key.namespace(), book.key.name());
         let loan = loan.filter(|loan| self.with_loans && !loan.value.is_left_over(&book.uid));
         Lent {
             book: Arc::clone(book),
@@ -53,10 +53,10 @@ impl Books {
     }
 }
 
-impl<V> Subject<V> for Books {
+impl<V> Topic<V> for Books {
     type Object = CachedBook<V>;
     type Item = Lent<V>;
-    const OF: Kind = Kind::Books;
+    const RESOURCE: Resource = Resource::Books;
 
     fn needs_loans(&self) -> bool {
         self.with_loans
@@ -66,44 +66,44 @@ impl<V> Subject<V> for Books {
         self.namespace.as_deref()
     }
 
-    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<CachedBook<V>>>> {
+    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<CachedBook<V>>>> {
         match &self.category {
-            Some(category) => now.books.indexed(now.by_category, category).collect(),
-            None => now.books.iter().collect(),
+            Some(category) => confirmed.books.indexed(confirmed.by_category, category).collect(),
+            None => confirmed.books.iter().collect(),
         }
     }
 
-    fn item(&self, now: &Now<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
-        self.lent(now, book)
+    fn item(&self, confirmed: &Confirmed<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+        self.lent(confirmed, book)
     }
 
-    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Lent<V>>> {
+    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Lent<V>>> {
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let old = event.before().filter(|book| self.has(book));
             let new = event.after().filter(|book| self.has(book));
-            let what = match (old, new) {
+            let kind = match (old, new) {
                 (None, None) => return None,
-                (None, Some(new)) => What::Created(self.lent(now, new)),
-                (Some(_), Some(new)) => What::Updated(self.lent(now, new)),
-                (Some(old), None) => What::Deleted(self.lent(now, old)),
+                (None, Some(new)) => EventKind::Created(self.lent(confirmed, new)),
+                (Some(_), Some(new)) => EventKind::Updated(self.lent(confirmed, new)),
+                (Some(old), None) => EventKind::Deleted(self.lent(confirmed, old)),
             };
-            Some(Outcome {
-                of: Kind::Books,
+            Some(Emitted {
+                resource: Resource::Books,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         let of_loans = changes.loans.iter().filter_map(|step| {
             let event = &step.change.event;
-            let book = book_of(now, event.key()).filter(|book| self.has(book))?;
+            let book = book_of(confirmed, event.key()).filter(|book| self.has(book))?;
             let mut loans = [event.before(), event.after()].into_iter().flatten();
             loans
                 .any(|loan| !loan.value.is_left_over(&book.uid))
-                .then(|| Outcome {
-                    of: Kind::Loans,
+                .then(|| Emitted {
+                    resource: Resource::Loans,
                     resume_at: step.resume_at,
-                    what: What::Updated(self.lent(now, book)),
+                    kind: EventKind::Updated(self.lent(confirmed, book)),
                 })
         });
         of_books.chain(of_loans).collect()
@@ -111,6 +111,9 @@ impl<V> Subject<V> for Books {
 }
 
 /// Returns the book that a loan of this key is of.
-pub(super) fn book_of<'a, V>(now: &Now<'a, V>, key: &ObjectKey) -> Option<&'a Arc<Entry<CachedBook<V>>>> {
-    now.books.get(key.namespace(), key.name())
+pub(super) fn book_of<'a, V>(
+    confirmed: &Confirmed<'a, V>,
+    key: &ObjectKey,
+) -> Option<&'a Arc<Entry<CachedBook<V>>>> {
+    confirmed.books.get(key.namespace(), key.name())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Kind;
+use super::Resource;
 use crate::object::ResourceVersion;
 
 /// The position of a client in a stream: this version of the books, and of the loans if the stream depends on them.
@@ -38,22 +38,22 @@ impl StreamId {
     }
 
     /// Returns the version of one resource.
-    pub(super) fn of(self, kind: Kind) -> Option<ResourceVersion> {
-        match kind {
-            Kind::Books => self.books,
-            Kind::Loans => self.loans,
+    pub(super) fn of(self, resource: Resource) -> Option<ResourceVersion> {
+        match resource {
+            Resource::Books => self.books,
+            Resource::Loans => self.loans,
         }
     }
 
     /// Advances one resource to this version, if it is later.
-    pub(super) fn advance(&mut self, kind: Kind, version: Option<ResourceVersion>) {
-        let reached = self.part(kind);
+    pub(super) fn advance(&mut self, resource: Resource, version: Option<ResourceVersion>) {
+        let reached = self.part(resource);
         *reached = version.max(*reached);
     }
 
     /// Returns the id of a client that has no more than this version of one resource.
-    pub(super) fn no_later_than(mut self, kind: Kind, version: ResourceVersion) -> Self {
-        let part = self.part(kind);
+    pub(super) fn no_later_than(mut self, resource: Resource, version: ResourceVersion) -> Self {
+        let part = self.part(resource);
         *part = part.map(|reached| reached.min(version));
         self
     }
@@ -66,10 +66,10 @@ impl StreamId {
         }
     }
 
-    fn part(&mut self, kind: Kind) -> &mut Option<ResourceVersion> {
-        match kind {
-            Kind::Books => &mut self.books,
-            Kind::Loans => &mut self.loans,
+    fn part(&mut self, resource: Resource) -> &mut Option<ResourceVersion> {
+        match resource {
+            Resource::Books => &mut self.books,
+            Resource::Loans => &mut self.loans,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Now, StreamEvent, StreamId, Subject, What};
+use super::{Confirmed, EventKind, StreamEvent, StreamId, Topic};
 use crate::cache::Entry;
 use crate::object::ResourceVersion;
 
@@ -30,16 +30,16 @@ impl Listing {
     }
 
     /// Returns the next part; nothing at the end. `reached` is the id of a client that has the whole list.
-    pub(super) fn next<V, S: Subject<V>>(
+    pub(super) fn next<V, S: Topic<V>>(
         &mut self,
-        now: &Now<'_, V>,
-        subject: &S,
+        confirmed: &Confirmed<'_, V>,
+        topic: &S,
         reached: StreamId,
     ) -> Vec<StreamEvent<S::Item>> {
         if self.told >= self.until {
             return Vec::new();
         }
-        let mut objects = subject.objects(now);
+        let mut objects = topic.objects(confirmed);
         let part = PART.max(objects.len() / PARTS);
         objects.retain(|object| {
             let version = Some(object.resource_version);
@@ -54,8 +54,8 @@ impl Listing {
             .last()
             .map_or(self.until, |last| Some(last.resource_version));
         let events = objects.into_iter().map(|object| StreamEvent {
-            what: What::Created(subject.item(now, object)),
-            id: Some(reached.no_later_than(S::OF, object.resource_version)),
+            kind: EventKind::Created(topic.item(confirmed, object)),
+            id: Some(reached.no_later_than(S::RESOURCE, object.resource_version)),
         });
         events.collect()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, Kind, Now, Outcome, Subject, What};
+use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -33,10 +33,10 @@ fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>)
     book.is_some_and(|book| loan.value.is_left_over(&book.uid))
 }
 
-impl<V> Subject<V> for Loans {
+impl<V> Topic<V> for Loans {
     type Object = Loan;
     type Item = Arc<Entry<Loan>>;
-    const OF: Kind = Kind::Loans;
+    const RESOURCE: Resource = Resource::Loans;
 
     fn needs_loans(&self) -> bool {
         true
@@ -46,45 +46,49 @@ impl<V> Subject<V> for Loans {
         Some(&self.namespace)
     }
 
-    fn objects<'a>(&self, now: &Now<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
+    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
         let mut loans: Vec<_> = match &self.borrower {
-            Some(borrower) => now.loans.indexed(now.by_tenant, borrower).collect(),
-            None => now.loans.iter().collect(),
+            Some(borrower) => confirmed.loans.indexed(confirmed.by_tenant, borrower).collect(),
+            None => confirmed.loans.iter().collect(),
         };
-        loans.retain(|loan| !is_left_over(loan, book_of(now, &loan.key)));
+        loans.retain(|loan| !is_left_over(loan, book_of(confirmed, &loan.key)));
         loans
     }
 
-    fn item(&self, _: &Now<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
+    fn item(&self, _: &Confirmed<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
         Arc::clone(loan)
     }
 
-    fn changes(&self, now: &Now<'_, V>, changes: &Changes<'_, V>) -> Vec<Outcome<Arc<Entry<Loan>>>> {
+    fn changes(
+        &self,
+        confirmed: &Confirmed<'_, V>,
+        changes: &Changes<'_, V>,
+    ) -> Vec<Emitted<Arc<Entry<Loan>>>> {
         let of_loans = changes.loans.iter().filter_map(|step| {
             let event = &step.change.event;
-            let book = book_of(now, event.key());
+            let book = book_of(confirmed, event.key());
             let old = event.before().filter(|loan| self.has(loan));
             let new = event
                 .after()
                 .filter(|loan| self.has(loan) && !is_left_over(loan, book));
-            let what = match (old, new) {
+            let kind = match (old, new) {
                 (None, None) => return None,
-                (None, Some(new)) => What::Created(Arc::clone(new)),
-                (Some(_), Some(new)) => What::Updated(Arc::clone(new)),
+                (None, Some(new)) => EventKind::Created(Arc::clone(new)),
+                (Some(_), Some(new)) => EventKind::Updated(Arc::clone(new)),
                 // It may have been a leftover before: a second `deleted` does no harm.
-                (Some(old), None) => What::Deleted(Arc::clone(old)),
+                (Some(old), None) => EventKind::Deleted(Arc::clone(old)),
             };
-            Some(Outcome {
-                of: Kind::Loans,
+            Some(Emitted {
+                resource: Resource::Loans,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         // A loan may become a leftover when a book appears, and count again when that goes.
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let key = event.key();
-            let loan = now
+            let loan = confirmed
                 .loans
                 .get(key.namespace(), key.name())
                 .filter(|loan| self.has(loan))?;
@@ -92,15 +96,15 @@ impl<V> Subject<V> for Loans {
                 return None;
             }
             let loan = Arc::clone(loan);
-            let what = if is_left_over(&loan, book_of(now, key)) {
-                What::Deleted(loan)
+            let kind = if is_left_over(&loan, book_of(confirmed, key)) {
+                EventKind::Deleted(loan)
             } else {
-                What::Created(loan)
+                EventKind::Created(loan)
             };
-            Some(Outcome {
-                of: Kind::Books,
+            Some(Emitted {
+                resource: Resource::Books,
                 resume_at: step.resume_at,
-                what,
+                kind,
             })
         });
         of_loans.chain(of_books).collect()

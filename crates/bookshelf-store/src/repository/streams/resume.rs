@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::super::{Collection, Repository};
-use super::{At, Kind, StreamId, Subject, now, reached, snapshots};
+use super::{Cursor, Resource, StreamId, Topic, confirmed, reached, snapshots};
 use crate::cache::{Position, TooOld};
 use crate::object::ResourceVersion;
 
 /// The time that the watch has to confirm local writes before a stream begins without them.
-const SHOWN_IS_TOLD_WITHIN: Duration = Duration::from_secs(1);
+const PENDING_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 /// The time that the watch has to reach the version from which a stream resumes.
-const WATCH_TELLS_WITHIN: Duration = Duration::from_millis(200);
+const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 /// The time for which the API server's latest version counts as new.
-const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
+const LIVE_VERSION_IS_NEW_FOR: Duration = Duration::from_secs(1);
 
 /// Returns the position from which a client that has everything up to this id resumes.
 ///
@@ -23,36 +23,42 @@ const ASKED_IS_NEW_FOR: Duration = Duration::from_secs(1);
 /// the later state of the other, so that some events come again.
 pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,
-    subject: &impl Subject<V>,
+    topic: &impl Topic<V>,
     last_event_id: &str,
-) -> Result<(At, StreamId), TooOld> {
-    let needs_loans = subject.needs_loans();
+) -> Result<(Cursor, StreamId), TooOld> {
+    let needs_loans = topic.needs_loans();
     let id = StreamId::parse(last_event_id, needs_loans).ok_or(TooOld)?;
-    let namespace = subject.namespace();
+    let namespace = topic.namespace();
     let (books, loans) = tokio::join!(
-        repository.books.position_at(namespace, id.of(Kind::Books)),
-        repository.loans.position_at(namespace, id.of(Kind::Loans)),
+        repository.books.position_at(namespace, id.of(Resource::Books)),
+        repository.loans.position_at(namespace, id.of(Resource::Loans)),
     );
     let at = (books?.ok_or(TooOld)?, loans?);
     if !needs_loans {
         return Ok((at, id));
     }
     let snapshots = snapshots(repository);
-    let now = now(&snapshots, namespace);
-    let id = id.min(reached(&now, subject));
-    let (Some(books), Some(loans)) = (id.of(Kind::Books), id.of(Kind::Loans)) else {
+    let confirmed = confirmed(&snapshots, namespace);
+    let id = id.min(reached(&confirmed, topic));
+    let (Some(books), Some(loans)) = (id.of(Resource::Books), id.of(Resource::Loans)) else {
         return Err(TooOld);
     };
-    let at = (now.books.position_at(books)?, Some(now.loans.position_at(loans)?));
+    let at = (
+        confirmed.books.position_at(books)?,
+        Some(confirmed.loans.position_at(loans)?),
+    );
     Ok((at, id))
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// Waits for a short time until the served state is confirmed: a client that wrote here finds its writes in the list
     /// with which its stream begins.
-    pub(super) async fn shown_is_told(&self, namespace: Option<&str>) {
+    pub(super) async fn wait_pending_confirmed(&self, namespace: Option<&str>) {
         // Otherwise it comes as a change.
-        let _ = self.reader.wait_shown_told(namespace, SHOWN_IS_TOLD_WITHIN).await;
+        let _ = self
+            .reader
+            .wait_pending_confirmed(namespace, PENDING_CONFIRMED_WITHIN)
+            .await;
     }
 
     /// Returns the position after this version, which a client claims to have from some replica. The watch here may be
@@ -63,16 +69,18 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         version: Option<ResourceVersion>,
     ) -> Result<Option<Position>, TooOld> {
         let Some(version) = version else { return Ok(None) };
-        let told = self.reader.wait_told(namespace, version, WATCH_TELLS_WITHIN);
+        let told = self
+            .reader
+            .wait_confirmed(namespace, version, WATCH_REACHES_WITHIN);
         if told.await.is_err()
             && self
-                .current_version(version, ASKED_IS_NEW_FOR)
+                .current_version(version, LIVE_VERSION_IS_NEW_FOR)
                 .await
                 .is_ok_and(|current| current.is_some_and(|current| current < version))
         {
             return Err(TooOld);
         }
-        let position = self.reader.load().told(namespace).position_at(version);
+        let position = self.reader.load().confirmed(namespace).position_at(version);
         position.map(Some)
     }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::super::Repository;
-use super::{Arc, BookStream, Books, Lent, Loan, Loans, Stream, StreamEvent, Subject, What};
+use super::{Arc, BookStream, Books, EventKind, Lent, Loan, Loans, Stream, StreamEvent, Topic};
 use crate::cache::{Entry, SourceEvent};
 use crate::repository::{Borrower, Category, Namespace, Namespaces};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
@@ -19,7 +19,7 @@ use world::{CATEGORIES, History, Replica, Step, World, book, step};
 type Has = BTreeMap<String, String>;
 
 /// A client of one kind of stream.
-struct Client<S: Subject<String>> {
+struct Client<S: Topic<String>> {
     begin: fn() -> S,
     show: fn(&S::Item) -> (String, String),
     live: Option<(usize, Stream<String, S>)>,
@@ -27,7 +27,7 @@ struct Client<S: Subject<String>> {
     last_id: Option<String>,
 }
 
-impl<S: Subject<String>> Client<S> {
+impl<S: Topic<String>> Client<S> {
     fn new(begin: fn() -> S, show: fn(&S::Item) -> (String, String)) -> Self {
         Self {
             begin,
@@ -53,17 +53,17 @@ impl<S: Subject<String>> Client<S> {
             if stream.waiting.is_empty() && stream.look().is_err() {
                 return;
             }
-            let Some(StreamEvent { what, id }) = stream.pop() else {
+            let Some(StreamEvent { kind, id }) = stream.pop() else {
                 self.live = Some((replica, stream));
                 return;
             };
-            match what {
-                What::Reset => self.has.clear(),
-                What::Created(item) | What::Updated(item) => {
+            match kind {
+                EventKind::Reset => self.has.clear(),
+                EventKind::Created(item) | EventKind::Updated(item) => {
                     self.has.extend([(self.show)(&item)]);
                 }
-                What::Deleted(item) => drop(self.has.remove(&(self.show)(&item).0)),
-                What::Synced => {}
+                EventKind::Deleted(item) => drop(self.has.remove(&(self.show)(&item).0)),
+                EventKind::Synced => {}
             }
             self.last_id = id.map(|id| id.to_string()).or(self.last_id.take());
         }
@@ -182,7 +182,7 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
     let (mut slow, mut quick) = (begin(None).await, begin(None).await);
     for stream in [&mut slow, &mut quick] {
         stream.wait().await.unwrap();
-        assert!(matches!(stream.pop().unwrap().what, What::Synced));
+        assert!(matches!(stream.pop().unwrap().kind, EventKind::Synced));
     }
     let mut last_id = String::new();
     for version in 2..10_000 {
@@ -197,14 +197,17 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
     let mut told = Vec::new();
     for _ in 0..3 {
         slow.wait().await.unwrap();
-        told.push(slow.pop().unwrap().what);
+        told.push(slow.pop().unwrap().kind);
     }
-    assert!(matches!(told[..], [What::Reset, What::Created(_), What::Synced]));
+    assert!(matches!(
+        told[..],
+        [EventKind::Reset, EventKind::Created(_), EventKind::Synced]
+    ));
     let mut quick = begin(Some(&last_id)).await;
     assert!(quick.pop().is_none());
     books.apply([SourceEvent::Applied(book("a", 1, 10_000, 0))]);
     quick.wait().await.unwrap();
-    assert!(matches!(quick.pop().unwrap().what, What::Updated(_)));
+    assert!(matches!(quick.pop().unwrap().kind, EventKind::Updated(_)));
 }
 
 /// Returns an empty replica, confirmed at version 1.
@@ -250,7 +253,7 @@ async fn a_stream_begins_without_what_was_deleted_here() {
     let (stream, ()) = tokio::join!(begin, tell);
     let mut stream = stream.unwrap();
     stream.wait().await.unwrap();
-    assert!(matches!(stream.pop().unwrap().what, What::Synced));
+    assert!(matches!(stream.pop().unwrap().kind, EventKind::Synced));
 }
 
 /// Returns all pending events of a stream.
@@ -258,16 +261,16 @@ fn told(stream: &mut BookStream<String>) -> Vec<String> {
     let mut told = Vec::new();
     while let Some(waiting) = stream.wait().now_or_never() {
         waiting.unwrap();
-        while let Some(StreamEvent { what, id }) = stream.pop() {
-            let what = match what {
-                What::Reset => "reset".to_owned(),
-                What::Created(lent) => format!("created {}", lent.book.value.view),
-                What::Updated(lent) => format!("updated {}", lent.book.value.view),
-                What::Deleted(lent) => format!("deleted {}", lent.book.value.view),
-                What::Synced => "synced".to_owned(),
+        while let Some(StreamEvent { kind, id }) = stream.pop() {
+            let kind = match kind {
+                EventKind::Reset => "reset".to_owned(),
+                EventKind::Created(lent) => format!("created {}", lent.book.value.view),
+                EventKind::Updated(lent) => format!("updated {}", lent.book.value.view),
+                EventKind::Deleted(lent) => format!("deleted {}", lent.book.value.view),
+                EventKind::Synced => "synced".to_owned(),
             };
             told.push(format!(
-                "{what} {}",
+                "{kind} {}",
                 id.map_or_else(String::new, |id| id.to_string())
             ));
         }

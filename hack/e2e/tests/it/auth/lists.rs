@@ -34,6 +34,14 @@ async fn a_list_of_all_has_the_namespaces_that_the_caller_may_list() -> Result<(
         let one = api.get(format!("/book/{namespace}")).await?;
         assert_eq!(whole.json(200)["list"], one.json(200)["list"]);
 
+        let found = api.get("/book?q=author").await?;
+        assert_eq!(found.json(200)["list"], one.json(200)["list"]);
+        let found = api.get("/book?q=author&limit=2").await?.json(200);
+        let next = found["continue"].as_str().unwrap_or_default();
+        let path = format!("/book?q=author&limit=2&continue={next}");
+        let rest = api.get(path).await?.json(200);
+        assert_eq!(rest["list"].as_array().map(Vec::len), Some(1), "{rest}");
+
         // Pages end where what may be seen ends.
         let first = api.get("/book?limit=2").await?.json(200);
         let next = first["continue"].as_str().unwrap_or_default().to_owned();

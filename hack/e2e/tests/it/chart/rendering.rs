@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use e2e::Program;
+use e2e::{Certificates, Issued, Program};
 use serde_json::{Value, json};
 
 use super::{objects, of_kind, rendered, values_file, values_files};
@@ -54,6 +54,7 @@ async fn each_switch_adds_its_objects() -> Result<()> {
     expected.extend(counts([
         // Each API's, the dashboard, and two further objects.
         ("ConfigMap", 2 + 1 + 2),
+        ("Certificate", 1),
         ("FlowSchema", 1),
         ("HTTPRoute", 2),
         ("HorizontalPodAutoscaler", 1),
@@ -273,6 +274,7 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
     let values = values_files()?
         .into_iter()
         .map(|file| format!("--values={}", file.display()));
+    let certificates = Certificates::new(&Issued::new()?)?;
     for values in values.chain(["--set=nameOverride=".to_owned()]) {
         let manifests = rendered("bookshelf", &["--kube-version=1.33", &values]).await?;
         for deployment in of_kind(&manifests, "Deployment")? {
@@ -286,6 +288,14 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
             for argument in &mut arguments {
                 *argument = argument.replace("=0.0.0.0:8080", "=0.0.0.0:0");
                 *argument = argument.replace("=0.0.0.0:9080", "=0.0.0.0:0");
+                // And a certificate that is here.
+                let tls = certificates.flags();
+                let mut tls = tls
+                    .iter()
+                    .filter(|flag| argument.split('=').next() == flag.split('=').next());
+                if let Some(flag) = tls.next() {
+                    argument.clone_from(flag);
+                }
             }
             // It gets as far as the kubeconfig, which is none.
             let output = program
@@ -295,6 +305,35 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
                 .output()?;
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(said.contains("kubeconfig"), "{values}: {said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_is_mounted_and_services_say_https() -> Result<()> {
+    for (set, secret) in [
+        ("tls.secretName=given", "given"),
+        (
+            "tls.certManager.enabled=true,tls.certManager.issuerRef.name=ca",
+            "bookshelf-tls",
+        ),
+    ] {
+        for deployment in of_apis("Deployment", set).await?.values() {
+            let pod = &deployment["spec"]["template"]["spec"];
+            assert_eq!(pod["volumes"][0]["secret"]["secretName"], secret);
+            let container = &pod["containers"][0];
+            assert_eq!(container["volumeMounts"][0]["mountPath"], "/tls");
+            let arguments = container["args"].as_array().context("arguments")?;
+            for argument in [
+                "--tls-cert-file=/tls/tls.crt",
+                "--tls-private-key-file=/tls/tls.key",
+            ] {
+                assert!(arguments.contains(&json!(argument)), "{arguments:?}");
+            }
+        }
+        for service in of_apis("Service", set).await?.values() {
+            assert_eq!(service["spec"]["ports"][0]["appProtocol"], "https");
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use imbl::OrdSet;
 
 use super::super::contents::{ByKey, Contents, Entry, Item};
 use super::super::journal::Journal;
-use super::ahead::Ahead;
+use super::pending_writes::PendingWrites;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// The source of all namespaces of a cache, or of one of several.
@@ -16,10 +16,10 @@ pub(crate) struct Source<V> {
     pub(super) journal: Journal<V>,
     /// The list under way.
     pub(super) listing: Option<Listing<V>>,
-    /// The newest version that a reader has been shown something of, of what it tells.
+    /// The newest version that readers were served of it.
     pub(super) newest: Option<ResourceVersion>,
-    /// Our own writes that it has not told yet: a list older than them does not undo them.
-    pub(super) ahead: Ahead,
+    /// The writes that it has not confirmed yet: an older list does not undo them.
+    pub(super) pending: PendingWrites,
 }
 
 impl<V> Source<V> {
@@ -28,7 +28,7 @@ impl<V> Source<V> {
             journal: Journal::new(namespace, history),
             listing: None,
             newest: None,
-            ahead: Ahead::default(),
+            pending: PendingWrites::default(),
         }
     }
 
@@ -37,7 +37,7 @@ impl<V> Source<V> {
         self.journal.has(key.namespace())
     }
 
-    /// The version up to which the watch has told everything.
+    /// The confirmed version.
     pub(super) fn version(&self) -> Option<ResourceVersion> {
         self.journal.version
     }
@@ -67,9 +67,9 @@ pub(super) struct Listing<V> {
 /// The purpose of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Nothing is told meanwhile; the list takes the place of what is there.
+    /// Replaces the contents; there are no events meanwhile.
     Replace,
-    /// The watch goes on, and tells both what is there and the list, until it has come as far as the list.
+    /// Checks the contents. The watch goes on, and its events go to contents and list, until it has reached the list.
     Check {
         /// The confirmed version at the start of the list.
         since: Option<ResourceVersion>,
@@ -162,11 +162,11 @@ impl<V> Listing<V> {
         take_out_of(&mut self.contents, key, is_meant);
     }
 
-    /// The objects as the API server has listed them, and as the watch has told since.
-    pub(super) fn told(&self) -> OrdSet<ByKey<V>> {
-        let mut told = self.contents.objects.clone();
-        told.extend(self.buried.values().cloned().map(ByKey));
-        told
+    /// The objects that the list and later events confirm.
+    pub(super) fn confirmed(&self) -> OrdSet<ByKey<V>> {
+        let mut confirmed = self.contents.objects.clone();
+        confirmed.extend(self.buried.values().cloned().map(ByKey));
+        confirmed
     }
 }
 

@@ -18,7 +18,7 @@ async fn a_deletion_is_awaited_whether_the_watch_or_the_answer_is_faster() {
             assert_eq!(cache.reader.load().newest_version(), Some(rv(5)));
             cache.deleted(object("a", "1", 9, "x"));
         }
-        deletion.told(NOW).await.unwrap();
+        deletion.confirmed(NOW).await.unwrap();
         assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
         assert_eq!(cache.contents(), ["b=x"]);
     }
@@ -31,12 +31,12 @@ async fn the_deletion_of_another_object_is_not_the_one_awaited() {
     cache.deleted(object("b", "2", 8, "x"));
     cache.applied(object("a", "1", 9, "y"));
     cache.writer.apply([SourceEvent::Bookmark(rv(20))]);
-    deletion.told(Duration::from_millis(1)).await.unwrap_err();
+    deletion.confirmed(Duration::from_millis(1)).await.unwrap_err();
     // One that is told in a list under way is not shown yet.
     let deletion = cache.writer.deletion_of("1".into());
     cache.writer.apply([SourceEvent::ListStarted]);
     cache.deleted(object("a", "1", 30, "y"));
-    deletion.told(Duration::from_millis(1)).await.unwrap_err();
+    deletion.confirmed(Duration::from_millis(1)).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -57,9 +57,9 @@ async fn a_deletion_is_told_by_a_list_that_does_not_have_the_object_any_more() {
         } else {
             cache.list(9, &[object("b", "2", 4, "x")]);
         }
-        deletion.told(NOW).await.unwrap();
+        deletion.confirmed(NOW).await.unwrap();
         assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
-        another.told(Duration::from_millis(1)).await.unwrap_err();
+        another.confirmed(Duration::from_millis(1)).await.unwrap_err();
     }
 }
 
@@ -72,7 +72,7 @@ async fn the_deletion_of_an_object_that_cannot_be_read_any_more_is_one() {
         uid: "1".into(),
         version: rv(9),
     }]);
-    deletion.told(NOW).await.unwrap();
+    deletion.confirmed(NOW).await.unwrap();
     assert!(cache.contents().is_empty());
     assert_eq!(cache.reader.load().newest_version(), Some(rv(9)));
 }
@@ -89,7 +89,7 @@ async fn who_reads_once_a_deletion_is_told_sees_its_version() {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build();
-            let told = runtime.unwrap().block_on(deletion.told(super::SOON));
+            let told = runtime.unwrap().block_on(deletion.confirmed(super::SOON));
             (told.is_ok(), reader.load().newest_version())
         });
         cache.deleted(object(&name, &name, round * 10 + 1, "x"));

@@ -8,7 +8,7 @@ use crate::cache::{Event, Position, TooOld};
 /// The changes after a position: what happened to which object, and where to go on from.
 fn follow(cache: &Fixture, position: &mut Position) -> Result<Vec<String>, TooOld> {
     let snapshot = cache.reader.snapshot();
-    let steps = snapshot.told(None).follow(position)?;
+    let steps = snapshot.confirmed(None).follow(position)?;
     let line = |step: &crate::cache::Step<'_, String>| {
         let (what, name) = match &step.change.event {
             Event::Created(_) => ("created", step.change.event.key().name()),
@@ -24,17 +24,17 @@ fn follow(cache: &Fixture, position: &mut Position) -> Result<Vec<String>, TooOl
 }
 
 fn position(cache: &Fixture) -> Position {
-    cache.reader.snapshot().told(None).position()
+    cache.reader.snapshot().confirmed(None).position()
 }
 
 fn position_at(cache: &Fixture, version: u32) -> Result<Position, TooOld> {
-    cache.reader.snapshot().told(None).position_at(rv(version))
+    cache.reader.snapshot().confirmed(None).position_at(rv(version))
 }
 
 fn told(cache: &Fixture) -> Vec<String> {
     let snapshot = cache.reader.snapshot();
     snapshot
-        .told(None)
+        .confirmed(None)
         .iter()
         .map(|entry| format!("{}={}", entry.key.name(), entry.value))
         .collect()
@@ -42,7 +42,9 @@ fn told(cache: &Fixture) -> Vec<String> {
 
 /// Returns true if the served state of a namespace, or of all, is confirmed.
 async fn is_told(cache: &Fixture, namespace: Option<&str>) -> bool {
-    let told = cache.reader.wait_shown_told(namespace, Duration::from_secs(1));
+    let told = cache
+        .reader
+        .wait_pending_confirmed(namespace, Duration::from_secs(1));
     told.await.is_ok()
 }
 
@@ -187,7 +189,7 @@ fn several_namespaces_are_followed_together_or_one_by_one() {
         source.apply([SourceEvent::ListStarted, SourceEvent::ListDone(rv(5))]);
     }
     let mut all = position(&cache);
-    let mut of_west = cache.reader.snapshot().told(Some("west")).position();
+    let mut of_west = cache.reader.snapshot().confirmed(Some("west")).position();
     east.apply([SourceEvent::Applied(object_in("east", "a", 6))]);
     east.apply([SourceEvent::Applied(object_in("east", "b", 8))]);
     // The other one has told nothing after 5: there may be something at 7.
@@ -197,7 +199,7 @@ fn several_namespaces_are_followed_together_or_one_by_one() {
     let mut resumed = position_at(&cache, 7).unwrap();
     assert_eq!(follow(&cache, &mut resumed).unwrap(), ["created b 7"]);
     let snapshot = cache.reader.snapshot();
-    let west = snapshot.told(Some("west"));
+    let west = snapshot.confirmed(Some("west"));
     assert_eq!(west.follow(&mut of_west).unwrap()[0].resume_at, Some(rv(7)));
     assert_eq!(west.version(), Some(rv(7)));
     assert_eq!(west.iter().count(), 1);
@@ -240,13 +242,13 @@ fn what_an_index_files_is_what_was_told_whatever_we_wrote_ourselves() {
     let filed = |value| -> Vec<String> {
         let snapshot = cache.reader.snapshot();
         let filed = snapshot
-            .told(Some("ns"))
+            .confirmed(Some("ns"))
             .indexed(cache.by_value, value)
             .map(|entry| entry.key.name().to_owned())
             .collect();
         assert_eq!(
             snapshot
-                .told(Some("other"))
+                .confirmed(Some("other"))
                 .indexed(cache.by_value, value)
                 .count(),
             0

@@ -206,7 +206,7 @@ impl Client {
                 self.ours
                     .insert(NAMES[name], (server.version, Some(value.to_string())));
                 // As a `CachedClient` does.
-                if !self.cache.writer.shows(&written) {
+                if !self.cache.writer.serves(&written) {
                     self.cache.writer.observe(written);
                 }
             }

@@ -26,7 +26,7 @@ impl Follower {
     /// Tells so many things at most, then cuts the connection; `usize::MAX` keeps it.
     fn follow(&mut self, replica: usize, client: &Client, most: usize) {
         let snapshot = client.cache.reader.snapshot();
-        let told = snapshot.told(None);
+        let told = snapshot.confirmed(None);
         let live = self.live.take().filter(|(at, _)| *at == replica);
         let resumed = match live {
             Some((_, position)) => Some(position).filter(|position| told.knows_after(position)),

@@ -14,8 +14,8 @@ use crate::object::ResourceVersion;
 /// The confirmed state of a cache's objects, or of those of a namespace, without local writes: the same on every replica
 /// that has come as far.
 ///
-/// Who follows it has a [`Position`], and needs neither a queue nor a lock: the changes after that are in whatever
-/// snapshot there is then, as long as the follower is not thousands of changes behind.
+/// A follower has a [`Position`], and needs neither a queue nor a lock: any later snapshot has the changes after that
+/// position, unless the follower is thousands of changes behind.
 ///
 /// ```
 /// use kube_informer::cache::{Builder, Event, SourceEvent};
@@ -32,22 +32,22 @@ use crate::object::ResourceVersion;
 ///
 /// // What is there, and from where on it changes.
 /// let snapshot = reader.snapshot();
-/// let told = snapshot.told(None);
-/// assert_eq!(told.iter().count(), 1);
-/// let mut position = told.position();
+/// let confirmed = snapshot.confirmed(None);
+/// assert_eq!(confirmed.iter().count(), 1);
+/// let mut position = confirmed.position();
 ///
 /// writer.apply([SourceEvent::Applied(map(8))]);
 /// let snapshot = reader.snapshot();
-/// let changes = snapshot.told(None).follow(&mut position)?;
+/// let changes = snapshot.confirmed(None).follow(&mut position)?;
 /// assert!(matches!(changes[0].change.event, Event::Updated { .. }));
 ///
 /// // Later, on any replica: everything up to version 8 has been seen.
 /// let version = changes[0].resume_at.unwrap();
-/// let mut position = snapshot.told(None).position_at(version)?;
-/// assert!(snapshot.told(None).follow(&mut position)?.is_empty());
+/// let mut position = snapshot.confirmed(None).position_at(version)?;
+/// assert!(snapshot.confirmed(None).follow(&mut position)?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Told<'a, V> {
+pub struct Confirmed<'a, V> {
     snapshot: &'a Snapshot<V>,
     namespace: Option<&'a str>,
 }
@@ -75,27 +75,27 @@ pub struct Step<'a, V> {
     /// The change.
     pub change: &'a Change<V>,
     /// The version up to which a follower with this change and those before it has everything, so that it may resume from
-    /// there on any replica ([`Told::position_at`]). `None` if that takes further changes.
+    /// there on any replica ([`Confirmed::position_at`]). `None` if that takes further changes.
     pub resume_at: Option<ResourceVersion>,
 }
 
 /// The error for a position whose later changes are not known any more, or never were: read the state anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what changed since then is not known any more")]
+#[error("the changes since then are not known any more")]
 pub struct TooOld;
 
 impl<V> Snapshot<V> {
     /// Returns the confirmed state of a namespace, or of all.
     #[must_use]
-    pub fn told<'a>(&'a self, namespace: Option<&'a str>) -> Told<'a, V> {
-        Told {
+    pub fn confirmed<'a>(&'a self, namespace: Option<&'a str>) -> Confirmed<'a, V> {
+        Confirmed {
             snapshot: self,
             namespace,
         }
     }
 }
 
-impl<'a, V> Told<'a, V> {
+impl<'a, V> Confirmed<'a, V> {
     /// The version up to which it is everything; `None` before the first list is complete.
     #[must_use]
     pub fn version(&self) -> Option<ResourceVersion> {
@@ -108,15 +108,15 @@ impl<'a, V> Told<'a, V> {
         self.journals().flat_map(move |journal| journal.part(namespace))
     }
 
-    /// The objects that an index files under a value, ordered by namespace, then name; without those of which something
-    /// newer is shown that the index files elsewhere: that has yet to be told, and is among the changes that come.
+    /// The objects that an index files under a value, ordered by namespace, then name. An object whose pending write the
+    /// index files elsewhere is not among them: the change comes once the watch confirms it.
     pub fn indexed(&self, index: Index, value: &str) -> impl Iterator<Item = &'a Arc<Entry<V>>> {
         let contents = &self.snapshot.contents;
-        let shown = contents.indexed(index, value, self.namespace);
-        shown.filter_map(move |shown| {
-            let told = self.get(shown.key.namespace(), shown.key.name())?;
-            let is_filed = Arc::ptr_eq(told, shown) || contents.files(index, value, told);
-            is_filed.then_some(told)
+        let served = contents.indexed(index, value, self.namespace);
+        served.filter_map(move |served| {
+            let confirmed = self.get(served.key.namespace(), served.key.name())?;
+            let is_filed = Arc::ptr_eq(confirmed, served) || contents.files(index, value, confirmed);
+            is_filed.then_some(confirmed)
         })
     }
 
@@ -142,12 +142,11 @@ impl<'a, V> Told<'a, V> {
         }
     }
 
-    /// The position of somebody who has taken in everything up to this version, from whichever replica, and perhaps some
-    /// of what came after. It may lie ahead of what was told here; whether there is such a version the cache does not know
-    /// then.
+    /// The position of a follower that has everything up to this version, from any replica, and perhaps some later
+    /// changes. It may lie ahead of the confirmed version; the cache does not know then whether that version exists.
     ///
-    /// It is as good as any until a list takes the place of the watch, which does not tell what came and went meanwhile:
-    /// then it is [`TooOld`].
+    /// The position is valid until a list replaces the watch, since a list does not report the objects that came and went
+    /// in between: then it is [`TooOld`].
     pub fn position_at(&self, version: ResourceVersion) -> Result<Position, TooOld> {
         let at = |journal: &Journal<V>| {
             let restarts = journal.restarts;
@@ -197,12 +196,14 @@ impl<'a, V> Told<'a, V> {
         let mut changes: Vec<&Change<V>> = Vec::new();
         for (journal, at) in self.journals().zip(&mut position.at) {
             changes.extend(journal.after(at.version));
-            at.version = journal.version.map_or(at.version, |told| told.max(at.version));
+            at.version = journal
+                .version
+                .map_or(at.version, |confirmed| confirmed.max(at.version));
         }
         changes.reverse();
         // Each journal is in order. A list's changes have one version, and the order of their keys.
         changes.sort_by_key(|change| change.version);
-        let told = self.version();
+        let confirmed = self.version();
         let next = changes
             .iter()
             .skip(1)
@@ -215,10 +216,10 @@ impl<'a, V> Told<'a, V> {
         let steps = changes.iter().zip(next).filter(|(change, _)| is_meant(change));
         let steps = steps.map(|(change, next)| Step {
             change,
-            resume_at: told
+            resume_at: confirmed
                 .filter(|_| next != Some(change.version))
-                // Another source may not have told as much.
-                .map(|told| told.min(change.version)),
+                // Another source may be behind.
+                .map(|confirmed| confirmed.min(change.version)),
         });
         Ok(steps.collect())
     }
@@ -230,30 +231,34 @@ impl<'a, V> Told<'a, V> {
     }
 }
 
-/// Says when there is something new in a cache.
+/// A notification of each new snapshot of a cache.
 pub struct News(watch::Receiver<()>);
 
 impl<V> Reader<V> {
-    /// Waits until the watch has told everything up to this version of a namespace, or of all.
-    pub async fn wait_told(
+    /// Waits until a namespace, or all of them, is confirmed up to this version.
+    pub async fn wait_confirmed(
         &self,
         namespace: Option<&str>,
         version: ResourceVersion,
         deadline: Duration,
     ) -> Result<(), NotYet> {
-        let is_told = |snapshot: &Snapshot<V>| snapshot.told(namespace).version() >= Some(version);
-        self.wait_until(deadline, is_told).await
+        let is_confirmed = |snapshot: &Snapshot<V>| snapshot.confirmed(namespace).version() >= Some(version);
+        self.wait_until(deadline, is_confirmed).await
     }
 
-    /// Waits until the watch has told all that is shown now of a namespace, or of all: what this process has written and
-    /// deleted there, and what a [`refresh`](super::Writer::refresh) has brought.
-    pub async fn wait_shown_told(&self, namespace: Option<&str>, deadline: Duration) -> Result<(), NotYet> {
-        let untold = self.load().untold(namespace);
-        let is_told = |snapshot: &Snapshot<V>| untold.is_told(&snapshot.told(namespace));
-        self.wait_until(deadline, is_told).await
+    /// Waits until the watch has confirmed the state that is served now of a namespace, or of all: the pending writes and
+    /// deletions there, and the objects of a [`refresh`](super::Writer::refresh).
+    pub async fn wait_pending_confirmed(
+        &self,
+        namespace: Option<&str>,
+        deadline: Duration,
+    ) -> Result<(), NotYet> {
+        let pending = self.load().pending(namespace);
+        let is_confirmed = |snapshot: &Snapshot<V>| pending.is_confirmed(&snapshot.confirmed(namespace));
+        self.wait_until(deadline, is_confirmed).await
     }
 
-    /// Says when there is something new from here on.
+    /// Returns a notification of each snapshot from now on.
     #[must_use]
     pub fn news(&self) -> News {
         let mut published = self.shared.published.clone();
@@ -263,7 +268,7 @@ impl<V> Reader<V> {
 }
 
 impl News {
-    /// Returns when there is another snapshot than when it last did so. Cancel safe.
+    /// Waits until there is a newer snapshot than at the last call. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), NotYet> {
         self.0.changed().await.map_err(|_| NotYet)
     }

@@ -1,4 +1,4 @@
-//! Our own writes that the watch has not told yet.
+//! The pending writes of one source.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use imbl::OrdMap;
 
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// Our own writes to what one source tells of, by key, and by version: to find those that the watch has passed costs
-/// what there are of them, and not what is still ahead.
+/// The local writes that one source has not confirmed yet, by key and by version: to find those that the watch has passed
+/// costs as much as there are of them, not as many as are pending.
 #[derive(Default)]
-pub(crate) struct Ahead {
+pub(crate) struct PendingWrites {
     versions: OrdMap<ObjectKey, ResourceVersion>,
     order: BTreeSet<(ResourceVersion, ObjectKey)>,
 }
 
-impl Ahead {
+impl PendingWrites {
     /// The versions, as they are now.
     pub(crate) fn versions(&self) -> OrdMap<ObjectKey, ResourceVersion> {
         self.versions.clone()
@@ -28,7 +28,7 @@ impl Ahead {
         self.versions.keys()
     }
 
-    /// We wrote this version. Answers to two of our own writes may come in in any order: the newer one counts.
+    /// Adds a write of this version. The answers to two local writes may come in in any order: the newer one counts.
     pub(super) fn wrote(&mut self, key: &ObjectKey, version: ResourceVersion) {
         let before = self.get(key);
         if before >= Some(version) {
@@ -41,7 +41,7 @@ impl Ahead {
         self.order.insert((version, key.clone()));
     }
 
-    /// The watch has told of this object as of this version: what we wrote before is told.
+    /// Takes out the write of an object that the watch has confirmed up to this version.
     pub(super) fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
         if let Some(ours) = self.get(key).filter(|ours| *ours <= version) {
             self.versions.remove(key);
@@ -82,35 +82,35 @@ mod tests {
     #[test]
     fn each_event_takes_out_what_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;
-        let mut ahead = Ahead::default();
+        let mut pending = PendingWrites::default();
         for number in 1..=MANY {
-            ahead.wrote(&key(number), version(number * 2));
+            pending.wrote(&key(number), version(number * 2));
         }
         for number in 1..=MANY {
             if number % 2 == 0 {
-                ahead.confirm(&key(number), version(number * 2));
-                assert!(ahead.take_passed(version(number * 2)).is_empty());
+                pending.confirm(&key(number), version(number * 2));
+                assert!(pending.take_passed(version(number * 2)).is_empty());
             } else {
-                let passed = ahead.take_passed(version(number * 2 + 1));
+                let passed = pending.take_passed(version(number * 2 + 1));
                 assert_eq!(passed, [(version(number * 2), key(number))]);
             }
             assert_eq!(
-                (ahead.versions.len(), ahead.order.len()),
+                (pending.versions.len(), pending.order.len()),
                 (MANY - number, MANY - number)
             );
         }
     }
 
     #[test]
-    fn of_two_writes_to_an_object_the_newer_one_is_ahead() {
-        let mut ahead = Ahead::default();
+    fn of_two_writes_to_an_object_the_newer_one_is_pending() {
+        let mut pending = PendingWrites::default();
         for written in [5, 9, 7] {
-            ahead.wrote(&key(1), version(written));
+            pending.wrote(&key(1), version(written));
         }
-        ahead.confirm(&key(1), version(8));
-        assert!(ahead.take_passed(version(8)).is_empty());
-        assert_eq!(ahead.get(&key(1)), Some(version(9)));
-        assert_eq!(ahead.take_passed(version(9)), [(version(9), key(1))]);
-        assert!(ahead.versions.is_empty() && ahead.order.is_empty());
+        pending.confirm(&key(1), version(8));
+        assert!(pending.take_passed(version(8)).is_empty());
+        assert_eq!(pending.get(&key(1)), Some(version(9)));
+        assert_eq!(pending.take_passed(version(9)), [(version(9), key(1))]);
+        assert!(pending.versions.is_empty() && pending.order.is_empty());
     }
 }

@@ -2,13 +2,13 @@
 
 use imbl::OrdMap;
 
+use super::confirmed::Confirmed;
 use super::snapshot::Snapshot;
-use super::told::Told;
 use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
 /// The pending writes of a snapshot, of a namespace or of all.
-pub(super) struct Untold {
+pub(super) struct Pending {
     /// The newest version of what was created or updated.
     written: Option<ResourceVersion>,
     /// The deletions, whose versions are not known.
@@ -16,13 +16,13 @@ pub(super) struct Untold {
 }
 
 impl<V> Snapshot<V> {
-    pub(super) fn untold(&self, namespace: Option<&str>) -> Untold {
-        let written = self.ahead.iter().flat_map(|ahead| of(ahead, namespace));
+    pub(super) fn pending(&self, namespace: Option<&str>) -> Pending {
+        let written = self.pending.iter().flat_map(|pending| of(pending, namespace));
         let written = written.map(|(_, version)| *version).max();
-        let told = self.told(namespace);
-        let deleted =
-            of(&self.tombstones, namespace).filter(|(key, tombstone)| !is_told(&told, key, tombstone));
-        Untold {
+        let confirmed = self.confirmed(namespace);
+        let deleted = of(&self.tombstones, namespace)
+            .filter(|(key, tombstone)| !is_confirmed(&confirmed, key, tombstone));
+        Pending {
             written,
             deleted: deleted
                 .map(|(key, tombstone)| (key.clone(), tombstone.clone()))
@@ -31,19 +31,19 @@ impl<V> Snapshot<V> {
     }
 }
 
-impl Untold {
+impl Pending {
     /// Returns true once all of them are confirmed.
-    pub(super) fn is_told<V>(&self, told: &Told<'_, V>) -> bool {
+    pub(super) fn is_confirmed<V>(&self, confirmed: &Confirmed<'_, V>) -> bool {
         let mut deleted = self.deleted.iter();
-        (self.written.is_none() || told.version() >= self.written)
-            && deleted.all(|(key, tombstone)| is_told(told, key, tombstone))
+        (self.written.is_none() || confirmed.version() >= self.written)
+            && deleted.all(|(key, tombstone)| is_confirmed(confirmed, key, tombstone))
     }
 }
 
 /// Returns true if the confirmed state does not have an object that this process deleted.
-fn is_told<V>(told: &Told<'_, V>, key: &ObjectKey, tombstone: &Tombstone) -> bool {
-    let told = told.get(key.namespace(), key.name());
-    told.is_none_or(|entry| !tombstone.buries(entry))
+fn is_confirmed<V>(confirmed: &Confirmed<'_, V>, key: &ObjectKey, tombstone: &Tombstone) -> bool {
+    let confirmed = confirmed.get(key.namespace(), key.name());
+    confirmed.is_none_or(|entry| !tombstone.buries(entry))
 }
 
 /// Returns the entries of a map in a namespace, or all of them.

@@ -8,37 +8,37 @@ use crate::object::Uid;
 
 /// The waiting deletions, notified once the confirmed state is served.
 #[derive(Default)]
-pub(crate) struct Awaited {
+pub(crate) struct DeletionWaits {
     waiting: Vec<(Uid, oneshot::Sender<()>)>,
-    told: Vec<oneshot::Sender<()>>,
+    confirmed: Vec<oneshot::Sender<()>>,
 }
 
-impl Awaited {
+impl DeletionWaits {
     /// Waits for the deletion of the object with this uid.
     pub(crate) fn wait(&mut self, uid: Uid) -> oneshot::Receiver<()> {
-        // Some have given up, or have waited for what did not happen.
+        // Some callers have given up, or have waited for a deletion that did not happen.
         self.waiting.retain(|(_, waiting)| !waiting.is_closed());
         let (sender, receiver) = oneshot::channel();
         self.waiting.push((uid, sender));
         receiver
     }
 
-    /// The deletion of the objects with these uids has been told.
-    pub(super) fn told_of(&mut self, deleted: &[Uid]) {
+    /// Notes that the deletions of the objects with these uids are confirmed.
+    pub(super) fn confirm(&mut self, deleted: &[Uid]) {
         if deleted.is_empty() || self.waiting.is_empty() {
             return;
         }
         let deleted: HashSet<_> = deleted.iter().collect();
-        let told = self
+        let confirmed = self
             .waiting
             .extract_if(.., |(waits_for, _)| deleted.contains(waits_for));
-        self.told.extend(told.map(|(_, sender)| sender));
+        self.confirmed.extend(confirmed.map(|(_, sender)| sender));
     }
 
-    /// Readers are shown all that was told so far.
-    pub(crate) fn shown(&mut self) {
-        for waiting in self.told.drain(..) {
-            // Who has given up needs no word.
+    /// Notifies the waits for confirmed deletions: the confirmed state is served.
+    pub(crate) fn notify(&mut self) {
+        for waiting in self.confirmed.drain(..) {
+            // The caller may have given up.
             let _ = waiting.send(());
         }
     }

@@ -11,19 +11,19 @@ use super::source::take_out_of;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 impl<V> State<V> {
-    /// An object as the API server answered it to ourselves: the watch will tell it, or has.
+    /// Takes in an object from an answer to this process: the watch confirms it later, or has.
     pub(in super::super) fn observed(&mut self, item: Item<V>) {
         let entry = &item.entry;
-        if let Some(source) = self.goes_ahead(&entry.key, entry.resource_version)
+        if let Some(source) = self.note_pending(&entry.key, entry.resource_version)
             && !self.is_buried(entry)
         {
             self.put(source, item);
         }
     }
 
-    /// The API server answered an object to ourselves of which nothing can be made.
+    /// Takes in an object that cannot be read from an answer to this process.
     pub(in super::super) fn observed_unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
-        if self.goes_ahead(key, version).is_some() {
+        if self.note_pending(key, version).is_some() {
             take_out_of(&mut self.contents, key, |current| {
                 current.resource_version <= version
             });
@@ -31,19 +31,19 @@ impl<V> State<V> {
     }
 
     /// Notes this version of an object as pending, unless it is confirmed already. Returns its source.
-    fn goes_ahead(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
-        // What no source tells of would stay for ever.
+    fn note_pending(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
+        // No source would ever take it out.
         let source = self.source_of(key)?;
-        // The watch may have told of its deletion too: then putting it in would bring it back for good.
+        // The watch may have confirmed its deletion, too: then putting it in would bring it back for good.
         if self.sources[source].version() >= Some(version) {
             return None;
         }
-        self.sources[source].ahead.wrote(key, version);
-        self.shown(source, version);
+        self.sources[source].pending.wrote(key, version);
+        self.raise_newest(source, version);
         Some(source)
     }
 
-    /// We deleted an object, which had this version.
+    /// Takes in a deletion by this process of an object that had this version.
     pub(in super::super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         let Some(source) = self.source_of(key) else {
             return;
@@ -53,7 +53,7 @@ impl<V> State<V> {
         if let Some(listing) = &mut self.sources[source].listing {
             listing.bury(key, is_meant);
         }
-        // Answers to two of our own deletes may come in in any order.
+        // The answers to two local deletes may come in in any order.
         let buried = self.tombstones.get(key);
         if buried.is_none_or(|buried| buried.version <= version) {
             let since = Instant::now();
@@ -69,12 +69,12 @@ impl<V> State<V> {
             .iter()
             .position(|source| source.journal.has(namespace));
         if let Some(source) = source {
-            self.shown(source, version);
+            self.raise_newest(source, version);
         }
     }
 
-    /// The API server listed a part of the resource at this version, and of it no more than these objects: what
-    /// else of it is there, and no newer, is gone.
+    /// Takes in a list of a part of the resource at this version, with these objects: all others of that part that are no
+    /// newer are gone.
     pub(in super::super) fn listed_apart(
         &mut self,
         part: Part<'_>,

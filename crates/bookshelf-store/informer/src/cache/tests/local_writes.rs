@@ -95,16 +95,16 @@ fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
 fn an_answer_is_known_where_its_very_version_is_shown() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     let ours = object("a", "1", 8, "ours");
-    assert!(!cache.writer.shows(&ours));
+    assert!(!cache.writer.serves(&ours));
     // The watch may be faster than the answer.
     cache.applied(ours.clone());
-    assert!(cache.writer.shows(&ours));
+    assert!(cache.writer.serves(&ours));
     for other in [
         object("a", "2", 8, "ours"),
         object("b", "1", 8, "ours"),
         object("a", "1", 7, "x"),
     ] {
-        assert!(!cache.writer.shows(&other));
+        assert!(!cache.writer.serves(&other));
     }
 }
 
@@ -116,11 +116,11 @@ fn what_is_told_while_a_list_comes_in_is_shown_with_it_and_an_answer_at_once() {
         .writer
         .apply([SourceEvent::ListStarted, SourceEvent::Applied(ours.clone())]);
     assert_eq!(cache.contents(), ["a=x"]);
-    assert!(!cache.writer.shows(&ours));
+    assert!(!cache.writer.serves(&ours));
     cache.writer.observe(ours.clone());
     assert_eq!(cache.contents(), ["a=ours"]);
     assert_eq!(cache.reader.load().newest_version(), Some(rv(10)));
-    assert!(cache.writer.shows(&ours));
+    assert!(cache.writer.serves(&ours));
     cache.writer.apply([SourceEvent::ListDone(rv(7))]);
     assert_eq!(cache.contents(), ["a=ours"]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The times of the last confirmation of each source of a cache.
-pub(super) struct Heard {
+pub(super) struct Ages {
     start: Instant,
     sources: Box<[Source]>,
 }
@@ -19,7 +19,7 @@ struct Source {
     list_started: AtomicU64,
 }
 
-impl Heard {
+impl Ages {
     pub(super) fn new(sources: usize) -> Self {
         Self {
             start: Instant::now(),
