@@ -8,7 +8,7 @@ use super::super::model::Loan;
 use super::lines::{beginning_of, end_of_recorded, mark_of};
 use super::record::{Record, precision};
 
-/// What the journals of a namespace lack.
+/// The lines that the journals of a namespace lack.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Lacking {
     /// The beginnings of loans that are.

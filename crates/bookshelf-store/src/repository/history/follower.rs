@@ -1,4 +1,4 @@
-//! What the watches report of loans and books.
+//! The reports of the watches of loans and books.
 
 use std::collections::HashMap;
 use std::time::Duration;

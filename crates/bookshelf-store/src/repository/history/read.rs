@@ -13,13 +13,13 @@ use super::store::{State, Store, records_in};
 /// The events to read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HistoryFilter<'a> {
-    /// Those of this book.
+    /// The book that the events are of.
     pub book_id: Option<&'a str>,
-    /// Those of this tenant's loans.
+    /// The tenant whose loans the events are of.
     pub borrowed_by: Option<&'a str>,
-    /// Those at this time or later, in seconds since 1970.
+    /// The earliest time, in seconds since 1970.
     pub since: Option<i64>,
-    /// Those before this time.
+    /// The time before which the events are.
     pub until: Option<i64>,
 }
 

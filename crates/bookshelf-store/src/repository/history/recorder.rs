@@ -49,7 +49,7 @@ pub(super) struct Recorder<V> {
 /// The states of a namespace that were compared last: the generations of its journals and loans.
 type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
 
-/// How requests have gone.
+/// The course of the requests.
 #[derive(Default)]
 struct Progress {
     /// The failures in a row.

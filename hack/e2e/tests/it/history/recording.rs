@@ -1,4 +1,4 @@
-//! What is recorded of what happens through the APIs, through kubectl and by the garbage collector.
+//! The record of events through the APIs, through kubectl and by the garbage collector.
 
 use anyhow::Result;
 use e2e::{Library, eventually, loan};
