@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
+use tokio_rustls::server::TlsStream;
 
 use crate::refused::Refusals;
 

@@ -1,5 +1,8 @@
 //! The server: the API on one port, its probes on another, and an orderly end.
 
+mod encrypted;
+mod http2;
+
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -37,10 +40,6 @@ use crate::{Repository, connection, probes, request};
 const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest wait for the last Kubernetes Events and the end of the history to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
-/// The TLS handshakes under way on one thread, beyond which new connections wait: those of clients that say nothing hold up
-/// nobody.
-const HANDSHAKES: usize = 4096;
-
 /// A server that is not running yet.
 pub(crate) struct Server<'a> {
     pub(crate) api: Api,
@@ -158,6 +157,9 @@ impl Server<'_> {
         };
         let write_timeout = self.args.write_timeout;
         let connections = connections.clone();
+        if let Some(tls) = &self.tls {
+            return encrypted::serve(listener, tls.config()?, app, connections, self.args);
+        }
         let mut server = HttpServer::new(app)
             .on_connect(move |connection, data| {
                 connection::limit_writes(connection, write_timeout);
@@ -166,8 +168,6 @@ impl Server<'_> {
             })
             .disable_signals()
             .client_request_timeout(HEAD_TIMEOUT)
-            .tls_handshake_timeout(HEAD_TIMEOUT)
-            .max_connection_rate(HANDSHAKES)
             // The client closes a connection that it opened, so that no connection is closed under a request on its way.
             // The kernel notices a client that is gone.
             .keep_alive(KeepAlive::Os)
@@ -175,11 +175,7 @@ impl Server<'_> {
         if self.args.workers > 0 {
             server = server.workers(self.args.workers);
         }
-        let server = match &self.tls {
-            Some(tls) => server.listen_rustls_0_23(listener, tls.config()?),
-            None => server.listen(listener),
-        };
-        Ok(server.context("cannot serve the API")?.run())
+        Ok(server.listen(listener).context("cannot serve the API")?.run())
     }
 }
 

@@ -20,6 +20,8 @@ use tokio::time::sleep;
 use crate::args::ServeArgs;
 use pair::{Pair, Pem};
 
+/// The name of HTTP/2 among the protocols that a client offers.
+pub(crate) const HTTP_2: &[u8] = b"h2";
 /// The time between two looks at the files. The kubelet takes up to a minute or two to bring a new Secret to its volume, so
 /// that less would gain nothing; notifications of the kernel need a watch on each directory that a symbolic link leads
 /// through.
@@ -97,13 +99,15 @@ impl Tls {
         );
     }
 
-    /// Returns the configuration of TLS 1.2 and 1.3. The server adds the protocols, HTTP/2 and HTTP/1.1.
+    /// Returns the configuration of TLS 1.2 and 1.3.
     pub(crate) fn config(&self) -> anyhow::Result<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.context("cannot configure TLS")?;
         let served: Arc<dyn ResolvesServerCert> = Arc::<Served>::clone(&self.served);
-        Ok(builder.with_no_client_auth().with_cert_resolver(served))
+        let mut config = builder.with_no_client_auth().with_cert_resolver(served);
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
     }
 
     /// Looks at the files again and again, and serves a new pair. While the files have no usable pair, the old one is served.

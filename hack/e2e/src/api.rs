@@ -60,15 +60,7 @@ impl Api {
 
     /// The server at `address`, by HTTPS. The protocols are offered as they stand: `h2`, `http/1.1`.
     pub fn encrypted(address: SocketAddr, trusted: RootCertStore, protocols: &[&str]) -> Result<Self> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(trusted)
-            .with_no_client_auth();
-        tls.alpn_protocols = protocols
-            .iter()
-            .map(|protocol| protocol.as_bytes().to_vec())
-            .collect();
+        let tls = tls(trusted, protocols)?;
         let client = Client::builder()
             .no_proxy()
             .timeout(TIMEOUT)
@@ -107,6 +99,18 @@ impl Api {
         };
         Request { what, builder }
     }
+}
+
+/// The TLS of a client that trusts these authorities and offers these protocols.
+pub fn tls(trusted: RootCertStore, protocols: &[&str]) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec());
+    tls.alpn_protocols = protocols.collect();
+    Ok(tls)
 }
 
 /// Sends `request` to the server at `address` as it stands, and returns all that comes back until the connection is

@@ -10,8 +10,7 @@
 //! - [`Browser`]: tests of the pages, run by node.
 //! - [`Person`]: a caller in token mode, with rights of its own.
 //! - [`Collector`]: where traces are sent.
-//! - [`HeldWatches`]: a way to the API server on which what the watches tell can be held up.
-//! - [`Proxy`]: a way to the API server on which an answer can be lost.
+//! - [`Wire`]: a way to the API server on which watches can be held and answers lost.
 //! - [`Cluster`]: the control plane that all tests of a run share, or one of a test's own: those that inject faults
 //!   or count requests need that.
 
@@ -23,35 +22,33 @@ mod certificates;
 mod cluster;
 mod collector;
 mod documented;
-mod held_watches;
 mod library;
 mod listener;
 mod log;
 mod metrics;
 mod person;
 mod programs;
-mod proxy;
 mod published;
 mod service;
 mod shared;
 mod wait;
+mod wire;
 
 pub use answer::{Answer, Problem};
-pub use api::{Api, Request, raw};
+pub use api::{Api, Request, raw, tls};
 pub use apis::SharedApis;
 pub use browser::Browser;
 pub use certificates::{Certificates, Issued};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
-pub use held_watches::HeldWatches;
 pub use library::{Library, book, loan};
 pub use listener::{Listener, Mirror, Told};
 pub use log::Log;
 pub use metrics::Requests;
 pub use person::{Grant, Person};
 pub use programs::{chart, examples, program, schemathesis};
-pub use proxy::Proxy;
 pub use published::published_crds;
 pub use service::{Program, Service};
 pub use shared::Shared;
 pub use wait::eventually;
+pub use wire::Wire;

@@ -50,13 +50,6 @@ where
     /// behind while nothing changes.
     pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// The longest time without a word from the API server, where watches are kept open so long: a bookmark comes
-    /// sooner, so that after this time the connection is taken for dead.
-    #[must_use]
-    pub const fn silence(watch_timeout: Duration) -> Duration {
-        watch_timeout.saturating_add(watch::GRACE)
-    }
-
     /// All objects of a resource, in the namespaces that the cache is of.
     pub fn new(resource: ResourceClient<K>) -> Self {
         let on_failure = Arc::new(|_: &Failure, _: Origin<'_>| {});

@@ -9,13 +9,13 @@ mod streams;
 use std::time::Instant;
 
 use anyhow::Result;
-use e2e::{Answer, Api, Cluster, HeldWatches, Library, Program, Service, eventually};
+use e2e::{Answer, Api, Cluster, Library, Program, Service, Wire, eventually};
 use serde_json::{Value, json};
 
 /// The version that an answer was served at.
 pub(super) const VERSION: &str = "X-Resource-Version";
 
-/// Watches stay open for as long as a test takes, so that they are what the proxy knows them as.
+/// Watches stay open for as long as a test takes, so that the wire holds them.
 const ARGUMENTS: [&str; 2] = [
     "--watch-timeout=3600",
     "--log=info,bookshelf_store=debug,kube_informer=debug",
@@ -25,19 +25,19 @@ const ARGUMENTS: [&str; 2] = [
 struct Replica {
     service: Service,
     api: Api,
-    proxy: HeldWatches,
+    wire: Wire,
 }
 
 impl Replica {
     async fn start(program: Program, arguments: &[&str]) -> Result<Self> {
-        let mut kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
-        let proxy = HeldWatches::before(&mut kubeconfig).await?;
-        let service = Service::launch_as(program, &kubeconfig, &[&ARGUMENTS, arguments].concat()).await?;
+        let wire = Wire::to(Cluster::shared()?.kubeconfig_of(program.name()).await?).await?;
+        let service =
+            Service::launch_as(program, wire.kubeconfig(), &[&ARGUMENTS, arguments].concat()).await?;
         service.ready().await?;
         Ok(Self {
             api: service.api()?,
             service,
-            proxy,
+            wire,
         })
     }
 }
@@ -68,7 +68,7 @@ async fn replicas() -> Result<[Replica; 2]> {
 async fn behind() -> Result<(Library, [Replica; 2])> {
     let replicas = replicas().await?;
     for replica in &replicas {
-        replica.proxy.hold();
+        replica.wire.hold();
     }
     Ok((Library::open().await?, replicas))
 }

@@ -1,9 +1,10 @@
 //! TLS on the API port: HTTP/1.1 and HTTP/2, and certificates that change.
 
 mod certificates;
+mod http2;
 
 use anyhow::Result;
-use e2e::{Api, Certificates, Issued, Library, Program, Service, raw};
+use e2e::{Api, Certificates, Issued, Library, Person, Program, Service, raw};
 use reqwest::Version;
 use serde_json::json;
 
@@ -118,5 +119,30 @@ async fn plain_http_is_refused_and_the_operations_port_has_no_tls() -> Result<()
         "no protocol in common"
     );
     encrypted.api(BOTH)?.get("/health").await?.json(200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_are_reviewed_over_tls_with_both_protocols() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let reader = Person::new(library.client.clone(), &library.namespace, "reader").await?;
+    reader
+        .grant(&library.namespace, &["list", "get", "watch"], &["books"], &[])
+        .await?;
+    let token = reader.token("bookshelf-admin").await?;
+    let encrypted = Encrypted::start(Program::Admin, &library, &["--auth-mode=token"]).await?;
+    for protocols in [HTTP_1, HTTP_2] {
+        let api = encrypted.api(protocols)?;
+        assert_eq!(api.get(library.path("book")).await?.status, 401);
+        let api = api.as_bearer(&token);
+        api.get(library.path("book")).await?.json(200);
+        api.get(library.list_path())
+            .listen()
+            .await?
+            .until("synced")
+            .await?;
+        api.delete(library.path("book")).await?.problem(403, "forbidden");
+    }
     Ok(())
 }

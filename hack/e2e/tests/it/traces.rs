@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use e2e::{Cluster, Collector, Library, Program, Proxy, Service};
+use e2e::{Cluster, Collector, Library, Program, Service, Wire};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tokio::net::TcpListener;
 
@@ -115,16 +115,16 @@ async fn reads_are_spans_unless_their_caller_does_not_record() -> Result<()> {
 async fn a_server_error_is_a_span_with_status_error() -> Result<()> {
     let library = Library::open().await?;
     let collector = Collector::start().await?;
-    let proxy = Proxy::to(Cluster::shared()?.kubeconfig_of(Program::Admin.name()).await?).await?;
+    let wire = Wire::to(Cluster::shared()?.kubeconfig_of(Program::Admin.name()).await?).await?;
     let arguments = [&collector.flag(), "--events=false"];
-    let service = Service::launch_as(Program::Admin, proxy.kubeconfig(), &arguments).await?;
+    let service = Service::launch_as(Program::Admin, wire.kubeconfig(), &arguments).await?;
     service.ready().await?;
     let api = service.api()?;
     api.post(library.list_path())
         .json(&library.body("first"))
         .await?
         .json(201);
-    proxy.lose_next_answer();
+    wire.lose_next_answer();
     let lost = api.post(library.list_path()).json(&library.body("lost")).await?;
     lost.problem(504, "outcome_unknown");
     let span = collector.span("the failure", |span| span.has_failed).await?;

@@ -129,6 +129,9 @@ where
 }
 
 /// The pause after a failure: it doubles until it is forgotten.
+///
+/// kube's `DefaultBackoff` begins with the same 800 ms, but its jitter adds up to the whole of a pause: the longest is 60 s
+/// instead of 30 s.
 pub(super) struct Pause(Duration);
 
 impl Default for Pause {

@@ -12,13 +12,13 @@ use tokio::time::{Instant, timeout};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
+use super::Failure;
 use super::feed::{Feed, Pause, parse};
 use super::wire::{self, Line, Unreadable, not_applied};
-use super::{Failure, ListWatch};
 use crate::cache::SourceEvent;
 
 /// The time after the end of a watch was due at which a silent connection counts as dead.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 /// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
 /// ends of two.
 pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ where
         &self,
         lines: &mut Lines,
     ) -> Result<Option<Vec<Result<String, LinesCodecError>>>, Failure> {
-        let silence = ListWatch::<K>::silence(self.list_watch.watch_timeout);
+        let silence = self.list_watch.watch_timeout.saturating_add(GRACE);
         let first = timeout(silence, lines.next()).await;
         let mut next = first.map_err(|_| Failure::Silent(silence))?;
         let mut batch = Vec::new();

@@ -115,9 +115,9 @@ async fn ten_thousand_writes_are_each_read_on_another_replica_without_an_older_a
     let disturb = async {
         loop {
             for replica in [&admin, &user] {
-                replica.proxy.hold();
+                replica.wire.hold();
                 tokio::time::sleep(Duration::from_millis(400)).await;
-                replica.proxy.release();
+                replica.wire.release();
                 tokio::time::sleep(Duration::from_millis(600)).await;
             }
         }
@@ -128,7 +128,7 @@ async fn ten_thousand_writes_are_each_read_on_another_replica_without_an_older_a
     }
     assert_eq!(pairs.into_inner(), CLIENTS * ROUNDS * PAIRS);
     for replica in [&admin, &user] {
-        replica.proxy.release();
+        replica.wire.release();
         assert!(!replica.service.log_tail().contains("panicked"));
     }
     Ok(())

@@ -50,7 +50,7 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
             Ok((replica.api.get(&path).await?.status == 200).then_some(()))
         })
         .await?;
-        replica.proxy.hold();
+        replica.wire.hold();
     }
     let deleted = library.admin.delete(&path).await?;
     deleted.empty(204);

@@ -17,7 +17,7 @@ async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Res
         Ok((list["list"][0]["available"] == false).then_some(()))
     })
     .await?;
-    behind.proxy.hold();
+    behind.wire.hold();
     let path = library.path("book");
     library
         .admin

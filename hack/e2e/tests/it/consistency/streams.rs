@@ -22,7 +22,7 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
         let request = replica.api.get(library.list_path());
         let mut listener = request.header("Last-Event-ID", &mirror.last_id).listen().await?;
         library.add(&second).await?;
-        replica.proxy.release();
+        replica.wire.release();
         let mut told = listener.told().await?;
         // What depends on loans, too, is told again from where the replica was.
         while library.is_tenants(api) && told.data["id"] != second.as_str() {
@@ -54,7 +54,7 @@ async fn a_stream_is_as_new_as_the_requested_version_or_is_refused() -> Result<(
         ask().await?.json(200);
         let refused = ask().header("Accept", "text/event-stream").await?;
         refused.problem(503, "unavailable");
-        replica.proxy.release();
+        replica.wire.release();
         let mut listener = eventually("a stream begins", async || Ok(ask().listen().await.ok())).await?;
         let mut mirror = Mirror::default();
         for told in listener.until("synced").await? {

@@ -1,25 +1,25 @@
 //! The API server has done it, and the connection breaks before it can say so.
 
 use anyhow::Result;
-use e2e::{Api, Cluster, Library, Program, Proxy, Service};
+use e2e::{Api, Cluster, Library, Program, Service, Wire};
 
 use super::{assert_same, borrow, create, replica};
 
 /// A service whose way to the API server can be disturbed, with a connection on it.
 struct Disturbed {
     service: Service,
-    proxy: Proxy,
+    wire: Wire,
 }
 
 impl Disturbed {
     async fn start(program: Program) -> Result<Self> {
         let kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
-        let proxy = Proxy::to(kubeconfig).await?;
+        let wire = Wire::to(kubeconfig).await?;
         // An event on its way would be what finds its connection broken.
         let arguments = ["--events=false"];
-        let service = Service::launch_as(program, proxy.kubeconfig(), &arguments).await?;
+        let service = Service::launch_as(program, wire.kubeconfig(), &arguments).await?;
         service.ready().await?;
-        Ok(Self { service, proxy })
+        Ok(Self { service, wire })
     }
 
     fn api(&self) -> Result<Api> {
@@ -44,10 +44,10 @@ async fn a_create_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> R
         .json(201);
         let (id, key) = (format!("book-{number}"), format!("key-{number}"));
         let body = library.body(&id);
-        disturbed.proxy.lose_next_answer();
+        disturbed.wire.lose_next_answer();
         let lost = create(&library, &apis[0], &key, &body).await?;
         lost.problem(504, "outcome_unknown");
-        assert_eq!(disturbed.proxy.lost(), number + 1);
+        assert_eq!(disturbed.wire.lost(), number + 1);
         let stored = library.books().get(&id).await?;
 
         let answer = create(&library, retried, &key, &body).await?;
@@ -79,10 +79,10 @@ async fn a_borrow_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> R
         let give_back = || apis[0].post(library.path("book/return")).tenant("bob");
         give_back().await?.empty(204);
         let key = format!("key-{number}");
-        disturbed.proxy.lose_next_answer();
+        disturbed.wire.lose_next_answer();
         let lost = borrow(&library, &apis[0], &key, "bob").await?;
         lost.problem(504, "outcome_unknown");
-        assert_eq!(disturbed.proxy.lost(), number + 1);
+        assert_eq!(disturbed.wire.lost(), number + 1);
         library.loans().get("book").await?;
 
         let answer = borrow(&library, retried, &key, "bob").await?;

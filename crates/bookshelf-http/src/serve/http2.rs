@@ -1,0 +1,141 @@
+//! HTTP/2, by `h2`. `actix-http` has it too, but it sets no limit on the requests and headers of a connection, waits forever
+//! for a client that does not read an answer, and closes connections under requests at the end of the process, as it sends
+//! no GOAWAY.
+
+mod exchange;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use actix_http::Request;
+use actix_server::GracefulShutdownSignal;
+use actix_service::Service;
+use actix_web::HttpResponse;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::rt::net::TcpStream;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use h2::server::Builder;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+
+use crate::connection::{self, Connection, Connections, HEAD_TIMEOUT};
+
+/// The requests under way on one connection. RFC 9113 (section 6.5.2) recommends no fewer than 100.
+const REQUESTS: u32 = 256;
+/// The largest head of a request in bytes, as HTTP/2 counts them. Larger ones are answered with 431.
+const HEAD: u32 = 64 << 10;
+/// The bytes of an answer that are held for its client to take.
+const SEND_BUFFER: usize = 64 << 10;
+/// The bytes that a client may send ahead, of one body and on one connection.
+const WINDOW: u32 = 256 << 10;
+
+/// The server of one thread.
+pub(super) struct Server<A> {
+    app: A,
+    write_timeout: Duration,
+    connections: Connections,
+    ending: GracefulShutdownSignal,
+}
+
+impl<A, B> Server<A>
+where
+    A: Service<Request, Response = ServiceResponse<B>, Error = HttpResponse<BoxBody>>,
+    B: MessageBody,
+{
+    pub(super) fn new(
+        app: A,
+        write_timeout: Duration,
+        connections: Connections,
+        ending: GracefulShutdownSignal,
+    ) -> Self {
+        Self {
+            app,
+            write_timeout,
+            connections,
+            ending,
+        }
+    }
+
+    /// Serves a connection until its client closes it. At the end of the process, the client is told to open no more
+    /// requests, and those under way are answered.
+    pub(super) async fn serve(&self, stream: TlsStream<TcpStream>, peer: Option<SocketAddr>) {
+        connection::limit_writes(&stream, self.write_timeout);
+        connection::keep(&stream);
+        // Frames are small, and many; a delay gains nothing.
+        let _ = stream.get_ref().0.set_nodelay(true);
+        let mut builder = Builder::new();
+        builder
+            .max_concurrent_streams(REQUESTS)
+            .max_header_list_size(HEAD)
+            .max_send_buffer_size(SEND_BUFFER)
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
+        let opened = self.connections.opened();
+        let Ok(Ok(mut connection)) = timeout(HEAD_TIMEOUT, builder.handshake(stream)).await else {
+            return;
+        };
+        opened.is_asked();
+        let unanswered = Unanswered::new(&opened);
+        let mut ending = pin!(self.ending.notified());
+        let mut is_ending = false;
+        let mut exchanges = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = &mut ending, if !is_ending => {
+                    is_ending = true;
+                    connection.graceful_shutdown();
+                }
+                Some(()) = exchanges.next() => {}
+                accepted = connection.accept() => match accepted {
+                    Some(Ok((request, respond))) => {
+                        exchanges.push(exchange::serve(&self.app, request, respond, peer, self.write_timeout, &unanswered));
+                    }
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "an HTTP/2 connection has ended");
+                        return;
+                    }
+                    None => return,
+                }
+            }
+        }
+    }
+}
+
+/// The requests of a connection that the end of the process has to wait for: all but event streams.
+struct Unanswered<'a> {
+    connection: &'a Connection,
+    count: Cell<u32>,
+}
+
+/// A request of these.
+struct Waiting<'a>(&'a Unanswered<'a>);
+
+impl<'a> Unanswered<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        connection.is_about(true);
+        Self {
+            connection,
+            count: Cell::new(0),
+        }
+    }
+
+    fn begin(&'a self) -> Waiting<'a> {
+        self.change(self.count.get() + 1);
+        Waiting(self)
+    }
+
+    fn change(&self, count: u32) {
+        self.count.set(count);
+        self.connection.is_about(count == 0);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.change(self.0.count.get() - 1);
+    }
+}
