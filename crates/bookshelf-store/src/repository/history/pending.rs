@@ -154,6 +154,12 @@ impl Pending {
         self.stored.notify_waiters();
     }
 
+    /// Removes all events.
+    pub(super) fn clear(&self) {
+        *self.state() = State::default();
+        self.stored.notify_waiters();
+    }
+
     /// Waits until an act of this process is added.
     pub(super) async fn added(&self) {
         self.added.notified().await;

@@ -94,6 +94,11 @@ impl Store {
         }
     }
 
+    /// Returns true unless the definition is missing, or a right.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state() != State::Missing
+    }
+
     pub(super) fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
@@ -157,6 +162,7 @@ impl Feed {
                 Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::NotAllowed(_)) => {
                     if self.store.state() != State::Missing {
                         self.store.set_state(State::Missing);
+                        self.store.pending.clear();
                         tracing::warn!(
                             %error,
                             "no history is kept: that takes the definition of loanjournals and the rights to get, list, watch, \

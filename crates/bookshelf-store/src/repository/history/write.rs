@@ -65,9 +65,14 @@ impl Store {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
+    /// Returns the store, unless nothing can be stored: then events would wait for ever.
+    fn kept_history(&self) -> Option<&Arc<Store>> {
+        self.history.as_ref().filter(|history| history.is_kept())
+    }
+
     /// Records that a tenant has borrowed a book.
     pub(in super::super) fn record_beginning(&self, loan: &Loan) {
-        if let Some(history) = &self.history {
+        if let Some(history) = self.kept_history() {
             let line = beginning_of(loan, actor());
             history.pending.add_own(&loan.namespace_id, line);
         }
@@ -75,7 +80,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Records the end of a loan.
     pub(in super::super) fn record_end(&self, loan: &Loan, happened: Happened) {
-        if let Some(history) = &self.history {
+        if let Some(history) = self.kept_history() {
             let line = end_of(loan, happened, now(), actor());
             history.pending.add_own(&loan.namespace_id, line);
         }
@@ -89,7 +94,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         error: &connector::Error,
     ) {
         let is_unknown = matches!(error.reason, Reason::OutcomeUnknown(_) | Reason::Unreadable(_));
-        if let Some(history) = self.history.as_ref().filter(|_| is_unknown) {
+        if let Some(history) = self.kept_history().filter(|_| is_unknown) {
             let line = end_of(loan, happened, now(), actor());
             history.pending.remember_unanswered(&loan.namespace_id, line);
         }
@@ -124,7 +129,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     fn record_book(&self, key: BookKey<'_>, happened: Happened, mark: impl Fn() -> u64, is_forced: bool) {
-        if let Some(history) = &self.history {
+        if let Some(history) = self.kept_history() {
             let line = Line {
                 by: actor(),
                 is_forced,
