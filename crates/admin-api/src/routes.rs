@@ -39,4 +39,5 @@ pub fn routes() -> Routes {
         .route(change!(loans::delete, loans(Verb::Delete)))
         .route(read!(history::of_book, journals(Verb::List)))
         .route(read!(history::list, journals(Verb::List)))
+        .route(change!(history::erase, journals(Verb::Update)))
 }

@@ -57,6 +57,8 @@ pub struct Api {
     pub openapi: fn(AuthMode) -> Value,
     /// The audience of tokens for the API.
     pub audience: &'static str,
+    /// True if the API deletes what is too old in the history.
+    pub keeps_history: bool,
     /// The web page.
     pub page: Page,
 }
@@ -81,7 +83,8 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     let connector = Connector::infer(args.kube.options(api.name, metrics))
         .await
         .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
-    let options = args.cache.options(&args.scope, &args.history);
+    let mut options = args.cache.options(&args.scope, &args.history);
+    options.retention = api.keeps_history.then(|| args.history.retention());
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {
         api,

@@ -216,6 +216,7 @@ impl CacheArgs {
             cache_descriptions: self.cache_descriptions,
             search: self.search,
             history: history.history,
+            retention: None,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::page::{Page, invalid_continue};
 use crate::problem::Problem;
 pub use lines::JsonLines;
 use lines::{Lines, are_preferred};
-pub use query::{HistoryQuery, OfTenant};
+pub use query::{Erasure, HistoryQuery, OfTenant};
 
 /// An event of a book or of a loan.
 #[derive(Serialize, ToSchema)]

@@ -72,7 +72,7 @@ pub use bookshelf_crd::loan_journal::Happened;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};
 use history::Store;
-pub use history::{HistoryFilter, Order, Record, acting};
+pub use history::{HistoryFilter, Order, Record, Retention, acting};
 pub use idempotency::Made;
 use idempotency::UnderWay;
 pub use lists::{
@@ -126,6 +126,8 @@ pub struct Options {
     pub search: bool,
     /// Records what happens to books and loans in journals.
     pub history: bool,
+    /// Deletes what is too old in the history; `None`: another process does.
+    pub retention: Option<Retention>,
 }
 
 /// A resource with its cache.

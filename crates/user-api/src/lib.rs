@@ -34,6 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
+        keeps_history: false,
         page: PAGE,
         audience: "bookshelf-user",
     };

@@ -1,7 +1,10 @@
 //! The history of books and loans.
 
-use bookshelf_http::extract::Request;
-use bookshelf_http::history::{self, History, HistoryQuery, JsonLines, json_lines};
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use bookshelf_http::Repository;
+use bookshelf_http::extract::{Query, Request};
+use bookshelf_http::history::{self, Erasure, History, HistoryQuery, JsonLines, json_lines};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
@@ -56,4 +59,27 @@ pub(crate) fn list(request: &Request, query: &HistoryQuery, page: &Page) -> Resu
         .repository()?
         .history(request.namespace()?, &query.filter())?;
     Ok(history::answer(request, page, &query.name(), records)?.into())
+}
+
+/// Blanks a tenant's name in the history
+///
+/// In the events of loans that have ended; the events stay.
+#[utoipa::path(
+    delete,
+    path = "/history/{namespace}",
+    operation_id = "erase_from_history",
+    tag = "history",
+    params(Erasure),
+    responses((status = 204, description = "The name is blanked, or was not there")),
+    extensions(("x-problems" = json!([Code::NotFound, Code::UpdateConflict, Code::Rejected])))
+)]
+pub(crate) async fn erase(
+    books: Data<Repository>,
+    request: Request,
+    query: Query<Erasure>,
+) -> Result<HttpResponse, Problem> {
+    books
+        .erase_from_history(request.namespace()?, query.0.tenant()?)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -1,5 +1,8 @@
 //! The flags of the history.
 
+use std::time::Duration;
+
+use bookshelf_store::repository::Retention;
 use clap::{ArgAction, Args};
 
 /// The history of books and loans.
@@ -10,4 +13,30 @@ pub struct HistoryArgs {
     /// second while something happens, apart from --kube-qps
     #[arg(long, env = "BOOKSHELF_HISTORY", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub history: bool,
+
+    /// Days after which the librarians' API deletes events of the history
+    #[arg(long, env = "BOOKSHELF_HISTORY_DAYS", default_value_t = 730, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
+    pub history_days: u32,
+
+    /// Events of a namespace beyond which the librarians' API deletes the oldest ones. An event takes the Kubernetes API about
+    /// 100 bytes, and each process about 50
+    #[arg(long, env = "BOOKSHELF_HISTORY_ENTRIES", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000), value_name = "NUMBER")]
+    pub history_entries: u32,
+
+    /// Days after which the librarians' API blanks names in the history
+    #[arg(long, env = "BOOKSHELF_HISTORY_NAMES_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
+    pub history_names_days: u32,
+}
+
+impl HistoryArgs {
+    /// Returns how much of the history is kept.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        let day = Duration::from_hours(24);
+        Retention {
+            age: day * self.history_days,
+            entries: usize::try_from(self.history_entries).unwrap_or(usize::MAX),
+            names: day * self.history_names_days,
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! The filters of a history.
 
-use bookshelf_store::repository::HistoryFilter;
+use bookshelf_store::repository::{Borrower, HistoryFilter};
 use jiff::Timestamp;
 use utoipa::IntoParams;
 
-use crate::extract::{FromHead, Parameters, Request};
+use crate::extract::{FromHead, FromQuery, Parameters, Request};
 use crate::openapi::fields;
 use crate::problem::Problem;
 
@@ -122,6 +122,41 @@ fn name(filter: &HistoryFilter<'_>) -> String {
 
 fn unless_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+/// The tenant whose name is erased.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Erasure {
+    /// The tenant.
+    #[param(schema_with = fields::tenant)]
+    borrowed_by: String,
+}
+
+impl Erasure {
+    /// Returns the tenant. Other programs make loans too, so that it may break the rule of tenants.
+    pub fn tenant(&self) -> Result<Borrower<'_>, Problem> {
+        let given = || Problem::invalid(BORROWED_BY, "must name a tenant");
+        Borrower::parse(&self.borrowed_by).ok_or_else(given)
+    }
+}
+
+impl FromQuery for Erasure {
+    fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        // To take a part for the whole would erase more than was meant.
+        for other in ["since", "until", "book_id", "limit", "continue"] {
+            if parameters.get(other)?.is_some() {
+                return Err(Problem::invalid(
+                    other,
+                    "must not be given: a name is erased in all that is past",
+                ));
+            }
+        }
+        let borrowed_by = parameters.get(BORROWED_BY)?.unwrap_or_default().to_owned();
+        let erasure = Self { borrowed_by };
+        erasure.tenant()?;
+        Ok(erasure)
+    }
 }
 
 /// Returns the first whole second at this time or later: events are of whole seconds.

@@ -4,12 +4,14 @@
 //! differ between them.
 
 mod due;
+mod erasure;
 mod follower;
 mod lines;
 mod pending;
 mod read;
 mod record;
 mod recorder;
+mod retention;
 mod store;
 mod write;
 
@@ -24,6 +26,7 @@ use crate::object::Uid;
 
 pub use read::HistoryFilter;
 pub use record::{Order, Record};
+pub use retention::Retention;
 pub(super) use store::Store;
 pub use write::acting;
 

@@ -1,5 +1,6 @@
 //! The history of books and loans.
 
+mod erasing;
 mod journals;
 mod reading;
 mod recording;

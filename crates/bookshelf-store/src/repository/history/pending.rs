@@ -160,6 +160,15 @@ impl Pending {
         self.stored.notify_waiters();
     }
 
+    /// Changes the events of a namespace.
+    pub(super) fn edit(&self, namespace: &str, edit: impl Fn(&mut Line)) {
+        let mut state = self.state();
+        let waiting = state.namespaces.get_mut(namespace);
+        for waiting in waiting.into_iter().flat_map(HashMap::values_mut) {
+            edit(&mut waiting.line);
+        }
+    }
+
     /// Waits until an act of this process is added.
     pub(super) async fn added(&self) {
         self.added.notified().await;

@@ -55,6 +55,9 @@ impl Store {
         };
         feeds.push(Box::pin(feed.run()));
         feeds.push(Box::pin(recorder.run()));
+        if let Some(retention) = options.retention {
+            feeds.push(Box::pin(retention.run(Arc::clone(&store))));
+        }
         store
     }
 

@@ -68,6 +68,10 @@ fn rows() -> Vec<Row> {
         row(ADMIN, Method::DELETE, LOAN, &[("delete", "bookloans")], 404),
         row(ADMIN, get.clone(), BOOK_HISTORY, &[("list", "loanjournals")], 200),
         row(ADMIN, get.clone(), HISTORY, &[("list", "loanjournals")], 200),
+        Row {
+            query: "?borrowed_by=bob",
+            ..row(ADMIN, Method::DELETE, HISTORY, &[("update", "loanjournals")], 204)
+        },
         row(USER, get.clone(), BOOK_HISTORY, &[("get", "books")], 200),
         row(USER, get.clone(), HISTORY, &[("list", "books")], 200),
         row(USER, get.clone(), BOOKS, &[("list", "books")], 200),
@@ -99,7 +103,7 @@ const OF_ALL: [&str; 2] = ["/book", "/namespace"];
 const PUBLIC: [&str; 4] = ["/health", "/openapi.json", "/docs", "/docs/{file}"];
 
 /// The rights that some row takes.
-const RIGHTS: [(&str, &str); 12] = [
+const RIGHTS: [(&str, &str); 13] = [
     ("get", "books"),
     ("list", "books"),
     ("watch", "books"),
@@ -112,6 +116,7 @@ const RIGHTS: [(&str, &str); 12] = [
     ("watch", "bookloans"),
     ("delete", "bookloans"),
     ("list", "loanjournals"),
+    ("update", "loanjournals"),
 ];
 
 impl Row {

@@ -132,6 +132,7 @@ impl Replica {
             watch_timeout: Duration::from_secs(30),
             cache_descriptions: true,
             history: false,
+            retention: None,
             search: true,
         };
         let (repository, _) = Repository::new(&connector, |book| book.title.clone(), options);
