@@ -52,6 +52,13 @@ impl Connections {
         }
     }
 
+    /// Counts a new connection to the API, limits its writes, and has the kernel probe its client.
+    pub(crate) fn accepted(&self, connection: &dyn Any, write_timeout: Duration) -> Connection {
+        limit_writes(connection, write_timeout);
+        keep(connection);
+        self.opened()
+    }
+
     /// Counts a new connection.
     pub(crate) fn opened(&self) -> Connection {
         self.counts.all.fetch_add(1, Ordering::Relaxed);
@@ -135,7 +142,7 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
 /// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes; on Linux, when it has
 /// not answered for as long as [`limit_writes`] allows, where that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
-pub(crate) fn keep(connection: &dyn Any) {
+fn keep(connection: &dyn Any) {
     let Some(stream) = socket(connection) else {
         return;
     };

@@ -40,6 +40,7 @@ use crate::{Repository, connection, probes, request};
 const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest wait for the last Kubernetes Events and the end of the history to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A server that is not running yet.
 pub(crate) struct Server<'a> {
     pub(crate) api: Api,
@@ -162,9 +163,7 @@ impl Server<'_> {
         }
         let mut server = HttpServer::new(app)
             .on_connect(move |connection, data| {
-                connection::limit_writes(connection, write_timeout);
-                connection::keep(connection);
-                data.insert(connections.opened());
+                data.insert(connections.accepted(connection, write_timeout));
             })
             .disable_signals()
             .client_request_timeout(HEAD_TIMEOUT)

@@ -24,7 +24,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::http2;
 use crate::args::ServeArgs;
-use crate::connection::{self, Connections, HEAD_TIMEOUT};
+use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::tls::HTTP_2;
 
 /// The time that a client has to close a connection whose end it was told, as `actix-web` has it.
@@ -71,9 +71,7 @@ where
                 .client_request_timeout(HEAD_TIMEOUT)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .on_connect_ext(move |stream: &TlsStream<TcpStream>, data| {
-                    connection::limit_writes(stream, write_timeout);
-                    connection::keep(stream);
-                    data.insert(opened.opened());
+                    data.insert(opened.accepted(stream, write_timeout));
                 });
             let http_1 = http_1.finish(map_config(
                 app().into_factory().map_err(|error| error.error_response()),

@@ -22,7 +22,7 @@ use h2::server::Builder;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use crate::connection::{self, Connection, Connections, HEAD_TIMEOUT};
+use crate::connection::{Connection, Connections, HEAD_TIMEOUT};
 
 /// The requests under way on one connection. RFC 9113 (section 6.5.2) recommends no fewer than 100.
 const REQUESTS: u32 = 256;
@@ -63,8 +63,7 @@ where
     /// Serves a connection until its client closes it. At the end of the process, the client is told to open no more
     /// requests, and those under way are answered.
     pub(super) async fn serve(&self, stream: TlsStream<TcpStream>, peer: Option<SocketAddr>) {
-        connection::limit_writes(&stream, self.write_timeout);
-        connection::keep(&stream);
+        let opened = self.connections.accepted(&stream, self.write_timeout);
         // Frames are small, and many; a delay gains nothing.
         let _ = stream.get_ref().0.set_nodelay(true);
         let mut builder = Builder::new();
@@ -74,7 +73,6 @@ where
             .max_send_buffer_size(SEND_BUFFER)
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
-        let opened = self.connections.opened();
         let Ok(Ok(mut connection)) = timeout(HEAD_TIMEOUT, builder.handshake(stream)).await else {
             return;
         };

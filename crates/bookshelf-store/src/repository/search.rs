@@ -27,7 +27,7 @@ pub const QUERY_MAX: u32 = 256;
 /// The most terms of a query.
 pub const TERMS_MAX: u32 = 8;
 
-/// What books are searched for: terms, each of which begins a word of author or title, in any order.
+/// The terms of a search for books: each begins a word of author or title, in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms(Vec<String>);
 

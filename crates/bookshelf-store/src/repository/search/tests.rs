@@ -347,7 +347,7 @@ fn naive_words(text: &str) -> Vec<String> {
     folded.split(' ').skip(1).map(str::to_owned).collect()
 }
 
-/// Whether each term's words stand one after the other in a line, the last of them as the beginning of a word.
+/// Returns true if each term's words stand one after the other in a line, the last of them as the beginning of a word.
 fn naively_finds(query: &str, lines: [&str; 2]) -> bool {
     let lines = lines.map(naive_words);
     query.split_whitespace().map(naive_words).all(|term| {
