@@ -1,6 +1,7 @@
 //! The flags of admin-api.
 
 use bookshelf_http::api::ApiArgs;
+use bookshelf_http::args::RetentionArgs;
 use clap::Parser;
 
 /// The HTTP API of bookshelf for librarians
@@ -15,6 +16,8 @@ use clap::Parser;
 pub struct Args {
     #[command(flatten)]
     pub(crate) api: ApiArgs,
+    #[command(flatten)]
+    pub(crate) retention: RetentionArgs,
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
-        keeps_history: true,
+        retention: Some(args.retention.retention()),
         page: PAGE,
         audience: "bookshelf-admin",
     };

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bookshelf_store::access::Access;
 use bookshelf_store::connector::Connector;
 use bookshelf_store::metrics::Metrics;
-use bookshelf_store::repository::Book;
+use bookshelf_store::repository::{Book, Retention};
 use clap::Args;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -57,8 +57,8 @@ pub struct Api {
     pub openapi: fn(AuthMode) -> Value,
     /// The audience of tokens for the API.
     pub audience: &'static str,
-    /// True if the API deletes what is too old in the history.
-    pub keeps_history: bool,
+    /// The part of the history that is kept, if this API deletes the rest.
+    pub retention: Option<Retention>,
     /// The web page.
     pub page: Page,
 }
@@ -84,7 +84,7 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
         .await
         .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
     let mut options = args.cache.options(&args.scope, &args.history);
-    options.retention = api.keeps_history.then(|| args.history.retention());
+    options.retention = api.retention;
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {
         api,

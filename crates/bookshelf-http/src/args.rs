@@ -18,7 +18,7 @@ use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
 use clap::{ArgAction, Args, ValueEnum};
 pub use environment::parse;
-pub use history::HistoryArgs;
+pub use history::{HistoryArgs, RetentionArgs};
 use http::Uri;
 
 /// The addresses, limits and end of the servers.
@@ -174,8 +174,8 @@ pub struct CacheArgs {
 
     /// Longest time in seconds between two confirmations by the Kubernetes API while all is well, and so the greatest Age.
     /// Each watch stays open for a second less; a connection without a confirmation is given up 5 seconds later. Costs the
-    /// Kubernetes API two requests per process in this time, for books and for loans; with --watch-namespaces two for each
-    /// namespace
+    /// Kubernetes API three requests per process in this time, for books, loans and the history; with --watch-namespaces three
+    /// for each namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
 

@@ -20,6 +20,7 @@ const PAGE: Page = Page {
     files: &[
         ui_file!("book.js"),
         ui_file!("lending.js"),
+        ui_file!("myhistory.js"),
         ui_file!("myloans.js"),
         ui_file!("tenant.de.js"),
         ui_file!("tenant.en.js"),
@@ -34,7 +35,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         view: view::book,
         routes: routes::routes,
         openapi,
-        keeps_history: false,
+        retention: None,
         page: PAGE,
         audience: "bookshelf-user",
     };

@@ -2,5 +2,6 @@
 
 mod erasing;
 mod journals;
+mod keeping;
 mod reading;
 mod recording;

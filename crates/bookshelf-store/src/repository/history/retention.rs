@@ -14,8 +14,6 @@ use super::store::{State, Store};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
-/// The shortest and the longest time between two looks at the journals, chosen at random.
-const LOOK_AFTER: [Duration; 2] = [Duration::from_mins(30), Duration::from_mins(90)];
 /// The time between two requests.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -28,6 +26,9 @@ pub struct Retention {
     pub entries: usize,
     /// The time after which names are blanked.
     pub names: Duration,
+    /// The time between two looks at the journals, on average: half of it less or more, at random, so that processes do not
+    /// look at the same time.
+    pub period: Duration,
 }
 
 /// The work to do in a namespace.
@@ -41,8 +42,7 @@ impl Retention {
     /// Keeps to it for as long as the process runs.
     pub(super) async fn run(self, store: Arc<Store>) -> Infallible {
         loop {
-            let [shortest, longest] = LOOK_AFTER;
-            sleep(shortest + (longest - shortest).mul_f64(rand::random_range(0.0..1.0))).await;
+            sleep(self.period.mul_f64(rand::random_range(0.5..1.5))).await;
             if store.state() == State::Ready {
                 self.apply(&store).await;
             }
@@ -84,7 +84,7 @@ impl Retention {
         let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
         let mut plan = Plan::default();
         for journal in journals {
-            let Records { records, lines } = &journal.value;
+            let Records { records, lines, .. } = &journal.value;
             let latest = records.iter().map(super::Record::at).max();
             let is_old = latest.is_some_and(|latest| latest < too_old);
             let is_beyond = entries.saturating_sub(*lines) >= self.entries;
@@ -159,6 +159,7 @@ mod tests {
             age: day * u32::try_from(days).unwrap(),
             entries,
             names: day * u32::try_from(names).unwrap(),
+            period: day,
         }
     }
 
