@@ -1,4 +1,5 @@
-//! Kubernetes Events of books: `kubectl describe book` shows the recent history of a book.
+//! The history of books and loans, which the recorder ([`recorder`]) stores in loan journals, and the Kubernetes Events of books:
+//! `kubectl describe book` shows the recent ones.
 //!
 //! Events of one reason, action and loan are one Event with a count and the note of the first: a note has nothing that may
 //! differ between them.

@@ -112,6 +112,17 @@ impl Pending {
         waiting.into_iter().flat_map(HashMap::values).cloned().collect()
     }
 
+    /// Returns so many of the events of a namespace that are due: those of loans first, which are complete while those of books
+    /// are not, then the longest wait.
+    pub(super) fn due(&self, namespace: &str, now: Instant, most: usize) -> Vec<Waiting> {
+        let state = self.state();
+        let waiting = state.namespaces.get(namespace);
+        let waiting = waiting.into_iter().flat_map(HashMap::values);
+        let mut due: Vec<&Waiting> = waiting.filter(|waiting| waiting.due <= now).collect();
+        due.sort_unstable_by_key(|waiting| (!waiting.line.happened.is_of_loan(), waiting.due));
+        due.into_iter().take(most).cloned().collect()
+    }
+
     /// Returns the namespaces with events that are due, that of the longest wait first.
     pub(super) fn due_namespaces(&self, now: Instant) -> Vec<Arc<str>> {
         let state = self.state();

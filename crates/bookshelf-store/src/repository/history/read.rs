@@ -8,7 +8,7 @@ use super::super::Repository;
 use super::super::error::Error;
 use super::super::model::{BookKey, Namespace, Tenant};
 use super::record::Record;
-use super::store::{State, Store, records_in};
+use super::store::{State, Store, records_in, records_of_book};
 
 /// The events to read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,7 +107,10 @@ impl Store {
             .map(|waiting| Record::new(waiting.line, &self.names))
             .collect();
         let journals = self.journals.snapshot();
-        events(records_in(&journals, namespace).chain(&waiting), filter)
+        match filter.book_id {
+            Some(id) => events(records_of_book(&journals, namespace, id).chain(&waiting), filter),
+            None => events(records_in(&journals, namespace).chain(&waiting), filter),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Lines of journals as the cache keeps them.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use bookshelf_crd::LoanJournal;
 use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 use kube_informer::Interner;
+use siphasher::sip::SipHasher13;
 
 /// The names in records, each once.
 #[derive(Default)]
@@ -130,6 +132,8 @@ pub(super) fn precision(happened: Happened) -> u8 {
 #[derive(Debug, Default)]
 pub(in super::super) struct Records {
     pub(super) records: Box<[Record]>,
+    /// The hashes of the records' books, in their order: a search for one book reads these alone.
+    books: Box<[u32]>,
     /// The number of lines, those included that cannot be read.
     pub(super) lines: usize,
 }
@@ -138,12 +142,29 @@ impl Records {
     /// Reads the lines of a journal. Lines that cannot be read, those of later versions for instance, are left out.
     pub(super) fn of(journal: &LoanJournal, names: &Names) -> Self {
         let lines = journal.spec.lines.iter();
-        let records = lines.filter_map(|line| Line::parse(line).ok());
+        let lines = lines.filter_map(|line| Line::parse(line).ok());
+        let records: Box<[Record]> = lines.map(|line| Record::new(line, names)).collect();
         Self {
-            records: records.map(|line| Record::new(line, names)).collect(),
+            books: records.iter().map(|record| hash(record.book_id())).collect(),
+            records,
             lines: journal.spec.lines.len(),
         }
     }
+
+    /// Returns the records of a book; the caller has hashed its id.
+    pub(super) fn of_book(&self, id: &str, hash: u32) -> impl Iterator<Item = &Record> {
+        let hashes = self.books.iter().zip(&self.records);
+        let records = hashes.filter_map(move |(of, record)| (*of == hash).then_some(record));
+        records.filter(move |record| record.book_id() == id)
+    }
+}
+
+/// Returns the hash of a book's id.
+pub(super) fn hash(book_id: &str) -> u32 {
+    let mut hasher = SipHasher13::new();
+    book_id.hash(&mut hasher);
+    // Half of it is enough: the id is compared as well.
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,6 +183,28 @@ mod tests {
         let (one, other) = (record(line, &names), record(line, &names));
         assert!(Arc::ptr_eq(&one.book_id, &other.book_id));
         assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_book_is_found_among_the_records_of_a_journal() {
+        let lines =
+            ["a", "b", "a"].map(|id| format!("2026-11-22T11:11:09Z borrowed {id} 3b241101a2bc42f1 bob"));
+        let spec = bookshelf_crd::LoanJournalSpec {
+            lines: [&lines[..], &["a line of a later version".to_owned()]].concat(),
+            ..Default::default()
+        };
+        let records = Records::of(&LoanJournal::new("000001", spec), &Names::default());
+        assert_eq!((records.records.len(), records.lines), (3, 4));
+        for (id, count) in [("a", 2), ("b", 1), ("c", 0)] {
+            let of_book = records.of_book(id, hash(id));
+            assert_eq!(
+                of_book.filter(|record| record.book_id() == id).count(),
+                count,
+                "{id}"
+            );
+        }
+        // Another book of the same hash is none.
+        assert_eq!(records.of_book("c", hash("a")).count(), 0);
     }
 
     #[test]

@@ -34,6 +34,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The time between two comparisons of loans with journals, of the namespaces that have changed.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
+/// The most events that are looked at for one request: some of them are stored already.
+const LOOKED_AT: usize = 4 * LINES_MAX;
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -157,16 +159,15 @@ impl<V> Recorder<V> {
         false
     }
 
-    /// Returns the events of a namespace that are due, the longest wait first, and drops those that are stored already.
+    /// Returns events of a namespace that are due, the longest wait first, and drops those that are stored already.
     fn due(&self, namespace: &str) -> Vec<Waiting> {
         let pending = &self.store.pending;
-        let waiting = pending.of(namespace);
+        let waiting = pending.due(namespace, Instant::now(), LOOKED_AT);
         let wanted = waiting.iter().map(|waiting| waiting.line.identity());
         let journals = self.store.journals.snapshot();
         let recorded = recorded(wanted, records_in(&journals, namespace));
         let loans = self.loans.load();
         let mut due = Vec::new();
-        let now = Instant::now();
         for waiting in waiting {
             let is_there = waiting.proof == Proof::Missing && {
                 let loan = loans.get(namespace, &waiting.line.book_id);
@@ -174,12 +175,10 @@ impl<V> Recorder<V> {
             };
             if is_there || !is_due(&waiting.line, &recorded) {
                 pending.remove(namespace, &waiting.line);
-            } else if waiting.due <= now {
+            } else {
                 due.push(waiting);
             }
         }
-        // Loans are complete, events of books are not.
-        due.sort_by_key(|waiting| (!waiting.line.happened.is_of_loan(), waiting.due));
         due
     }
 

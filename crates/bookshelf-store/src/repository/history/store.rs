@@ -10,7 +10,7 @@ use kube::api::ListParams;
 use tokio::time::sleep;
 
 use super::pending::Pending;
-use super::record::{Names, Record, Records};
+use super::record::{Names, Record, Records, hash};
 use crate::cache::{Builder, Reader, Snapshot, Writer};
 use crate::connector::{Connector, PriorityLevel, Reason, ResourceClient};
 use crate::object::ObjectKey;
@@ -129,6 +129,17 @@ pub(super) fn records_in<'a>(
     journals
         .namespaced(namespace)
         .flat_map(|journal| &journal.value.records)
+}
+
+/// Returns the records of a book in a namespace.
+pub(super) fn records_of_book<'a>(
+    journals: &'a Snapshot<Records>,
+    namespace: &'a str,
+    id: &'a str,
+) -> impl Iterator<Item = &'a Record> {
+    let hash = hash(id);
+    let journals = journals.namespaced(namespace);
+    journals.flat_map(move |journal| journal.value.of_book(id, hash))
 }
 
 /// Returns the name of a journal.

@@ -11,7 +11,9 @@ use super::super::books::CachedBook;
 use super::super::model::{Book, BookKey, Loan};
 use super::super::version::Version;
 use super::super::{Options, Repository};
+use super::follower::after_others;
 use super::lines::{beginning_of, end_of, mark_of, mark_of_change, now, of_book};
+use super::pending::Proof;
 use super::recorder::Recorder;
 use super::store::Store;
 use crate::cache::Reader;
@@ -86,6 +88,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if let Some(history) = self.kept_history() {
             let line = end_of(loan, happened, now(), actor());
             history.pending.add_own(&loan.namespace_id, line);
+            // The watch of this process may have missed the beginning.
+            let beginning = beginning_of(loan, None);
+            let pending = &history.pending;
+            pending.add_seen(&loan.namespace_id, beginning, after_others(), Proof::Certain);
         }
     }
 
