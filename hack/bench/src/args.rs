@@ -102,6 +102,8 @@ pub enum Part {
     Latency,
     /// CPU time of a local resync of every cached object
     Resync,
+    /// Requests and bytes of a loan's history, and the memory and reads of a million events
+    History,
 }
 
 impl std::fmt::Display for Part {
