@@ -70,6 +70,15 @@ pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, u8>) -> bool {
         .is_none_or(|recorded| *recorded < precision(line.happened))
 }
 
+/// Returns those of these lines that add something to these records.
+pub(super) fn unstored<'a>(lines: Vec<Line>, records: impl Iterator<Item = &'a Record>) -> Vec<Line> {
+    if lines.is_empty() {
+        return lines;
+    }
+    let recorded = recorded(lines.iter().map(Line::identity), records);
+    lines.into_iter().filter(|line| is_due(line, &recorded)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -1,17 +1,25 @@
 //! The erasure of a tenant's name.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bookshelf_crd::LoanJournal;
 use bookshelf_crd::loan_journal::Line;
+use tokio::time::{Instant, sleep};
 
 use super::super::error::Error;
 use super::super::model::{Borrower, Namespace};
 use super::super::{CONFLICT_RETRIES, Repository};
+use super::due::unstored;
 use super::lines::mark_of;
-use super::store::Store;
+use super::store::{Store, records_in};
 use crate::connector::{self, Reason};
 use crate::object::ObjectKey;
+
+/// The longest time until events are in journals, unless their processes are at the limit of requests.
+const STORED_WITHIN: Duration = Duration::from_secs(12);
+/// The time between two looks for them.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl<V: Send + Sync + 'static> Repository<V> {
     /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended.
@@ -26,34 +34,57 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let loans = self.loans.reader.snapshot();
         let live = loans.indexed_in(self.by_tenant, tenant, namespace);
         let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
-        let is_past = |of: Option<&str>, mark| of == Some(tenant) && !live.contains(&mark);
+        let is_past = |of: Option<&str>, mark: u64| of == Some(tenant) && !live.contains(&mark);
         let blank = |line: &mut Line| {
             if is_past(line.tenant.as_deref(), line.mark) {
                 line.tenant = None;
                 line.by.take_if(|by| by == tenant);
             }
         };
-        store.pending.edit(namespace, blank);
-        // What was on its way meanwhile is in the journals after the first round.
-        for _ in 0..=CONFLICT_RETRIES {
+        let deadline = Instant::now() + STORED_WITHIN;
+        loop {
+            store.edit_all(namespace, is_past, blank).await?;
+            // Another process may have the name in lines that it has not stored yet.
             let journals = store.journals.snapshot();
-            let named = journals.namespaced(namespace).filter(|journal| {
-                let mut records = journal.value.records.iter();
-                records.any(|record| is_past(record.tenant(), record.mark()))
+            let named = store.pending.lines(namespace, |waiting| {
+                is_past(waiting.line.tenant.as_deref(), waiting.line.mark)
             });
-            let named: Vec<ObjectKey> = named.map(|journal| journal.key.clone()).collect();
-            if named.is_empty() {
-                return Ok(());
+            if unstored(named, records_in(&journals, namespace)).is_empty() || Instant::now() >= deadline {
+                break;
             }
-            for key in &named {
-                store.edit(key, blank).await?;
-            }
+            sleep(LOOK_EVERY).await;
         }
-        Err(Error::UpdateConflict)
+        store.pending.edit(namespace, blank);
+        Ok(())
     }
 }
 
 impl Store {
+    /// Changes the lines of all journals of a namespace that have such lines.
+    async fn edit_all(
+        &self,
+        namespace: &str,
+        is_concerned: impl Fn(Option<&str>, u64) -> bool,
+        edit: impl Fn(&mut Line) + Copy,
+    ) -> Result<(), Error> {
+        // What was on its way meanwhile is in the journals after the first round.
+        for _ in 0..=CONFLICT_RETRIES {
+            let journals = self.journals.snapshot();
+            let concerned = journals.namespaced(namespace).filter(|journal| {
+                let mut records = journal.value.records.iter();
+                records.any(|record| is_concerned(record.tenant(), record.mark()))
+            });
+            let concerned: Vec<ObjectKey> = concerned.map(|journal| journal.key.clone()).collect();
+            if concerned.is_empty() {
+                return Ok(());
+            }
+            for key in &concerned {
+                self.edit(key, edit).await?;
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+
     /// Changes lines of a journal, and leaves those alone that cannot be read. A journal that is gone needs no change.
     pub(super) async fn edit(
         &self,

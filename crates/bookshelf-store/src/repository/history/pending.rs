@@ -105,11 +105,18 @@ impl Pending {
         self.state().unanswered.remove(&mark)
     }
 
-    /// Returns the events of a namespace.
-    pub(super) fn of(&self, namespace: &str) -> Vec<Waiting> {
+    /// Returns the events of a namespace that are certain, and so are their words.
+    pub(super) fn certain(&self, namespace: &str) -> Vec<Line> {
+        self.lines(namespace, |waiting| waiting.proof == Proof::Certain)
+    }
+
+    /// Returns those events of a namespace that pass.
+    pub(super) fn lines(&self, namespace: &str, passes: impl Fn(&Waiting) -> bool) -> Vec<Line> {
         let state = self.state();
         let waiting = state.namespaces.get(namespace);
-        waiting.into_iter().flat_map(HashMap::values).cloned().collect()
+        let waiting = waiting.into_iter().flat_map(HashMap::values);
+        let passing = waiting.filter(|waiting| passes(waiting));
+        passing.map(|waiting| waiting.line.clone()).collect()
     }
 
     /// Returns so many of the events of a namespace that are due: those of loans first, which are complete while those of books
@@ -291,14 +298,14 @@ mod tests {
             if own_first {
                 seen();
             }
-            let waiting = pending.of("ns");
+            let waiting = pending.certain("ns");
             assert_eq!(waiting.len(), 1);
-            assert_eq!(waiting[0].line.happened, Happened::Returned);
+            assert_eq!(waiting[0].happened, Happened::Returned);
             // Another process has stored what it saw.
             pending.remove("ns", &line("ended"));
-            assert_eq!(pending.of("ns").len(), 1);
+            assert_eq!(pending.certain("ns").len(), 1);
             pending.remove("ns", &line("returned"));
-            assert!(pending.of("ns").is_empty() && pending.next_due().is_none());
+            assert!(pending.certain("ns").is_empty() && pending.next_due().is_none());
         }
     }
 

@@ -4,9 +4,12 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use bookshelf_crd::loan_journal::Line;
+
 use super::super::Repository;
 use super::super::error::Error;
 use super::super::model::{BookKey, Namespace, Tenant};
+use super::due::unstored;
 use super::record::Record;
 use super::store::{State, Store, records_in, records_of_book};
 
@@ -102,15 +105,26 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
 impl Store {
     fn read(&self, namespace: &str, filter: &HistoryFilter<'_>) -> Vec<Record> {
-        let waiting = self.pending.of(namespace).into_iter();
-        let waiting: Vec<Record> = waiting
-            .map(|waiting| Record::new(waiting.line, &self.names))
-            .collect();
         let journals = self.journals.snapshot();
-        match filter.book_id {
-            Some(id) => events(records_of_book(&journals, namespace, id).chain(&waiting), filter),
-            None => events(records_in(&journals, namespace).chain(&waiting), filter),
+        let waiting = self.pending.certain(namespace);
+        if let Some(id) = filter.book_id {
+            let waiting = waiting.into_iter().filter(|line| line.book_id == id).collect();
+            self.merge(waiting, || records_of_book(&journals, namespace, id), filter)
+        } else {
+            self.merge(waiting, || records_in(&journals, namespace), filter)
         }
+    }
+
+    /// Returns the events of journals, and of those that wait the ones that journals do not have.
+    fn merge<'a, R: Iterator<Item = &'a Record>>(
+        &self,
+        waiting: Vec<Line>,
+        records: impl Fn() -> R,
+        filter: &HistoryFilter<'_>,
+    ) -> Vec<Record> {
+        let waiting = unstored(waiting, records()).into_iter();
+        let waiting: Vec<Record> = waiting.map(|line| Record::new(line, &self.names)).collect();
+        events(records().map(|record| &*record).chain(&waiting), filter)
     }
 }
 
@@ -140,7 +154,6 @@ fn events<'a>(records: impl Iterator<Item = &'a Record>, filter: &HistoryFilter<
 #[cfg(test)]
 mod tests {
     use bookshelf_crd::loan_journal::Happened::{Borrowed, Created, Returned, TakenBack};
-    use bookshelf_crd::loan_journal::Line;
     use proptest::prelude::*;
 
     use super::super::record::Names;
