@@ -128,8 +128,8 @@ fn unless_empty(text: &str) -> Option<&str> {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Erasure {
-    /// The tenant.
-    #[param(schema_with = fields::tenant)]
+    /// The tenant. Other programs may have made the loans, in any name.
+    #[param(min_length = 1, example = "bob")]
     borrowed_by: String,
 }
 
