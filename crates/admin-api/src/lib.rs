@@ -26,7 +26,6 @@ const PAGE: Page = Page {
         ui_file!("librarian.en.js"),
         ui_file!("librarian.js"),
         ui_file!("loans.js"),
-        ui_file!("newbook.js"),
     ],
 };
 
