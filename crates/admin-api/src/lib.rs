@@ -26,7 +26,6 @@ const PAGE: Page = Page {
         ui_file!("librarian.en.js"),
         ui_file!("librarian.js"),
         ui_file!("loans.js"),
-        ui_file!("newbook.js"),
     ],
 };
 
@@ -36,11 +35,16 @@ pub const API: Api = Api {
     view: view::book,
     routes: routes::routes,
     openapi,
+    retention: None,
     page: PAGE,
     audience: "bookshelf-admin",
 };
 
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    bookshelf_http::api::run(API, &args.api).await
+    let api = Api {
+        retention: Some(args.retention.retention()),
+        ..API
+    };
+    bookshelf_http::api::run(api, &args.api).await
 }

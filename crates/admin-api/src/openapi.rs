@@ -17,6 +17,7 @@ use crate::routes::routes;
     tags(
         (name = "books", description = "The books of the library."),
         (name = "loans", description = "The books that are on loan, and their borrowers."),
+        (name = "history", description = "What happened to books and loans."),
         (name = "service", description = "The service itself.")
     ),
 )]

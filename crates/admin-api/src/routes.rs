@@ -1,6 +1,7 @@
 //! The route table. The `#[utoipa::path]` attribute of each handler has its method and path.
 
 pub(crate) mod books;
+pub(crate) mod history;
 pub(crate) mod loans;
 
 use bookshelf_http::auth::{Access, Resource, Verb};
@@ -12,6 +13,7 @@ use bookshelf_http::{change, namespaces, read, service};
 pub fn routes() -> Routes {
     let books = |verb| Access::to(verb, Resource::Books);
     let loans = |verb| Access::to(verb, Resource::BookLoans);
+    let journals = |verb| Access::to(verb, Resource::LoanJournals);
     service::routes()
         .route(
             read!(books::list, books(Verb::List))
@@ -35,4 +37,7 @@ pub fn routes() -> Routes {
         .route(read!(loans::list, loans(Verb::List)).stream(loans::stream))
         .route(read!(loans::get, loans(Verb::Get)))
         .route(change!(loans::delete, loans(Verb::Delete)))
+        .route(read!(history::of_book, journals(Verb::List)))
+        .route(read!(history::list, journals(Verb::List)))
+        .route(change!(history::erase, journals(Verb::Update)))
 }

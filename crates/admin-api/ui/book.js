@@ -4,6 +4,7 @@ import { Problem, get, path, pause, send } from './api.js';
 import { bookView } from './bookview.js';
 import { compare, fieldsOf, merge, same, unchosen } from './conflict.js';
 import { Draft, Form, focusSoon } from './form.js';
+import { History } from './history.js';
 import { hash, say } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
@@ -28,6 +29,7 @@ export class Book extends Form {
     this.shown = null;
     this.conflicts = 0;
     this.loan = null;
+    this.history = new History({ path: `${this.to}/history`, context });
     addEventListener('focus', () => this.loadLoan(), { signal: context.signal });
     this.load();
   }
@@ -88,6 +90,7 @@ export class Book extends Form {
       ({ data, etag }) => ({ ...data, etag }),
       () => null,
     );
+    this.history.refresh();
     this.update();
   }
 
@@ -105,6 +108,7 @@ export class Book extends Form {
 
   async changed(event) {
     this.isDeleted = event === 'deleted';
+    this.history.refresh();
     if (this.isDeleted) say(t('deleted.elsewhere'));
     else {
       const answer = await get(this.to, { signal: this.context.signal }).catch(() => null);
@@ -146,6 +150,7 @@ export class Book extends Form {
     this.book = book;
     this.draft.begin(book, etag);
     Object.assign(this, { theirs: null, rows: null, conflicts: 0, isSaved: true, isDeleted: false });
+    this.history.refresh();
     say(t('saved'));
   }
 
@@ -256,6 +261,7 @@ export class Book extends Form {
         if (problem.status !== 404) throw problem;
       }
       Object.assign(this, { loan: null, isLent: false });
+      this.history.refresh();
       say(t('taken.back'));
     });
   }

@@ -44,7 +44,7 @@ export function newBookView(form) {
 export const bookView = (form) => html`
   <p class="crumbs"><a href=${hash([], { ns: form.ns })}>${form.ns}</a> / ${form.id}</p>
   <h1 tabindex="-1">${text(form.title)}</h1>
-  ${content(form)}`;
+  ${content(form)} ${form.history.view(t('history'))}`;
 
 function content(form) {
   if (form.phase === 'loading') return loading();

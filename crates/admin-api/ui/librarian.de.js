@@ -54,6 +54,7 @@ export default {
   'yaml.hint': 'Das Buch als Manifest, um es dort zu ändern.',
   copy: 'Kopieren',
   copied: 'Kopiert.',
+  history: 'Verlauf',
   loans: 'Ausleihen',
   'loans.none': 'Keine Ausleihen',
   'loans.none.hint': 'Bücher, die jemand ausleiht, erscheinen hier.',

@@ -54,6 +54,7 @@ export default {
   'yaml.hint': 'The book as a manifest, to change it there.',
   copy: 'Copy',
   copied: 'Copied.',
+  history: 'History',
   loans: 'Loans',
   'loans.none': 'No loans',
   'loans.none.hint': 'Books that tenants borrow appear here.',

@@ -3,8 +3,8 @@
 import { start } from './app.js';
 import { Book } from './book.js';
 import { Books } from './books.js';
+import { NewBook } from './form.js';
 import { Loans } from './loans.js';
-import { NewBook } from './newbook.js';
 import { badge, hash, html, nothing } from './parts.js';
 import { t } from './texts.js';
 

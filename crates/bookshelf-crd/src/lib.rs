@@ -1,4 +1,4 @@
-//! The custom resources of bookshelf: [`Book`] and [`BookLoan`], the labels and annotations they carry and the rules their
+//! The custom resources of bookshelf: [`Book`], [`BookLoan`] and [`LoanJournal`], the labels and annotations they carry and the rules their
 //! values obey.
 //!
 //! This is the one place where the group, the keys of labels and annotations, the rule of who may change a book and the rules for names live.
@@ -22,21 +22,23 @@ pub mod annotations;
 pub mod book;
 pub mod book_loan;
 pub mod labels;
+pub mod loan_journal;
 pub mod management;
 pub mod rules;
 pub mod text;
 
 pub use book::{Book, BookSpec};
 pub use book_loan::{BookLoan, BookLoanSpec};
+pub use loan_journal::{LoanJournal, LoanJournalSpec};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-/// The API group of both resources.
+/// The API group of the resources.
 pub const GROUP: &str = "bookshelf.lostinsoba.com";
 
-/// Both definitions, as they are applied to a cluster.
+/// The definitions, as they are applied to a cluster.
 #[must_use]
-pub fn custom_resource_definitions() -> [CustomResourceDefinition; 2] {
-    [Book::crd(), BookLoan::crd()]
+pub fn custom_resource_definitions() -> [CustomResourceDefinition; 3] {
+    [Book::crd(), BookLoan::crd(), LoanJournal::crd()]
 }

@@ -7,13 +7,15 @@ use anyhow::Context as _;
 use bookshelf_store::access::Access;
 use bookshelf_store::connector::Connector;
 use bookshelf_store::metrics::Metrics;
-use bookshelf_store::repository::Book;
+use bookshelf_store::repository::{Book, Retention};
 use clap::Args;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use crate::Repository;
-use crate::args::{AuthArgs, AuthMode, CacheArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs};
+use crate::args::{
+    AuthArgs, AuthMode, CacheArgs, HistoryArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs,
+};
 use crate::auth::{Auth, HeaderMode, TokenMode};
 use crate::document::Document;
 use crate::refused::Refusals;
@@ -37,6 +39,8 @@ pub struct ApiArgs {
     #[command(flatten)]
     cache: CacheArgs,
     #[command(flatten)]
+    history: HistoryArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -53,6 +57,8 @@ pub struct Api {
     pub openapi: fn(AuthMode) -> Value,
     /// The audience of tokens for the API.
     pub audience: &'static str,
+    /// The part of the history that is kept, if this API deletes the rest.
+    pub retention: Option<Retention>,
     /// The web page.
     pub page: Page,
 }
@@ -77,7 +83,8 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     let connector = Connector::infer(args.kube.options(api.name, metrics))
         .await
         .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
-    let options = args.cache.options(&args.scope);
+    let mut options = args.cache.options(&args.scope, &args.history);
+    options.retention = api.retention;
     let (repository, feed) = Repository::new(&connector, api.view, options);
     let server = Server {
         api,

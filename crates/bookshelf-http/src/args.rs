@@ -6,6 +6,7 @@
 
 mod auth;
 mod environment;
+mod history;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
 use clap::{ArgAction, Args, ValueEnum};
 pub use environment::parse;
+pub use history::{HistoryArgs, RetentionArgs};
 use http::Uri;
 
 /// The addresses, limits and end of the servers.
@@ -172,8 +174,8 @@ pub struct CacheArgs {
 
     /// Longest time in seconds between two confirmations by the Kubernetes API while all is well, and so the greatest Age.
     /// Each watch stays open for a second less; a connection without a confirmation is given up 5 seconds later. Costs the
-    /// Kubernetes API two requests per process in this time, for books and for loans; with --watch-namespaces two for each
-    /// namespace
+    /// Kubernetes API three requests per process in this time, for books, loans and the history; with --watch-namespaces three
+    /// for each namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
 
@@ -203,7 +205,7 @@ impl CacheArgs {
 
     /// Returns the options of the repository, for this part of the cluster.
     #[must_use]
-    pub fn options(&self, scope: &ScopeArgs) -> repository::Options {
+    pub fn options(&self, scope: &ScopeArgs, history: &HistoryArgs) -> repository::Options {
         let unless_zero = |period: Duration| (!period.is_zero()).then_some(period);
         repository::Options {
             namespaces: List::all(&scope.watch_namespaces),
@@ -213,6 +215,8 @@ impl CacheArgs {
             watch_timeout: Duration::from_secs(self.watch_timeout.into()),
             cache_descriptions: self.cache_descriptions,
             search: self.search,
+            history: history.history,
+            retention: None,
         }
     }
 }

@@ -15,6 +15,7 @@
 //! - [`route`] — the route table, `HEAD` and 405 included; [`service`] — the routes of the service itself;
 //! - `request` — the way of a request: its id, its route, its line in the access log; `freshness` — how new its answer is;
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
+//! - [`history`] — the history of books and loans, as pages and as JSON lines;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
 //! - `tls` — the certificate of the API port;
 //! - `serve` — the server, its probes, and how it ends;
@@ -31,6 +32,7 @@ pub mod document;
 mod entity_tag;
 pub mod extract;
 mod freshness;
+pub mod history;
 pub mod list;
 pub mod loans;
 mod metrics;

@@ -134,7 +134,7 @@ impl FromHead for Page {
     }
 }
 
-fn invalid_continue() -> Problem {
+pub(crate) fn invalid_continue() -> Problem {
     Problem::invalid(
         CONTINUE,
         "must be the `continue` of the page before, of the same list",

@@ -267,7 +267,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::Invalid(invalid) => return Self::invalid(field::wire_name(invalid.field), invalid.rule),
-            Error::NotFound(_) => Code::NotFound,
+            Error::NotFound(_) | Error::NoHistory => Code::NotFound,
             Error::AlreadyExists => Code::AlreadyExists,
             Error::KeyReused => Code::KeyReused,
             Error::InProgress => Code::InProgress,
@@ -281,7 +281,7 @@ impl From<Error> for Problem {
             Error::Forbidden => Code::Forbidden,
             Error::Rejected(_) => Code::Rejected,
             Error::Overloaded { .. } => Code::Overloaded,
-            Error::NotYet | Error::Unavailable { .. } => Code::Unavailable,
+            Error::NotYet | Error::HistoryNotLoaded | Error::Unavailable { .. } => Code::Unavailable,
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
         };
@@ -292,7 +292,7 @@ impl From<Error> for Problem {
         let retry_after = match &error {
             Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(RETRY_AFTER_DEFAULT)),
             Error::Overloaded { retry_after } => Some((*retry_after).max(RETRY_AFTER_DEFAULT)),
-            Error::NotYet => Some(RETRY_AFTER_DEFAULT),
+            Error::NotYet | Error::HistoryNotLoaded => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
         let message = match &error {

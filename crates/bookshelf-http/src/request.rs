@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::access::User;
-use bookshelf_store::repository::Tenant;
+use bookshelf_store::repository::{Tenant, acting};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
@@ -258,11 +258,16 @@ impl Exchange {
             Err(refusal) => return Ok((refusal, Freshness::default())),
         };
         if freshness.is_default() {
-            return Ok((call().await, freshness));
+            return Ok((acting(self.actor(), call()).await, freshness));
         }
         // Boxed, so that other changes do not carry the room that it needs.
         let freshness = Box::pin(self.ensure(freshness)).await?;
-        Ok((call().await, freshness))
+        Ok((acting(self.actor(), call()).await, freshness))
+    }
+
+    /// Returns the name of the user, for the history.
+    fn actor(&self) -> Option<Arc<str>> {
+        Some(self.user.as_ref()?.name.as_str().into())
     }
 
     /// Waits until the cache has this freshness.

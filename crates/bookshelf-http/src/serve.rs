@@ -14,7 +14,7 @@ use actix_web::http::KeepAlive;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -32,7 +32,7 @@ use service::Service;
 
 /// The time that a client has to read the end of a stream.
 const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest wait for the last Kubernetes Events to be sent.
+/// The longest wait for the last Kubernetes Events and the end of the history to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A server that is not running yet.
@@ -104,7 +104,7 @@ impl Server<'_> {
         };
         if ended.is_ok() && !is_forced {
             tokio::select! {
-                () = repository.flush_events(FLUSH_TIMEOUT) => {}
+                _ = join(repository.flush_events(FLUSH_TIMEOUT), repository.flush_history(FLUSH_TIMEOUT)) => {}
                 name = signals.next() => tracing::warn!(signal = name, "another signal: stopping at once"),
             }
         }

@@ -5,7 +5,7 @@
 //! slowly falls behind until the journal has forgotten the changes in between: then the stream ends. The kernel closes the
 //! connection of a client that does not read at all (`--write-timeout`).
 
-mod accept;
+pub(crate) mod accept;
 mod open;
 
 use std::convert::Infallible;

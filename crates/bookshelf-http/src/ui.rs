@@ -44,6 +44,7 @@ const SHARED: &[File] = &[
     ui_file!("books.js"),
     ui_file!("common.de.js"),
     ui_file!("common.en.js"),
+    ui_file!("history.js"),
     ui_file!("icon.svg"),
     ui_file!("list.js"),
     ("lit-html.js", include_str!("../ui/lit-html/lit-html.js")),

@@ -70,8 +70,11 @@ use kube_informer::endless;
 
 pub use books::CachedBook;
 pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
+pub use bookshelf_crd::loan_journal::Happened;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};
+use history::Store;
+pub use history::{HistoryFilter, Order, Record, Retention, acting};
 pub use idempotency::Made;
 use idempotency::UnderWay;
 pub use lists::{
@@ -98,12 +101,14 @@ pub struct Repository<V> {
     by_request: Index,
     under_way: UnderWay,
     events: Option<Events>,
+    history: Option<Arc<Store>>,
     options: Options,
     _handlers: Option<[HandlerRegistration; 2]>,
 }
 
 /// The settings of a repository.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Options {
     /// The namespaces that the repository serves; empty: all. Rights in these are enough.
     pub namespaces: Vec<String>,
@@ -121,10 +126,14 @@ pub struct Options {
     pub cache_descriptions: bool,
     /// Keeps a text of each book in the cache, to search for the words of author and title.
     pub search: bool,
+    /// Records what happens to books and loans in journals.
+    pub history: bool,
+    /// Deletes what is too old in the history; `None`: another process does.
+    pub retention: Option<Retention>,
 }
 
 impl Default for Options {
-    /// All namespaces, with descriptions and search; no Events, no replays and no checks.
+    /// All namespaces, with descriptions and search; no Events, no history, no replays and no checks.
     fn default() -> Self {
         Self {
             namespaces: Vec::new(),
@@ -134,6 +143,8 @@ impl Default for Options {
             watch_timeout: Duration::from_secs(10),
             cache_descriptions: true,
             search: true,
+            history: false,
+            retention: None,
         }
     }
 }
@@ -200,7 +211,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
             ]
         });
         let (events, send_events) = connector.events();
-        let feed = Box::pin(endless([feed_books, feed_loans, Box::pin(send_events)]));
+        let mut feeds: Vec<BoxFuture<'static, Infallible>> =
+            vec![feed_books, feed_loans, Box::pin(send_events)];
+        let readers = (loans.reader.clone(), books.reader.clone());
+        let history = options
+            .history
+            .then(|| Store::start(connector, &options, readers, &mut feeds));
+        let feed = Box::pin(endless(feeds));
         (
             Self {
                 books,
@@ -210,6 +227,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 by_request,
                 under_way: UnderWay::default(),
                 events: options.events.then_some(events),
+                history,
                 options,
                 _handlers: handlers,
             },
@@ -221,6 +239,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub async fn flush_events(&self, within: Duration) {
         if let Some(events) = &self.events {
             events.flush(within).await;
+        }
+    }
+
+    /// Waits until the events of this process are in the history, or this time has passed.
+    pub async fn flush_history(&self, within: Duration) {
+        if let Some(history) = &self.history {
+            history.flush(within).await;
         }
     }
 

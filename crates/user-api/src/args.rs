@@ -8,7 +8,8 @@ use clap::Parser;
 /// Finds, lends and takes back the books of a library whose only database is the Kubernetes API: books are
 /// custom resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date.
 /// Needs a ServiceAccount that may get, list and watch books, and get, list, watch, create and delete
-/// bookloans, and create and patch events.events.k8s.io, and create tokenreviews.authentication.k8s.io and
+/// bookloans, and get, list, watch, create and patch loanjournals, and create and patch
+/// events.events.k8s.io, and create tokenreviews.authentication.k8s.io and
 /// subjectaccessreviews.authorization.k8s.io.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "user-api", version)]

@@ -20,6 +20,7 @@ const PAGE: Page = Page {
     files: &[
         ui_file!("book.js"),
         ui_file!("lending.js"),
+        ui_file!("myhistory.js"),
         ui_file!("myloans.js"),
         ui_file!("tenant.de.js"),
         ui_file!("tenant.en.js"),
@@ -33,6 +34,7 @@ pub const API: Api = Api {
     view: view::book,
     routes: routes::routes,
     openapi,
+    retention: None,
     page: PAGE,
     audience: "bookshelf-user",
 };

@@ -1,6 +1,7 @@
 //! The route table. The `#[utoipa::path]` attribute of each handler has its method and path.
 
 pub(crate) mod books;
+pub(crate) mod history;
 pub(crate) mod loans;
 
 use bookshelf_http::auth::{Access, Resource, Verb};
@@ -20,6 +21,8 @@ pub fn routes() -> Routes {
         .route(read!(namespaces::list, books(Verb::List)).without_loans())
         .route(read!(loans::list, of_tenant(Verb::List)).stream(loans::stream))
         .route(read!(loans::get, of_tenant(Verb::Get)))
+        .route(read!(history::of_book, of_tenant(Verb::Get)))
+        .route(read!(history::list, of_tenant(Verb::List)))
         .route(change!(loans::borrow, of_tenant(Verb::Get)))
         .route(change!(loans::return_book, of_tenant(Verb::Get)))
 }

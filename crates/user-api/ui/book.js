@@ -1,6 +1,7 @@
 // One book, for a tenant.
 
 import { Problem, get, path, pause } from './api.js';
+import { History } from './history.js';
 import { Lending } from './lending.js';
 import { empty, failure, hash, html, loading, nothing, notice, text, when } from './parts.js';
 import { follow } from './stream.js';
@@ -11,6 +12,8 @@ export class Book {
     this.context = context;
     [this.ns, this.id] = context.parts;
     this.lending = new Lending(context);
+    const past = `${path('book', this.ns, this.id)}/history`;
+    this.history = new History({ path: past, context, isQuiet: true });
     this.phase = 'loading';
     this.load();
   }
@@ -52,6 +55,7 @@ export class Book {
       this.isDeleted = event === 'deleted';
       this.show(book);
       this.lending.changed(book);
+      this.history.refresh();
       update();
     };
     follow(path('book', this.ns), {}, version, { on, state: () => {}, signal });
@@ -61,7 +65,7 @@ export class Book {
     return html`
       <p class="crumbs"><a href=${hash([], { ns: this.ns })}>${this.ns}</a> / ${this.id}</p>
       <h1 tabindex="-1">${text(this.title)}</h1>
-      ${this.content()}`;
+      ${this.content()} ${this.history.events.length ? this.history.view(t('history.book')) : nothing}`;
   }
 
   content() {

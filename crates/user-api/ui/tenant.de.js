@@ -1,5 +1,7 @@
 export default {
   audience: 'bookshelf-user',
+  history: 'Mein Verlauf',
+  'history.book': 'Meine Ausleihen dieses Buches',
   loans: 'Meine Ausleihen',
   'loans.none': 'Sie haben keine Bücher',
   'loans.none.hint': 'Eines finden',

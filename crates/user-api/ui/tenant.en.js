@@ -1,5 +1,7 @@
 export default {
   audience: 'bookshelf-user',
+  history: 'My history',
+  'history.book': 'My loans of this book',
   loans: 'My loans',
   'loans.none': 'You have no books',
   'loans.none.hint': 'Find one',

@@ -4,6 +4,7 @@ import { start } from './app.js';
 import { Book } from './book.js';
 import { Books } from './books.js';
 import { Lending } from './lending.js';
+import { MyHistory } from './myhistory.js';
 import { MyLoans } from './myloans.js';
 
 const books = (context) => {
@@ -20,11 +21,13 @@ start({
   nav: [
     ['', 'books'],
     ['loans', 'loans'],
+    ['history', 'history'],
   ],
   views: {
     '': books,
     book: (context) => new Book(context),
     loans: (context) => new MyLoans(context),
+    history: (context) => new MyHistory(context),
   },
   asksTenant: true,
 });

@@ -17,6 +17,10 @@
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
+# Reads the history, and blanks names in it.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, update]
 {{- end -}}
 
 {{- define "bookshelf.rules.tenant" -}}
@@ -47,4 +51,8 @@
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
+# Reads the history, and blanks names in it.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, update]
 {{- end -}}

@@ -80,6 +80,15 @@ args:
   {{- with .root.Values.watchNamespaces }}
   - --watch-namespaces={{ join "," . }}
   {{- end }}
+  {{- with .root.Values.history }}
+  {{- if not .enabled }}
+  - --history=false
+  {{- else if eq $.component "admin-api" }}
+  - --history-days={{ int .days }}
+  - --history-entries={{ int .entries }}
+  - --history-names-days={{ int .namesDays }}
+  {{- end }}
+  {{- end }}
   {{- if include "bookshelf.tlsSecret" .root }}
   - --tls-cert-file=/tls/tls.crt
   - --tls-private-key-file=/tls/tls.key

@@ -48,6 +48,12 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
+{{- if .Values.history.enabled }}
+# History: both APIs append to it; this one also blanks names and deletes what is too old.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
 {{- end -}}
 
 {{- define "bookshelf.rules.user-api" -}}
@@ -58,4 +64,10 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, create, delete]
+{{- if .Values.history.enabled }}
+# History: both APIs append to it.
+- apiGroups: [bookshelf.lostinsoba.com]
+  resources: [loanjournals]
+  verbs: [get, list, watch, create, patch]
+{{- end }}
 {{- end -}}

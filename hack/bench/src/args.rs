@@ -105,6 +105,8 @@ pub enum Part {
     /// GETs of a book in token mode beside header mode, the first request of a token, and valid callers beside a flood of
     /// made-up tokens
     Tokens,
+    /// Requests and bytes of a loan's history, and the memory and reads of a million events
+    History,
 }
 
 impl std::fmt::Display for Part {

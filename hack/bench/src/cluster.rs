@@ -108,6 +108,14 @@ impl Cluster {
         self.control_plane.process_id(component)
     }
 
+    /// The bytes that etcd has written to its log.
+    pub(crate) async fn bytes_written(&self) -> Result<f64> {
+        const BYTES: &str = "etcd_disk_wal_write_bytes_total ";
+        let metrics = self.control_plane.etcd_metrics().await?;
+        let bytes = metrics.lines().find_map(|line| line.strip_prefix(BYTES));
+        Ok(bytes.with_context(|| format!("etcd has no {BYTES}"))?.parse()?)
+    }
+
     /// Ends it in order.
     pub(crate) async fn stop(self) -> Result<()> {
         self.control_plane.stop().await

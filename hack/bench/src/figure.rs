@@ -41,6 +41,8 @@ pub(crate) enum Unit {
     Milliseconds,
     #[serde(rename = "s")]
     Seconds,
+    #[serde(rename = "B")]
+    Bytes,
     #[serde(rename = "MiB")]
     Mebibytes,
     #[serde(rename = "1")]
@@ -127,6 +129,7 @@ impl Unit {
             Self::Microseconds => format!("{value:.1} µs"),
             Self::Milliseconds => format!("{value:.2} ms"),
             Self::Seconds => format!("{value:.2} s"),
+            Self::Bytes => format!("{} B", thousands(value)),
             Self::Mebibytes => format!("{value:.1} MiB"),
             Self::Count if value.fract() == 0.0 => thousands(value),
             Self::Count => format!("{value:.2}"),

@@ -1,5 +1,6 @@
 //! The parts of the measurements.
 
+mod history;
 mod latency;
 mod load;
 mod memory;
@@ -24,6 +25,7 @@ pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Part::Writes => writes::measure(rig).await,
         Part::Load => load::measure(rig).await,
         Part::Latency => latency::measure(rig).await,
+        Part::History => history::measure(rig).await,
         Part::Resync => resync::measure(rig).await,
         Part::Tokens => tokens::measure(rig).await,
     }

@@ -182,6 +182,13 @@ impl ControlPlane {
         etcd::compact(&client(self.setup.kubeconfig_for(Component::Etcd)?).await?).await
     }
 
+    /// Returns etcd's metrics, in the text format of Prometheus.
+    pub async fn etcd_metrics(&self) -> Result<String> {
+        let client = client(self.setup.kubeconfig_for(Component::Etcd)?).await?;
+        let request = Request::get("/metrics").body(Vec::new())?;
+        Ok(client.request_text(request).await?)
+    }
+
     /// Returns when a component has ended without an order to, with its last output.
     pub async fn failure(&self) -> anyhow::Error {
         loop {

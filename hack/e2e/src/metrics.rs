@@ -5,13 +5,22 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use kube::Client;
 
-/// The number of requests for books and loans that the API server has answered, watches aside, by verb and resource.
+/// The number of requests that the API server has answered, watches aside, by verb and resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests(BTreeMap<(String, String), u64>);
 
 impl Requests {
-    /// Reads the API server's `/metrics`.
+    /// Counts the requests for books and loans, as the API server's `/metrics` has them.
     pub async fn count(client: &Client) -> Result<Self> {
+        Self::of(client, &["books", "bookloans"]).await
+    }
+
+    /// Counts the requests for journals.
+    pub async fn of_journals(client: &Client) -> Result<Self> {
+        Self::of(client, &["loanjournals"]).await
+    }
+
+    async fn of(client: &Client, resources: &[&str]) -> Result<Self> {
         let request = http::Request::get("/metrics").body(Vec::new())?;
         let metrics = client.request_text(request).await?;
         let mut counts = BTreeMap::new();
@@ -26,7 +35,7 @@ impl Requests {
             };
             let verb = label("verb").context("apiserver_request_total has the label verb")?;
             let resource = label("resource").context("apiserver_request_total has the label resource")?;
-            if matches!(resource.as_str(), "books" | "bookloans") && verb != "WATCH" {
+            if resources.contains(&resource.as_str()) && verb != "WATCH" {
                 // Prometheus prints large counts as 1e+06.
                 let value = format!("{:.0}", value.parse::<f64>()?);
                 *counts.entry((verb, resource)).or_default() += value.parse::<u64>()?;

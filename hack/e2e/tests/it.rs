@@ -25,6 +25,7 @@ mod it {
     mod flags;
     mod forcing;
     mod header_mode;
+    mod history;
     mod idempotency;
     mod kubectl;
     mod lab;

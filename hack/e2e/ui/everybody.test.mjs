@@ -25,7 +25,10 @@ const conflict = async (page) => {
 const views = {
   'librarian-books': [admin, `#/?ns=${namespace}&category=views`, (page) => page.locator('li[data-id]').first().waitFor()],
   'librarian-empty': [admin, '#/?category=nothing-has-this', (page) => page.locator('.empty').waitFor()],
-  'librarian-book': [admin, `#/book/${namespace}/view-lent`, (page) => page.getByText('someone', { exact: true }).waitFor()],
+  'librarian-book': [admin, `#/book/${namespace}/view-lent`, async (page) => {
+    await page.getByText('someone', { exact: true }).first().waitFor();
+    await page.locator('.history li').first().waitFor();
+  }],
   'librarian-new': [admin, '#/new', async (page) => {
     await press(page, 'Create');
     await page.locator('#errors').waitFor();
@@ -42,6 +45,7 @@ const views = {
   }],
   'tenant-books': [user, `#/?ns=${namespace}&category=views`, (page) => page.locator('li[data-id]').first().waitFor()],
   'tenant-book': [user, `#/book/${namespace}/view`, (page) => page.getByText('Of some length.').waitFor()],
+  'tenant-history': [user, `#/history?ns=${namespace}`, (page) => page.locator('.rows, .empty').first().waitFor()],
   'tenant-loans': [user, '#/loans', (page) => page.locator('.rows, .empty').first().waitFor()],
 };
 

@@ -254,3 +254,24 @@ test('the page speaks German to those who read it', async (t) => {
   await page.getByRole('heading', { name: 'Neues Buch' }).waitFor();
   assert.equal(await page.locator('html').getAttribute('lang'), 'de');
 });
+
+test('a book has its history, and keeps it when it is deleted', async (t) => {
+  await add('storied');
+  await borrow('storied', 'sam');
+  const page = await open(t, admin, at('storied'));
+  await page.getByRole('heading', { name: 'History' }).waitFor();
+  const event = (name) => page.locator(`li[data-event="${name}"]`);
+  await event('created').waitFor();
+  await eventually('the other API has stored the loan', async () => {
+    await page.reload();
+    await event('created').waitFor();
+    return (await event('borrowed').getByText('sam').count()) === 1;
+  });
+  await press(page, 'Delete');
+  await press(page, 'Delete the book');
+  await press(page, 'Delete book and loan');
+  const again = await open(t, admin, at('storied'));
+  await again.getByText('This book does not exist').waitFor();
+  await again.locator('li[data-event="deleted"]').getByText('forced').waitFor();
+  await again.locator('li[data-event="book_gone"]').waitFor();
+});

@@ -116,3 +116,18 @@ test('the keyboard alone will do', async (t) => {
   await page.getByRole('heading', { level: 1, name: 'By Keyboard' }).waitFor();
   await eventually('the heading has the focus', async () => (await focused(page)) === 'By Keyboard');
 });
+
+test('my history has my loans alone, those that have ended, too', async (t) => {
+  await add('past', { category_id: 'past' });
+  await borrow('past', 'hal');
+  assert.equal((await ask(user, 'POST', `${bookPath('past')}/return`, { tenant: 'hal' })).status, 204);
+  await borrow('past', 'ina');
+  const page = await open(t, user, list('past'), { tenant: 'hal' });
+  await page.getByRole('link', { name: 'My history' }).click();
+  await page.getByLabel('Namespace').selectOption(namespace);
+  await page.locator('li[data-event="returned"][data-id="past"]').waitFor();
+  assert.deepEqual(await page.locator('li[data-id="past"] .title').allTextContents(), ['Returned', 'Borrowed']);
+  await page.getByRole('link', { name: 'past', exact: true }).first().click();
+  await page.getByRole('heading', { name: 'My loans of this book' }).waitFor();
+  assert.equal(await page.getByText('ina').count(), 0);
+});

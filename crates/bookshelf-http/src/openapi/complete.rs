@@ -90,11 +90,16 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
-/// Adds the header that only streams have, and makes the entity tag optional, since only lists have one.
-fn add_stream_headers(headers: &mut Value) {
+/// Makes the entity tag optional, since only lists have one.
+fn add_tag_of_list(headers: &mut Value, others: &str) {
     headers["ETag"] = components::headers()["ETag"].clone();
     headers["ETag"]["required"] = json!(false);
-    headers["ETag"]["description"] = json!("The entity tag of the list; a stream has none.");
+    headers["ETag"]["description"] = json!(format!("The entity tag of the list; {others} none."));
+}
+
+/// Adds the header that only streams have.
+fn add_stream_headers(headers: &mut Value) {
+    add_tag_of_list(headers, "a stream has");
     headers["X-Accel-Buffering"] = json!({
         "description": "`no`, of a stream: proxies that know it hold no events back.",
         "schema": {"type": "string", "const": "no"},
@@ -139,6 +144,9 @@ impl Shared {
             }
             if response["content"].get("text/event-stream").is_some() {
                 add_stream_headers(&mut response["headers"]);
+            }
+            if response["content"].get("application/x-ndjson").is_some() {
+                add_tag_of_list(&mut response["headers"], "JSON lines have");
             }
             let is_tagged = match status.as_str() {
                 "200" => is_conditional || !is_read,

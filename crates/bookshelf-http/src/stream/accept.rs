@@ -1,4 +1,4 @@
-//! The choice between a list and a stream.
+//! The choice between a list and a stream, or JSON lines.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, Accept, Header as _, Quality};
@@ -11,11 +11,16 @@ const JSON: &str = "application/json";
 /// name the type of streams; if it names JSON with the same quality or a greater one, the client gets a list.
 #[must_use]
 pub(crate) fn is_preferred(request: &HttpRequest) -> bool {
+    is_preferred_to_json(request, STREAM)
+}
+
+/// Returns true if the client prefers this type to JSON, likewise.
+pub(crate) fn is_preferred_to_json(request: &HttpRequest, preferred: &str) -> bool {
     let mut values = request.headers().get_all(ACCEPT);
     // Requests for lists do not name the type, and do not pay for the parser.
     let names_stream = |value: &[u8]| {
-        let mut places = value.windows(STREAM.len());
-        places.any(|place| place.eq_ignore_ascii_case(STREAM.as_bytes()))
+        let mut places = value.windows(preferred.len());
+        places.any(|place| place.eq_ignore_ascii_case(preferred.as_bytes()))
     };
     if !values.any(|value| names_stream(value.as_bytes())) {
         return false;
@@ -29,7 +34,7 @@ pub(crate) fn is_preferred(request: &HttpRequest) -> bool {
             .filter(|range| names.contains(&range.item.essence_str()));
         named.map(|range| range.quality).max()
     };
-    let Some(stream) = quality(&[STREAM]).filter(|quality| *quality > Quality::ZERO) else {
+    let Some(stream) = quality(&[preferred]).filter(|quality| *quality > Quality::ZERO) else {
         return false;
     };
     match quality(&[JSON]) {

@@ -62,6 +62,8 @@ pub enum Resource {
     Books,
     /// Loans.
     BookLoans,
+    /// Journals, which are the history.
+    LoanJournals,
     /// Tenants. There are no such objects: a role names those that its users may act as.
     Tenants,
 }
@@ -73,6 +75,7 @@ impl Resource {
         match self {
             Self::Books => "books",
             Self::BookLoans => "bookloans",
+            Self::LoanJournals => "loanjournals",
             Self::Tenants => "tenants",
         }
     }

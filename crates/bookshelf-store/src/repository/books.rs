@@ -1,8 +1,10 @@
 //! Single books: the cached form, and the reads.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use bookshelf_crd as crd;
+use siphasher::sip::SipHasher13;
 
 use super::error::{Error, Missing};
 use super::model::{Book, BookKey, Loan, Management};
@@ -17,6 +19,8 @@ pub struct CachedBook<V> {
     pub view: V,
     pub(super) is_being_deleted: bool,
     pub(super) management: Management,
+    /// The hash of author, title, description and category.
+    pub(super) content: u32,
     /// The request part of its imprint, if it has one. Most have none: the box makes room for it as small as it can be.
     pub(super) made_by_request: Option<Box<Arc<str>>>,
 }
@@ -27,12 +31,21 @@ impl<V> CachedBook<V> {
             view,
             is_being_deleted: book.is_being_deleted,
             management: book.management,
+            content: content_hash(book),
             made_by_request: book
                 .imprint
                 .as_ref()
                 .map(|imprint| Box::new(imprint.request.as_str().into())),
         }
     }
+}
+
+fn content_hash(book: &Book) -> u32 {
+    let mut hasher = SipHasher13::new();
+    let content = (&book.author, &book.title, &book.description, &book.category_id);
+    content.hash(&mut hasher);
+    // Half of it is enough to tell two versions of one book apart.
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {

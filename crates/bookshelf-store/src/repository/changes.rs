@@ -49,6 +49,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             Ok(created) => {
                 let value = Book::try_from(&created).map_err(internal)?;
                 self.tell(key, &value.version.uid, &Happening::Created);
+                self.record_creation(key, &value);
                 Ok(Made {
                     value,
                     is_unchanged: true,
@@ -135,9 +136,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 return Err(Error::OnLoan);
             }
             found.check_expected(expected)?;
+            let uid = found.version.uid.clone();
             match self.delete_at(key, found.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
-                deleted => return Ok(deleted?),
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    self.record_deletion(key, &uid, false);
+                    return Ok(());
+                }
             }
         }
         Err(Error::UpdateConflict)
@@ -172,7 +178,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
                 Ok(object) => {
                     self.tell(key, &version.uid, happening);
-                    return Book::try_from(&object).map_err(internal);
+                    let book = Book::try_from(&object).map_err(internal)?;
+                    self.record_update(key, &version, &book, false);
+                    return Ok(book);
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),

@@ -59,6 +59,12 @@ pub enum Error {
     /// The cache has not reached the required version in time.
     #[error("this replica has not reached the requested version yet")]
     NotYet,
+    /// No history is kept: it is off, or its definition is missing.
+    #[error("not found: no history is kept")]
+    NoHistory,
+    /// The history is not loaded yet.
+    #[error("the history is not loaded yet")]
+    HistoryNotLoaded,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
     #[error("too many requests wait for the Kubernetes API, nothing was written")]
     Overloaded {

@@ -31,7 +31,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.books.cached.patch(&object_key, &patch).await {
                 Ok(object) => {
                     self.tell(key, &version.uid, &Happening::ForciblyUpdated);
-                    return Book::try_from(&object).map_err(internal);
+                    let book = Book::try_from(&object).map_err(internal)?;
+                    self.record_update(key, &version, &book, true);
+                    return Ok(book);
                 }
                 // A failed test is a 422 without details, as are other refusals. If the book is still the one that was
                 // judged, the refusal was not for the tests.
@@ -59,6 +61,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 // The book first: if it is refused, the loan stays.
                 Ok(()) => {
                     self.tell(key, &uid, &Happening::ForciblyDeleted);
+                    self.record_deletion(key, &uid, true);
                     return self.delete_loan_of(key, &uid).await;
                 }
             }

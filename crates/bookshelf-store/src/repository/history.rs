@@ -1,7 +1,20 @@
-//! Kubernetes Events of books: `kubectl describe book` shows the recent history of a book.
+//! The history of books and loans, which the recorder ([`recorder`]) stores in loan journals, and the Kubernetes Events of books:
+//! `kubectl describe book` shows the recent ones.
 //!
 //! Events of one reason, action and loan are one Event with a count and the note of the first: a note has nothing that may
 //! differ between them.
+
+mod due;
+mod erasure;
+mod follower;
+mod lines;
+mod pending;
+mod read;
+mod record;
+mod recorder;
+mod retention;
+mod store;
+mod write;
 
 use bookshelf_crd::{self as crd, text};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -11,6 +24,12 @@ use super::Repository;
 use super::model::{BookKey, Loan};
 use crate::connector::{Event, EventType};
 use crate::object::Uid;
+
+pub use read::HistoryFilter;
+pub use record::{Order, Record};
+pub use retention::Retention;
+pub(super) use store::Store;
+pub use write::acting;
 
 /// A change of a book, or a refusal.
 pub(super) enum Happening<'a> {

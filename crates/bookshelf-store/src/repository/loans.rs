@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bookshelf_crd as crd;
+use bookshelf_crd::loan_journal::Happened;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 use kube::api::Preconditions;
@@ -61,6 +62,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Ok(object) => {
                     let loan = Loan::try_from(&object).map_err(internal)?;
                     self.tell(key, &book, &Happening::Borrowed(&loan));
+                    self.record_beginning(&loan);
                     return Ok(loan);
                 }
                 Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
@@ -111,11 +113,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.delete_version(key, loan.version.clone()).await {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::Returned(&loan));
+                    self.record_end(&loan, Happened::Returned);
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
                 Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    self.record_end_if_unknown(&loan, Happened::Returned, &error);
+                    return Err(error.into());
+                }
             }
         }
         Err(Error::UpdateConflict)
@@ -153,10 +159,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match deleted {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::TakenBack(&loan));
+                    self.record_end(&loan, Happened::TakenBack);
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    self.record_end_if_unknown(&loan, Happened::TakenBack, &error);
+                    return Err(error.into());
+                }
             }
         }
         Err(Error::UpdateConflict)
@@ -185,8 +195,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Ok(())
             }
             // A half has happened, so that no other error would be true.
-            Err(error) => Err(Error::OutcomeUnknown(error)),
-            Ok(()) => Ok(()),
+            Err(error) => {
+                self.record_end_if_unknown(&loan.value, Happened::BookGone, &error);
+                Err(Error::OutcomeUnknown(error))
+            }
+            Ok(()) => {
+                self.record_end(&loan.value, Happened::BookGone);
+                Ok(())
+            }
         }
     }
 
@@ -215,8 +231,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         match self.delete_version(key, loan.version.clone()).await {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
-            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => Err(error.into()),
-            _ => Ok(book.version.uid),
+            Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(book.version.uid),
+            Err(error) => {
+                self.record_end_if_unknown(loan, Happened::BookGone, &error);
+                Err(error.into())
+            }
+            Ok(()) => {
+                self.record_end(loan, Happened::BookGone);
+                Ok(book.version.uid)
+            }
         }
     }
 

@@ -84,7 +84,7 @@ async fn samples(rig: &Rig<'_>, arguments: &[&str]) -> Result<Vec<Sample>> {
 }
 
 /// The memory of process `id`, once it changes no more.
-async fn steady(id: u32) -> Option<Memory> {
+pub(super) async fn steady(id: u32) -> Option<Memory> {
     let mut last = memory(id)?;
     let mut since = Instant::now();
     while since.elapsed() < STEADY_FOR {
@@ -110,6 +110,6 @@ async fn has_flag(rig: &Rig<'_>, flag: &str) -> Result<bool> {
     Ok(String::from_utf8_lossy(&help.stdout).contains(name))
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     approximate(bytes) / f64::from(1 << 20)
 }

@@ -252,7 +252,7 @@ async fn no_events_are_recorded_when_events_are_off() -> Result<()> {
 async fn an_account_without_the_right_is_warned_once_and_serves_as_ever() -> Result<()> {
     let library = Library::open().await?;
     let name = "quiet";
-    let rules = json!([{"apiGroups": ["bookshelf.lostinsoba.com"], "resources": ["books", "bookloans"], "verbs": ["*"]}]);
+    let rules = json!([{"apiGroups": ["bookshelf.lostinsoba.com"], "resources": ["books", "bookloans", "loanjournals"], "verbs": ["*"]}]);
     let metadata = json!({"name": name, "namespace": library.namespace});
     let manifests = json!({"apiVersion": "v1", "kind": "List", "items": [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},

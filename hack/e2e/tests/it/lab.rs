@@ -2,6 +2,7 @@
 
 mod bad_books;
 mod freshness;
+mod history;
 mod left_over;
 mod outages;
 mod paging;
@@ -14,6 +15,7 @@ mod streams;
 mod tokens;
 mod under_way;
 
+use std::path::PathBuf;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -22,6 +24,8 @@ use std::sync::{
 use anyhow::Result;
 use control_plane::{Component, ControlPlane};
 use e2e::{Cluster, Library, Program, Service, Shared};
+use history::audit_arguments;
+use tempfile::TempDir;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 static LAB: Shared<Lab> = Shared::new();
@@ -29,11 +33,16 @@ static LAB: Shared<Lab> = Shared::new();
 /// The log has the cache's events, for tests that have to know them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
 
+/// The file of the API server's audit log.
+const AUDIT_LOG: &str = "audit.log";
+
 struct Lab {
     control_plane: ControlPlane,
     cluster: Cluster,
     is_in_order: AtomicBool,
     turn: Arc<Mutex<()>>,
+    /// What makes and ends loans is in `audit.log` there.
+    directory: TempDir,
 }
 
 /// One test's turn in the lab.
@@ -46,7 +55,14 @@ impl Turn {
     /// Waits for the lab, and finds it in order.
     async fn take() -> Result<Self> {
         let lab = LAB.get(async || {
-            let control_plane = ControlPlane::start().await?;
+            let directory = tempfile::tempdir()?;
+            let arguments = audit_arguments(&directory.path().join(AUDIT_LOG));
+            let builder = arguments
+                .into_iter()
+                .fold(ControlPlane::builder(), |builder, argument| {
+                    builder.apiserver_argument(argument)
+                });
+            let control_plane = builder.start().await?;
             let cluster = Cluster::install(&control_plane).await?;
             // Its requests would be counted, and some tests are about the objects that it collects.
             control_plane.kill(Component::ControllerManager)?;
@@ -55,12 +71,14 @@ impl Turn {
                 cluster,
                 is_in_order: AtomicBool::new(true),
                 turn: Arc::default(),
+                directory,
             })
         });
         let lab = lab.await?;
         let turn = Arc::clone(&lab.turn).lock_owned().await;
         if !lab.is_in_order.swap(false, Ordering::Relaxed) {
             // The test before has failed in the middle.
+            lab.control_plane.kill(Component::ControllerManager)?;
             lab.control_plane.restart(Component::Apiserver).await?;
         }
         Ok(Self { lab, _turn: turn })
@@ -72,6 +90,10 @@ impl Turn {
 
     fn cluster(&self) -> &Cluster {
         &self.lab.cluster
+    }
+
+    fn audit_log(&self) -> PathBuf {
+        self.lab.directory.path().join(AUDIT_LOG)
     }
 
     /// Both APIs, with further arguments, and a library.

@@ -22,13 +22,17 @@ const ALL: &[&str] = &VERBS;
 const LIBRARIAN: &[&str] = &["get", "list", "watch", "create", "update", "patch", "delete"];
 const LOANS: &[&str] = &["get", "list", "watch", "delete"];
 
-/// Each role, with its verbs on books and on loans.
-const ROLES: [(&str, &[&str], &[&str]); 5] = [
-    ("bookshelf-librarian", LIBRARIAN, LOANS),
-    ("bookshelf-tenant", READ, &[]),
-    ("view", READ, &[]),
-    ("edit", ALL, &[]),
-    ("admin", ALL, LOANS),
+const HISTORY: &[&str] = &["get", "list", "watch", "update"];
+
+type Verbs = &'static [&'static str];
+
+/// Each role, with its verbs on books, on loans and on journals.
+const ROLES: [(&str, Verbs, Verbs, Verbs); 5] = [
+    ("bookshelf-librarian", LIBRARIAN, LOANS, HISTORY),
+    ("bookshelf-tenant", READ, &[], &[]),
+    ("view", READ, &[], &[]),
+    ("edit", ALL, &[], &[]),
+    ("admin", ALL, LOANS, HISTORY),
 ];
 
 /// Reports the right of a user in a namespace.
@@ -70,9 +74,9 @@ async fn bind(library: &Library, kubectl: &Kubectl, role: &str) -> Result<String
 async fn each_role_opens_what_it_says_and_nothing_else() -> Result<()> {
     let library = Library::open().await?;
     let kubectl = library.cluster.kubectl().await?;
-    for (role, books, loans) in ROLES {
+    for (role, books, loans, journals) in ROLES {
         let user = bind(&library, &kubectl, role).await?;
-        for (resource, allowed) in [("books", books), ("bookloans", loans)] {
+        for (resource, allowed) in [("books", books), ("bookloans", loans), ("loanjournals", journals)] {
             for verb in VERBS {
                 let may_here = may(&library, &user, verb, resource, &library.namespace).await?;
                 assert_eq!(may_here, allowed.contains(&verb), "{role}: {verb} {resource}");

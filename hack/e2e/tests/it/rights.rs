@@ -54,8 +54,11 @@ const OURS: &str = "/apis/bookshelf.lostinsoba.com/v1alpha1";
 fn allowed(program: Program, prefix: &str, resource: &str) -> &'static [&'static str] {
     match (program, resource) {
         (_, "events") if prefix == EVENTS => &["create", "patch"],
-        (Program::Admin, "books") => &["get", "list", "watch", "create", "update", "patch", "delete"],
+        (Program::Admin, "books" | "loanjournals") => {
+            &["get", "list", "watch", "create", "update", "patch", "delete"]
+        }
         (Program::Admin, "bookloans") => &["get", "list", "watch", "delete"],
+        (Program::User, "loanjournals") => &["get", "list", "watch", "create", "patch"],
         (Program::User, "books") => &["get", "list", "watch"],
         (Program::User, "bookloans") => &["get", "list", "watch", "create", "delete"],
         _ => &[],
@@ -192,12 +195,26 @@ async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()>
         .client
         .request(create.body(event.to_string().into_bytes())?)
         .await?;
-    let ours = [(OURS, "books", true), (OURS, "bookloans", true)];
+    let journal = json!({
+        "apiVersion": "bookshelf.lostinsoba.com/v1alpha1", "kind": "LoanJournal", "metadata": {"name": "book"},
+        "spec": {"lines": ["2026-11-22T11:11:09Z borrowed book 3b241101a2bc42f1 bob"]},
+    });
+    let journals = format!("{OURS}/namespaces/{namespace}/loanjournals");
+    let create = Request::post(journals).header("content-type", "application/json");
+    let _: Value = library
+        .client
+        .request(create.body(journal.to_string().into_bytes())?)
+        .await?;
+    let ours = [
+        (OURS, "books", true),
+        (OURS, "bookloans", true),
+        (OURS, "loanjournals", true),
+    ];
     for program in Program::ALL {
         let account = client(library.cluster.kubeconfig_of(program.name()).await?).await?;
         for (prefix, resource, is_namespaced) in ours.into_iter().chain(OTHERS) {
             let object = match resource {
-                "books" | "bookloans" => {
+                "books" | "bookloans" | "loanjournals" => {
                     let path = format!("{prefix}/namespaces/{namespace}/{resource}/book");
                     raw(&library.client, &path).await?
                 }

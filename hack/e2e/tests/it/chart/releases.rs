@@ -83,6 +83,7 @@ impl Releases {
             "--ignore-not-found",
             "books.bookshelf.lostinsoba.com",
             "bookloans.bookshelf.lostinsoba.com",
+            "loanjournals.bookshelf.lostinsoba.com",
         ];
         self.kubectl.run(&crds).await?;
         Ok(())

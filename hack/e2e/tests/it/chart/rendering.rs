@@ -28,7 +28,7 @@ fn defaults() -> BTreeMap<String, usize> {
         // Each API's two, and those for people.
         ("ClusterRole", 4 + 5),
         ("ClusterRoleBinding", 4),
-        ("CustomResourceDefinition", 2),
+        ("CustomResourceDefinition", 3),
         ("Deployment", 2),
         // The pod of `helm test`.
         ("Pod", 1),
@@ -100,7 +100,7 @@ async fn each_api_can_be_left_out_with_all_that_belongs_to_it() -> Result<()> {
         assert!(of_the_other >= 9, "{of_the_other}");
     }
     let neither = ["--set=adminApi.enabled=false,userApi.enabled=false"];
-    let expected = counts([("ClusterRole", 5), ("CustomResourceDefinition", 2)]);
+    let expected = counts([("ClusterRole", 5), ("CustomResourceDefinition", 3)]);
     assert_eq!(kinds(&rendered("bookshelf", &neither).await?)?, expected);
     Ok(())
 }
@@ -266,6 +266,42 @@ async fn callers_are_known_by_tokens_unless_a_gateway_knows_them() -> Result<()>
     }
     let manifests = rendered("bookshelf", &["--set", header]).await?;
     assert!(!manifests.contains("tokenreviews"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_history_is_kept_by_one_api_and_off_for_both() -> Result<()> {
+    let arguments_of = async |set: &str| -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for (component, deployment) in of_apis("Deployment", set).await? {
+            let arguments = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+            let arguments: Vec<String> = serde_json::from_value(arguments.clone())?;
+            let of_history = arguments.iter().filter(|flag| flag.starts_with("--history"));
+            all.extend(of_history.map(|flag| format!("{component} {flag}")));
+        }
+        Ok(all)
+    };
+    assert_eq!(
+        arguments_of("history.days=90,history.entries=1000000").await?,
+        [
+            "admin-api --history-days=90",
+            "admin-api --history-entries=1000000",
+            "admin-api --history-names-days=365",
+        ]
+    );
+    let off = "history.enabled=false";
+    assert_eq!(
+        arguments_of(off).await?,
+        ["admin-api --history=false", "user-api --history=false"]
+    );
+    for (set, expected) in [("history.enabled=true", 2), (off, 0)] {
+        let roles = of_kind(&rendered("bookshelf", &["--set", set]).await?, "ClusterRole")?;
+        let of_apis = roles.iter().filter(|role| {
+            let component = &role["metadata"]["labels"]["app.kubernetes.io/component"];
+            component != "people" && role.to_string().contains("loanjournals")
+        });
+        assert_eq!(of_apis.count(), expected, "{set}");
+    }
     Ok(())
 }
 

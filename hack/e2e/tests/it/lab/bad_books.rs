@@ -23,7 +23,7 @@ fn bad_specs() -> [(&'static str, Value); 5] {
 
 /// Replaces the CRD of books: as it is, or as loose as it can be.
 async fn set_schema(library: &Library, is_strict: bool) -> Result<()> {
-    let [mut definition, _] = custom_resource_definitions();
+    let [mut definition, ..] = custom_resource_definitions();
     if !is_strict {
         for version in &mut definition.spec.versions {
             version.selectable_fields = None;

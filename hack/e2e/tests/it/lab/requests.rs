@@ -52,7 +52,7 @@ pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str
     Ok(())
 }
 
-/// The number of watches of books and loans that the API server has open.
+/// The number of watches of books, loans and journals that the API server has open.
 pub(super) async fn watches(library: &Library) -> Result<i64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;
@@ -269,7 +269,7 @@ async fn a_refusal_from_the_cache_costs_no_request() -> Result<()> {
 async fn a_service_keeps_one_watch_of_each_resource_open_and_nothing_else() -> Result<()> {
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[]).await?;
-    for (services, expected) in [(vec![admin, user], 4), (vec![], 0)] {
+    for (services, expected) in [(vec![admin, user], 6), (vec![], 0)] {
         eventually(&format!("{expected} watches are open"), async || {
             Ok((watches(&library).await? == expected).then_some(()))
         })

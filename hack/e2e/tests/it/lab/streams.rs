@@ -24,7 +24,7 @@ async fn two_hundred_streams_are_one_watch_of_each_resource_and_no_request() -> 
             anyhow::Ok(listener)
         });
         let listeners = try_join_all(open).await?;
-        assert_eq!(watches(&library).await?, 4);
+        assert_eq!(watches(&library).await?, 6);
         drop(listeners);
         Ok(())
     })

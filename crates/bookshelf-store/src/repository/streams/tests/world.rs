@@ -131,6 +131,8 @@ impl Replica {
             check: None,
             watch_timeout: Duration::from_secs(30),
             cache_descriptions: true,
+            history: false,
+            retention: None,
             search: true,
         };
         let (repository, _) = Repository::new(&connector, |book| book.title.clone(), options);

@@ -26,11 +26,13 @@ const CATEGORY: &str = "/book/{namespace}/{id}/category";
 const BOOKS: &str = "/book/{namespace}";
 const LOAN: &str = "/loan/{namespace}/{id}";
 const LOANS: &str = "/loan/{namespace}";
+const BOOK_HISTORY: &str = "/book/{namespace}/{id}/history";
+const HISTORY: &str = "/history/{namespace}";
 const ALL: &str = "/book";
 const NAMESPACES: &str = "/namespace";
 
 /// The rights that some row takes.
-pub(super) const RIGHTS: [(&str, &str); 11] = [
+pub(super) const RIGHTS: [(&str, &str); 13] = [
     ("get", "books"),
     ("list", "books"),
     ("watch", "books"),
@@ -42,6 +44,8 @@ pub(super) const RIGHTS: [(&str, &str); 11] = [
     ("list", "bookloans"),
     ("watch", "bookloans"),
     ("delete", "bookloans"),
+    ("list", "loanjournals"),
+    ("update", "loanjournals"),
 ];
 
 pub(super) fn rows() -> Vec<Row> {
@@ -89,6 +93,14 @@ pub(super) fn rows() -> Vec<Row> {
         stream(ADMIN, LOANS, &[("watch", "bookloans")]),
         get(ADMIN, LOAN, &[("get", "bookloans")], 404),
         row(ADMIN, Method::DELETE, LOAN, &[("delete", "bookloans")], 404),
+        get(ADMIN, BOOK_HISTORY, &[("list", "loanjournals")], 200),
+        get(ADMIN, HISTORY, &[("list", "loanjournals")], 200),
+        Row {
+            query: "?borrowed_by=bob",
+            ..row(ADMIN, Method::DELETE, HISTORY, &[("update", "loanjournals")], 204)
+        },
+        get(USER, BOOK_HISTORY, &[("get", "books")], 200),
+        get(USER, HISTORY, &[("list", "books")], 200),
         get(USER, BOOKS, &[("list", "books")], 200),
         stream(USER, BOOKS, &[("watch", "books")]),
         get(USER, BOOK, &[("get", "books")], 200),

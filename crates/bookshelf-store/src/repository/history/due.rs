@@ -1,0 +1,193 @@
+//! The differences between the loans that are and the journals that are, as pure functions.
+
+use std::collections::{HashMap, HashSet};
+
+use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+
+use super::super::model::Loan;
+use super::lines::{beginning_of, end_of_recorded, mark_of};
+use super::record::{Record, precision};
+
+/// The lines that the journals of a namespace lack.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lacking {
+    /// The beginnings of loans that are.
+    pub(super) beginnings: Vec<Line>,
+    /// The ends of loans that are not, although a journal has their beginning. The time is now, at the latest.
+    pub(super) ends: Vec<Line>,
+}
+
+/// Compares the loans of a namespace with its journals.
+pub(super) fn lacking<'a>(
+    loans: impl Iterator<Item = &'a Loan>,
+    records: impl Iterator<Item = &'a Record>,
+    now: i64,
+) -> Lacking {
+    let mut live: HashMap<u64, &Loan> = loans.map(|loan| (mark_of(&loan.version.uid), loan)).collect();
+    let alive: HashSet<u64> = live.keys().copied().collect();
+    let mut begun: HashMap<u64, &Record> = HashMap::new();
+    let mut ended: HashSet<u64> = HashSet::new();
+    for record in records {
+        let mark = record.mark();
+        if record.happened() == Happened::Borrowed {
+            live.remove(&mark);
+            if !alive.contains(&mark) {
+                begun.insert(mark, record);
+            }
+        } else if record.happened().is_end() {
+            ended.insert(mark);
+        }
+    }
+    let ends = begun.iter().filter(|(mark, _)| !ended.contains(mark));
+    Lacking {
+        beginnings: live.values().map(|loan| beginning_of(loan, None)).collect(),
+        ends: ends.map(|(_, record)| end_of_recorded(record, now)).collect(),
+    }
+}
+
+/// Returns those of these events that journals have, with how much their words tell.
+pub(super) fn recorded<'a>(
+    wanted: impl Iterator<Item = Identity>,
+    records: impl Iterator<Item = &'a Record>,
+) -> HashMap<Identity, u8> {
+    let wanted: HashSet<Identity> = wanted.collect();
+    let mut recorded = HashMap::new();
+    for record in records {
+        let identity = record.identity();
+        if wanted.contains(&identity) {
+            let precision = precision(record.happened());
+            let most = recorded.entry(identity).or_insert(precision);
+            *most = precision.max(*most);
+        }
+    }
+    recorded
+}
+
+/// Returns true if a line adds something to what is recorded of its event.
+pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, u8>) -> bool {
+    recorded
+        .get(&line.identity())
+        .is_none_or(|recorded| *recorded < precision(line.happened))
+}
+
+/// Returns those of these lines that add something to these records.
+pub(super) fn unstored<'a>(lines: Vec<Line>, records: impl Iterator<Item = &'a Record>) -> Vec<Line> {
+    if lines.is_empty() {
+        return lines;
+    }
+    let recorded = recorded(lines.iter().map(Line::identity), records);
+    lines.into_iter().filter(|line| is_due(line, &recorded)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use k8s_openapi::jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::super::super::version::Version;
+    use super::super::record::Names;
+    use super::*;
+
+    fn loan(number: u64) -> Loan {
+        Loan {
+            book_id: format!("book-{number}"),
+            namespace_id: "ns".to_owned(),
+            borrowed_by: "bob".into(),
+            borrowed_at: Timestamp::from_second(1_000).unwrap(),
+            imprint: None,
+            book_uid: None,
+            version: Version {
+                uid: format!("{number:08x}-0000-4000-8000-000000000000")
+                    .as_str()
+                    .into(),
+                resource_version: "1".parse().unwrap(),
+            },
+        }
+    }
+
+    fn beginning(number: u64) -> Line {
+        beginning_of(&loan(number), None)
+    }
+
+    fn end(number: u64, happened: Happened) -> Line {
+        super::super::lines::end_of(&loan(number), happened, 2_000, None)
+    }
+
+    fn records(lines: &[Line]) -> Vec<Record> {
+        let names = Names::default();
+        lines
+            .iter()
+            .map(|line| Record::new(line.clone(), &names))
+            .collect()
+    }
+
+    fn lacking_of(live: &BTreeSet<u64>, journal: &[Record]) -> Lacking {
+        let loans: Vec<Loan> = live.iter().map(|number| loan(*number)).collect();
+        lacking(loans.iter(), journal.iter(), 3_000)
+    }
+
+    proptest! {
+        /// Whatever part of the past is recorded, in whatever order and how often: what is lacking is exactly the rest that
+        /// can be known, and when it is added nothing is lacking.
+        #[test]
+        fn what_is_lacking_completes_the_journal(
+            live in prop::collection::btree_set(0_u64..12, 0..8),
+            lines in prop::collection::vec((0_u64..12, any::<bool>()), 0..30),
+        ) {
+            let lines: Vec<Line> = lines
+                .into_iter()
+                // A loan that is has no end.
+                .filter(|(number, is_end)| !is_end || !live.contains(number))
+                .map(|(number, is_end)| if is_end { end(number, Happened::Ended) } else { beginning(number) })
+                .collect();
+            let journal = records(&lines);
+            let found = lacking_of(&live, &journal);
+
+            let has = |line: &Line| lines.iter().any(|other| other.identity() == line.identity());
+            for number in 0..12 {
+                let (beginning, end) = (beginning(number), end(number, Happened::Ended));
+                let lacks_beginning = live.contains(&number) && !has(&beginning);
+                let lacks_end = !live.contains(&number) && has(&beginning) && !has(&end);
+                let finds = |lines: &[Line], line: &Line| {
+                    lines.iter().filter(|found| found.identity() == line.identity()).count()
+                };
+                prop_assert_eq!(finds(&found.beginnings, &beginning), usize::from(lacks_beginning));
+                prop_assert_eq!(finds(&found.ends, &end), usize::from(lacks_end));
+            }
+            let completed: Vec<Line> = [lines, found.beginnings, found.ends].concat();
+            prop_assert_eq!(lacking_of(&live, &records(&completed)), Lacking::default());
+        }
+    }
+
+    #[test]
+    fn an_end_that_is_found_late_has_what_its_beginning_says() {
+        let found = lacking_of(&BTreeSet::new(), &records(&[beginning(1)]));
+        let [end] = &found.ends[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(
+            (end.happened, end.at, end.since),
+            (Happened::Ended, 3_000, Some(1_000))
+        );
+        assert_eq!((&*end.book_id, end.tenant.as_deref()), ("book-1", Some("bob")));
+    }
+
+    #[test]
+    fn a_line_is_due_if_it_is_new_or_has_a_better_word() {
+        let (ended, returned) = (end(1, Happened::Ended), end(1, Happened::Returned));
+        for (line, journal, expected) in [
+            (&ended, vec![], true),
+            (&ended, vec![ended.clone()], false),
+            (&ended, vec![returned.clone()], false),
+            (&returned, vec![ended.clone()], true),
+            (&returned, vec![ended.clone(), returned.clone()], false),
+            (&returned, vec![beginning(1), end(2, Happened::Returned)], true),
+        ] {
+            let journal = records(&journal);
+            let recorded = recorded([line.identity()].into_iter(), journal.iter());
+            assert_eq!(is_due(line, &recorded), expected, "{line} {journal:?}");
+        }
+    }
+}

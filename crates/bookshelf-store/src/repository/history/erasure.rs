@@ -1,0 +1,161 @@
+//! The erasure of a tenant's name.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bookshelf_crd::LoanJournal;
+use bookshelf_crd::loan_journal::Line;
+use tokio::time::{Instant, sleep};
+
+use super::super::error::Error;
+use super::super::model::{Borrower, Namespace};
+use super::super::{CONFLICT_RETRIES, Repository};
+use super::due::unstored;
+use super::lines::mark_of;
+use super::store::{Store, records_in};
+use crate::connector::{self, Reason};
+use crate::object::ObjectKey;
+
+/// The longest time until events are in journals, unless their processes are at the limit of requests.
+const STORED_WITHIN: Duration = Duration::from_secs(12);
+/// The time between two looks for them.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended.
+    pub async fn erase_from_history(
+        &self,
+        namespace: Namespace<'_>,
+        tenant: Borrower<'_>,
+    ) -> Result<(), Error> {
+        let (namespace, tenant) = (namespace.as_str(), tenant.as_str());
+        self.check_namespace(namespace)?;
+        let store = self.history_store()?;
+        let loans = self.loans.reader.snapshot();
+        let live = loans.indexed_in(self.by_tenant, tenant, namespace);
+        let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
+        let is_past = |of: Option<&str>, mark: u64| of == Some(tenant) && !live.contains(&mark);
+        let blank = |line: &mut Line| {
+            if is_past(line.tenant.as_deref(), line.mark) {
+                line.tenant = None;
+                line.by.take_if(|by| by == tenant);
+            }
+        };
+        let deadline = Instant::now() + STORED_WITHIN;
+        loop {
+            store.edit_all(namespace, is_past, blank).await?;
+            // Another process may have the name in lines that it has not stored yet.
+            let journals = store.journals.snapshot();
+            let named = store.pending.lines(namespace, |waiting| {
+                is_past(waiting.line.tenant.as_deref(), waiting.line.mark)
+            });
+            if unstored(named, records_in(&journals, namespace)).is_empty() || Instant::now() >= deadline {
+                break;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        store.pending.edit(namespace, blank);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Changes the lines of all journals of a namespace that have such lines.
+    async fn edit_all(
+        &self,
+        namespace: &str,
+        is_concerned: impl Fn(Option<&str>, u64) -> bool,
+        edit: impl Fn(&mut Line) + Copy,
+    ) -> Result<(), Error> {
+        // What was on its way meanwhile is in the journals after the first round.
+        for _ in 0..=CONFLICT_RETRIES {
+            let journals = self.journals.snapshot();
+            let concerned = journals.namespaced(namespace).filter(|journal| {
+                let mut records = journal.value.readable.iter();
+                records.any(|record| is_concerned(record.tenant(), record.mark()))
+            });
+            let concerned: Vec<ObjectKey> = concerned.map(|journal| journal.key.clone()).collect();
+            if concerned.is_empty() {
+                return Ok(());
+            }
+            for key in &concerned {
+                self.edit(key, edit).await?;
+            }
+        }
+        Err(Error::UpdateConflict)
+    }
+
+    /// Changes lines of a journal, and leaves those alone that cannot be read. A journal that is gone needs no change.
+    pub(super) async fn edit(
+        &self,
+        key: &ObjectKey,
+        edit: impl Fn(&mut Line),
+    ) -> Result<(), connector::Error> {
+        let mut attempts = 0..CONFLICT_RETRIES;
+        loop {
+            let mut journal = match self.client.get(key).await {
+                Ok(journal) => journal,
+                Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            if !edit_lines(&mut journal, &edit) {
+                return Ok(());
+            }
+            match self.client.update(&journal).await {
+                // Another process has appended to it.
+                Err(error) if matches!(error.reason, Reason::Conflict(_)) && attempts.next().is_some() => {}
+                updated => return updated.map(drop),
+            }
+        }
+    }
+}
+
+/// Changes the lines of a journal. Returns true if any is another one now.
+fn edit_lines(journal: &mut LoanJournal, edit: impl Fn(&mut Line)) -> bool {
+    let mut is_changed = false;
+    for text in &mut journal.spec.lines {
+        let Ok(mut line) = Line::parse(text) else {
+            continue;
+        };
+        let before = line.clone();
+        edit(&mut line);
+        if line != before {
+            *text = line.to_string();
+            is_changed = true;
+        }
+    }
+    is_changed
+}
+
+#[cfg(test)]
+mod tests {
+    use bookshelf_crd::LoanJournalSpec;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_are_not_changed_stay_as_they_are() {
+        let lines = [
+            "2026-11-22T11:11:09Z borrowed a 3b241101a2bc42f1 bob shelf=4",
+            "2026-11-22T11:11:10Z borrowed b 3b241101a2bc42f2 ann shelf=4",
+            "a line of a later version",
+        ];
+        let spec = LoanJournalSpec {
+            lines: lines.map(str::to_owned).to_vec(),
+            ..LoanJournalSpec::default()
+        };
+        let mut journal = LoanJournal::new("000001", spec);
+        assert!(!edit_lines(&mut journal, |_| {}));
+        assert_eq!(journal.spec.lines, lines);
+        let blank = |line: &mut Line| {
+            line.tenant.take_if(|tenant| tenant == "ann");
+        };
+        assert!(edit_lines(&mut journal, blank));
+        assert_eq!(journal.spec.lines[0], lines[0]);
+        assert_eq!(
+            journal.spec.lines[1],
+            "2026-11-22T11:11:10Z borrowed b 3b241101a2bc42f2 -"
+        );
+        assert_eq!(journal.spec.lines[2], lines[2]);
+    }
+}

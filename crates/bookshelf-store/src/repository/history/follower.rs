@@ -1,0 +1,140 @@
+//! The reports of the watches of loans and books.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bookshelf_crd::loan_journal::{Happened, Line};
+use tokio::time::Instant;
+
+use super::super::books::CachedBook;
+use super::super::model::Loan;
+use super::lines::{beginning_of, end_of, mark_of, mark_of_change, now, of_book};
+use super::pending::{Pending, Proof};
+use crate::cache::{Entry, Event, Position, Reader};
+use crate::object::{ResourceVersion, Uid};
+
+/// The shortest wait before an event that somebody else may have caused is stored: who has caused it stores it first.
+const OTHERS_FIRST: Duration = Duration::from_secs(5);
+/// The longest time that is added to it, at random, so that one of many processes does it.
+const SPREAD: Duration = Duration::from_secs(5);
+/// The time for which the end of a book is known, for the word of its loan's end.
+const GONE_FOR: Duration = Duration::from_mins(2);
+
+/// Follows loans and books, and adds their events to those that wait.
+pub(super) struct Follower<V> {
+    loans: Reader<Loan>,
+    books: Reader<CachedBook<V>>,
+    positions: Option<(Position, Position)>,
+    /// Books that were deleted, by their uid: at which version, and when that was reported.
+    gone: HashMap<Uid, (ResourceVersion, Instant)>,
+}
+
+/// Returns the time at which an event that somebody else may have caused is stored.
+pub(super) fn after_others() -> Instant {
+    Instant::now() + OTHERS_FIRST + SPREAD.mul_f64(rand::random_range(0.0..1.0))
+}
+
+impl<V> Follower<V> {
+    pub(super) fn new(loans: Reader<Loan>, books: Reader<CachedBook<V>>) -> Self {
+        Self {
+            loans,
+            books,
+            positions: None,
+            gone: HashMap::new(),
+        }
+    }
+
+    /// Takes in what has changed. Returns false if that is not known: then loans and journals have to be compared.
+    pub(super) fn follow(&mut self, pending: &Pending) -> bool {
+        let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
+        let (of_loans, of_books) = (loans.confirmed(None), books.confirmed(None));
+        let Some((at_loans, at_books)) = &mut self.positions else {
+            self.positions = Some((of_loans.position(), of_books.position()));
+            return false;
+        };
+        let mut is_known = true;
+        match of_books.follow(at_books) {
+            Ok(steps) => {
+                for step in steps {
+                    if let Event::Deleted(book) = &step.change.event {
+                        // With foreground deletion, the loan goes first and the book stays until then.
+                        let version = if book.value.is_being_deleted {
+                            book.resource_version
+                        } else {
+                            step.change.version
+                        };
+                        self.gone.insert(book.uid.clone(), (version, Instant::now()));
+                    }
+                    if let Some((namespace, line)) = book_event(&step.change.event) {
+                        pending.add_seen(namespace, line, after_others(), Proof::Certain);
+                    }
+                }
+            }
+            Err(_) => *at_books = of_books.position(),
+        }
+        if let Ok(steps) = of_loans.follow(at_loans) {
+            for step in steps {
+                loan_event(&step.change.event, step.change.version, pending);
+            }
+        } else {
+            *at_loans = of_loans.position();
+            is_known = false;
+        }
+        self.gone.retain(|_, (_, when)| when.elapsed() < GONE_FOR);
+        is_known
+    }
+
+    /// Returns the word for the end of a loan: its book went first, or somebody deleted it.
+    pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> Happened {
+        let snapshot = self.books.load();
+        let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);
+        let is_book_gone = match proof {
+            Proof::Certain => return line.happened,
+            Proof::Ended(None, _) => false,
+            Proof::Ended(Some(uid), ended) => match book.filter(|book| book.uid == *uid) {
+                Some(book) => book.value.is_being_deleted && book.resource_version < *ended,
+                None => self.gone.get(uid).is_none_or(|(gone, _)| gone <= ended),
+            },
+            Proof::Missing => book.is_none(),
+        };
+        if is_book_gone {
+            Happened::BookGone
+        } else {
+            line.happened
+        }
+    }
+}
+
+fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) {
+    let add = |loan: &Loan, line, proof| pending.add_seen(&loan.namespace_id, line, after_others(), proof);
+    match event {
+        Event::Created(loan) => add(&loan.value, beginning_of(&loan.value, None), Proof::Certain),
+        Event::Updated { .. } => {}
+        Event::Deleted(loan) => {
+            let loan = &loan.value;
+            add(loan, beginning_of(loan, None), Proof::Certain);
+            if let Some((happened, by)) = pending.take_unanswered(mark_of(&loan.version.uid)) {
+                pending.add_own(&loan.namespace_id, end_of(loan, happened, now(), by));
+            } else {
+                let line = end_of(loan, Happened::Ended, now(), None);
+                add(loan, line, Proof::Ended(loan.book_uid.clone(), version));
+            }
+        }
+    }
+}
+
+fn book_event<V>(event: &Event<CachedBook<V>>) -> Option<(&str, Line)> {
+    let line = |book: &Entry<CachedBook<V>>, happened, mark| of_book(book.key.name(), happened, mark, now());
+    let line = match event {
+        Event::Created(book) => line(book, Happened::Created, mark_of(&book.uid)),
+        Event::Deleted(book) => line(book, Happened::Deleted, mark_of(&book.uid)),
+        Event::Updated { old, new } => {
+            if old.value.content == new.value.content {
+                return None;
+            }
+            let mark = mark_of_change(&new.uid, new.resource_version);
+            line(new, Happened::Updated, mark)
+        }
+    };
+    Some((event.key().namespace(), line))
+}

@@ -1,0 +1,342 @@
+//! Events that are not stored yet.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::record::precision;
+use crate::object::{ResourceVersion, Uid};
+
+/// The most events of books that wait in a process: beyond that, further ones are dropped. Events of loans are not.
+const BOOK_EVENTS_MAX: usize = 50_000;
+/// The most ends of loans without an answer that are remembered.
+const UNANSWERED_MAX: usize = 10_000;
+
+/// The events that are not stored yet, by namespace.
+#[derive(Default)]
+pub(super) struct Pending {
+    state: Mutex<State>,
+    /// An act of this process was added.
+    added: Notify,
+    /// Something was stored.
+    stored: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    namespaces: BTreeMap<Arc<str>, HashMap<Identity, Waiting>>,
+    book_events: usize,
+    has_dropped: bool,
+    /// The ends of loans that this process has requested without an answer, by the mark of the loan.
+    unanswered: HashMap<u64, (Happened, Option<String>)>,
+}
+
+/// An event that waits to be stored.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) line: Line,
+    /// The time at which it is stored, unless it is stored already.
+    pub(super) due: Instant,
+    /// True for an act of this process.
+    pub(super) is_own: bool,
+    pub(super) proof: Proof,
+}
+
+/// The evidence of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// An answer of the API server, or the watch.
+    Certain,
+    /// The watch has reported the end of a loan, at this version. The word depends on the loan's book, which has this uid.
+    Ended(Option<Uid>, ResourceVersion),
+    /// The cache does not have a loan of which a journal has the beginning. The API server has the last word.
+    Missing,
+}
+
+impl Pending {
+    /// Adds an act of this process.
+    pub(super) fn add_own(&self, namespace: &str, line: Line) {
+        let waiting = Waiting {
+            line,
+            due: Instant::now(),
+            is_own: true,
+            proof: Proof::Certain,
+        };
+        self.state().add(namespace, waiting);
+        self.added.notify_one();
+    }
+
+    /// Adds an event that somebody else may have caused, or stored already.
+    pub(super) fn add_seen(&self, namespace: &str, line: Line, due: Instant, proof: Proof) {
+        let is_own = false;
+        self.state().add(
+            namespace,
+            Waiting {
+                line,
+                due,
+                is_own,
+                proof,
+            },
+        );
+    }
+
+    /// Remembers the end of a loan that was requested and not answered: if the watch reports it, or has reported it, this was
+    /// it.
+    pub(super) fn remember_unanswered(&self, namespace: &str, line: Line) {
+        let identity = line.identity();
+        let mut state = self.state();
+        let there = state.namespaces.get(namespace);
+        if there.is_some_and(|waiting| waiting.contains_key(&identity)) {
+            drop(state);
+            return self.add_own(namespace, line);
+        }
+        if state.unanswered.len() >= UNANSWERED_MAX {
+            state.unanswered.clear();
+        }
+        state.unanswered.insert(line.mark, (line.happened, line.by));
+    }
+
+    /// Takes back what is remembered of a loan.
+    pub(super) fn take_unanswered(&self, mark: u64) -> Option<(Happened, Option<String>)> {
+        self.state().unanswered.remove(&mark)
+    }
+
+    /// Returns the events of a namespace that are certain, and so are their words.
+    pub(super) fn certain(&self, namespace: &str) -> Vec<Line> {
+        self.lines(namespace, |waiting| waiting.proof == Proof::Certain)
+    }
+
+    /// Returns those events of a namespace that pass.
+    pub(super) fn lines(&self, namespace: &str, passes: impl Fn(&Waiting) -> bool) -> Vec<Line> {
+        let state = self.state();
+        let waiting = state.namespaces.get(namespace);
+        let waiting = waiting.into_iter().flat_map(HashMap::values);
+        let passing = waiting.filter(|waiting| passes(waiting));
+        passing.map(|waiting| waiting.line.clone()).collect()
+    }
+
+    /// Returns so many of the events of a namespace that are due: those of loans first, which are complete while those of books
+    /// are not, then the longest wait.
+    pub(super) fn due(&self, namespace: &str, now: Instant, most: usize) -> Vec<Waiting> {
+        let state = self.state();
+        let waiting = state.namespaces.get(namespace);
+        let waiting = waiting.into_iter().flat_map(HashMap::values);
+        let mut due: Vec<&Waiting> = waiting.filter(|waiting| waiting.due <= now).collect();
+        due.sort_unstable_by_key(|waiting| (!waiting.line.happened.is_of_loan(), waiting.due));
+        due.into_iter().take(most).cloned().collect()
+    }
+
+    /// Returns the namespaces with events that are due, that of the longest wait first.
+    pub(super) fn due_namespaces(&self, now: Instant) -> Vec<Arc<str>> {
+        let state = self.state();
+        let mut due: Vec<_> = state
+            .namespaces
+            .iter()
+            .filter_map(|(namespace, waiting)| {
+                let first = waiting.values().map(|waiting| waiting.due).min()?;
+                (first <= now).then(|| (first, Arc::clone(namespace)))
+            })
+            .collect();
+        drop(state);
+        due.sort();
+        due.into_iter().map(|(_, namespace)| namespace).collect()
+    }
+
+    /// Returns the time at which the next event is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let state = self.state();
+        let waiting = state.namespaces.values().flat_map(HashMap::values);
+        waiting.map(|waiting| waiting.due).min()
+    }
+
+    /// Removes an event that is stored, unless a better word for it has come meanwhile.
+    pub(super) fn remove(&self, namespace: &str, line: &Line) {
+        let mut state = self.state();
+        state.remove(namespace, line);
+        drop(state);
+        self.stored.notify_waiters();
+    }
+
+    /// Removes all events of a namespace that is gone.
+    pub(super) fn forget(&self, namespace: &str) {
+        let mut state = self.state();
+        if let Some(gone) = state.namespaces.remove(namespace) {
+            let book_events = gone.keys().filter(|identity| !identity.is_of_loan());
+            state.book_events -= book_events.count();
+        }
+        drop(state);
+        self.stored.notify_waiters();
+    }
+
+    /// Removes all events.
+    pub(super) fn clear(&self) {
+        *self.state() = State::default();
+        self.stored.notify_waiters();
+    }
+
+    /// Changes the events of a namespace.
+    pub(super) fn edit(&self, namespace: &str, edit: impl Fn(&mut Line)) {
+        let mut state = self.state();
+        let waiting = state.namespaces.get_mut(namespace);
+        for waiting in waiting.into_iter().flat_map(HashMap::values_mut) {
+            edit(&mut waiting.line);
+        }
+    }
+
+    /// Waits until an act of this process is added.
+    pub(super) async fn added(&self) {
+        self.added.notified().await;
+    }
+
+    /// Waits until the acts of this process are stored, or this time has passed.
+    pub(super) async fn flush(&self, within: Duration) {
+        let flushed = async {
+            loop {
+                let stored = self.stored.notified();
+                if !self.has_own() {
+                    return;
+                }
+                stored.await;
+            }
+        };
+        if timeout(within, flushed).await.is_err() {
+            tracing::warn!("some events of the history are left to other processes, or to the next one");
+        }
+    }
+
+    fn has_own(&self) -> bool {
+        let state = self.state();
+        let mut waiting = state.namespaces.values().flat_map(HashMap::values);
+        waiting.any(|waiting| waiting.is_own)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every point where a panic could leave it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds an event, unless something better is known of it.
+    fn add(&mut self, namespace: &str, new: Waiting) {
+        let identity = new.line.identity();
+        let there = self.namespaces.get_mut(namespace);
+        if let Some(there) = there.and_then(|waiting| waiting.get_mut(&identity)) {
+            if new.is_better_than(there) {
+                *there = new;
+            }
+            return;
+        }
+        if !identity.is_of_loan() {
+            if self.book_events >= BOOK_EVENTS_MAX {
+                if !self.has_dropped {
+                    self.has_dropped = true;
+                    tracing::warn!("too many changes of books wait for the history: some are not recorded");
+                }
+                return;
+            }
+            self.book_events += 1;
+        }
+        let waiting = self.namespaces.entry(namespace.into()).or_default();
+        waiting.insert(identity, new);
+    }
+
+    fn remove(&mut self, namespace: &str, line: &Line) {
+        let Some(waiting) = self.namespaces.get_mut(namespace) else {
+            return;
+        };
+        let identity = line.identity();
+        let is_stored = |there: &Waiting| precision(there.line.happened) <= precision(line.happened);
+        if waiting.get(&identity).is_some_and(is_stored) {
+            waiting.remove(&identity);
+            if !identity.is_of_loan() {
+                self.book_events -= 1;
+            }
+        }
+        if waiting.is_empty() {
+            self.namespaces.remove(namespace);
+        }
+    }
+}
+
+impl Waiting {
+    fn is_better_than(&self, other: &Self) -> bool {
+        let rank = |waiting: &Self| (waiting.is_own, waiting.proof != Proof::Missing);
+        rank(self) > rank(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(word: &str) -> Line {
+        let since = if word == "borrowed" {
+            ""
+        } else {
+            "2026-11-22T11:11:09Z "
+        };
+        Line::parse(&format!(
+            "2026-11-22T12:00:00Z {word} a 3b241101a2bc42f1 {since}bob"
+        ))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_act_of_this_process_has_the_better_word_whichever_comes_first() {
+        for own_first in [true, false] {
+            let pending = Pending::default();
+            let seen = || pending.add_seen("ns", line("ended"), Instant::now(), Proof::Certain);
+            if !own_first {
+                seen();
+            }
+            pending.add_own("ns", line("returned"));
+            if own_first {
+                seen();
+            }
+            let waiting = pending.certain("ns");
+            assert_eq!(waiting.len(), 1);
+            assert_eq!(waiting[0].happened, Happened::Returned);
+            // Another process has stored what it saw.
+            pending.remove("ns", &line("ended"));
+            assert_eq!(pending.certain("ns").len(), 1);
+            pending.remove("ns", &line("returned"));
+            assert!(pending.certain("ns").is_empty() && pending.next_due().is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flush_waits_for_own_acts_alone_and_not_for_ever() {
+        let pending = Pending::default();
+        pending.add_seen("ns", line("borrowed"), Instant::now(), Proof::Certain);
+        let began = Instant::now();
+        pending.flush(Duration::from_secs(3)).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        pending.add_own("ns", line("returned"));
+        pending.flush(Duration::from_secs(3)).await;
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
+        tokio::join!(pending.flush(Duration::from_secs(3)), async {
+            pending.remove("ns", &line("returned"));
+        });
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_namespace_that_has_waited_longest_comes_first() {
+        let pending = Pending::default();
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        pending.add_seen("late", line("borrowed"), after(2), Proof::Certain);
+        pending.add_seen("early", line("borrowed"), after(1), Proof::Certain);
+        pending.add_seen("not-yet", line("borrowed"), after(9), Proof::Certain);
+        assert_eq!(pending.due_namespaces(now), Vec::<Arc<str>>::new());
+        assert_eq!(pending.due_namespaces(after(3)), ["early".into(), "late".into()]);
+        assert_eq!(pending.next_due(), Some(after(1)));
+        pending.forget("early");
+        assert_eq!(pending.due_namespaces(after(3)), ["late".into()]);
+    }
+}

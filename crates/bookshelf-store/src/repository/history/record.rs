@@ -1,0 +1,230 @@
+//! Lines of journals as the cache keeps them.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use bookshelf_crd::LoanJournal;
+use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use kube_informer::Interner;
+use siphasher::sip::SipHasher13;
+
+/// The names in records, each once.
+#[derive(Default)]
+pub(super) struct Names(Interner<String>);
+
+impl Names {
+    fn intern(&self, name: String) -> Arc<String> {
+        self.0.intern(name)
+    }
+}
+
+/// An event of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    book_id: Arc<String>,
+    tenant: Option<Arc<String>>,
+    by: Option<Arc<String>>,
+    mark: u64,
+    at: u32,
+    since: u32,
+    happened: Happened,
+    is_forced: bool,
+}
+
+/// The place of an event in the order of a history: time, then kind, so that within a second the end of a loan is above its
+/// beginning, then mark.
+pub type Order = (u32, Happened, u64);
+
+impl Record {
+    pub(super) fn new(line: Line, names: &Names) -> Self {
+        let seconds = |time: i64| u32::try_from(time).unwrap_or(if time < 0 { 0 } else { u32::MAX });
+        Self {
+            book_id: names.intern(line.book_id),
+            tenant: line.tenant.map(|name| names.intern(name)),
+            by: line.by.map(|name| names.intern(name)),
+            mark: line.mark,
+            at: seconds(line.at),
+            since: seconds(line.since.unwrap_or(line.at)),
+            happened: line.happened,
+            is_forced: line.is_forced,
+        }
+    }
+
+    /// Returns the time, in seconds since 1970.
+    #[must_use]
+    pub fn at(&self) -> i64 {
+        self.at.into()
+    }
+
+    /// Returns the event.
+    #[must_use]
+    pub fn happened(&self) -> Happened {
+        self.happened
+    }
+
+    /// Returns the book's id.
+    #[must_use]
+    pub fn book_id(&self) -> &str {
+        &self.book_id
+    }
+
+    /// Returns the tenant, of a loan, unless the name is blanked.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref().map(String::as_str)
+    }
+
+    /// Returns the time at which the loan began; `None` for events of books.
+    #[must_use]
+    pub fn borrowed_at(&self) -> Option<i64> {
+        self.happened.is_of_loan().then(|| self.since.into())
+    }
+
+    /// Returns the user, where it is known.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        self.by.as_deref().map(String::as_str)
+    }
+
+    /// Returns true for a forced change.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.is_forced
+    }
+
+    /// Returns the same event without the user.
+    pub(super) fn without_by(self) -> Self {
+        Self { by: None, ..self }
+    }
+
+    /// Returns the place of the event in the order of a history.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        (self.at, self.happened, self.mark)
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity::new(self.happened, self.mark)
+    }
+
+    /// Returns the mark of the loan, or of the change of the book.
+    pub(super) fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// Returns true if this record tells more of an event than another one of it, or was there first.
+    pub(super) fn is_better_than(&self, other: &Self) -> bool {
+        let rank = |record: &Self| {
+            let is_named = u8::from(record.tenant.is_some());
+            let is_by_somebody = u8::from(record.by.is_some() || record.is_forced);
+            (precision(record.happened), is_by_somebody, is_named)
+        };
+        (rank(self), other.at, self.happened) > (rank(other), self.at, other.happened)
+    }
+}
+
+/// Returns how much the word of an event tells: `ended` less than the other ends of a loan.
+pub(super) fn precision(happened: Happened) -> u8 {
+    u8::from(happened != Happened::Ended)
+}
+
+/// The records of a journal.
+#[derive(Debug, Default)]
+pub(in super::super) struct Records {
+    pub(super) readable: Box<[Record]>,
+    /// The hashes of the records' books, in their order: a search for one book reads these alone.
+    books: Box<[u32]>,
+    /// The number of lines, those included that cannot be read.
+    pub(super) lines: usize,
+}
+
+impl Records {
+    /// Reads the lines of a journal. Lines that cannot be read, those of later versions for instance, are left out.
+    pub(super) fn of(journal: &LoanJournal, names: &Names) -> Self {
+        let lines = journal.spec.lines.iter();
+        let lines = lines.filter_map(|line| Line::parse(line).ok());
+        let records: Box<[Record]> = lines.map(|line| Record::new(line, names)).collect();
+        Self {
+            books: records.iter().map(|record| hash(record.book_id())).collect(),
+            readable: records,
+            lines: journal.spec.lines.len(),
+        }
+    }
+
+    /// Returns the records of a book; the caller has hashed its id.
+    pub(super) fn of_book(&self, id: &str, hash: u32) -> impl Iterator<Item = &Record> {
+        let hashes = self.books.iter().zip(&self.readable);
+        let records = hashes.filter_map(move |(of, record)| (*of == hash).then_some(record));
+        records.filter(move |record| record.book_id() == id)
+    }
+}
+
+/// Returns the hash of a book's id.
+pub(super) fn hash(book_id: &str) -> u32 {
+    let mut hasher = SipHasher13::new();
+    book_id.hash(&mut hasher);
+    // Half of it is enough: the id is compared as well.
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(line: &str, names: &Names) -> Record {
+        Record::new(Line::parse(line).unwrap(), names)
+    }
+
+    #[test]
+    fn a_record_takes_at_most_64_bytes_and_shares_its_names() {
+        assert!(size_of::<Record>() <= 64, "{}", size_of::<Record>());
+        let names = Names::default();
+        let line = "2026-11-22T11:11:09Z borrowed a 3b241101a2bc42f1 bob";
+        let (one, other) = (record(line, &names), record(line, &names));
+        assert!(Arc::ptr_eq(&one.book_id, &other.book_id));
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_book_is_found_among_the_records_of_a_journal() {
+        let lines =
+            ["a", "b", "a"].map(|id| format!("2026-11-22T11:11:09Z borrowed {id} 3b241101a2bc42f1 bob"));
+        let spec = bookshelf_crd::LoanJournalSpec {
+            lines: [&lines[..], &["a line of a later version".to_owned()]].concat(),
+            ..Default::default()
+        };
+        let records = Records::of(&LoanJournal::new("000001", spec), &Names::default());
+        assert_eq!((records.readable.len(), records.lines), (3, 4));
+        for (id, count) in [("a", 2), ("b", 1), ("c", 0)] {
+            let of_book = records.of_book(id, hash(id));
+            assert_eq!(
+                of_book.filter(|record| record.book_id() == id).count(),
+                count,
+                "{id}"
+            );
+        }
+        // Another book of the same hash is none.
+        assert_eq!(records.of_book("c", hash("a")).count(), 0);
+    }
+
+    #[test]
+    fn of_two_records_of_an_end_the_one_that_tells_more_is_better() {
+        let names = Names::default();
+        let of = |time: &str, word: &str, rest: &str| {
+            let since = "2026-11-22T11:11:09Z";
+            let line = format!("2026-11-22T12:00:{time}Z {word} a 3b241101a2bc42f1 {since} {rest}");
+            record(&line, &names)
+        };
+        let ended = of("01", "ended", "bob");
+        for better in [
+            of("05", "returned", "bob"),
+            of("05", "book_gone", "-"),
+            of("05", "ended", "bob by=ann"),
+            of("00", "ended", "bob"),
+        ] {
+            assert!(better.is_better_than(&ended), "{better:?}");
+            assert!(!ended.is_better_than(&better), "{better:?}");
+        }
+        assert!(!ended.is_better_than(&ended.clone()));
+    }
+}

@@ -1,0 +1,311 @@
+//! The task that stores events.
+//!
+//! Every process has one, and none leads. What a process has done itself it stores at once; what it has only seen it stores
+//! some seconds later, unless another process has done so. Loans and journals are compared as well: at the start, after a
+//! gap, and now and then. So nothing depends on a queue that a crash would empty.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookshelf_crd as crd;
+use bookshelf_crd::loan_journal::{LINES_MAX, Line};
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, PatchOperation};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ListParams, Patch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::books::CachedBook;
+use super::super::model::Loan;
+use super::due::{is_due, lacking, recorded};
+use super::follower::{Follower, after_others};
+use super::lines::{mark_of, now};
+use super::pending::{Proof, Waiting};
+use super::store::{State, Store, Target, name_of, records_in};
+use crate::cache::Reader;
+use crate::connector::{Error, Reason, ResourceClient};
+use crate::object::ObjectKey;
+
+/// The shortest time between two requests.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The shortest time between two looks at the caches.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The time between two comparisons of loans with journals, of the namespaces that have changed.
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
+/// The most events that are looked at for one request: some of them are stored already.
+const LOOKED_AT: usize = 4 * LINES_MAX;
+/// The longest pause after failures.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The recorder of a process.
+pub(super) struct Recorder<V> {
+    pub(super) store: Arc<Store>,
+    pub(super) loans: Reader<Loan>,
+    pub(super) books: Reader<CachedBook<V>>,
+    /// The loans, as the API server has them.
+    pub(super) live_loans: ResourceClient<crd::BookLoan>,
+}
+
+/// The states of a namespace that were compared last: the generations of its journals and loans.
+type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
+
+/// The course of the requests.
+#[derive(Default)]
+struct Progress {
+    /// The failures in a row.
+    failures: u32,
+    /// The journal that may be other than the cache has it.
+    reread: Option<ObjectKey>,
+    /// True if the last journal takes no lines, although the cache has it with room.
+    skip_last: bool,
+}
+
+impl<V> Recorder<V> {
+    pub(super) async fn run(self) -> Infallible {
+        let day = Duration::from_hours(24);
+        while self.loans.wait_synced(day).await.is_err()
+            || self.books.wait_synced(day).await.is_err()
+            || self.store.journals.wait_synced(day).await.is_err()
+        {}
+        self.store.set_state(State::Ready);
+        let mut follower = Follower::new(self.loans.clone(), self.books.clone());
+        let (mut loans, mut books) = (self.loans.news(), self.books.news());
+        let mut compared = Compared::new();
+        let mut progress = Progress::default();
+        let mut next_request = Instant::now();
+        let mut next_comparison = Instant::now();
+        loop {
+            if !follower.follow(&self.store.pending) {
+                compared.clear();
+                next_comparison = Instant::now();
+            }
+            if next_comparison <= Instant::now() {
+                self.compare(&mut compared);
+                next_comparison = Instant::now() + COMPARE_EVERY;
+            }
+            if next_request <= Instant::now() && self.store_some(&follower, &mut progress).await {
+                let doubled = PERIOD.saturating_mul(1 << progress.failures.min(5));
+                next_request = Instant::now() + doubled.min(LONGEST_PAUSE);
+            }
+            sleep(LOOK_EVERY).await;
+            let next_due = self.store.pending.next_due();
+            let next_due = next_due.map_or(next_comparison, |due| due.max(next_request).min(next_comparison));
+            // News that came while this was busy are not lost: they make the first wait return at once.
+            tokio::select! {
+                _ = loans.wait() => {}
+                _ = books.wait() => {}
+                () = self.store.pending.added() => {}
+                () = sleep_until(next_due) => {}
+            }
+        }
+    }
+
+    /// Compares loans with journals, in the namespaces where either has changed, and has stored what is lacking.
+    fn compare(&self, compared: &mut Compared) {
+        let (loans, journals) = (self.loans.snapshot(), self.store.journals.snapshot());
+        let mut namespaces: HashMap<Arc<str>, (Option<u64>, Option<u64>)> = HashMap::new();
+        for (namespace, state) in journals.namespaces() {
+            namespaces.entry(namespace.into()).or_default().0 = Some(state.generation);
+        }
+        for (namespace, state) in loans.namespaces() {
+            namespaces.entry(namespace.into()).or_default().1 = Some(state.generation);
+        }
+        for (namespace, generations) in &namespaces {
+            if compared.get(namespace) == Some(generations) {
+                continue;
+            }
+            let live = loans.namespaced(namespace).map(|loan| &loan.value);
+            let lacking = lacking(live, records_in(&journals, namespace), now());
+            let pending = &self.store.pending;
+            for line in lacking.beginnings {
+                pending.add_seen(namespace, line, after_others(), Proof::Certain);
+            }
+            for line in lacking.ends {
+                pending.add_seen(namespace, line, after_others(), Proof::Missing);
+            }
+        }
+        *compared = namespaces;
+    }
+
+    /// Stores events of one namespace, by one request at most. Returns true if there was one.
+    async fn store_some(&self, follower: &Follower<V>, progress: &mut Progress) -> bool {
+        if let Some(key) = progress.reread.take() {
+            // An answer is in the cache.
+            let read = self.store.client.get(&key).await;
+            progress.skip_last |= read.is_err();
+            return true;
+        }
+        let pending = &self.store.pending;
+        for namespace in pending.due_namespaces(Instant::now()) {
+            let waiting = self.due(&namespace);
+            let unproven = waiting.iter().filter(|waiting| waiting.proof == Proof::Missing);
+            let unproven: Vec<&Waiting> = unproven.collect();
+            if !unproven.is_empty() {
+                self.prove(&namespace, &unproven, follower).await;
+                return true;
+            }
+            let lines = waiting.iter().map(|waiting| Line {
+                happened: follower.word_for(&namespace, &waiting.line, &waiting.proof),
+                ..waiting.line.clone()
+            });
+            let lines: Vec<Line> = lines.collect();
+            if !lines.is_empty() {
+                self.store_lines(&namespace, &lines, progress).await;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns events of a namespace that are due, the longest wait first, and drops those that are stored already.
+    fn due(&self, namespace: &str) -> Vec<Waiting> {
+        let pending = &self.store.pending;
+        let waiting = pending.due(namespace, Instant::now(), LOOKED_AT);
+        let wanted = waiting.iter().map(|waiting| waiting.line.identity());
+        let journals = self.store.journals.snapshot();
+        let recorded = recorded(wanted, records_in(&journals, namespace));
+        let loans = self.loans.load();
+        let mut due = Vec::new();
+        for waiting in waiting {
+            let is_there = waiting.proof == Proof::Missing && {
+                let loan = loans.get(namespace, &waiting.line.book_id);
+                loan.is_some_and(|loan| mark_of(&loan.uid) == waiting.line.mark)
+            };
+            if is_there || !is_due(&waiting.line, &recorded) {
+                pending.remove(namespace, &waiting.line);
+            } else {
+                due.push(waiting);
+            }
+        }
+        due
+    }
+
+    /// Asks the API server whether loans are gone that the cache does not have.
+    async fn prove(&self, namespace: &str, missing: &[&Waiting], follower: &Follower<V>) {
+        let listed = self
+            .live_loans
+            .list(Some(namespace), &ListParams::default())
+            .await;
+        let pending = &self.store.pending;
+        let there: Vec<u64> = match listed {
+            Ok(loans) => {
+                let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
+                uids.map(|uid| mark_of(&uid.into())).collect()
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the end of loans cannot be confirmed yet");
+                return;
+            }
+        };
+        for waiting in missing {
+            pending.remove(namespace, &waiting.line);
+            if !there.contains(&waiting.line.mark) {
+                let happened = follower.word_for(namespace, &waiting.line, &waiting.proof);
+                let line = Line {
+                    happened,
+                    ..waiting.line.clone()
+                };
+                pending.add_seen(namespace, line, Instant::now(), Proof::Certain);
+            }
+        }
+    }
+
+    /// Appends lines to the last journal of a namespace, as many as it takes, or begins the next one with them.
+    async fn store_lines(&self, namespace: &str, lines: &[Line], progress: &mut Progress) {
+        let mut target = self.store.target(namespace);
+        if progress.skip_last
+            && let Target::Last(last, _) = &target
+        {
+            let number: u64 = last.name().parse().unwrap_or_default();
+            target = Target::Next(ObjectKey::new(namespace, name_of(number + 1)));
+        }
+        let (key, sent, stored) = match &target {
+            Target::Last(key, room) => {
+                let lines = &lines[..lines.len().min(*room)];
+                let patch = Patch::<()>::Json(json_patch::Patch(additions(lines)));
+                (key, lines, self.store.client.patch(key, &patch).await)
+            }
+            Target::Next(key) => {
+                let lines = &lines[..lines.len().min(LINES_MAX)];
+                (key, lines, self.store.client.create(&journal(key, lines)).await)
+            }
+        };
+        match stored {
+            Ok(_) => {
+                *progress = Progress::default();
+                for line in sent {
+                    self.store.pending.remove(namespace, line);
+                }
+            }
+            Err(error) => self.note_failure(namespace, &target, key, &error, progress),
+        }
+    }
+
+    fn note_failure(
+        &self,
+        namespace: &str,
+        target: &Target,
+        key: &ObjectKey,
+        error: &Error,
+        progress: &mut Progress,
+    ) {
+        let is_new = matches!(target, Target::Next(_));
+        match &error.reason {
+            Reason::NamespaceTerminating(_) => self.store.pending.forget(namespace),
+            // The namespace.
+            Reason::NotFound(_) if is_new => self.store.pending.forget(namespace),
+            // Another process was faster: the journal is full, or there, or gone.
+            Reason::Rejected(_) | Reason::NotFound(_) if !is_new => {
+                // The second time in a row, it takes no lines for another reason.
+                progress.skip_last = progress.failures > 0;
+                progress.failures += 1;
+                progress.reread = Some(key.clone());
+            }
+            Reason::AlreadyExists(_) => progress.reread = Some(key.clone()),
+            Reason::NotAllowed(_) | Reason::Rejected(_) => {
+                if progress.failures == 0 {
+                    tracing::warn!(%error, "events of the history cannot be stored, and wait");
+                }
+                progress.failures += 1;
+            }
+            // With a lost answer, what was stored comes with the watch, or is stored twice and read once.
+            _ => {
+                tracing::debug!(%error, "events of the history wait");
+                progress.failures += 1;
+            }
+        }
+    }
+}
+
+fn time() -> String {
+    Timestamp::from_second(now()).map_or_else(|_| String::new(), |now| now.to_string())
+}
+
+/// Returns the JSON patch that adds lines at the end of a journal.
+fn additions(lines: &[Line]) -> Vec<PatchOperation> {
+    let add = |path: &[&str], value: String| {
+        PatchOperation::Add(AddOperation {
+            path: PointerBuf::from_tokens(path.iter().copied()),
+            value: value.into(),
+        })
+    };
+    let additions = lines
+        .iter()
+        .map(|line| add(&["spec", "lines", "-"], line.to_string()));
+    additions.chain([add(&["spec", "to"], time())]).collect()
+}
+
+fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
+    let spec = crd::LoanJournalSpec {
+        from: Some(time()),
+        to: Some(time()),
+        lines: lines.iter().map(Line::to_string).collect(),
+    };
+    let mut journal = crd::LoanJournal::new(key.name(), spec);
+    journal.metadata.namespace = Some(key.namespace().to_owned());
+    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    journal.metadata.annotations = None;
+    journal
+}

@@ -1,0 +1,205 @@
+//! The end of what is too old.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookshelf_crd::loan_journal::Line;
+use kube::api::Preconditions;
+use tokio::time::sleep;
+
+use super::lines::now;
+use super::record::Records;
+use super::store::{State, Store};
+use crate::cache::Entry;
+use crate::object::ObjectKey;
+
+/// The time between two requests.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The part of the history that is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// The time after which events are deleted, by whole journals.
+    pub age: Duration,
+    /// The number of events of a namespace beyond which the oldest are deleted, by whole journals.
+    pub entries: usize,
+    /// The time after which names are blanked.
+    pub names: Duration,
+    /// The time between two looks at the journals, on average: half of it less or more, at random, so that processes do not
+    /// look at the same time.
+    pub period: Duration,
+}
+
+/// The work to do in a namespace.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    delete: Vec<ObjectKey>,
+    blank: Vec<ObjectKey>,
+}
+
+impl Retention {
+    /// Keeps to it for as long as the process runs.
+    pub(super) async fn run(self, store: Arc<Store>) -> Infallible {
+        loop {
+            sleep(self.period.mul_f64(rand::random_range(0.5..1.5))).await;
+            if store.state() == State::Ready {
+                self.apply(&store).await;
+            }
+        }
+    }
+
+    async fn apply(self, store: &Store) {
+        let journals = store.journals.snapshot();
+        for (namespace, _) in journals.namespaces() {
+            let of_namespace: Vec<_> = journals.namespaced(namespace).map(|journal| &**journal).collect();
+            let plan = self.plan(of_namespace, now());
+            for key in plan.delete {
+                sleep(PAUSE).await;
+                if let Err(error) = store.client.delete(&key, Preconditions::default()).await {
+                    tracing::debug!(%error, "an old journal is not deleted yet");
+                }
+            }
+            let before = now() - seconds(self.names);
+            let blank = |line: &mut Line| {
+                if line.at < before {
+                    line.tenant = None;
+                    line.by = None;
+                }
+            };
+            for key in plan.blank {
+                sleep(PAUSE).await;
+                if let Err(error) = store.edit(&key, blank).await {
+                    tracing::debug!(%error, "old names are not blanked yet");
+                }
+            }
+        }
+    }
+
+    fn plan(self, mut journals: Vec<&Entry<Records>>, now: i64) -> Plan {
+        // By number: the last one is appended to.
+        journals.sort_by_key(|journal| (journal.key.name().len(), journal.key.name().to_owned()));
+        let mut entries: usize = journals.iter().map(|journal| journal.value.lines).sum();
+        let last = journals.last().map(|journal| journal.key.clone());
+        let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
+        let mut plan = Plan::default();
+        for journal in journals {
+            let Records {
+                readable: records,
+                lines,
+                ..
+            } = &journal.value;
+            let latest = records.iter().map(super::Record::at).max();
+            let is_old = latest.is_some_and(|latest| latest < too_old);
+            let is_beyond = entries.saturating_sub(*lines) >= self.entries;
+            let is_last = last.as_ref() == Some(&journal.key);
+            if (is_old || is_beyond) && !is_last {
+                entries -= lines;
+                plan.delete.push(journal.key.clone());
+            } else if records.iter().any(|record| {
+                record.at() < too_old_for_names && (record.tenant().is_some() || record.by().is_some())
+            }) {
+                plan.blank.push(journal.key.clone());
+            }
+        }
+        plan
+    }
+}
+
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bookshelf_crd::{LoanJournal, LoanJournalSpec};
+
+    use super::super::record::Names;
+    use super::*;
+    use crate::cache::{Builder, SourceEvent};
+
+    const DAY: i64 = 24 * 3600;
+
+    /// Returns the plan for journals of so many lines, each of which is so many days old.
+    fn plan(retention: Retention, journals: &[(&str, i64, usize)]) -> (Vec<String>, Vec<String>) {
+        let names = Names::default();
+        let builder =
+            Builder::new(move |journal: LoanJournal| Ok::<_, Infallible>(Records::of(&journal, &names)));
+        let (reader, writer) = builder.build();
+        let now = 1_000 * DAY;
+        let objects = journals.iter().map(|(name, age, lines)| {
+            let line = Line {
+                at: now - age * DAY,
+                happened: bookshelf_crd::loan_journal::Happened::Borrowed,
+                book_id: "a".to_owned(),
+                mark: 1,
+                since: None,
+                tenant: Some("bob".to_owned()),
+                by: None,
+                is_forced: false,
+            };
+            let lines = vec![line.to_string(); *lines];
+            let spec = LoanJournalSpec {
+                lines,
+                ..LoanJournalSpec::default()
+            };
+            let mut journal = LoanJournal::new(name, spec);
+            journal.metadata.namespace = Some("ns".to_owned());
+            journal.metadata.uid = Some((*name).to_owned());
+            journal.metadata.resource_version = Some("1".to_owned());
+            SourceEvent::Listed(journal)
+        });
+        let events = [SourceEvent::ListStarted].into_iter().chain(objects);
+        writer.apply(events.chain([SourceEvent::ListDone("2".parse().unwrap())]));
+        let snapshot = reader.snapshot();
+        let plan = retention.plan(snapshot.iter().map(|journal| &**journal).collect(), now);
+        let names = |keys: Vec<ObjectKey>| keys.iter().map(|key| key.name().to_owned()).collect();
+        (names(plan.delete), names(plan.blank))
+    }
+
+    fn of(days: u64, entries: usize, names: u64) -> Retention {
+        let day = Duration::from_hours(24);
+        Retention {
+            age: day * u32::try_from(days).unwrap(),
+            entries,
+            names: day * u32::try_from(names).unwrap(),
+            period: day,
+        }
+    }
+
+    #[test]
+    fn whole_journals_go_by_age_and_by_number_and_the_last_one_stays() {
+        let journals = [
+            ("000001", 90, 100),
+            ("000002", 60, 100),
+            ("000003", 30, 100),
+            ("000004", 20, 50),
+        ];
+        for (retention, deleted, blanked) in [
+            (of(100, 1_000, 100), vec![], vec![]),
+            (of(50, 1_000, 100), vec!["000001", "000002"], vec![]),
+            (
+                of(10, 1_000, 5),
+                vec!["000001", "000002", "000003"],
+                vec!["000004"],
+            ),
+            (of(100, 250, 100), vec!["000001"], vec![]),
+            (of(100, 251, 100), vec![], vec![]),
+            (of(100, 1, 100), vec!["000001", "000002", "000003"], vec![]),
+            (of(100, 1_000, 40), vec![], vec!["000001", "000002"]),
+        ] {
+            assert_eq!(
+                plan(retention, &journals),
+                (names(&deleted), names(&blanked)),
+                "{retention:?}"
+            );
+        }
+        // A seventh digit comes after six.
+        let many = [("1000000", 1, 100), ("999999", 1, 100)];
+        assert_eq!(plan(of(100, 100, 100), &many).0, ["999999"]);
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! The journals of a process: what it has of them, and what it adds.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bookshelf_crd::{LoanJournal, loan_journal::LINES_MAX};
+use kube::api::ListParams;
+use tokio::time::sleep;
+
+use super::pending::Pending;
+use super::record::{Names, Record, Records, hash};
+use crate::cache::{Builder, Reader, Snapshot, Writer};
+use crate::connector::{Connector, PriorityLevel, Reason, ResourceClient};
+use crate::object::ObjectKey;
+use crate::{CachedClient, ListWatch};
+
+/// The time between two looks for the definition, where it is missing.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// The journals, as this process has them, and the events that it has not stored yet.
+pub(in super::super) struct Store {
+    pub(super) journals: Reader<Records>,
+    pub(super) client: CachedClient<LoanJournal, Records>,
+    pub(super) pending: Pending,
+    pub(super) names: Arc<Names>,
+    state: AtomicU8,
+}
+
+/// The state of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is being loaded.
+    Loading = 0,
+    /// The definition is missing, or a right.
+    Missing = 1,
+    /// It is there.
+    Ready = 2,
+}
+
+/// The journal to append to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// One that is there, and the number of lines that it has room for.
+    Last(ObjectKey, usize),
+    /// One that has to be created.
+    Next(ObjectKey),
+}
+
+impl Store {
+    /// Creates the store, and what feeds it.
+    pub(super) fn new(
+        connector: &Connector,
+        namespaces: &[String],
+        watch_timeout: Duration,
+    ) -> (Arc<Self>, Feed) {
+        let names = Arc::new(Names::default());
+        let interned = Arc::clone(&names);
+        let builder =
+            Builder::new(move |journal: LoanJournal| Ok::<_, Infallible>(Records::of(&journal, &interned)));
+        // Nobody follows journals: the versions that were replaced are not needed.
+        let builder = builder
+            .history(1)
+            .namespaces(namespaces.iter().map(String::as_str));
+        let (journals, writer) = builder.build();
+        // It has a limit of its own.
+        let resource = connector
+            .resource()
+            .without_managed_fields()
+            .with_priority_level(PriorityLevel::Exempt);
+        let store = Arc::new(Self {
+            journals,
+            client: CachedClient::new(resource.clone(), writer.clone()),
+            pending: Pending::default(),
+            names,
+            state: AtomicU8::new(State::Loading as u8),
+        });
+        let feed = Feed {
+            store: Arc::clone(&store),
+            resource,
+            writer,
+            namespace: namespaces.first().cloned(),
+            watch_timeout,
+        };
+        (store, feed)
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.state.load(Ordering::Relaxed) {
+            0 => State::Loading,
+            1 => State::Missing,
+            _ => State::Ready,
+        }
+    }
+
+    /// Returns true unless the definition is missing, or a right.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state() != State::Missing
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Returns the journal of a namespace to append to: the last one, or the next if that is full. Journals that others have
+    /// named are read and not written.
+    pub(super) fn target(&self, namespace: &str) -> Target {
+        let snapshot = self.journals.load();
+        let numbered = snapshot.namespaced(namespace).filter_map(|journal| {
+            let number: u64 = journal.key.name().parse().ok()?;
+            (journal.key.name() == name_of(number)).then_some((number, journal))
+        });
+        match numbered.max_by_key(|(number, _)| *number) {
+            Some((_, last)) if last.value.lines < LINES_MAX => {
+                Target::Last(last.key.clone(), LINES_MAX - last.value.lines)
+            }
+            Some((number, _)) => Target::Next(ObjectKey::new(namespace, name_of(number + 1))),
+            None => Target::Next(ObjectKey::new(namespace, name_of(1))),
+        }
+    }
+}
+
+/// Returns all records of a namespace.
+pub(super) fn records_in<'a>(
+    journals: &'a Snapshot<Records>,
+    namespace: &'a str,
+) -> impl Iterator<Item = &'a Record> {
+    journals
+        .namespaced(namespace)
+        .flat_map(|journal| &journal.value.readable)
+}
+
+/// Returns the records of a book in a namespace.
+pub(super) fn records_of_book<'a>(
+    journals: &'a Snapshot<Records>,
+    namespace: &'a str,
+    id: &'a str,
+) -> impl Iterator<Item = &'a Record> {
+    let hash = hash(id);
+    let journals = journals.namespaced(namespace);
+    journals.flat_map(move |journal| journal.value.of_book(id, hash))
+}
+
+/// Returns the name of a journal.
+pub(super) fn name_of(number: u64) -> String {
+    format!("{number:06}")
+}
+
+/// The feed of a store.
+pub(super) struct Feed {
+    store: Arc<Store>,
+    resource: ResourceClient<LoanJournal>,
+    writer: Writer<LoanJournal, Records>,
+    namespace: Option<String>,
+    watch_timeout: Duration,
+}
+
+impl Feed {
+    /// Lists and watches the journals, once there can be any.
+    pub(super) async fn run(self) -> Infallible {
+        self.await_definition().await;
+        let list_watch = ListWatch::new(self.resource).watch_timeout(self.watch_timeout);
+        list_watch.run(self.writer).await
+    }
+
+    /// Waits until the API server can list journals: an installation of an earlier release has neither the definition nor the
+    /// rights. Says so once.
+    async fn await_definition(&self) {
+        let one = ListParams::default().limit(1);
+        loop {
+            match self.resource.list(self.namespace.as_deref(), &one).await {
+                Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::NotAllowed(_)) => {
+                    if self.store.state() != State::Missing {
+                        self.store.set_state(State::Missing);
+                        self.store.pending.clear();
+                        tracing::warn!(
+                            %error,
+                            "no history is kept: that takes the definition of loanjournals and the rights to get, list, watch, \
+                             create and patch them. Install the definitions and roles of this release, or set --history=false"
+                        );
+                    }
+                }
+                // The list-watch says what is wrong with anything else.
+                _ => {
+                    if self.store.state() == State::Missing {
+                        self.store.set_state(State::Loading);
+                        tracing::info!("the definition of loanjournals is there: history is kept");
+                    }
+                    return;
+                }
+            }
+            sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+}

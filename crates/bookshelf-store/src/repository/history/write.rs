@@ -1,0 +1,150 @@
+//! The acts of this process, for the history. None of these calls waits or fails.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookshelf_crd::loan_journal::{Happened, Line};
+use futures::future::BoxFuture;
+
+use super::super::books::CachedBook;
+use super::super::model::{Book, BookKey, Loan};
+use super::super::version::Version;
+use super::super::{Options, Repository};
+use super::follower::after_others;
+use super::lines::{beginning_of, end_of, mark_of, mark_of_change, now, of_book};
+use super::pending::Proof;
+use super::recorder::Recorder;
+use super::store::Store;
+use crate::cache::Reader;
+use crate::connector::{self, Connector, PriorityLevel, Reason};
+use crate::object::Uid;
+
+tokio::task_local! {
+    /// The user on whose behalf the current task writes.
+    static ACTOR: Option<Arc<str>>;
+}
+
+/// Runs a write on behalf of a user, whom the history names.
+pub async fn acting<F: Future>(user: Option<Arc<str>>, write: F) -> F::Output {
+    ACTOR.scope(user, write).await
+}
+
+fn actor() -> Option<String> {
+    ACTOR
+        .try_with(|actor| actor.as_deref().map(str::to_owned))
+        .ok()
+        .flatten()
+}
+
+impl Store {
+    /// Creates the store of a repository, and adds what keeps it.
+    pub(in super::super) fn start<V: Send + Sync + 'static>(
+        connector: &Connector,
+        options: &Options,
+        (loans, books): (Reader<Loan>, Reader<CachedBook<V>>),
+        feeds: &mut Vec<BoxFuture<'static, Infallible>>,
+    ) -> Arc<Self> {
+        let (store, feed) = Self::new(connector, &options.namespaces, options.watch_timeout);
+        let recorder = Recorder {
+            store: Arc::clone(&store),
+            loans,
+            books,
+            live_loans: connector
+                .resource()
+                .without_managed_fields()
+                .with_priority_level(PriorityLevel::Exempt),
+        };
+        feeds.push(Box::pin(feed.run()));
+        feeds.push(Box::pin(recorder.run()));
+        if let Some(retention) = options.retention {
+            feeds.push(Box::pin(retention.run(Arc::clone(&store))));
+        }
+        store
+    }
+
+    /// Waits until the acts of this process are stored, or this time has passed.
+    pub(in super::super) async fn flush(&self, within: Duration) {
+        self.pending.flush(within).await;
+    }
+}
+
+impl<V: Send + Sync + 'static> Repository<V> {
+    /// Returns the store, unless nothing can be stored: then events would wait for ever.
+    fn kept_history(&self) -> Option<&Arc<Store>> {
+        self.history.as_ref().filter(|history| history.is_kept())
+    }
+
+    /// Records that a tenant has borrowed a book.
+    pub(in super::super) fn record_beginning(&self, loan: &Loan) {
+        if let Some(history) = self.kept_history() {
+            let line = beginning_of(loan, actor());
+            history.pending.add_own(&loan.namespace_id, line);
+        }
+    }
+
+    /// Records the end of a loan.
+    pub(in super::super) fn record_end(&self, loan: &Loan, happened: Happened) {
+        if let Some(history) = self.kept_history() {
+            let line = end_of(loan, happened, now(), actor());
+            history.pending.add_own(&loan.namespace_id, line);
+            // The watch of this process may have missed the beginning.
+            let beginning = beginning_of(loan, None);
+            let pending = &history.pending;
+            pending.add_seen(&loan.namespace_id, beginning, after_others(), Proof::Certain);
+        }
+    }
+
+    /// Remembers the end of a loan if its request was not answered.
+    pub(in super::super) fn record_end_if_unknown(
+        &self,
+        loan: &Loan,
+        happened: Happened,
+        error: &connector::Error,
+    ) {
+        let is_unknown = matches!(error.reason, Reason::OutcomeUnknown(_) | Reason::Unreadable(_));
+        if let Some(history) = self.kept_history().filter(|_| is_unknown) {
+            let line = end_of(loan, happened, now(), actor());
+            history.pending.remember_unanswered(&loan.namespace_id, line);
+        }
+    }
+
+    /// Records that a book was added.
+    pub(in super::super) fn record_creation(&self, key: BookKey<'_>, book: &Book) {
+        self.record_book(key, Happened::Created, || mark_of(&book.version.uid), false);
+    }
+
+    /// Records that a book was changed, if it was.
+    pub(in super::super) fn record_update(
+        &self,
+        key: BookKey<'_>,
+        before: &Version,
+        book: &Book,
+        is_forced: bool,
+    ) {
+        let Version {
+            uid,
+            resource_version,
+        } = &book.version;
+        if before != &book.version {
+            let mark = || mark_of_change(uid, *resource_version);
+            self.record_book(key, Happened::Updated, mark, is_forced);
+        }
+    }
+
+    /// Records that a book was deleted.
+    pub(in super::super) fn record_deletion(&self, key: BookKey<'_>, uid: &Uid, is_forced: bool) {
+        self.record_book(key, Happened::Deleted, || mark_of(uid), is_forced);
+    }
+
+    fn record_book(&self, key: BookKey<'_>, happened: Happened, mark: impl Fn() -> u64, is_forced: bool) {
+        if let Some(history) = self.kept_history() {
+            let line = Line {
+                by: actor(),
+                is_forced,
+                ..of_book(key.id, happened, mark(), now())
+            };
+            history.pending.add_own(key.namespace, line);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The history beside the API server's audit log, over crashes, restarts and held watches.
+
+mod audit;
+mod clients;
+mod compare;
+mod fleet;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::LoanJournal;
+use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use control_plane::Component;
+use e2e::{Api, Library, book, eventually};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use serde_json::Value;
+
+use super::Turn;
+use clients::{BOOKS, Progress, somebody_with_kubectl, tenant};
+use compare::{Comparison, Disturbances, compare};
+use fleet::{Fleet, PROCESSES};
+
+/// Names the number of loans of a long run.
+const LOANS: &str = "BOOKSHELF_HISTORY_LOANS";
+/// The number of loans of a short one.
+const FEW_LOANS: u64 = 500;
+/// The number of loans from one round of disturbances to the next.
+const LOANS_OF_A_ROUND: u64 = 5_000;
+/// The parts of a round.
+const PARTS: u64 = 6;
+
+/// The stage of a run.
+struct Run {
+    turn: Turn,
+    library: Library,
+    fleet: Arc<Fleet>,
+    progress: Arc<Progress>,
+    disturbances: Disturbances,
+}
+
+/// All loans that were made and ended, through two processes of each API and by kubectl, are in the history as the audit
+/// log has them: each once, with its tenant, its times and its word. `BOOKSHELF_HISTORY_LOANS=50000` makes a long run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted() -> Result<()> {
+    let loans = env::var(LOANS).map_or(Ok(FEW_LOANS), |loans| loans.parse())?;
+    let mut run = Run::start().await?;
+    let namespace = run.library.namespace.clone();
+    let tenants = ["bob", "ann"].map(|name| tenant(name, &namespace, &run.fleet, &run.progress));
+    let kubectl = somebody_with_kubectl(&namespace, run.turn.cluster(), &run.progress).await?;
+    let rounds = loans.div_ceil(LOANS_OF_A_ROUND);
+    for round in 0..rounds {
+        run.disturb(round, loans / rounds / PARTS).await?;
+    }
+    run.progress.end();
+    for client in tenants {
+        client.await?;
+    }
+    kubectl.await?;
+    run.check().await?;
+    // As other tests expect it.
+    run.turn.control_plane().kill(Component::ControllerManager)?;
+    run.turn.leave();
+    Ok(())
+}
+
+impl Run {
+    async fn start() -> Result<Self> {
+        let turn = Turn::take().await?;
+        turn.control_plane().restart(Component::ControllerManager).await?;
+        let fleet = Arc::new(Fleet::start(turn.cluster()).await?);
+        let library = open(&turn, &fleet).await?;
+        for number in 0..BOOKS {
+            library.plant(&book(&format!("book-{number}"))).await?;
+            library.plant(&book(&format!("kubectl-{number}"))).await?;
+        }
+        Ok(Self {
+            turn,
+            library,
+            fleet,
+            progress: Arc::default(),
+            disturbances: Disturbances::default(),
+        })
+    }
+
+    /// Disturbs everything once, with so many loans in between.
+    async fn disturb(&mut self, round: u64, loans: u64) -> Result<()> {
+        self.fleet.wire.hold();
+        self.end_books(round).await?;
+        self.goes_on(&self.progress.loans, loans).await?;
+        self.fleet.wire.release();
+
+        let doomed = self.lend_in_a_doomed_namespace().await?;
+        for process in [3, 0] {
+            let killed = self.fleet.kill(process).await;
+            self.disturbances.kills.push(killed);
+            self.goes_on(&self.progress.loans, loans).await?;
+            self.fleet.start_one(process).await?;
+        }
+        self.is_gone(&doomed).await?;
+
+        let from = Timestamp::now() - SignedDuration::from_secs(1);
+        self.turn.control_plane().restart(Component::Apiserver).await?;
+        self.goes_on(&self.progress.loans, loans).await?;
+        // Watches are tried again after some seconds at most.
+        let to = Timestamp::now() + SignedDuration::from_secs(10);
+        self.disturbances.without_watches.push([from, to]);
+
+        let mut killed = Timestamp::now();
+        for process in 0..PROCESSES.len() {
+            killed = killed.min(self.fleet.kill(process).await);
+        }
+        self.goes_on(&self.progress.of_kubectl, 3).await?;
+        for process in 0..PROCESSES.len() {
+            self.fleet.start_one(process).await?;
+        }
+        let ready = Timestamp::now();
+        self.disturbances.without_processes.push([killed, ready]);
+        self.goes_on(&self.progress.loans, loans).await?;
+        // The library's APIs are those of the processes that run now.
+        let namespace = std::mem::take(&mut self.library.namespace);
+        self.library = Library {
+            namespace,
+            client: self.turn.cluster().client().await?,
+            admin: self.fleet.running(0).await?,
+            user: self.fleet.running(2).await?,
+            cluster: self.turn.cluster().clone(),
+            shared: None,
+        };
+        self.end_books(round + 1_000_000).await
+    }
+
+    /// Waits for so many more loans.
+    async fn goes_on(&self, count: &AtomicU64, loans: u64) -> Result<()> {
+        let enough = count.load(Ordering::Relaxed) + loans;
+        // A long part takes longer than the patience of one wait.
+        let mut steps = (count.load(Ordering::Relaxed)..enough).step_by(100).skip(1);
+        loop {
+            let next = steps.next().unwrap_or(enough);
+            eventually(&format!("{next} loans have ended"), async || {
+                Ok((count.load(Ordering::Relaxed) >= next).then_some(()))
+            })
+            .await?;
+            if next == enough {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes two books with their loans: by force, and by kubectl, so that the garbage collector ends the loan.
+    async fn end_books(&self, round: u64) -> Result<()> {
+        let library = &self.library;
+        for id in [format!("forced-{round}"), format!("gone-{round}")] {
+            library
+                .admin
+                .post(library.list_path())
+                .json(&library.body(&id))
+                .await?
+                .json(201);
+            eventually("the book is lent", async || {
+                Ok((library.borrow(&id, "eve").await?.status == 201).then_some(()))
+            })
+            .await?;
+        }
+        let forced = format!("{}?force=true", library.path(&format!("forced-{round}")));
+        library.admin.delete(forced).await?.empty(204);
+        let gone = format!("gone-{round}");
+        library.books().delete(&gone, &DeleteParams::background()).await?;
+        Ok(())
+    }
+
+    /// Lends books in a namespace, and deletes it meanwhile.
+    async fn lend_in_a_doomed_namespace(&self) -> Result<Library> {
+        let doomed = open(&self.turn, &self.fleet).await?;
+        doomed.add("book").await?;
+        for number in 0..20 {
+            if number == 10 {
+                let namespaces: kube::Api<Namespace> = kube::Api::all(doomed.client.clone());
+                namespaces
+                    .delete(&doomed.namespace, &DeleteParams::default())
+                    .await?;
+            }
+            doomed.borrow("book", "bob").await?;
+            doomed.give_back("book", "bob").await?;
+        }
+        Ok(doomed)
+    }
+
+    async fn is_gone(&self, doomed: &Library) -> Result<()> {
+        let namespaces: kube::Api<Namespace> = kube::Api::all(doomed.client.clone());
+        eventually("the namespace is gone, its journals included", async || {
+            let there = namespaces.get_opt(&doomed.namespace).await?;
+            Ok(there.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// Compares the journals with the audit log, and the answers of all processes with the journals.
+    async fn check(&self) -> Result<()> {
+        let namespace = self.library.namespace.as_str();
+        let mut last = Comparison::default();
+        let complete = eventually("the history is what the audit log has", async || {
+            let loans = audit::loans(&self.turn.audit_log(), namespace)?;
+            let lines = lines(&self.library).await?;
+            last = compare(&loans, &lines, &self.disturbances);
+            Ok(last.wrong.is_empty().then_some((loans.len(), lines)))
+        });
+        let complete = tokio::time::timeout(PATIENCE, complete).await;
+        let Ok(complete) = complete else {
+            panic!(
+                "{} differences: {:#?}",
+                last.wrong.len(),
+                &last.wrong[..last.wrong.len().min(20)]
+            );
+        };
+        let (loans, lines) = complete?;
+        println!(
+            "{loans} loans, {} lines; {} loans lost, {} ends without their word",
+            lines.len(),
+            last.lost,
+            last.without_word
+        );
+        // Most of a short run is far from the seconds before all processes are killed.
+        assert!(last.lost + last.without_word < loans / 3, "{last:?}");
+        let expected = events_of(&lines);
+        for process in 0..PROCESSES.len() {
+            let api = self.fleet.running(process).await?;
+            let tenants = if process < 2 {
+                vec![None]
+            } else {
+                vec![Some("bob"), Some("kate"), Some("eve"), Some("ann")]
+            };
+            let mut read = Vec::new();
+            for tenant in tenants {
+                read.extend(events(&api, namespace, tenant).await?);
+            }
+            read.sort();
+            assert_eq!(read, expected, "of process {process}");
+        }
+        Ok(())
+    }
+}
+
+/// A little less than a wait takes: its message would not say what differs.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(85);
+
+async fn open(turn: &Turn, fleet: &Fleet) -> Result<Library> {
+    let client = turn.cluster().client().await?;
+    let namespace = Namespace {
+        metadata: kube::api::ObjectMeta {
+            generate_name: Some("library-".to_owned()),
+            ..Default::default()
+        },
+        ..Namespace::default()
+    };
+    let namespaces = kube::Api::all(client.clone());
+    let created: Namespace = namespaces.create(&PostParams::default(), &namespace).await?;
+    Ok(Library {
+        namespace: created.metadata.name.context("a name")?,
+        admin: fleet.running(0).await?,
+        user: fleet.running(2).await?,
+        client,
+        cluster: turn.cluster().clone(),
+        shared: None,
+    })
+}
+
+/// Returns the lines of all journals of a library.
+async fn lines(library: &Library) -> Result<Vec<Line>> {
+    let journals: kube::Api<LoanJournal> = kube::Api::namespaced(library.client.clone(), &library.namespace);
+    let journals = journals.list(&ListParams::default()).await?;
+    let lines = journals.items.iter().flat_map(|journal| &journal.spec.lines);
+    Ok(lines.map(|line| Line::parse(line)).collect::<Result<_, _>>()?)
+}
+
+type Event = (String, String, String, String);
+
+/// Returns the events of loans in lines, each once, with the most precise word.
+fn events_of(lines: &[Line]) -> Vec<Event> {
+    let mut best: BTreeMap<String, &Line> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.happened.is_of_loan()) {
+        let identity: Identity = line.identity();
+        let there = best.entry(format!("{identity:?}")).or_insert(line);
+        if there.happened == Happened::Ended {
+            *there = line;
+        }
+    }
+    let time = |seconds| Timestamp::from_second(seconds).unwrap_or_default().to_string();
+    let events = best.values().map(|line| {
+        let tenant = line.tenant.clone().unwrap_or_default();
+        let begun = time(line.since.unwrap_or(line.at));
+        (
+            line.happened.as_str().to_owned(),
+            line.book_id.clone(),
+            tenant,
+            begun,
+        )
+    });
+    let mut events: Vec<Event> = events.collect();
+    events.sort();
+    events
+}
+
+/// Reads the events of loans from an API.
+async fn events(api: &Api, namespace: &str, tenant: Option<&str>) -> Result<Vec<Event>> {
+    let request = api.get(format!("/history/{namespace}"));
+    let request = match tenant {
+        Some(tenant) => request.tenant(tenant),
+        None => request,
+    };
+    let answer = request.header("Accept", "application/x-ndjson").await?;
+    let mut events = Vec::new();
+    for line in answer.text().lines() {
+        let event: Value = serde_json::from_str(line)?;
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        if event.get("borrowed_at").is_some() {
+            events.push((
+                text("event"),
+                text("book_id"),
+                text("borrowed_by"),
+                text("borrowed_at"),
+            ));
+        }
+    }
+    Ok(events)
+}
+
+/// Returns the arguments with which an API server logs what makes and ends loans, to this file.
+pub(super) fn audit_arguments(log: &Path) -> [String; 2] {
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("audit-policy.yaml");
+    [
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", log.display()),
+    ]
+}

@@ -1,0 +1,65 @@
+//! Two processes of each API, which are killed and started again.
+
+use anyhow::{Context as _, Result};
+use e2e::{Api, Cluster, Program, Service, Wire};
+use k8s_openapi::jiff::Timestamp;
+use tokio::sync::RwLock;
+
+/// The processes: admin-api twice, then user-api twice.
+pub(super) const PROCESSES: [Program; 4] = [Program::Admin, Program::Admin, Program::User, Program::User];
+/// The process whose way to the API server can be disturbed.
+const ON_THE_WIRE: usize = 3;
+
+pub(super) struct Fleet {
+    cluster: Cluster,
+    pub(super) wire: Wire,
+    processes: RwLock<[Option<(Service, Api)>; PROCESSES.len()]>,
+}
+
+impl Fleet {
+    pub(super) async fn start(cluster: &Cluster) -> Result<Self> {
+        let kubeconfig = cluster.kubeconfig_of(PROCESSES[ON_THE_WIRE].name()).await?;
+        let fleet = Self {
+            cluster: cluster.clone(),
+            wire: Wire::to(kubeconfig).await?,
+            processes: RwLock::default(),
+        };
+        for process in 0..PROCESSES.len() {
+            fleet.start_one(process).await?;
+        }
+        Ok(fleet)
+    }
+
+    /// Starts a process, and returns when it is ready.
+    pub(super) async fn start_one(&self, process: usize) -> Result<()> {
+        let program = PROCESSES[process];
+        let service = if process == ON_THE_WIRE {
+            let service = Service::launch_as(program, self.wire.kubeconfig(), &[]).await?;
+            service.ready().await?;
+            service
+        } else {
+            Service::start(program, &self.cluster, &[]).await?
+        };
+        let api = service.api()?;
+        self.processes.write().await[process] = Some((service, api));
+        Ok(())
+    }
+
+    /// Kills a process, and returns the time.
+    pub(super) async fn kill(&self, process: usize) -> Timestamp {
+        let killed = Timestamp::now();
+        self.processes.write().await[process] = None;
+        killed
+    }
+
+    /// Returns the API of a process, unless it is killed.
+    pub(super) async fn api(&self, process: usize) -> Option<Api> {
+        let processes = self.processes.read().await;
+        processes[process].as_ref().map(|(_, api)| api.clone())
+    }
+
+    /// Returns the API of a process that runs.
+    pub(super) async fn running(&self, process: usize) -> Result<Api> {
+        self.api(process).await.context("a process that runs")
+    }
+}
