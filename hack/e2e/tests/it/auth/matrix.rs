@@ -152,8 +152,8 @@ async fn the_table_of_callers_has_every_operation() -> Result<()> {
         let in_table = rows.map(|row| {
             let kind = match (row.is_stream, row.query) {
                 (true, _) => "as a stream",
-                (false, "") => "",
-                (false, _) => "forced",
+                (false, "?force=true") => "forced",
+                (false, _) => "",
             };
             (row.method.to_string(), row.path.to_owned(), kind, row.is_public())
         });
