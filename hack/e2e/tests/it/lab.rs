@@ -21,10 +21,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use bookshelf_crd::LoanJournal;
 use control_plane::{Component, ControlPlane};
-use e2e::{Cluster, Library, Program, Service, Shared};
+use e2e::{Cluster, Library, Program, Service, Shared, eventually};
 use history::audit_arguments;
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, ListParams},
+};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -32,6 +37,25 @@ static LAB: Shared<Lab> = Shared::new();
 
 /// The log has the cache's events, for tests that have to know them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
+
+/// Deletes all journals: a test that has killed its services leaves loans without their ends there, and the next services would
+/// list loans to find these ends.
+async fn forget_history(cluster: &Cluster) -> Result<()> {
+    let client = cluster.client().await?;
+    let journals = kube::Api::<LoanJournal>::all(client.clone());
+    let journals = eventually("journals are listed", async || {
+        // An API server that has just started may not list them yet.
+        Ok(journals.list_metadata(&ListParams::default()).await.ok())
+    });
+    for journal in journals.await? {
+        let namespace = journal.namespace().context("a namespace")?;
+        let journals = kube::Api::<LoanJournal>::namespaced(client.clone(), &namespace);
+        journals
+            .delete(&journal.name_any(), &DeleteParams::default())
+            .await?;
+    }
+    Ok(())
+}
 
 /// The file of the API server's audit log.
 const AUDIT_LOG: &str = "audit.log";
@@ -81,6 +105,7 @@ impl Turn {
             lab.control_plane.kill(Component::ControllerManager)?;
             lab.control_plane.restart(Component::Apiserver).await?;
         }
+        forget_history(&lab.cluster).await?;
         Ok(Self { lab, _turn: turn })
     }
 

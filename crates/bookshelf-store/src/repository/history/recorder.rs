@@ -36,8 +36,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
 /// The most events that are looked at for one request: some of them are stored already.
 const LOOKED_AT: usize = 4 * LINES_MAX;
-/// The longest pause after failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause after failures: short, since a process that is killed meanwhile takes the words of its acts along.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The recorder of a process.
 pub(super) struct Recorder<V> {

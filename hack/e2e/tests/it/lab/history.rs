@@ -5,7 +5,7 @@ mod clients;
 mod compare;
 mod fleet;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 use control_plane::Component;
 use e2e::{Api, Library, book, eventually};
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::Value;
 
@@ -104,12 +105,12 @@ impl Run {
         }
         self.is_gone(&doomed).await?;
 
-        let from = Timestamp::now() - SignedDuration::from_secs(1);
+        let from = Timestamp::now();
         self.turn.control_plane().restart(Component::Apiserver).await?;
+        self.disturbances
+            .without_api_server
+            .push([from, Timestamp::now()]);
         self.goes_on(&self.progress.loans, loans).await?;
-        // Watches are tried again after some seconds at most.
-        let to = Timestamp::now() + SignedDuration::from_secs(10);
-        self.disturbances.without_watches.push([from, to]);
 
         let mut killed = Timestamp::now();
         for process in 0..PROCESSES.len() {
@@ -207,7 +208,7 @@ impl Run {
         let complete = eventually("the history is what the audit log has", async || {
             let loans = audit::loans(&self.turn.audit_log(), namespace)?;
             let lines = lines(&self.library).await?;
-            last = compare(&loans, &lines, &self.disturbances);
+            last = compare(&loans, &live(&self.library).await?, &lines, &self.disturbances);
             Ok(last.wrong.is_empty().then_some((loans.len(), lines)))
         });
         let complete = tokio::time::timeout(PATIENCE, complete).await;
@@ -268,6 +269,15 @@ async fn open(turn: &Turn, fleet: &Fleet) -> Result<Library> {
         cluster: turn.cluster().clone(),
         shared: None,
     })
+}
+
+/// Returns the marks of the loans that are.
+async fn live(library: &Library) -> Result<BTreeSet<u64>> {
+    let loans = library.loans().list(&ListParams::default()).await?;
+    loans
+        .iter()
+        .map(|loan| audit::mark(&loan.uid().unwrap_or_default()))
+        .collect()
 }
 
 /// Returns the lines of all journals of a library.

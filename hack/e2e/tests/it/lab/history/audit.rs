@@ -29,6 +29,8 @@ pub(super) enum Client {
     User,
     Controller,
     Kubectl,
+    /// The API server was ended before it logged the request.
+    Unknown,
 }
 
 impl Client {
@@ -90,7 +92,7 @@ fn text(value: &Value, pointer: &str) -> Result<String> {
 }
 
 /// Returns the first 16 digits of a uid.
-fn mark(uid: &str) -> Result<u64> {
+pub(super) fn mark(uid: &str) -> Result<u64> {
     let digits: String = uid.chars().filter(|digit| *digit != '-').take(16).collect();
     Ok(u64::from_str_radix(&digits, 16)?)
 }

@@ -1,6 +1,6 @@
 //! The comparison of a history with the audit log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bookshelf_crd::loan_journal::{Happened, Line};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -9,6 +9,11 @@ use super::audit::{Client, Loan, Loans};
 
 /// The longest time until the process that did something has stored it.
 const STORED_WITHIN: SignedDuration = SignedDuration::from_secs(12);
+/// The longest time until a loan is stored, whoever made it: the contract's.
+const OTHERS_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+/// The longest time until all watches are back once the API server is.
+const WATCHES_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// The disturbances, which the record may show.
 #[derive(Debug, Default)]
@@ -17,8 +22,8 @@ pub(super) struct Disturbances {
     pub(super) kills: Vec<Timestamp>,
     /// The times without any process: from the kill of all to the first that is ready.
     pub(super) without_processes: Vec<[Timestamp; 2]>,
-    /// The times when all watches were interrupted.
-    pub(super) without_watches: Vec<[Timestamp; 2]>,
+    /// The times when the API server was away.
+    pub(super) without_api_server: Vec<[Timestamp; 2]>,
 }
 
 impl Disturbances {
@@ -27,21 +32,42 @@ impl Disturbances {
         let Some((ended, by)) = loan.end else {
             return false;
         };
-        let is_of_kubectl = loan.made_by == Client::Kubectl && by == Client::Kubectl;
-        let is_within = |[from, to]: &[Timestamp; 2]| loan.begun >= *from && ended <= *to;
-        let before = |[killed, ready]: &[Timestamp; 2]| [*killed - SignedDuration::from_secs(11), *ready];
-        self.without_processes
-            .iter()
-            .map(before)
-            .any(|time| is_within(&time))
-            || (is_of_kubectl && self.without_watches.iter().any(is_within))
+        let is_of_others = loan.made_by == Client::Kubectl && by == Client::Kubectl || by == Client::Unknown;
+        let mut times = self.without_processes.iter();
+        let is_killed = times.any(|[killed, ready]| {
+            // A loan has its beginning in whole seconds.
+            let from = self.stored_until(*killed, OTHERS_WITHIN) - SECOND;
+            loan.begun >= from && ended <= *ready
+        });
+        let mut times = self.without_api_server.iter();
+        let is_unseen = times.any(|[from, to]| {
+            let from = *from - SECOND;
+            loan.begun >= from && ended <= *to + WATCHES_WITHIN
+        });
+        is_killed || (is_of_others && is_unseen)
+    }
+
+    /// Returns the time of the first end of the API server that is not over at this time.
+    fn unlogged_after(&self, time: Timestamp) -> Option<Timestamp> {
+        let mut away = self.without_api_server.iter();
+        let away = away.find(|[_, to]| *to >= time);
+        away.map(|[from, _]| *from)
+    }
+
+    /// Returns the time of the last event that is sure to be stored by processes that are killed: what takes this time takes
+    /// longer while the API server is away.
+    fn stored_until(&self, killed: Timestamp, takes: SignedDuration) -> Timestamp {
+        let until = killed - takes;
+        let mut away = self.without_api_server.iter();
+        let away = away.find(|[from, to]| *from <= killed && *to >= until);
+        away.map_or(until, |[from, _]| until.min(*from - takes))
     }
 
     /// Returns true if the process that ended a loan may have been killed before it stored that.
     fn may_lose_word(&self, ended: Timestamp) -> bool {
         let all = self.without_processes.iter().map(|[killed, _]| killed);
         let mut kills = self.kills.iter().chain(all);
-        kills.any(|killed| (*killed - STORED_WITHIN..=*killed).contains(&ended))
+        kills.any(|killed| (self.stored_until(*killed, STORED_WITHIN)..=*killed).contains(&ended))
     }
 }
 
@@ -56,23 +82,40 @@ pub(super) struct Comparison {
     pub(super) without_word: usize,
 }
 
-/// Compares the lines of journals with the audit log.
-pub(super) fn compare(loans: &Loans, lines: &[Line], disturbances: &Disturbances) -> Comparison {
+/// Compares the lines of journals with the audit log, and with the loans that are, by their marks.
+pub(super) fn compare(
+    loans: &Loans,
+    live: &BTreeSet<u64>,
+    lines: &[Line],
+    disturbances: &Disturbances,
+) -> Comparison {
     let mut recorded: BTreeMap<u64, Vec<&Line>> = BTreeMap::new();
     for line in lines.iter().filter(|line| line.happened.is_of_loan()) {
         recorded.entry(line.mark).or_default().push(line);
     }
     let mut comparison = Comparison::default();
-    for (mark, lines) in &recorded {
-        if !loans.contains_key(mark) {
+    for (mark, lines) in recorded.iter().filter(|(mark, _)| !loans.contains_key(mark)) {
+        let begun = lines.iter().map(|line| line.since.unwrap_or(line.at)).min();
+        let begun = begun.and_then(|begun| Timestamp::from_second(begun).ok());
+        if begun.is_none_or(|begun| {
+            disturbances
+                .unlogged_after(begun)
+                .is_none_or(|from| from > begun + SECOND)
+        }) {
             comparison
                 .wrong
-                .push(format!("nobody made the loan of {lines:?}"));
+                .push(format!("nobody made the loan {mark:x} of {lines:?}"));
         }
     }
     for (mark, loan) in loans {
         let lines = recorded.get(mark).map_or(&[][..], Vec::as_slice);
-        comparison.add(loan, lines, disturbances);
+        let mut loan = loan.clone();
+        if loan.end.is_none() && !live.contains(mark) {
+            // The request was carried out, and the API server ended before it was logged.
+            let ended = disturbances.unlogged_after(loan.begun);
+            loan.end = ended.map(|ended| (ended, Client::Unknown));
+        }
+        comparison.add(&loan, lines, disturbances);
     }
     comparison
 }
@@ -118,6 +161,7 @@ impl Comparison {
             Client::Admin => Happened::TakenBack,
             Client::Controller => Happened::BookGone,
             Client::Kubectl => Happened::Ended,
+            Client::Unknown => end.happened,
         };
         let is_early = end.at < ended.as_second() - 1;
         if is_early {
