@@ -10,6 +10,13 @@ use super::{
     helm, values_file,
 };
 
+/// The definitions that the chart installs, and that an uninstall keeps.
+const CRDS: [&str; 3] = [
+    "books.bookshelf.lostinsoba.com",
+    "bookloans.bookshelf.lostinsoba.com",
+    "loanjournals.bookshelf.lostinsoba.com",
+];
+
 /// helm and kubectl on one cluster.
 struct Releases {
     kubeconfig: String,
@@ -77,15 +84,8 @@ impl Releases {
 
     /// Removes what uninstalls keep.
     async fn clear(&self) -> Result<()> {
-        let crds = [
-            "delete",
-            "crd",
-            "--ignore-not-found",
-            "books.bookshelf.lostinsoba.com",
-            "bookloans.bookshelf.lostinsoba.com",
-            "loanjournals.bookshelf.lostinsoba.com",
-        ];
-        self.kubectl.run(&crds).await?;
+        let delete = [&["delete", "crd", "--ignore-not-found"][..], &CRDS].concat();
+        self.kubectl.run(&delete).await?;
         Ok(())
     }
 }
@@ -132,7 +132,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     releases.uninstall("bookshelf").await?;
     assert_eq!(releases.kubectl.run(&both).await?, content);
     let left = releases.installed().await?;
-    assert_eq!(left.lines().count(), 2, "{left}");
+    assert_eq!(left.lines().count(), CRDS.len(), "{left}");
 
     // With the CRDs applied by hand, the rest can be installed.
     let crds = Command::new(program("crdgen")?).output().await?;
@@ -235,7 +235,7 @@ async fn the_crds_go_with_a_release_that_does_not_keep_them() -> Result<()> {
     // One that was not kept can be kept from now on, and the other way round.
     releases.install("gone", &["--set=crds.keep=true"]).await?;
     releases.uninstall("gone").await?;
-    assert_eq!(releases.installed().await?.lines().count(), 2);
+    assert_eq!(releases.installed().await?.lines().count(), CRDS.len());
     releases.install("gone", &["--set=crds.keep=false"]).await?;
     releases.uninstall("gone").await?;
     assert_eq!(releases.installed().await?, "");
