@@ -1,4 +1,4 @@
-//! Takes out of the release of Swagger UI what the page at `/docs` needs.
+//! Takes the files that the page at `/docs` needs out of the release of Swagger UI.
 
 use std::env;
 use std::error::Error;

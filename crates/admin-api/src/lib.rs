@@ -29,16 +29,22 @@ const PAGE: Page = Page {
     ],
 };
 
+/// The API: its routes, views and documents.
+pub const API: Api = Api {
+    name: "bookshelf-admin-api",
+    view: view::book,
+    routes: routes::routes,
+    openapi,
+    retention: None,
+    page: PAGE,
+    audience: "bookshelf-admin",
+};
+
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let api = Api {
-        name: "bookshelf-admin-api",
-        view: view::book,
-        routes: routes::routes,
-        openapi,
         retention: Some(args.retention.retention()),
-        page: PAGE,
-        audience: "bookshelf-admin",
+        ..API
     };
     bookshelf_http::api::run(api, &args.api).await
 }

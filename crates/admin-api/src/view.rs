@@ -4,46 +4,13 @@ use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
 use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_http::problem::Problem;
+use bookshelf_http::view::book::{BookFields, a_book, author, new_description, title};
 use bookshelf_store::repository::{Book, BookContent, BookKey, Lent};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-/// A book.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Book, example = json!(a_book()))]
-pub(crate) struct BookView<'a> {
-    #[schema(schema_with = fields::id)]
-    id: &'a str,
-    #[schema(schema_with = fields::stored_author)]
-    author: &'a str,
-    #[schema(schema_with = fields::stored_title)]
-    title: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::category_id)]
-    category_id: Option<&'a str>,
-    #[schema(schema_with = fields::namespace_id)]
-    namespace_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::stored_description)]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::managed_by)]
-    managed_by: Option<&'a str>,
-}
-
-/// An example of a book.
-fn a_book() -> Value {
-    json!({
-        "id": "modenov-analytic-geometry",
-        "author": "Modenov P.S.",
-        "title": "Analytic Geometry",
-        "category_id": "math",
-        "namespace_id": "science-library",
-    })
-}
 
 /// An example of a stream of books: an existing book, which gets a description and is deleted.
 pub(crate) fn book_events() -> String {
@@ -60,16 +27,7 @@ pub(crate) fn book_events() -> String {
 /// The view of a book.
 #[must_use]
 pub fn book(book: &Book) -> Document {
-    let view = BookView {
-        id: &book.id,
-        author: &book.author,
-        title: &book.title,
-        category_id: book.category_id.as_deref(),
-        namespace_id: &book.namespace_id,
-        description: book.description.as_deref(),
-        managed_by: book.managed_by.as_deref(),
-    };
-    Document::new(&view, &book.version)
+    Document::new(&BookFields::from(book), &book.version)
 }
 
 /// Writes a book into an event of a stream.
@@ -82,7 +40,7 @@ pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
 #[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
 #[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub(crate) struct BookList<'a> {
-    list: Vec<BookView<'a>>,
+    list: Vec<BookFields<'a>>,
     /// The value of `?continue=` for the next page, if there is one.
     #[schema(nullable = false, required = false)]
     r#continue: Option<String>,
@@ -102,11 +60,11 @@ pub struct BookBody {
     id: Option<String>,
     #[schema(schema_with = fields::same_namespace_id)]
     namespace_id: Option<String>,
-    #[schema(required, schema_with = fields::author)]
+    #[schema(required, schema_with = author)]
     author: Option<String>,
-    #[schema(required, schema_with = fields::title)]
+    #[schema(required, schema_with = title)]
     title: Option<String>,
-    #[schema(schema_with = fields::new_description)]
+    #[schema(schema_with = new_description)]
     description: Option<String>,
     #[schema(schema_with = fields::new_category_id)]
     category_id: Option<String>,

@@ -37,6 +37,10 @@ pub const BORROWED_BY_MAX: u32 = 253;
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!has(oldSelf.borrowedAt) || (has(self.borrowedAt) && self.borrowedAt == oldSelf.borrowedAt)",
+        "borrowedAt is immutable once it is set")
+)]
 pub struct BookLoanSpec {
     /// The tenant who has the book, in printable ASCII characters without blanks. Required, and never changes: a loan is made and deleted, not passed on.
     #[schemars(length(min = 1, max = BORROWED_BY_MAX))]
@@ -45,4 +49,9 @@ pub struct BookLoanSpec {
         validation = (r"self.matches('^[!-~]*$')", rules::TENANT)
     )]
     pub borrowed_by: String,
+
+    /// The time of the loan (RFC 3339), where it is not the time of the object's creation: for loans that were restored from a backup. It can be set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
+    pub borrowed_at: Option<String>,
 }

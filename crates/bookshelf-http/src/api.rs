@@ -29,7 +29,7 @@ use crate::ui::Page;
 #[derive(Args, Clone, Debug)]
 pub struct ApiArgs {
     #[command(flatten)]
-    serve: ServeArgs,
+    pub(crate) serve: ServeArgs,
     #[command(flatten)]
     auth: AuthArgs,
     #[command(flatten)]

@@ -5,18 +5,24 @@
 //! 400 of the names in the path and of the tenant; 403.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
-//! whose decisions are kept costs no request, no allocation and no wait. In header mode everyone who can connect is believed.
+//! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is
+//! believed.
 
 mod access;
 mod bearer;
 mod header_mode;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod token_mode;
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bookshelf_store::access::User;
+use bookshelf_store::repository::Tenant;
 use futures::FutureExt as _;
 
 pub use access::Access;
@@ -37,12 +43,12 @@ pub(crate) enum Auth {
     Header(HeaderMode),
 }
 
-/// A request to decide on.
+/// The attributes of a request that a decision is made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Attributes<'a> {
     pub(crate) request: &'a Request,
     /// `None` where the route table has no such path, or no such method.
-    pub(crate) endpoint: Option<&'a Endpoint>,
+    pub(crate) endpoint: Option<&'a Rc<Endpoint>>,
     pub(crate) is_stream: bool,
     pub(crate) table: &'a Table,
 }
@@ -50,6 +56,7 @@ pub(crate) struct Asked<'a> {
 /// The permission to run a handler. Only [`Auth::judge`] makes one.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
+    endpoint: Rc<Endpoint>,
     /// The user of a token; `None` where no token is needed.
     user: Option<Arc<User>>,
     visible: Visible,
@@ -83,34 +90,40 @@ enum Reviews {
 }
 
 impl Auth {
-    /// Decides on a request by what is known already; `None` where that takes a review.
-    pub(crate) fn judge_now(&self, asked: Asked<'_>) -> Option<Result<Grant, Refused>> {
-        self.judge_by(asked, Reviews::Kept).now_or_never()
+    /// Decides on a request by kept decisions; `None` if that takes a review.
+    pub(crate) fn judge_now(&self, attributes: Attributes<'_>) -> Option<Result<Grant, Refused>> {
+        self.judge_by(attributes, Reviews::Kept).now_or_never()
     }
 
-    /// Decides on a request, by reviews where nothing is known.
-    pub(crate) async fn judge(&self, asked: Asked<'_>) -> Result<Grant, Refused> {
-        self.judge_by(asked, Reviews::Any).await
+    /// Decides on a request, by reviews where no decision is kept.
+    pub(crate) async fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
+        self.judge_by(attributes, Reviews::Any).await
     }
 
-    async fn judge_by(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
-        if asked.endpoint.is_some_and(|endpoint| endpoint.access.is_public()) {
-            return Ok(Grant::to_all());
+    async fn judge_by(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+        if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.access.is_public()) {
+            return Ok(Grant::to_all(endpoint));
         }
         match self {
-            Self::Token(mode) => mode.judge(asked, reviews).await,
-            Self::Header(mode) => mode.judge(asked),
+            Self::Token(mode) => mode.judge(attributes, reviews).await,
+            Self::Header(mode) => mode.judge(attributes),
         }
     }
 }
 
 impl Grant {
-    fn to_all() -> Self {
+    fn to_all(endpoint: &Rc<Endpoint>) -> Self {
         Self {
+            endpoint: Rc::clone(endpoint),
             user: None,
             visible: Visible::All,
             until: None,
         }
+    }
+
+    /// Returns the endpoint whose handler may run.
+    pub(crate) fn endpoint(&self) -> &Rc<Endpoint> {
+        &self.endpoint
     }
 
     /// Returns the user of the token, in token mode.
@@ -134,16 +147,16 @@ impl From<Problem> for Refused {
 }
 
 /// Checks the names in the path of a request and then its tenant, which it returns where the route has one.
-fn check_names(
-    request: &Request,
+fn check_names<'a>(
+    request: &'a Request,
     endpoint: &Endpoint,
-    user: Option<&User>,
-) -> Result<Option<TenantId>, Problem> {
+    user: Option<&'a User>,
+) -> Result<Option<Cow<'a, str>>, Problem> {
     request.scope()?;
     if !endpoint.access.is_of_tenant() {
         return Ok(None);
     }
-    let tenant = TenantId::of(request, user)?;
-    tenant.tenant()?;
+    let tenant = TenantId::named_by(request, user)?;
+    Tenant::parse(&tenant)?;
     Ok(Some(tenant))
 }

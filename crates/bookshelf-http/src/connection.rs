@@ -122,10 +122,10 @@ fn socket(connection: &dyn Any) -> Option<&TcpStream> {
     connection.downcast_ref::<TcpStream>().or_else(encrypted)
 }
 
-/// Ends a connection whose client takes nothing of what it is sent for so long. Its task is not run while there is no
-/// room to write, so that it is the kernel that has to notice
-/// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from when the client's window
-/// was closed, too; elsewhere than on Linux there is no such thing).
+/// Ends a connection whose client reads nothing for so long. Its task is not run while there is no room to write, so that
+/// the kernel has to notice
+/// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from the time at which the client's
+/// window was closed, too; only Linux has it).
 pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let Some(stream) = socket(connection) else {
         return;
@@ -138,9 +138,9 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let _ = (SockRef::from(stream), timeout);
 }
 
-/// Keeps a connection for as long as its client is there: nobody else closes it. Of a client that is gone without a word,
-/// as behind a load balancer that has forgotten the connection, the kernel notices within two minutes; on Linux, when it has
-/// not answered for as long as [`limit_writes`] allows, where that is longer
+/// Keeps a connection for as long as its client is there: nothing else closes it. The kernel notices the loss of a client
+/// without a last packet, as behind a load balancer that has forgotten the connection, within two minutes; on Linux, when it
+/// has not answered for as long as [`limit_writes`] allows, if that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
 fn keep(connection: &dyn Any) {
     let Some(stream) = socket(connection) else {

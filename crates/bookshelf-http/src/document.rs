@@ -37,7 +37,7 @@ impl Document {
         // Writing to memory does not fail.
         let _ = write!(text, "\"{tag}\"");
         Self {
-            // Boxed, so that the cache keeps what is there and no room to grow.
+            // Boxed, so that the cache keeps the bytes and no room to grow.
             text: text.into_boxed_slice().into(),
             tag: length,
         }
@@ -90,7 +90,7 @@ impl Document {
 /// JSON without the characters that some readers of event streams, of lines and of scripts take for the end of a line:
 /// U+0085, U+2028 and U+2029 stand escaped. Other JSON stays as it is.
 fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
-    // What they begin with in UTF-8 is rare enough in the texts of most languages.
+    // Their first bytes in UTF-8 are rare enough in the texts of most languages.
     let Some(first) = memchr::memchr2(0xc2, 0xe2, &json) else {
         return json;
     };
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_taken_for_the_end_of_a_line_is_escaped_and_nothing_else() {
+    fn only_characters_that_may_end_a_line_are_escaped() {
         let json = |text: &str| String::from_utf8(Document::new(&text, "a").json().to_vec()).unwrap();
         for unchanged in [
             "",

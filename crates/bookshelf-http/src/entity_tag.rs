@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_a_tag_nor_an_asterisk_is_malformed() {
+    fn anything_but_a_tag_or_an_asterisk_is_malformed() {
         for bad in [
             "",
             ",",

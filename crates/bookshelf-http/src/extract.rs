@@ -4,10 +4,11 @@ mod body;
 mod query;
 mod request;
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 use bookshelf_store::access::User;
 use bookshelf_store::repository::{Expected, IdempotencyKey, Tenant, Version};
@@ -61,19 +62,23 @@ fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
 
 /// The header that names the tenant.
 const TENANT_HEADER: &str = "X-TENANT-ID";
+const TENANT: HeaderName = HeaderName::from_static("x-tenant-id");
 
 /// The tenant, from exactly one `X-TENANT-ID`, or in token mode the user.
 #[derive(Clone, Debug)]
 pub struct TenantId(String);
 
 impl TenantId {
-    /// Takes the tenant from the head of a request; without the header, the user's own name is the tenant's.
-    pub(crate) fn of(request: &HttpRequest, user: Option<&User>) -> Result<Self, Problem> {
-        let mut values = request.headers().get_all(TENANT_HEADER);
+    /// Returns the tenant that the head of a request names; without the header, the user's own name is the tenant's.
+    pub(crate) fn named_by<'a>(
+        request: &'a HttpRequest,
+        user: Option<&'a User>,
+    ) -> Result<Cow<'a, str>, Problem> {
+        let mut values = request.headers().get_all(TENANT);
         match (values.next(), values.next(), user) {
-            (Some(value), None, _) => Ok(Self(String::from_utf8_lossy(value.as_bytes()).into_owned())),
+            (Some(value), None, _) => Ok(String::from_utf8_lossy(value.as_bytes())),
             (Some(_), Some(_), _) => Err(Problem::invalid(TENANT_HEADER, "must be given once")),
-            (None, _, Some(user)) if Tenant::parse(&user.name).is_ok() => Ok(Self(user.name.clone())),
+            (None, _, Some(user)) if Tenant::parse(&user.name).is_ok() => Ok(Cow::Borrowed(&user.name)),
             (None, _, Some(_)) => Err(Problem::invalid(
                 TENANT_HEADER,
                 "is required: the name of the user cannot be that of a tenant",
@@ -89,16 +94,12 @@ impl TenantId {
     pub fn tenant(&self) -> Result<Tenant<'_>, Problem> {
         Ok(Tenant::parse(&self.0)?)
     }
-
-    /// The name, unchecked.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromHead for TenantId {
     fn from_head(request: &Request) -> Result<Self, Problem> {
-        Self::of(request, request.user())
+        let tenant = Self::named_by(request, request.user())?;
+        Ok(Self(tenant.into_owned()))
     }
 }
 
@@ -142,7 +143,6 @@ impl FromRequest for Idempotency {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderName;
     use actix_web::test::TestRequest;
 
     use super::*;

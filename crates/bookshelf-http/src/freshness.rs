@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// The header with the version of an answer, and with the version that a request requires.
 const RESOURCE_VERSION: HeaderName = HeaderName::from_static("x-resource-version");
 
-/// Answers are for one caller, who revalidates each by its entity tag.
+/// Answers are for one caller, which revalidates each by its entity tag.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The request headers that an answer depends on.
 const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Accept, Authorization, X-TENANT-ID");
@@ -125,7 +125,7 @@ impl FreshnessGuard {
         if freshness.live {
             reached = repository.refresh(scope, served, REFRESH_TIMEOUT).await?;
         }
-        // Versions of what the answer does not show are not waited for.
+        // The versions of resources that the answer does not serve are not waited for.
         let min_version = served.of(freshness.min_version);
         if !reached.includes(min_version) {
             let caught_up = if is_stream {

@@ -1,7 +1,7 @@
 //! The shared part of both HTTP APIs of bookshelf. It knows books, but no route of its own beside `/namespace`:
 //!
 //! - [`api`] — an API from its flags to its end;
-//! - [`auth`] — who callers are, and what they may do: the decision on every request;
+//! - [`auth`] — authentication and authorization: the decision on every request;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs and traces;
 //! - [`problem`] — errors, as `application/problem+json`;
@@ -18,7 +18,8 @@
 //! - [`history`] — the history of books and loans, as pages and as JSON lines;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
 //! - `tls` — the certificate of the API port;
-//! - `serve` — the server, its probes, and how it ends.
+//! - `serve` — the server, its probes, and how it ends;
+//! - `testing` — an API in the process of a test (with the feature of that name).
 
 pub mod answer;
 pub mod api;
@@ -49,6 +50,8 @@ mod serve;
 pub mod service;
 mod stream;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod trace;
 pub mod ui;

@@ -18,7 +18,7 @@ use members::Members;
 const CAPACITY: u64 = 16 << 20;
 /// The approximate overhead of a kept list in bytes, so that many small ones count as well.
 const ENTRY: usize = 512;
-/// About how many bytes a list has: what the room for their names is estimated by.
+/// The approximate number of bytes of a list, by which the room for the names of lists is estimated.
 const TYPICAL: u64 = 16 << 10;
 
 /// Kept lists, each with the generation that it was made of.

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_refused_by_name() {
+    fn an_invalid_page_is_refused_by_name() {
         for bad in ["0", "-1", "1001", "", "a", "1.5", "99999999999999999999999"] {
             let error = Page::parse(&format!("limit={bad}")).unwrap_err().to_string();
             assert!(error.starts_with("limit must be"), "{bad}: {error}");

@@ -136,7 +136,7 @@ impl Problem {
         matches!(self.code, Code::Unauthenticated | Code::Forbidden)
     }
 
-    /// Returns true if the request is at fault, whoever sent it: its route, or a name in it.
+    /// Returns true if the request is at fault for every caller: its route, or a name in it.
     pub(crate) fn is_of_request(&self) -> bool {
         matches!(
             self.code,

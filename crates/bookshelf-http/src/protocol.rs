@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use actix_web::http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Refuses a `Host` that is no host
 /// ([RFC 9112, section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); one that is missing or there twice never
@@ -19,6 +21,19 @@ pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Refuses an encoded body, and the `identity` of some clients, which has no place there
+/// ([RFC 9110, section 8.4.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1)).
+pub(crate) fn check_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    if !request.headers().contains_key(CONTENT_ENCODING) {
+        return Ok(());
+    }
+    Err(Problem::of_field(
+        Code::UnsupportedMediaType,
+        "Content-Encoding",
+        "must not be given: the body is not decoded",
+    ))
 }
 
 /// Returns true if the host that a request names is this machine by its loopback name or address; also if it names none, as

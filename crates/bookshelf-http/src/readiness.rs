@@ -1,4 +1,4 @@
-//! Readiness: whether load balancers should send requests to this process.
+//! Readiness: the answer to load balancers that choose where to send requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

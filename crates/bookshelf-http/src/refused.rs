@@ -1,6 +1,6 @@
 //! Refusals of the HTTP parser: there is no request to answer, so that the client gets a bare 400, 408 or 431.
 //!
-//! `actix-http` reports them only in the log, at ERROR, so that anybody who reaches a port could raise an alert. This module
+//! `actix-http` reports them only in the log, at ERROR, so that any client that reaches a port could raise an alert. This module
 //! counts that line, and logs it at debug.
 
 use std::fmt;
@@ -62,7 +62,7 @@ impl Refusals {
         self.0.get_or_create(&StatusLabels::new(status)).inc();
     }
 
-    /// The layer that counts what the parser refuses, whatever is logged.
+    /// The layer that counts the parser's refusals, at any log level.
     pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
         let of_parser = filter_fn(may_be_of_parser).with_max_level_hint(LevelFilter::ERROR);
         Counting(self.clone()).with_filter(of_parser)
@@ -100,7 +100,7 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// Formats all events but those about what the parser refuses: of these nothing is left to be written.
+/// Formats all events but those about the parser's refusals, for which it writes nothing.
 ///
 /// Not a filter: one that looks at an event, and not at where it comes from, trips over assertions of
 /// `tracing-subscriber`.
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_parser_refuses_is_counted_and_no_line_and_all_else_is_a_line() {
+    fn a_refusal_of_the_parser_is_counted_and_not_logged_and_anything_else_is_logged() {
         for level in ["info", "off"] {
             let (refusals, lines) = (Refusals::default(), Lines::default());
             let writer = lines.clone();

@@ -14,11 +14,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::access::User;
-use bookshelf_store::repository::acting;
+use bookshelf_store::repository::{Tenant, acting};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
-use crate::auth::{Asked, Auth, Grant, Refused};
+use crate::auth::{Attributes, Auth, Grant, Refused};
 use crate::connection::Connection;
 use crate::extract::{Request, TenantId};
 use crate::freshness::{self, Freshness, FreshnessGuard};
@@ -79,14 +79,14 @@ struct Exchange {
     api: Rc<Api>,
     request: Request,
     id: HeaderValue,
-    /// None where there is no such path, or no such method.
+    /// None if there is no such path, or no such method.
     endpoint: Option<Rc<Endpoint>>,
     is_synced: bool,
     /// True for a request that prefers an event stream, where the route has one. Nothing else decides that.
     is_stream: bool,
     /// The user of the token, also of a request that is refused.
     user: Option<Arc<User>>,
-    /// True unless the caller is refused, or nobody could say who it is: then the answer says nothing about books.
+    /// True unless the caller is refused or unknown: then the answer says nothing about books.
     has_version: bool,
     span: Span,
     started: Instant,
@@ -155,18 +155,18 @@ impl Exchange {
 
     /// Decides on the request, where that takes no review.
     fn judge_now(&self) -> Option<Result<Grant, Refused>> {
-        self.span.in_scope(|| self.api.auth.judge_now(self.asked()))
+        self.span.in_scope(|| self.api.auth.judge_now(self.attributes()))
     }
 
     /// Decides on the request.
     async fn judge(&self) -> Result<Grant, Refused> {
-        self.api.auth.judge(self.asked()).await
+        self.api.auth.judge(self.attributes()).await
     }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked {
+    fn attributes(&self) -> Attributes<'_> {
+        Attributes {
             request: &self.request,
-            endpoint: self.endpoint.as_deref(),
+            endpoint: self.endpoint.as_ref(),
             is_stream: self.is_stream,
             table: &self.api.table,
         }
@@ -184,17 +184,15 @@ impl Exchange {
             if !self.request.method().is_safe() {
                 self.user = grant.user().cloned();
             }
+            let endpoint = Rc::clone(grant.endpoint());
             self.request.is_granted(grant);
-            self.dispatch_granted()
+            self.dispatch_granted(&endpoint)
         });
         dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
     }
 
-    fn dispatch_granted(&self) -> Result<Dispatch, Problem> {
+    fn dispatch_granted(&self, endpoint: &Rc<Endpoint>) -> Result<Dispatch, Problem> {
         protocol::check_host(&self.request)?;
-        let Some(endpoint) = &self.endpoint else {
-            return Err(self.api.table.refusal(self.request.decoded_path()));
-        };
         let freshness = if endpoint.access.is_public() {
             Freshness::default()
         } else if self.is_synced {
@@ -206,6 +204,8 @@ impl Exchange {
         };
         let read = match (&endpoint.handler, &endpoint.stream) {
             (Handler::Change(extract), _) => {
+                self.request.check_path()?;
+                protocol::check_encoding(&self.request)?;
                 return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
             (Handler::Read(_), Some(stream)) if self.is_stream => {
@@ -335,10 +335,10 @@ impl Exchange {
             .as_ref()
             .is_some_and(|endpoint| endpoint.access.is_of_tenant());
         let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
-        let tenant = is_tenant_s.then(|| TenantId::of(&self.request, self.user.as_deref()).ok());
+        let tenant = is_tenant_s.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
         // A name that breaks the rule could be anything.
-        let tenant = tenant.flatten().filter(|tenant| tenant.tenant().is_ok());
-        let tenant = tenant.as_ref().map(TenantId::as_str);
+        let tenant = tenant.flatten().filter(|tenant| Tenant::parse(tenant).is_ok());
+        let tenant = tenant.as_deref();
         tracing::info!(%method, path, status, microseconds, user, tenant, "request");
     }
 

@@ -133,7 +133,7 @@ impl Routes {
         self
     }
 
-    /// Returns the right that each operation requires, by its path and method, and whether it has an event stream.
+    /// Returns the right that each operation requires, by its path and method, and true if it has an event stream.
     pub(crate) fn rights(&self) -> impl Iterator<Item = (&str, Method, Access, bool)> {
         self.0.iter().flat_map(|route| {
             let paths = route.documentation.paths.paths.iter();

@@ -2,14 +2,14 @@
 
 mod encrypted;
 mod http2;
+pub(crate) mod service;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server as ActixServer, ServerHandle, fn_service};
+use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::http::KeepAlive;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -23,18 +23,12 @@ use crate::api::Api;
 use crate::args::{AuthMode, ServeArgs};
 use crate::auth::Auth;
 use crate::connection::{Connections, HEAD_TIMEOUT};
-use crate::extract::MaxBody;
-use crate::freshness::FreshnessGuard;
-use crate::list::Lists;
-use crate::metrics::{HttpMetrics, StreamMetrics};
-use crate::openapi::Description;
 use crate::readiness::Readiness;
 use crate::refused::Refusals;
-use crate::route::Table;
 use crate::stream::Streams;
 use crate::tls::Tls;
-use crate::ui::Ui;
-use crate::{Repository, connection, probes, request};
+use crate::{Repository, connection, probes};
+use service::Service;
 
 /// The time that a client has to read the end of a stream.
 const STREAM_END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -64,19 +58,29 @@ impl Server<'_> {
     /// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
-        let readiness = Arc::new(Readiness::new(Arc::clone(&self.repository)));
         let (api_listener, listening) = bind(self.args.listen, "--listen")?;
         let (ops_listener, ops_listening) = bind(self.args.ops_listen, "--ops-listen")?;
         self.refusals.register(&mut self.registry);
-        let stream_metrics = StreamMetrics::default();
-        stream_metrics.register(&mut self.registry);
-        let streams = Streams::new(stream_metrics);
+        let service = Service::new(
+            self.api,
+            (self.auth, self.auth_mode),
+            self.repository,
+            self.max_staleness,
+            self.args,
+            &mut self.registry,
+        );
+        let Service {
+            repository,
+            readiness,
+            streams,
+            ..
+        } = service.clone();
         let connections = Connections::new(self.refusals.clone());
 
         if let Some(tls) = &self.tls {
             tls.register(&mut self.registry);
         }
-        let server = self.serve_api(api_listener, &readiness, &streams, &connections)?;
+        let server = serve_api(&service, self.args, self.tls.as_ref(), api_listener, &connections)?;
         let ops_server = serve_ops(self.args, ops_listener, &readiness, self.registry, self.refusals)?;
         tracing::info!(listen = %listening, ops_listen = %ops_listening, "serving");
 
@@ -100,7 +104,7 @@ impl Server<'_> {
         };
         if ended.is_ok() && !is_forced {
             tokio::select! {
-                _ = join(self.repository.flush_events(FLUSH_TIMEOUT), self.repository.flush_history(FLUSH_TIMEOUT)) => {}
+                _ = join(repository.flush_events(FLUSH_TIMEOUT), repository.flush_history(FLUSH_TIMEOUT)) => {}
                 name = signals.next() => tracing::warn!(signal = name, "another signal: stopping at once"),
             }
         }
@@ -113,69 +117,36 @@ impl Server<'_> {
         }
         ended
     }
+}
 
-    /// Starts the server of the API. Each of its threads has a [`request::Api`] of its own.
-    ///
-    /// The app has no routes: one service answers every request by the [route table](crate::route), which says why.
-    fn serve_api(
-        &mut self,
-        listener: TcpListener,
-        readiness: &Arc<Readiness>,
-        streams: &Streams,
-        connections: &Connections,
-    ) -> anyhow::Result<ActixServer> {
-        let metrics = HttpMetrics::default();
-        metrics.register(&mut self.registry);
-        let (api, max_staleness) = (self.api, self.max_staleness);
-        let (auth, readiness) = (Arc::clone(&self.auth), Arc::clone(readiness));
-        let repository = self.repository.clone();
-        let lists = Data::new(Lists::default());
-        let description = Data::new(Description::new(api.openapi, self.auth_mode));
-        let ui = if self.args.ui {
-            Ui::new(api.page)
-        } else {
-            Ui::default()
-        };
-        let ui = Data::new(ui);
-        let max_body = Data::new(MaxBody(self.args.max_body));
-        let streams = Data::new(streams.clone());
-        let app = move || {
-            let api = Rc::new(request::Api {
-                auth: Arc::clone(&auth),
-                table: Table::new((api.routes)(), &metrics),
-                metrics: metrics.clone(),
-                freshness: FreshnessGuard::new(Arc::clone(&repository), max_staleness),
-                readiness: Arc::clone(&readiness),
-            });
-            App::new()
-                .app_data(repository.clone())
-                .app_data(lists.clone())
-                .app_data(description.clone())
-                .app_data(ui.clone())
-                .app_data(max_body.clone())
-                .app_data(streams.clone())
-                .default_service(fn_service(move |request| request::answer(request, &api)))
-        };
-        let write_timeout = self.args.write_timeout;
-        let connections = connections.clone();
-        if let Some(tls) = &self.tls {
-            return encrypted::serve(listener, tls.config()?, app, connections, self.args);
-        }
-        let mut server = HttpServer::new(app)
-            .on_connect(move |connection, data| {
-                data.insert(connections.accepted(connection, write_timeout));
-            })
-            .disable_signals()
-            .client_request_timeout(HEAD_TIMEOUT)
-            // The client closes a connection that it opened, so that no connection is closed under a request on its way.
-            // The kernel notices a client that is gone.
-            .keep_alive(KeepAlive::Os)
-            .shutdown_timeout(self.args.shutdown_timeout.as_secs());
-        if self.args.workers > 0 {
-            server = server.workers(self.args.workers);
-        }
-        Ok(server.listen(listener).context("cannot serve the API")?.run())
+/// Starts the server of the API.
+fn serve_api(
+    service: &Service,
+    args: &ServeArgs,
+    tls: Option<&Tls>,
+    listener: TcpListener,
+    connections: &Connections,
+) -> anyhow::Result<ActixServer> {
+    let (service, connections) = (service.clone(), connections.clone());
+    let app = move || service.app();
+    if let Some(tls) = tls {
+        return encrypted::serve(listener, tls.config()?, app, connections, args);
     }
+    let write_timeout = args.write_timeout;
+    let mut server = HttpServer::new(app)
+        .on_connect(move |connection, data| {
+            data.insert(connections.accepted(connection, write_timeout));
+        })
+        .disable_signals()
+        .client_request_timeout(HEAD_TIMEOUT)
+        // The client closes a connection that it opened, so that no connection is closed under a request on its way.
+        // The kernel notices a client that is gone.
+        .keep_alive(KeepAlive::Os)
+        .shutdown_timeout(args.shutdown_timeout.as_secs());
+    if args.workers > 0 {
+        server = server.workers(args.workers);
+    }
+    Ok(server.listen(listener).context("cannot serve the API")?.run())
 }
 
 /// Starts the server of the operations port.

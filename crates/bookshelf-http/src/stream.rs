@@ -8,12 +8,13 @@
 pub(crate) mod accept;
 mod open;
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use actix_web::web::BytesMut;
+use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use bookshelf_store::error::Error;
 use bookshelf_store::repository::{EventKind, Stream, StreamEvent, Topic};
@@ -76,13 +77,14 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
     let streams = request.data::<Streams>()?;
     let stream = begin.await?;
     if request.method() == Method::HEAD {
-        return Ok(response.finish());
+        // A stream has no length (RFC 9110, section 8.6).
+        return Ok(response.streaming(futures::stream::empty::<Result<Bytes, Infallible>>()));
     }
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.is_about(true);
     }
     let standing = request.extensions_mut().remove::<Standing>();
-    // Without a standing nobody would end the stream of a caller who has lost the right to it.
+    // Without a standing nothing would end the stream of a caller that has lost the right to it.
     let standing = standing.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
     let body = streams.open(stream, json, standing, request::span_of_stream(request));
     let mut response = response.streaming(body);

@@ -57,7 +57,7 @@ pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow
     let exporter = endpoint
         .map(|endpoint| Exporter::new(endpoint, service))
         .transpose()?;
-    // What is exported and counted is not what is logged.
+    // The filter is for log lines alone: the exporter and the counters get everything.
     let lines = lines.with_filter(filter);
     let lines = tracing_subscriber::registry().with(lines).with(refusals.layer());
     let started = match &exporter {

@@ -1,7 +1,7 @@
-//! The web page of an API, at `/`: its files are in the binary, and its security policy lets a browser load and ask nothing
-//! from anywhere else. The page is a client of the API as any other.
+//! The web page of an API, at `/`: its files are in the binary, and its security policy lets a browser load nothing and
+//! send nothing elsewhere. The page is a client of the API as any other.
 //!
-//! `ui/` has what the pages of both APIs share; [`Page`] is what an API adds. `lit-html` is [the one
+//! `ui/` has the files that the pages of both APIs share; [`Page`] has those that an API adds. `lit-html` is [the one
 //! library](https://lit.dev/docs/libraries/standalone-templates/) of the pages, as its npm package has it.
 
 use actix_web::HttpResponse;
@@ -139,7 +139,7 @@ impl Asset {
             content_type = "text/html",
             body = String,
             headers(
-                ("Cache-Control" = String, description = "The page is asked for each time"),
+                ("Cache-Control" = String, description = "The page is revalidated on each use"),
                 ("Content-Security-Policy" = String, description = "The page uses nothing from elsewhere")
             )
         ),
@@ -166,7 +166,7 @@ pub(crate) fn page(request: &Request) -> Result<Reply, Problem> {
             description = "The file",
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
             headers(
-                ("Cache-Control" = String, description = "The file is asked for each time"),
+                ("Cache-Control" = String, description = "The file is revalidated on each use"),
                 ("Content-Security-Policy" = String, description = "The page uses nothing from elsewhere")
             )
         ),

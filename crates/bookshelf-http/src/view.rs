@@ -1,4 +1,7 @@
-//! The wire types of both APIs: loans and namespaces. Books differ, so each API has its own view of them.
+//! The wire types of both APIs: loans, namespaces, and the fields of books. The views of books differ: tenants
+//! see the availability.
+
+pub mod book;
 
 use std::sync::Arc;
 

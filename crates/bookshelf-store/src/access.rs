@@ -1,6 +1,6 @@
-//! Delegated authentication and authorization: the API server decides who a token belongs to, by a
-//! [TokenReview](https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/), and what its
-//! user may do, by a
+//! Delegated authentication and authorization: the API server decides on the user of a token, by a
+//! [TokenReview](https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/), and on the
+//! rights of a user, by a
 //! [SubjectAccessReview](https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/subject-access-review-v1/).
 //!
 //! # Kept decisions
@@ -173,7 +173,7 @@ impl Access {
         self.0.rights.kept(id, now)
     }
 
-    /// Decides whether a user has a permission: by the kept decision, or by a review.
+    /// Decides on a permission of a user: by the kept decision, or by a review.
     pub async fn may(&self, user: &Arc<User>, permission: Permission<'_>) -> Result<Decision<bool>, Error> {
         let id = self.0.hasher.permission(user, permission);
         if let Some(kept) = self.0.rights.kept(id, Instant::now()) {

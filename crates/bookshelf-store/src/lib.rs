@@ -1,6 +1,6 @@
 //! The data access of bookshelf: books and loans, kept by the Kubernetes API.
 //!
-//! - [`access`]: who a caller is and what they may, as the API server decides;
+//! - [`access`]: authentication and authorization by the API server;
 //! - [`repository`]: the operations on books and loans, with their rules and [errors](error).
 //! - [`cache`], [`connector`], [`metrics`], [`object`]: the modules of [`kube_informer`], which serve any resource.
 

@@ -48,6 +48,8 @@ mod loans;
 mod model;
 pub mod search;
 mod streams;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 mod version;
 
 use std::convert::Infallible;
@@ -128,6 +130,23 @@ pub struct Options {
     pub history: bool,
     /// Deletes what is too old in the history; `None`: another process does.
     pub retention: Option<Retention>,
+}
+
+impl Default for Options {
+    /// All namespaces, with descriptions and search; no Events, no history, no replays and no checks.
+    fn default() -> Self {
+        Self {
+            namespaces: Vec::new(),
+            events: false,
+            resync: None,
+            check: None,
+            watch_timeout: Duration::from_secs(10),
+            cache_descriptions: true,
+            search: true,
+            history: false,
+            retention: None,
+        }
+    }
 }
 
 /// A resource with its cache.

@@ -28,16 +28,18 @@ const PAGE: Page = Page {
     ],
 };
 
+/// The API: its routes, views and documents.
+pub const API: Api = Api {
+    name: "bookshelf-user-api",
+    view: view::book,
+    routes: routes::routes,
+    openapi,
+    retention: None,
+    page: PAGE,
+    audience: "bookshelf-user",
+};
+
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let api = Api {
-        name: "bookshelf-user-api",
-        view: view::book,
-        routes: routes::routes,
-        openapi,
-        retention: None,
-        page: PAGE,
-        audience: "bookshelf-user",
-    };
-    bookshelf_http::api::run(api, &args.api).await
+    bookshelf_http::api::run(API, &args.api).await
 }

@@ -4,57 +4,60 @@ use std::borrow::Cow;
 
 use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
-use bookshelf_http::openapi::{event_stream, fields};
+use bookshelf_http::openapi::event_stream;
+use bookshelf_http::view::book::{BookFields, a_book};
 use bookshelf_store::cache::Entry;
 use bookshelf_store::repository::{Book, Lent, Loan, Version};
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// A book.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Book, example = json!(a_book()))]
+/// A book and its availability.
+#[derive(Serialize)]
 pub(crate) struct BookView<'a> {
-    #[schema(schema_with = fields::id)]
-    id: &'a str,
-    #[schema(schema_with = fields::stored_author)]
-    author: &'a str,
-    #[schema(schema_with = fields::stored_title)]
-    title: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::category_id)]
-    category_id: Option<&'a str>,
-    #[schema(schema_with = fields::namespace_id)]
-    namespace_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::stored_description)]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::managed_by)]
-    managed_by: Option<&'a str>,
-    /// True if the book can be borrowed: it is not on loan and not being deleted.
+    #[serde(flatten)]
+    fields: BookFields<'a>,
     // The last field, where `lent` replaces it.
     available: bool,
 }
 
-/// An example of a book.
-fn a_book() -> Value {
-    json!({
-        "id": "modenov-analytic-geometry",
-        "author": "Modenov P.S.",
-        "title": "Analytic Geometry",
-        "category_id": "math",
-        "namespace_id": "science-library",
-        "available": true,
-    })
+impl PartialSchema for BookView<'_> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = BookFields::schema();
+        if let RefOr::T(Schema::Object(book)) = &mut schema {
+            let available = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
+                "True if the book can be borrowed: it is not on loan and not being deleted.",
+            ));
+            book.properties.insert("available".to_owned(), available.into());
+            book.required.push("available".to_owned());
+            book.description = Some("A book.".to_owned());
+            book.example = Some(an_available_book());
+        }
+        schema
+    }
+}
+
+impl ToSchema for BookView<'_> {
+    fn name() -> Cow<'static, str> {
+        BookFields::name()
+    }
+}
+
+/// An example of a book that can be borrowed.
+fn an_available_book() -> Value {
+    let mut book = a_book();
+    book["available"] = json!(true);
+    book
 }
 
 /// An example of a stream of books: an existing book, which is borrowed and deleted.
 pub(crate) fn book_events() -> String {
-    let mut lent = a_book();
+    let mut lent = an_available_book();
     lent["available"] = json!(false);
     event_stream(&[
-        ("created", "229.221", a_book()),
+        ("created", "229.221", an_available_book()),
         ("synced", "231.221", json!({})),
         ("updated", "231.243", lent.clone()),
         ("deleted", "244.243", lent),
@@ -65,13 +68,7 @@ pub(crate) fn book_events() -> String {
 #[must_use]
 pub fn book(book: &Book) -> Document {
     let view = BookView {
-        id: &book.id,
-        author: &book.author,
-        title: &book.title,
-        category_id: book.category_id.as_deref(),
-        namespace_id: &book.namespace_id,
-        description: book.description.as_deref(),
-        managed_by: book.managed_by.as_deref(),
+        fields: book.into(),
         available: !book.is_being_deleted,
     };
     // Not the version of the book, since the view depends on the loan, too. With the resource version, this much of the uid
@@ -106,7 +103,7 @@ pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
 
 /// Books, or a page of them.
 #[derive(ToSchema)]
-#[schema(example = json!({"list": [a_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
+#[schema(example = json!({"list": [an_available_book()], "continue": "MTpzY2llbmNlLWxpYnJhcnkvbW9kZW5vdi1hbmFseXRpYy1nZW9tZXRyeQ"}))]
 #[expect(dead_code, reason = "lists are put together from the JSON of their members")]
 pub(crate) struct BookList<'a> {
     list: Vec<BookView<'a>>,

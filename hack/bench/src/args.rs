@@ -13,9 +13,9 @@ use crate::workspace;
 /// Measure both APIs, each figure beside its limit in the same run: one Markdown table, and the same as JSON.
 ///
 /// Builds the release binaries, starts a control plane of its own, makes the books where they are not there from an
-/// earlier run, and measures part after part. Who is measured gets one core, everything else the other ones,
-/// except under the load of writes, where all share all cores. What is
-/// compared is measured in turns (ours, the limit, ours, the limit, ...), and the table has the medians. Ends every
+/// earlier run, and measures part after part. The measured program gets one core, everything else the other ones,
+/// except under the load of writes, where all share all cores. Compared
+/// programs are measured in turns (ours, the limit, ours, the limit, ...), and the table has the medians. Ends every
 /// process it has started, whatever ends it. Needs wrk and curl, and Linux for CPU times, memory and pinning; elsewhere
 /// those figures are "not available".
 #[derive(Clone, Debug, Serialize, clap::Args)]
@@ -102,6 +102,9 @@ pub enum Part {
     Latency,
     /// CPU time of a local resync of every cached object
     Resync,
+    /// GETs of a book in token mode beside header mode, the first request of a token, and valid callers beside a flood of
+    /// made-up tokens
+    Tokens,
     /// Requests and bytes of a loan's history, and the memory and reads of a million events
     History,
 }

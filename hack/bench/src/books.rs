@@ -46,7 +46,7 @@ pub(crate) fn name(number: u64) -> String {
     format!("book-{number:06}")
 }
 
-/// A title of the length that all have, whatever its edition.
+/// A title of the length that all have, in any edition.
 pub(crate) fn title(number: u64, edition: u64) -> String {
     format!("Title of book {number:06}, edition {edition:06}")
 }

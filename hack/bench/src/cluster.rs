@@ -44,7 +44,7 @@ impl Cluster {
         if args.fresh {
             data_dir.clear()?;
         }
-        // Of this run only, as errors quote their end and figures count their lines.
+        // The logs are of this run only, since errors quote their end and figures count their lines.
         match fs::remove_dir_all(data_dir.path().join("logs")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).context("cannot remove the logs of the run before");
@@ -59,7 +59,7 @@ impl Cluster {
             chart: &chart,
         };
         control_plane.install(installation).await?;
-        // Nothing here needs it, and what it asks for would be measured.
+        // Nothing here needs it, and its requests would be measured.
         control_plane.kill(Component::ControllerManager)?;
         let [admin, user] = Api::ALL;
         Ok(Self {
@@ -79,6 +79,17 @@ impl Cluster {
 
     pub(crate) fn account(&self, api: Api) -> &Account {
         &self.accounts[api as usize]
+    }
+
+    /// A new token of an API's own account, for the API server.
+    pub(crate) async fn token(&self, api: Api) -> Result<String> {
+        let name = format!("bookshelf-{}", api.name());
+        let kubeconfig = self
+            .control_plane
+            .service_account_kubeconfig(NAMESPACE, &name, TOKEN_LIFETIME);
+        let kubeconfig = serde_json::to_value(kubeconfig.await?)?;
+        let token = kubeconfig.pointer("/users/0/user/token").and_then(Value::as_str);
+        token.map(str::to_owned).context("the kubeconfig has no token")
     }
 
     /// The certificate that the API server is trusted by.

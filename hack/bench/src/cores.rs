@@ -20,7 +20,7 @@ struct Division {
 impl Cores {
     /// Divides the cores that this program may use at the time of the call.
     ///
-    /// That has to be its start, as later it is kept off one.
+    /// This has to be called at its start, since later it is kept off one of them.
     ///
     /// The last core is the server's: interrupts and the system's own work prefer the first.
     pub(crate) fn divide() -> Self {
@@ -41,18 +41,18 @@ impl Cores {
             (Some(Division { server, others }), _) => {
                 let others: Vec<String> = others.iter().map(ToString::to_string).collect();
                 format!(
-                    "who is measured on core {server}, everything else on {}, and all on all cores under the load of writes",
+                    "the measured program on core {server}, everything else on {}, and all on all cores under the load of writes",
                     others.join(", ")
                 )
             }
             (None, 1) => {
-                "not pinned, as there is one core: who is measured shares it with the load".to_owned()
+                "not pinned, as there is one core: the measured program shares it with the load".to_owned()
             }
             (None, _) => "not pinned, which this bench can do on Linux only".to_owned(),
         }
     }
 
-    /// Does `action` on the server's core. What it starts stays there.
+    /// Runs `action` on the server's core. Its child processes stay there.
     pub(crate) fn on_server<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         // On a thread of its own, as children inherit the affinity of the thread that starts them.
         let on_thread = || {
@@ -65,7 +65,7 @@ impl Cores {
         joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Keeps every thread of process `id`, and what they start, off the server's core.
+    /// Keeps every thread of process `id`, and their children, off the server's core.
     pub(crate) fn keep_off(&self, id: u32) -> Result<()> {
         match &self.division {
             Some(division) => set_all(id, &division.others),
@@ -136,7 +136,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_is_started_on_the_servers_core_may_run_there_only() {
+    fn a_program_started_on_the_servers_core_may_run_there_only() {
         let cores = Cores::divide();
         let of_child = || {
             let output = std::process::Command::new("cat")

@@ -1,4 +1,4 @@
-//! A figure, beside its limit, and what it has to be.
+//! A figure, beside its limit, and its target.
 
 use serde::{Serialize, Serializer};
 
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_judged() {
+    fn a_figure_that_was_not_measured_is_not_judged() {
         let figure = Figure::new("memory", Unit::Mebibytes, vec![]).target(Target::AtMost(60.0));
         assert_eq!(figure.value(), None);
         assert_eq!(figure.is_met(), None);
     }
 
     #[test]
-    fn values_are_shown_in_their_unit() {
+    fn values_are_printed_in_their_unit() {
         for (unit, value, expected) in [
             (Unit::PerSecond, 61_234.5, "61,234 /s"),
             (Unit::PerSecond, 999.0, "999 /s"),

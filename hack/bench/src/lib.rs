@@ -4,10 +4,10 @@
 //! - [`Args`]: the flags.
 //! - [`run`]: makes the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
 //!
-//! Two rules make figures of one run comparable. Who is measured has a core of its own, and everything else (load
+//! Two rules make figures of one run comparable. The measured program has a core of its own, and everything else (load
 //! generator, API server, etcd, this program) the others; only under the load of writes, which the API server limits, do
-//! all share all cores. And what is compared is measured in turns, so that a machine
-//! that gets slower in the middle of it gets slower for both.
+//! all share all cores. And compared programs are measured in turns, so that a machine
+//! that gets slower in between gets slower for both.
 
 mod args;
 mod books;
@@ -39,7 +39,7 @@ use rig::{Programs, Rig};
 
 /// Measures what `args` say, prints the table to standard output and writes the JSON file.
 ///
-/// The programs under test are those beside the running one. What was measured before a failure is reported, too.
+/// The programs under test are those beside the running one. A report of a failed run has the figures before the failure.
 pub async fn run(args: &Args) -> Result<()> {
     check_tools(args)?;
     let programs = Programs::beside_this_one()?;

@@ -1,4 +1,4 @@
-//! Load on a server: as many requests as it answers, and what they cost it.
+//! Load on a server: as many requests as it answers, and their cost.
 
 mod wrk;
 
@@ -31,15 +31,15 @@ pub(crate) struct Cpu {
     pub(crate) busy: f64,
 }
 
-/// Why what was served says nothing about a server: it was not the limit. `None` where it was.
-pub(crate) fn was_no_limit(who: &str, loads: &[Load]) -> Option<String> {
+/// The note that a server was not the limit of its load, which then says nothing about it. `None` if it was.
+pub(crate) fn was_no_limit(server: &str, loads: &[Load]) -> Option<String> {
     let busy: Vec<f64> = loads
         .iter()
         .filter_map(|load| load.cpu)
         .map(|cpu| cpu.busy)
         .collect();
     let busy = median(&busy).filter(|busy| *busy < SATURATED)?;
-    Some(format!("{who} ran for {:.0} % of the time", busy * 100.0))
+    Some(format!("{server} ran for {:.0} % of the time", busy * 100.0))
 }
 
 /// The note where requests a second are not judged.
@@ -56,8 +56,13 @@ pub(crate) fn not_judged(reasons: impl IntoIterator<Item = String>) -> Option<St
 
 /// Asks process `id` for `url` for a while, over 32 connections.
 pub(crate) async fn load(id: u32, url: &str, duration: Duration) -> Result<Load> {
+    load_as(id, None, url, duration).await
+}
+
+/// The same, as the caller with this token.
+pub(crate) async fn load_as(id: u32, token: Option<&str>, url: &str, duration: Duration) -> Result<Load> {
     let before = cpu_time(id);
-    let measured = wrk::run(url, duration).await?;
+    let measured = wrk::run(url, token, duration).await?;
     let after = cpu_time(id);
     let cpu = before.zip(after).map(|(before, after)| {
         let used = after.saturating_sub(before).as_secs_f64();
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_waits_is_not_judged_by_what_it_serves() {
+    fn a_server_that_waits_is_not_judged_by_its_throughput() {
         let load = |busy| Load {
             requests_per_second: 1.0,
             p99: 1.0,

@@ -66,7 +66,7 @@ pub(crate) async fn rustc() -> Result<String> {
     output("rustc", &["--version"]).await
 }
 
-/// The commit the programs were built from, and whether anything was changed since.
+/// The commit from which the programs were built, marked if anything was changed since.
 pub(crate) async fn commit() -> Result<String> {
     let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).await?;
     let changes = output("git", &["status", "--porcelain"]).await?;

@@ -37,7 +37,7 @@ async fn run(args: &bench::Args) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         measured = bench::run(args) => measured,
-        // What was started is ended as it is dropped.
+        // Processes that were started end as they are dropped.
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }

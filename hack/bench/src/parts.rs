@@ -7,6 +7,7 @@ mod memory;
 pub(crate) mod reads;
 mod resync;
 mod start;
+mod tokens;
 mod updates;
 mod writes;
 
@@ -26,5 +27,6 @@ pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Part::Latency => latency::measure(rig).await,
         Part::History => history::measure(rig).await,
         Part::Resync => resync::measure(rig).await,
+        Part::Tokens => tokens::measure(rig).await,
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
 }
 
-/// A figure, and of what it was measured.
+/// A figure, and its subject.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) books: u64,
@@ -51,13 +51,13 @@ impl Report {
         })
     }
 
-    /// Adds what is known only when all numbers of books are measured.
+    /// Adds the figures that need the measurements of all numbers of books.
     pub(crate) fn finish(&mut self) {
         let growth = parts::reads::growth(&self.rows);
         self.rows.extend(growth);
     }
 
-    /// One table, with what it is of above it.
+    /// One table, below a line about its run.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
             "`{}`, {}, commit {}, {}.\n{}: {}.\nMedians of {} rounds; each measurement takes {} s, that of reads over 32 \
@@ -74,7 +74,7 @@ impl Report {
         text.push_str("| books | figure | ours | limit | ratio | target | |\n");
         text.push_str("|--:|---|--:|--:|--:|--:|---|\n");
         for row in &self.rows {
-            // A String takes whatever is written to it.
+            // A write to a String does not fail.
             let _ = writeln!(text, "{}", row.markdown());
         }
         text
@@ -117,7 +117,7 @@ impl Row {
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// A figure with what is computed from its samples.
+        /// A figure with the values that are computed from its samples.
         #[derive(Serialize)]
         struct Computed<'a> {
             books: u64,

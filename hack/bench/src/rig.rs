@@ -78,7 +78,7 @@ impl<'a> Rig<'a> {
         load::load(id, url, self.args.duration).await
     }
 
-    /// The same, shorter and for nothing: what is measured first is to be as warm as what is measured last.
+    /// The same, shorter and without a figure: the first program measured has to be as warm as the last.
     pub(crate) async fn warm_up(&self, id: u32, url: &str) -> Result<()> {
         let duration = self.args.duration.min(WARM_UP);
         load::load(id, url, duration).await.map(drop)

@@ -54,8 +54,8 @@ impl StaticServer {
         Ok(server)
     }
 
-    /// The URL of a path. It answers all of them alike, but to read a longer one takes longer: who is compared with it is
-    /// asked for the same.
+    /// The URL of a path. It answers all paths alike, but to read a longer one takes longer: a server that is compared with
+    /// it gets the same paths.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -35,11 +35,13 @@ pub enum Tool {
     Kubectl,
     /// Renders the chart.
     Helm,
+    /// Checks manifests against schemas.
+    Kubeconform,
 }
 
 impl Tool {
-    /// All of them, in the order they are built in.
-    pub const ALL: [Self; 5] = [
+    /// The programs of a control plane with bookshelf, in the order they are built in.
+    pub const CONTROL_PLANE: [Self; 5] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -56,6 +58,7 @@ impl Tool {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Kubeconform => "kubeconform",
         }
     }
 
@@ -64,6 +67,7 @@ impl Tool {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager => &["--version"],
             Self::Kubectl => &["version", "--client"],
             Self::Helm => &["version", "--short"],
+            Self::Kubeconform => &["-v"],
         }
     }
 

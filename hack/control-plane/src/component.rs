@@ -191,7 +191,7 @@ impl Setup {
             .arg(flag("--tls-private-key-file", self.credentials.key().display()))
             .arg(flag("--service-account-private-key-file", key.display()))
             .arg(flag("--root-ca-file", self.credentials.ca().display()))
-            // It is alone: what it may ask for at once is what a deleted namespace waits for.
+            // It is alone, and a lower limit would only delay the end of deleted namespaces.
             .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
     }
 }

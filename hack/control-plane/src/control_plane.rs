@@ -39,7 +39,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Keeps the state in `data_dir`, and starts with what is there. Without it, all is gone with the control plane.
+    /// Keeps the state in `data_dir`, and starts with the state there. Without it, all is gone with the control plane.
     #[must_use]
     pub fn data_dir(mut self, data_dir: DataDir) -> Self {
         self.data_dir = Some(data_dir);
@@ -189,7 +189,7 @@ impl ControlPlane {
         Ok(client.request_text(request).await?)
     }
 
-    /// Returns when a component has ended that was not told to, with what it said last.
+    /// Returns when a component has ended without an order to, with its last output.
     pub async fn failure(&self) -> anyhow::Error {
         loop {
             for component in Component::ALL {

@@ -92,9 +92,9 @@ impl DataDir {
         self.temporary
     }
 
-    /// Removes what a control plane keeps in it: the next start is a first one.
+    /// Removes the state of a control plane: the next start is a first one.
     ///
-    /// Whatever else is there stays: the directory may have been somebody's before it was given to this.
+    /// Other files stay: the directory may have had another use before.
     pub fn clear(&self) -> Result<()> {
         for name in ["etcd", "logs", "pki", "kubeconfig", "ports.json"] {
             let path = self.path.join(name);
@@ -128,7 +128,7 @@ impl DataDir {
 impl Drop for DataDir {
     fn drop(&mut self) {
         if self.temporary {
-            // What cannot be removed now is swept later.
+            // A directory that cannot be removed now is swept later.
             let _ = fs::remove_dir_all(&self.path);
         }
     }
@@ -188,7 +188,7 @@ fn sweep_one(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates `path` for this user alone, and refuses one that is somebody else's: it holds keys and tokens.
+/// Creates `path` for this user alone, and refuses one of another user: it holds keys and tokens.
 fn create_private(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_owner_is_refused_and_told_who_the_first_is() {
+    fn the_refusal_of_a_second_owner_names_the_first() {
         let place = tempfile::tempdir().unwrap();
         let first = DataDir::open(place.path()).unwrap();
 

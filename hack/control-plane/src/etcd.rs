@@ -1,4 +1,4 @@
-//! The one thing that is asked of etcd itself.
+//! The one request to etcd itself.
 
 use anyhow::{Context, Result};
 use http::Request;
@@ -10,7 +10,7 @@ use serde_json::json;
 ///
 /// Speaks to the JSON gateway of etcd's v3 API, which needs no client of etcd's own.
 pub(crate) async fn compact(client: &Client) -> Result<i64> {
-    // Any read tells the revision; the key need not exist.
+    // Every read returns the revision; the key need not exist.
     let read: Answer = post(client, "/v3/kv/range", &json!({"key": "AA=="})).await?;
     let revision: i64 = read
         .header

@@ -64,14 +64,14 @@ pub fn save_kubeconfig(kubeconfig: &Kubeconfig, path: &Path) -> Result<()> {
 
 /// A client with the rights of `kubeconfig`, with a deadline on every request and without kube's retries.
 ///
-/// For setting up and for checking; it is no part of what is tested.
+/// For setting up and for checking; it is no part of the test's subject.
 pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.connect_timeout = Some(TIMEOUT);
     config.read_timeout = Some(TIMEOUT);
     config.write_timeout = Some(TIMEOUT);
     config.default_retry = false;
-    // It is on this host, whatever proxy leads to others.
+    // It is on this host, without a proxy in between.
     config.proxy_url = None;
     Ok(Client::try_from(config)?)
 }

@@ -38,7 +38,7 @@ impl Kubectl {
         &self.program
     }
 
-    /// Runs `kubectl ARGUMENTS` and returns what it prints; fails with what it complains about.
+    /// Runs `kubectl ARGUMENTS` and returns its output; fails with its error output.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
         self.run_with_input(arguments, "").await
     }
@@ -57,7 +57,7 @@ impl Kubectl {
     }
 }
 
-/// Runs `command`, called `name` in errors, to its end, and returns what it prints.
+/// Runs `command`, called `name` in errors, to its end, and returns its output.
 pub(crate) async fn output_of(mut command: Command, name: &str, input: &str) -> Result<String> {
     let mut run = async || -> std::io::Result<Output> {
         let mut child = command

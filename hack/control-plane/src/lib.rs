@@ -10,7 +10,7 @@
 //! # }
 //! ```
 //!
-//! The API server authorizes by RBAC, so that what a test may do is what its `ServiceAccount` may do. The
+//! The API server authorizes by RBAC, so that a test has the rights of its `ServiceAccount`. The
 //! controller manager collects garbage by ownerReference and finishes the deletion of namespaces. There are no
 //! nodes: nothing is scheduled, no container runs.
 //!

@@ -46,7 +46,7 @@ pub struct Process {
 impl Process {
     /// Starts `command` as a child that belongs to the data directory `dir`, its output in `logs/NAME.log` there.
     ///
-    /// The child gets a process group of its own, so that a terminal's Ctrl-C reaches only the owner, who ends the
+    /// The child gets a process group of its own, so that a terminal's Ctrl-C reaches only the owner, which ends the
     /// children in order.
     pub fn spawn(name: &str, command: &mut Command, dir: &Path) -> Result<Self> {
         let log = log_path(dir, name);
@@ -92,7 +92,7 @@ impl Process {
         let status = self
             .child
             .try_wait()
-            .with_context(|| format!("cannot ask whether {} still runs", self.name))?;
+            .with_context(|| format!("cannot get the status of {}", self.name))?;
         if status.is_some() {
             self.guard = None;
         }
@@ -131,7 +131,7 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns whether it ended by itself, however it
+    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns true if it ended by itself, however it
     /// did.
     pub async fn terminate(&mut self, patience: Duration) -> Result<bool> {
         if self.exited()?.is_some() {

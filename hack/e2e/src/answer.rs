@@ -77,7 +77,7 @@ impl Answer {
         assert_eq!(self.text(), "", "{}", self.what);
     }
 
-    /// Asserts that the client has what it asked for, and that it is this version.
+    /// Asserts that the client has the requested representation already, and that it is this version.
     ///
     /// # Panics
     ///

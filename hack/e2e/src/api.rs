@@ -72,7 +72,7 @@ impl Api {
         })
     }
 
-    /// The same server, asked by the caller with this token.
+    /// The same server, for requests with this token.
     #[must_use]
     pub fn as_bearer(&self, token: &str) -> Self {
         Self {

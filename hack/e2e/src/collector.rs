@@ -76,7 +76,7 @@ impl Collector {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let received = Arc::clone(&received);
-                // What cannot be read is not received, which the test then says.
+                // An unreadable export is not received, and the test fails.
                 tokio::spawn(async move { serve(stream, &received).await });
             }
         });

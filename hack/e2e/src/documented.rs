@@ -32,7 +32,7 @@ pub(crate) fn check(answer: &Answer) {
         let is_documented = is_head || kinds.as_array().is_none_or(|kinds| kinds.contains(kind));
         (!is_documented).then(|| format!("{} is documented as {kinds}, and is {kind}", answer.status))
     });
-    // What is no operation of an API is answered with 404 or 405, and the tests of routes see to that.
+    // A request for no operation of an API gets 404 or 405; the tests of routes check that.
     let is_documented = objections.is_empty() || objections.contains(&None);
     let is_no_route =
         || answer.status == 404 && problem(answer)["message"] == "not found: the route does not exist";
@@ -84,7 +84,7 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
-/// The response that is documented for an answer with this status and these headers, or what is not as it says.
+/// The response that is documented for an answer with this status and these headers, or the differences from it.
 fn response<'a>(
     document: &'a Value,
     operation: &'a Value,

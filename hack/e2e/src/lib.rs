@@ -3,12 +3,13 @@
 //!
 //! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests
 //!   need no more.
-//! - [`Api`], [`Answer`]: requests, and what is asserted of their answers.
-//! - [`Listener`], [`Mirror`]: a client of an event stream, and what it has taken in.
+//! - [`Api`], [`Answer`]: requests, and assertions on their answers.
+//! - [`Listener`], [`Mirror`]: a client of an event stream, and its state.
 //! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
 //! - [`Certificates`]: the files of a certificate, as a volume of a Secret has them, and their rotation.
 //! - [`Browser`]: tests of the pages, run by node.
 //! - [`Person`]: a caller in token mode, with rights of its own.
+//! - [`Signer`]: a key that signs tokens; [`Secrets`]: tokens that nothing may repeat.
 //! - [`Collector`]: where traces are sent.
 //! - [`Wire`]: a way to the API server on which watches can be held and answers lost.
 //! - [`Cluster`]: the control plane that all tests of a run share, or one of a test's own: those that inject faults
@@ -29,8 +30,10 @@ mod metrics;
 mod person;
 mod programs;
 mod published;
+mod secrets;
 mod service;
 mod shared;
+mod signer;
 mod wait;
 mod wire;
 
@@ -42,13 +45,15 @@ pub use certificates::{Certificates, Issued};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use library::{Library, book, loan};
-pub use listener::{Listener, Mirror, Told};
+pub use listener::{Listener, Mirror, StreamEvent};
 pub use log::Log;
 pub use metrics::Requests;
 pub use person::{Grant, Person};
 pub use programs::{chart, examples, program, schemathesis};
 pub use published::published_crds;
+pub use secrets::Secrets;
 pub use service::{Program, Service};
 pub use shared::Shared;
+pub use signer::{Signer, unsigned};
 pub use wait::eventually;
 pub use wire::Wire;

@@ -42,7 +42,14 @@ pub fn book(id: &str) -> Book {
 #[must_use]
 pub fn loan(id: &str, tenant: &str) -> BookLoan {
     let borrowed_by = tenant.to_owned();
-    BookLoan::new(id, BookLoanSpec { borrowed_by })
+    let borrowed_at = None;
+    BookLoan::new(
+        id,
+        BookLoanSpec {
+            borrowed_by,
+            borrowed_at,
+        },
+    )
 }
 
 impl Library {
@@ -85,10 +92,9 @@ impl Library {
         [&self.admin, &self.user]
     }
 
-    /// A book as this API shows it, of which the librarians' API shows `book`: the tenants' API says whether it is
-    /// available, too.
+    /// A book as this API serves it, if the librarians' API serves `book`: the tenants' API adds `available`.
     #[must_use]
-    pub fn as_shown_by(&self, api: &Api, book: &Value, available: bool) -> Value {
+    pub fn as_served_by(&self, api: &Api, book: &Value, available: bool) -> Value {
         let mut book = book.clone();
         if self.is_tenants(api) {
             book["available"] = available.into();
@@ -108,7 +114,7 @@ impl Library {
         format!("/book/{}", self.namespace)
     }
 
-    /// The path of a book, or of what is under it: `"id/borrow"`.
+    /// The path of a book, or of a resource under it: `"id/borrow"`.
     #[must_use]
     pub fn path(&self, id: &str) -> String {
         format!("/book/{}/{id}", self.namespace)
@@ -132,7 +138,7 @@ impl Library {
         json!({"id": id, "author": "An Author", "title": "A Title"})
     }
 
-    /// Adds a book over HTTP; the tenants' API shows it, too, before this returns.
+    /// Adds a book over HTTP; the tenants' API serves it, too, before this returns.
     ///
     /// # Panics
     ///
@@ -144,7 +150,7 @@ impl Library {
         Ok(answer)
     }
 
-    /// Adds a book as kubectl does, past the APIs; both show it before this returns.
+    /// Adds a book as kubectl does, past the APIs; both serve it before this returns.
     pub async fn plant(&self, book: &Book) -> Result<Book> {
         let planted = self.books().create(&PostParams::default(), book).await?;
         self.shown(&planted.name_any()).await?;
@@ -237,12 +243,12 @@ impl Library {
             .collect()
     }
 
-    /// Returns when both APIs show a book of this id.
+    /// Returns when both APIs serve a book of this id.
     pub async fn shown(&self, id: &str) -> Result<()> {
         self.seen(id, |answer| answer.status == 200).await
     }
 
-    /// Returns when both APIs show no book of this id.
+    /// Returns when both APIs serve no book of this id.
     pub async fn vanished(&self, id: &str) -> Result<()> {
         self.seen(id, |answer| answer.status == 404).await
     }

@@ -12,11 +12,11 @@ use tokio::time::timeout;
 /// Longer than any event takes that is expected, heartbeats included.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-type Events = Pin<Box<dyn Stream<Item = Result<Told>> + Send>>;
+type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
 
-/// An event.
+/// An event of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct StreamEvent {
     /// `created`, `updated`, `deleted`, `synced` or `reset`.
     pub event: String,
     /// The last id that came, with this event or before; empty before there was any.
@@ -48,7 +48,7 @@ impl Listener {
         });
         let events = cut.eventsource().map(|event| {
             let event = event.context("an event")?;
-            Ok(Told {
+            Ok(StreamEvent {
                 data: serde_json::from_str(&event.data).context(event.data)?,
                 event: event.event,
                 last_id: event.id,
@@ -65,28 +65,28 @@ impl Listener {
     /// # Panics
     ///
     /// When there is neither.
-    pub async fn next(&mut self) -> Result<Option<Told>> {
+    pub async fn next(&mut self) -> Result<Option<StreamEvent>> {
         let next = timeout(PATIENCE, self.events.next()).await;
         match next.expect("an event, or an end, within a minute") {
-            Some(Ok(told)) => Ok(Some(told)),
+            Some(Ok(received)) => Ok(Some(received)),
             Some(Err(error)) if error.root_cause().is::<serde_json::Error>() => Err(error),
-            // What was sent was understood: it is the connection that broke.
+            // The bytes so far were valid: the connection broke.
             Some(Err(_)) | None => Ok(None),
         }
     }
 
     /// The next event, which has to come.
-    pub async fn told(&mut self) -> Result<Told> {
+    pub async fn told(&mut self) -> Result<StreamEvent> {
         self.next().await?.context("the stream has ended")
     }
 
     /// The events up to the one of this name.
-    pub async fn until(&mut self, event: &str) -> Result<Vec<Told>> {
+    pub async fn until(&mut self, event: &str) -> Result<Vec<StreamEvent>> {
         let mut events = Vec::new();
         loop {
-            let told = self.told().await?;
-            let is_it = told.event == event;
-            events.push(told);
+            let received = self.told().await?;
+            let is_it = received.event == event;
+            events.push(received);
             if is_it {
                 return Ok(events);
             }
@@ -109,10 +109,10 @@ pub struct Mirror {
 
 impl Mirror {
     /// Takes in an event.
-    pub fn take(&mut self, told: Told) -> Result<()> {
-        match told.event.as_str() {
-            "created" | "updated" => drop(self.has.insert(key(&told.data)?, told.data)),
-            "deleted" => drop(self.has.remove(&key(&told.data)?)),
+    pub fn take(&mut self, received: StreamEvent) -> Result<()> {
+        match received.event.as_str() {
+            "created" | "updated" => drop(self.has.insert(key(&received.data)?, received.data)),
+            "deleted" => drop(self.has.remove(&key(&received.data)?)),
             "synced" => self.is_synced = true,
             "reset" => {
                 self.has.clear();
@@ -121,7 +121,7 @@ impl Mirror {
             }
             other => bail!("an event {other:?}"),
         }
-        self.last_id = told.last_id;
+        self.last_id = received.last_id;
         Ok(())
     }
 

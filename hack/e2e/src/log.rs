@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::eventually;
 
-/// A place in a log of JSON lines: what is read from here on was written after it.
+/// A place in a log of JSON lines: the lines from here on were written after it.
 #[derive(Clone, Debug)]
 pub struct Log {
     path: PathBuf,

@@ -1,15 +1,18 @@
 //! Callers in token mode.
 
+use std::{ops::Range, time::UNIX_EPOCH};
+
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
-    rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject},
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt as _,
     api::{DeleteParams, ObjectMeta, PostParams},
 };
+use serde_json::{Value, json};
 
 /// A caller: a `ServiceAccount` with roles of its own. Clones are the same one.
 #[derive(Clone)]
@@ -17,6 +20,7 @@ pub struct Person {
     client: Client,
     namespace: String,
     name: String,
+    uid: String,
 }
 
 impl Person {
@@ -27,11 +31,12 @@ impl Person {
             ..ServiceAccount::default()
         };
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-        accounts.create(&PostParams::default(), &account).await?;
+        let created = accounts.create(&PostParams::default(), &account).await?;
         Ok(Self {
             client,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
+            uid: created.uid().context("a uid")?,
         })
     }
 
@@ -49,38 +54,54 @@ impl Person {
         resources: &[&str],
         names: &[&str],
     ) -> Result<Grant> {
-        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let name = format!("{}-{}", self.name, uuid::Uuid::new_v4().simple());
-        let allowed = PolicyRule {
-            api_groups: Some(vec!["bookshelf.lostinsoba.com".to_owned()]),
-            resource_names: (!names.is_empty()).then(|| texts(names)),
-            resources: Some(texts(resources)),
-            verbs: texts(verbs),
-            ..PolicyRule::default()
-        };
+        let name = self.unique_name();
         let role = Role {
             metadata: named(&name),
-            rules: Some(vec![allowed]),
+            rules: Some(vec![rule(verbs, resources, names)]),
         };
         let roles: Api<Role> = Api::namespaced(self.client.clone(), namespace);
         roles.create(&PostParams::default(), &role).await?;
         let binding = RoleBinding {
             metadata: named(&name),
-            role_ref: RoleRef {
-                api_group: Some("rbac.authorization.k8s.io".to_owned()),
-                kind: "Role".to_owned(),
-                name: name.clone(),
-            },
-            subjects: Some(vec![Subject {
-                kind: "ServiceAccount".to_owned(),
-                name: self.name.clone(),
-                namespace: Some(self.namespace.clone()),
-                ..Subject::default()
-            }]),
+            role_ref: role_ref("Role", &name),
+            subjects: Some(vec![self.subject()]),
         };
         let bindings: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
         bindings.create(&PostParams::default(), &binding).await?;
         Ok(Grant { bindings, name })
+    }
+
+    /// Grants verbs on resources of bookshelf in all namespaces.
+    pub async fn grant_everywhere(&self, verbs: &[&str], resources: &[&str]) -> Result<()> {
+        let name = self.unique_name();
+        let role = ClusterRole {
+            metadata: named(&name),
+            rules: Some(vec![rule(verbs, resources, &[])]),
+            ..ClusterRole::default()
+        };
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        roles.create(&PostParams::default(), &role).await?;
+        let binding = ClusterRoleBinding {
+            metadata: named(&name),
+            role_ref: role_ref("ClusterRole", &name),
+            subjects: Some(vec![self.subject()]),
+        };
+        let bindings: Api<ClusterRoleBinding> = Api::all(self.client.clone());
+        bindings.create(&PostParams::default(), &binding).await?;
+        Ok(())
+    }
+
+    fn unique_name(&self) -> String {
+        format!("{}-{}", self.name, uuid::Uuid::new_v4().simple())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: self.name.clone(),
+            namespace: Some(self.namespace.clone()),
+            ..Subject::default()
+        }
     }
 
     /// Gets a token for an audience.
@@ -100,6 +121,23 @@ impl Person {
             .await?;
         let status = answer.status;
         status.and_then(|status| status.token).context("a token")
+    }
+
+    /// The claims of a token that is valid between these times, in seconds from now, as the API server makes them.
+    pub fn claims(&self, audience: &str, valid: Range<i64>) -> Result<Value> {
+        let now = i64::try_from(UNIX_EPOCH.elapsed()?.as_secs())?;
+        Ok(json!({
+            "iss": "https://kubernetes.default.svc",
+            "sub": self.user_name(),
+            "aud": [audience],
+            "iat": now + valid.start,
+            "nbf": now + valid.start,
+            "exp": now + valid.end,
+            "kubernetes.io": {
+                "namespace": self.namespace,
+                "serviceaccount": {"name": self.name, "uid": self.uid},
+            },
+        }))
     }
 
     /// Deletes the `ServiceAccount`.
@@ -133,5 +171,24 @@ fn named(name: &str) -> ObjectMeta {
     ObjectMeta {
         name: Some(name.to_owned()),
         ..ObjectMeta::default()
+    }
+}
+
+fn rule(verbs: &[&str], resources: &[&str], names: &[&str]) -> PolicyRule {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    PolicyRule {
+        api_groups: Some(vec!["bookshelf.lostinsoba.com".to_owned()]),
+        resource_names: (!names.is_empty()).then(|| texts(names)),
+        resources: Some(texts(resources)),
+        verbs: texts(verbs),
+        ..PolicyRule::default()
+    }
+}
+
+fn role_ref(kind: &str, name: &str) -> RoleRef {
+    RoleRef {
+        api_group: Some("rbac.authorization.k8s.io".to_owned()),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
     }
 }

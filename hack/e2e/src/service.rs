@@ -67,6 +67,9 @@ pub struct Service {
     _directory: TempDir,
 }
 
+/// The state of a socket that waits for connections, in the kernel's table.
+const LISTENING: &str = "0A";
+
 impl Service {
     /// Starts a binary with further `arguments`, and returns when it is ready.
     pub async fn start(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
@@ -80,7 +83,7 @@ impl Service {
         Self::launch_as(program, &cluster.kubeconfig_of(program.name()).await?, arguments).await
     }
 
-    /// The same with a kubeconfig that is there already: nothing is asked of the API server here.
+    /// The same with an existing kubeconfig: this sends no request to the API server.
     pub async fn launch_as(program: Program, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("kubeconfig");
@@ -160,15 +163,27 @@ impl Service {
         self.ops_listen
     }
 
-    /// The number of its open sockets, those that it listens on included.
-    pub fn sockets(&self) -> Result<usize> {
-        let mut sockets = 0;
-        for file in std::fs::read_dir(format!("/proc/{}/fd", self.process.id()))? {
-            // One that was closed meanwhile is none.
-            let leads_to = std::fs::read_link(file?.path()).unwrap_or_default();
-            sockets += usize::from(leads_to.to_string_lossy().starts_with("socket:"));
-        }
-        Ok(sockets)
+    /// The number of open connections to its API, by the kernel's table of sockets.
+    pub fn connections(&self) -> Result<usize> {
+        // Columns: number, local address and port in hexadecimal, remote ones, state, five more, inode.
+        let port = format!(":{:04X}", self.listen.port());
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.process.id()))?;
+        let is_open = |line: &&str| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            // A socket that its process has closed has no inode.
+            columns.get(1).is_some_and(|local| local.ends_with(&port))
+                && columns.get(3).is_some_and(|state| *state != LISTENING)
+                && columns.get(9).is_some_and(|inode| *inode != "0")
+        };
+        Ok(table.lines().filter(is_open).count())
+    }
+
+    /// Its memory in MiB.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let mut lines = status.lines();
+        let kib = lines.find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        Ok(kib.context("a size")?.trim().parse::<u64>()? / 1024)
     }
 
     /// Its log, from the start.
@@ -204,7 +219,7 @@ impl Service {
         eventually("the service ends", async || self.process.exited()).await
     }
 
-    /// Asks it to end (SIGTERM), and returns whether it did.
+    /// Asks it to end (SIGTERM), and returns true if it did.
     pub async fn terminate(&mut self) -> Result<bool> {
         self.process.terminate(END_WITHIN).await
     }

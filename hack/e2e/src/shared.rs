@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 /// Something that is started by the first test that needs it, and ends with the last that uses it.
 ///
-/// Weak, because what a static holds is not dropped when the tests are done.
+/// Weak, because the value of a static is not dropped when the tests are done.
 pub struct Shared<T>(Mutex<Weak<T>>);
 
 impl<T> Shared<T> {

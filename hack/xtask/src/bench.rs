@@ -8,7 +8,7 @@ use crate::cargo::build_with_profile;
 
 pub(crate) use bench::Args;
 
-/// Becomes the bench, built as what it measures is: it shares a core with the API server, and unoptimised it would
+/// Becomes the bench, built as the measured programs are: it shares a core with the API server, and unoptimised it would
 /// take too much of that.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let packages = ["bookshelf-crd", "admin-api", "user-api", "bench"];

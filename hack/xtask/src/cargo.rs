@@ -1,5 +1,7 @@
 //! Cargo, in this workspace.
 
+pub(crate) mod tool;
+
 use std::{
     collections::BTreeMap,
     env,
@@ -20,7 +22,15 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// `cargo ARGUMENTS`, to be run at the root of the workspace; ended when it is dropped.
 pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    at_root(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
+}
+
+/// A program that runs cargo, with these arguments; likewise.
+pub(crate) fn at_root(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(workspace())
@@ -44,7 +54,7 @@ pub(crate) fn clean_environment(command: &mut Command) {
     }
 }
 
-/// Builds `packages`, with cargo's own output shown, and returns where their programs are, by name.
+/// Builds `packages`, printing cargo's own output, and returns the paths of their programs, by name.
 pub(crate) async fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     build_with(&[], packages).await
 }
@@ -151,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn test_programs_are_told_from_programs() {
+    fn test_programs_are_distinguished_from_programs() {
         let message = |test: bool| {
             let profile = format!(r#"{{"test":{test}}}"#);
             let target = r#"{"name":"it","kind":["test"]}"#;

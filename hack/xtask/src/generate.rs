@@ -1,5 +1,7 @@
 //! `cargo xtask generate`.
 
+mod rights;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +15,8 @@ use crate::cargo::{build, build_examples, workspace};
 /// Prints the custom resource definitions.
 const CRDGEN: &str = "crdgen";
 
-/// Write the files that are made from code: the CRDs in the Helm chart, and the OpenAPI documents in docs.
+/// Write the files that are made from code: the CRDs in the Helm chart, the OpenAPI documents in docs, and the table of
+/// rights in docs/security.md.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail when a file is not as it would be written.
@@ -82,6 +85,23 @@ async fn generated() -> Result<Vec<Generated>> {
             content: print(program).await?,
         });
     }
+    let openapi = |path: &str| {
+        let generated = generated.iter().find(|generated| generated.path.ends_with(path));
+        generated
+            .map(|generated| generated.content.as_slice())
+            .context("an OpenAPI document")
+    };
+    let apis = [
+        ("admin-api", openapi("admin-api.openapi.json")?),
+        ("user-api", openapi("user-api.openapi.json")?),
+    ];
+    let path = workspace().join("docs/security.md");
+    let content = rights::fill(&fs::read_to_string(&path)?, &apis)?.into_bytes();
+    generated.push(Generated {
+        path,
+        printer: "the route table",
+        content,
+    });
     Ok(generated)
 }
 

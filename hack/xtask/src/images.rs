@@ -38,6 +38,15 @@ pub(crate) struct Args {
     profile: String,
 }
 
+/// Builds the images with buildah and a quick profile, and checks them. Without buildah it says so.
+pub(crate) async fn check() -> Result<()> {
+    if which::which(buildah::NAME).is_ok() {
+        return buildah::build("dev").await;
+    }
+    eprintln!("images are not built: buildah is not on PATH (Debian's package `buildah` brings it)");
+    Ok(())
+}
+
 pub(crate) async fn run(args: Args) -> Result<()> {
     let wanted = |name: &str| args.builder.as_deref().is_none_or(|builder| builder == name);
     let found = BUILDERS

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use cluster::Cluster;
 use tokio::process::Command;
 
-use crate::{cargo::cargo, generate, shutdown::Shutdown};
+use crate::{cargo::cargo, generate, images, shutdown::Shutdown};
 
 /// Check everything: format, spelling, lints, documentation, generated files, dependencies, then all tests.
 ///
@@ -81,6 +81,8 @@ async fn check_and_test(args: Args) -> Result<()> {
     generate::check().await?;
     dependencies::check().await?;
     step("build", cargo(["build", "--workspace"])).await?;
+    announce("images");
+    images::check().await?;
     let cluster = match args.kubeconfig {
         Some(kubeconfig) => Cluster::given(kubeconfig)?,
         None => Cluster::start().await?,

@@ -70,16 +70,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     eprintln!("stopping; once more Ctrl-C ends it at once");
     let stopped = tokio::select! {
         stopped = running.stop() => stopped,
-        // What still runs is killed when it is dropped.
+        // A process that still runs is killed when it is dropped.
         () = shutdown.requested() => Ok(()),
     };
-    // What ended first is what the user needs to know; what follows may follow from it.
+    // The user needs to know the first failure; the others may follow from it.
     failure.map_or(stopped, Err)
 }
 
 /// Everything that `up` runs.
 struct Running {
-    // In the order in which it is dropped: nothing outlives what it needs.
+    // In the order of their drops: nothing outlives its needs.
     apis: Vec<Api>,
     kubectl: Kubectl,
     control_plane: ControlPlane,
@@ -87,14 +87,14 @@ struct Running {
 
 impl Running {
     async fn start(args: &Args) -> Result<Self> {
-        // First, as it ends what a killed run has left on the ports.
+        // First, since it ends the processes that a killed run has left on the ports.
         let data_dir = DataDir::open(&args.data_dir)?;
         args.listen.check()?;
         if args.fresh {
             data_dir.clear()?;
         }
         tokio::task::spawn_blocking(|| {
-            Tool::ALL
+            Tool::CONTROL_PLANE
                 .into_iter()
                 .try_for_each(|tool| find_or_build(tool).map(drop))
         })

@@ -11,10 +11,11 @@ use bookshelf_http::extract::{FromQuery, Idempotency, Json, Parameters, Precondi
 use bookshelf_http::openapi::{EventStream, LastEventId};
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
+use bookshelf_http::view::book::BookFields;
 use bookshelf_store::repository::{Book, BookKey, Category, Made, Place, Version};
 use utoipa::IntoParams;
 
-use crate::view::{self, BookBody, BookList, BookView, CategoryBody, NewBook};
+use crate::view::{self, BookBody, BookList, CategoryBody, NewBook};
 
 /// The query string of a write that may be forced.
 #[derive(Debug, IntoParams)]
@@ -97,7 +98,7 @@ pub(crate) fn stream(request: &Request, query: &ListQuery) -> Result<Reply, Prob
     path = "/book/{namespace}/{id}",
     operation_id = "get_book",
     tag = "books",
-    responses((status = 200, description = "The book", body = BookView)),
+    responses((status = 200, description = "The book", body = BookFields)),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
@@ -134,7 +135,7 @@ fn get_live(request: Request) -> Reply {
         status = 201,
         description = "The book that was made, now or by an earlier request with the same key. Without an `ETag` if the \
                        book has changed since then",
-        body = BookView,
+        body = BookFields,
         headers(
             ("Location" = String, description = "The path of the book"),
             ("ETag" = Option<String>, description = "The entity tag of the book")
@@ -192,7 +193,7 @@ pub(crate) async fn create(
     tag = "books",
     params(ForceQuery, Preconditions),
     request_body = BookBody,
-    responses((status = 200, description = "The changed book", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookFields)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,
@@ -227,7 +228,7 @@ pub(crate) async fn update(
     tag = "books",
     params(Preconditions),
     request_body = CategoryBody,
-    responses((status = 200, description = "The changed book", body = BookView)),
+    responses((status = 200, description = "The changed book", body = BookFields)),
     extensions(("x-problems" = json!([
         Code::NotManageable,
         Code::NotFound,

@@ -18,7 +18,7 @@ impl Access {
     /// No right, and no credentials.
     pub const PUBLIC: Self = Self(None);
 
-    /// A verb on the resource, in the namespace and on the name of the path. Of a route without a namespace, in all
+    /// A verb on the resource, in the namespace and on the name of the path. A route without a namespace requires it in all
     /// namespaces, or else the answer has the namespaces where the caller has the right. An event stream takes `watch` in
     /// place of the verb.
     #[must_use]

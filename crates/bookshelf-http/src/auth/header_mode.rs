@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 
-use super::{Asked, Grant, Refused, check_names};
+use super::{Attributes, Grant, Refused, check_names};
 use crate::problem::{Code, Problem};
 use crate::protocol;
 
@@ -18,25 +18,25 @@ impl HeaderMode {
         Self { trusted }
     }
 
-    pub(super) fn judge(&self, asked: Asked<'_>) -> Result<Grant, Refused> {
-        if !self.trusted.is_empty() && !self.trusts(asked.request) {
+    pub(super) fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
+        if !self.trusted.is_empty() && !self.trusts(attributes.request) {
             let problem = Problem::unauthenticated("this API takes requests from its gateway alone", false);
             return Err(problem
                 .with_cause("the address of the client is no trusted proxy")
                 .into());
         }
-        let Some(endpoint) = asked.endpoint else {
-            return Err(asked.table.refusal(asked.request.decoded_path()).into());
+        let Some(endpoint) = attributes.endpoint else {
+            return Err(attributes.table.refusal(attributes.request.decoded_path()).into());
         };
         // A page of another site can have a browser send requests here, by a name of its own that leads to this address.
-        if self.trusted.is_empty() && !protocol::is_local_host(asked.request) {
-            check_names(asked.request, endpoint, None)?;
-            protocol::check_host(asked.request)?;
+        if self.trusted.is_empty() && !protocol::is_local_host(attributes.request) {
+            check_names(attributes.request, endpoint, None)?;
+            protocol::check_host(attributes.request)?;
             let message = "forbidden: in header mode the Host must be localhost or a loopback address. Without a \
                            --trusted-proxy, this API is for its own machine";
             return Err(Problem::new(Code::Forbidden, message).into());
         }
-        Ok(Grant::to_all())
+        Ok(Grant::to_all(endpoint))
     }
 
     /// Returns true if the client's address is one of a trusted proxy.

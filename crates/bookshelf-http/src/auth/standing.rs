@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use futures::future::{LocalBoxFuture, pending};
 use tokio::time::sleep_until;
 
-use super::{Asked, Grant, Refused};
+use super::{Attributes, Grant, Refused};
 use crate::extract::Request;
 use crate::request::Api;
 use crate::route::Endpoint;
 
-/// The pause after a judgement that nobody could make.
+/// The pause after a judgement that could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The right of an open stream to go on. It is judged again whenever a decision ends that it was made of, which is every ten
@@ -35,13 +35,13 @@ impl Standing {
         let judge = move || -> Judging {
             let (request, endpoint, api) = (request.clone(), Rc::clone(&endpoint), Rc::clone(&api));
             Box::pin(async move {
-                let asked = Asked {
+                let attributes = Attributes {
                     request: &request,
                     endpoint: Some(&endpoint),
                     is_stream: true,
                     table: &api.table,
                 };
-                api.auth.judge(asked).await
+                api.auth.judge(attributes).await
             })
         };
         Self {
@@ -74,7 +74,7 @@ impl Standing {
                 true
             }
             Err(refused) if refused.problem.is_of_credentials() => false,
-            // Nobody can say: no events until somebody can.
+            // There is no decision: the stream sends no events until there is one.
             Err(_) => {
                 self.next = Some(Instant::now() + PAUSE);
                 true

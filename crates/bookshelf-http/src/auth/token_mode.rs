@@ -1,6 +1,8 @@
 //! Token mode: the API server decides.
 
+use std::borrow::Cow;
 use std::future::pending;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,8 +10,8 @@ use bookshelf_store::access::{Access as Decisions, Decision, Error, Permission, 
 use bookshelf_store::repository::{Namespaces, Place};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{Asked, Grant, Refused, Reviews, Visible, bearer, check_names};
-use crate::extract::{Parameters, Request, TenantId};
+use super::{Attributes, Grant, Refused, Reviews, Visible, bearer, check_names};
+use crate::extract::{Parameters, Request};
 use crate::problem::{Code, Problem};
 use crate::route::Endpoint;
 
@@ -30,20 +32,20 @@ impl TokenMode {
         Self { decisions }
     }
 
-    pub(super) async fn judge(&self, asked: Asked<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+    pub(super) async fn judge(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
         let now = Instant::now();
-        let Decision { value: user, until } = self.authenticate(asked, reviews, now).await?;
+        let Decision { value: user, until } = self.authenticate(attributes, reviews, now).await?;
         let granted = async {
-            let refusal = || asked.table.refusal(asked.request.decoded_path());
+            let refusal = || attributes.table.refusal(attributes.request.decoded_path());
             let judgement = Judgement {
                 decisions: &self.decisions,
-                request: asked.request,
-                endpoint: asked.endpoint.ok_or_else(refusal)?,
+                request: attributes.request,
+                endpoint: attributes.endpoint.ok_or_else(refusal)?,
                 reviews,
                 now,
                 user: &user,
             };
-            judgement.authorize(asked.is_stream, until).await
+            judgement.authorize(attributes.is_stream, until).await
         };
         granted.await.map_err(|problem| Refused {
             problem: Box::new(problem),
@@ -54,14 +56,14 @@ impl TokenMode {
     /// Returns the user of the request's token.
     async fn authenticate(
         &self,
-        asked: Asked<'_>,
+        attributes: Attributes<'_>,
         reviews: Reviews,
         now: Instant,
     ) -> Result<Decision<Arc<User>>, Problem> {
         let refused = |reason: &'static str, has_token| {
             Problem::unauthenticated(UNAUTHENTICATED, has_token).with_cause(reason)
         };
-        let token = bearer::token(asked.request.headers());
+        let token = bearer::token(attributes.request.headers());
         let token = token.map_err(|none| refused(none.reason(), false))?;
         // A token of which a decision is kept has been checked before.
         let decided = if let Some(kept) = self.decisions.kept_user(token, now) {
@@ -89,7 +91,7 @@ impl TokenMode {
 struct Judgement<'a> {
     decisions: &'a Decisions,
     request: &'a Request,
-    endpoint: &'a Endpoint,
+    endpoint: &'a Rc<Endpoint>,
     reviews: Reviews,
     now: Instant,
     user: &'a Arc<User>,
@@ -98,7 +100,7 @@ struct Judgement<'a> {
 impl Judgement<'_> {
     async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Grant, Problem> {
         let Some(required) = self.endpoint.access.required() else {
-            return Ok(Grant::to_all());
+            return Ok(Grant::to_all(self.endpoint));
         };
         // A tenant that breaks the rule is refused before rights are.
         let tenant = if required.is_of_tenant {
@@ -116,18 +118,13 @@ impl Judgement<'_> {
         if let Some((verb, resource)) = required.if_forced.filter(|_| self.is_forced()) {
             self.require(verb, resource, &mut until).await?;
         }
-        if let Some(tenant) = tenant.filter(|tenant| tenant.as_str() != self.user.name) {
+        if let Some(tenant) = tenant.filter(|tenant| *tenant != self.user.name) {
             let namespace = self.request.raw_namespace().unwrap_or_default();
-            self.require_of(
-                Verb::ActAs,
-                Resource::Tenants,
-                namespace,
-                tenant.as_str(),
-                &mut until,
-            )
-            .await?;
+            self.require_of(Verb::ActAs, Resource::Tenants, namespace, &tenant, &mut until)
+                .await?;
         }
         Ok(Grant {
+            endpoint: Rc::clone(self.endpoint),
             user: Some(Arc::clone(self.user)),
             visible,
             until: Some(until),
@@ -200,12 +197,12 @@ impl Judgement<'_> {
         Ok(Visible::Only(visible.into()))
     }
 
-    /// Decides whether the user has a permission.
+    /// Decides on a permission of the user.
     async fn may(&self, permission: Permission<'_>, until: &mut Instant) -> Result<bool, Problem> {
         let decided = if let Some(kept) = self.decisions.kept_right(self.user, permission, self.now) {
             kept
         } else {
-            // The API server is asked about names that can exist alone.
+            // Only names that can exist are sent to the API server.
             self.check_names()?;
             self.reviews.allowed().await;
             let decided = self.decisions.may(self.user, permission).await;
@@ -215,7 +212,7 @@ impl Judgement<'_> {
         Ok(decided.value)
     }
 
-    fn check_names(&self) -> Result<Option<TenantId>, Problem> {
+    fn check_names(&self) -> Result<Option<Cow<'_, str>>, Problem> {
         check_names(self.request, self.endpoint, Some(self.user))
     }
 
@@ -235,7 +232,7 @@ impl Reviews {
     }
 }
 
-/// Returns the problem of a request on which nobody can decide now.
+/// Returns the problem of a request that cannot be decided on now.
 fn no_decision(error: Error) -> Problem {
     let message = error.to_string();
     match error {

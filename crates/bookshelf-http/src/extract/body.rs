@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{self, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt as _;
 use futures::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
@@ -37,10 +37,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            check_headers(&request)?;
+            check_content_type(&request)?;
             let limit = request
                 .app_data::<web::Data<MaxBody>>()
                 .map_or(usize::MAX, |limit| limit.0);
+            check_length(&request, limit)?;
             let length = protocol::length_of_body(&request);
             let body = timeout(BODY_TIMEOUT, read(payload, length, limit));
             let body = body.await.map_err(|_| {
@@ -54,17 +55,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
-    let headers = request.headers();
-    // The `identity` of some clients, too: it has no place there (RFC 9110, section 8.4.1).
-    if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Problem::of_field(
-            Code::UnsupportedMediaType,
-            "Content-Encoding",
-            "must not be given: the body is not decoded",
-        ));
-    }
-    let content_type = headers.get(CONTENT_TYPE);
+fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
@@ -77,6 +69,24 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
             "Content-Type must be application/json",
         ))
     }
+}
+
+/// Refuses a body by its declared length, before any of it arrives.
+fn check_length(request: &HttpRequest, limit: usize) -> Result<(), Problem> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
+    let is_too_large =
+        length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit));
+    if is_too_large {
+        Err(too_large(limit))
+    } else {
+        Ok(())
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    let message = format!("the request body has more than {limit} bytes");
+    Problem::new(Code::TooLarge, message)
 }
 
 /// Reads a body up to its end, or up to this length, where more than the body arrives: actix's `to_bytes_limited` does not
@@ -94,10 +104,7 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
             chunk.truncate(length - body.len());
         }
         if body.len() + chunk.len() > limit {
-            return Err(Problem::new(
-                Code::TooLarge,
-                format!("the request body has more than {limit} bytes"),
-            ));
+            return Err(too_large(limit));
         }
         body.extend_from_slice(&chunk);
     }
@@ -107,21 +114,56 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = body.strip_prefix(UTF_8_MARK).unwrap_or(body);
     // An array would be taken for the values of the fields in their order.
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(not_valid("it must be an object"));
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(not_an_object(body));
     }
     serde_json::from_slice(body).map_err(|error| {
         if let Some(encoding) = other_encoding(body) {
             return not_valid(encoding);
         }
+        if !error.is_data() {
+            return not_json(&error);
+        }
         // A second pass, only for a body that is not valid: keeping track of the field takes as long as all the rest.
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(at) if !error.is_syntax() && !error.is_eof() && at.path().iter().next().is_some() => {
+            Err(at) if at.path().iter().next().is_some() => {
                 Problem::invalid(at.path().to_string(), format_args!("is not valid: {error}"))
             }
-            _ => not_valid(&error.to_string()),
+            _ => invalid_object(&error.to_string()),
         }
+    })
+}
+
+/// Returns the problem of an object that does not fit its type, by serde's message.
+fn invalid_object(message: &str) -> Problem {
+    let twice = message.strip_prefix("duplicate field `");
+    match twice.and_then(|rest| rest.split_once('`')) {
+        Some((field, _)) => Problem::invalid(field.to_owned(), "must be given once"),
+        None => not_valid(message),
+    }
+}
+
+/// Returns the problem of a body that is no JSON object.
+fn not_an_object(body: &[u8]) -> Problem {
+    if let Some(encoding) = other_encoding(body) {
+        return not_valid(encoding);
+    }
+    if body.trim_ascii().is_empty() {
+        return not_valid("it is empty, and must be a JSON object");
+    }
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => not_valid("it must be a JSON object"),
+        Err(error) => not_json(&error),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    not_valid(&if error.is_eof() {
+        "it is incomplete JSON".to_owned()
+    } else {
+        format!("it is not JSON from line {line}, column {column} on")
     })
 }
 
@@ -177,6 +219,37 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_no_object_is_refused_in_words_of_json() {
+        for (body, reason) in [
+            ("", "it is empty, and must be a JSON object"),
+            (" \n", "it is empty, and must be a JSON object"),
+            ("\u{feff}", "it is empty, and must be a JSON object"),
+            ("null", "it must be a JSON object"),
+            ("5", "it must be a JSON object"),
+            ("\"x\"", "it must be a JSON object"),
+            ("[]", "it must be a JSON object"),
+            ("{", "it is incomplete JSON"),
+            (r#"{"name": "a"#, "it is incomplete JSON"),
+            ("id=w1", "it is not JSON from line 1, column 1 on"),
+            (r#"{"name": "a"} x"#, "it is not JSON from line 1, column 15 on"),
+            ("{\n\"name\" 5}", "it is not JSON from line 2, column 8 on"),
+            ("\u{feff}\u{feff}{}", "it is not JSON from line 1, column 1 on"),
+        ] {
+            assert_eq!(
+                message(body),
+                format!("the body is not valid: {reason}"),
+                "{body:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_named() {
+        let message = message(r#"{"name": "a", "name": "b"}"#);
+        assert_eq!(message, "name must be given once");
+    }
+
+    #[test]
     fn a_mark_at_the_beginning_is_skipped_and_nowhere_else() {
         let json = r#"{"name": "a"}"#;
         let parsed = parse::<Example>(format!("\u{feff}{json}").as_bytes()).unwrap();
@@ -184,11 +257,11 @@ mod tests {
         for body in [format!("\u{feff}\u{feff}{json}"), format!("{json}\u{feff}")] {
             assert!(message(body).contains("not valid"));
         }
-        assert!(message("\u{feff}[]").contains("must be an object"));
+        assert!(message("\u{feff}[]").contains("must be a JSON object"));
     }
 
     #[test]
-    fn a_body_in_another_encoding_is_told_so() {
+    fn a_body_in_another_encoding_is_refused_by_that_name() {
         let json = r#"{"name": "ä"}"#;
         let utf_16 = |mark: &str, bytes: fn(u16) -> [u8; 2]| {
             let units = format!("{mark}{json}").encode_utf16().collect::<Vec<_>>();

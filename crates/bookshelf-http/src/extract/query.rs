@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_percent_encoded_utf_8_is_refused_by_name() {
+    fn invalid_percent_encoded_utf_8_is_refused_by_name() {
         for bad in ["a=%", "a=%4", "a=%zz", "a=%FF", "a=%C3", "b=1&a=x%"] {
             let problem = Parameters::parse(bad).unwrap_err();
             assert_eq!(problem.to_string(), "a must be percent-encoded UTF-8", "{bad}");

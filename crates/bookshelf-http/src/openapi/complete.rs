@@ -214,11 +214,12 @@ impl Shared {
             codes.extend([Code::Unauthenticated, Code::Forbidden]);
             codes.extend([Code::Overloaded, Code::Internal, Code::Unavailable]);
             if !is_read {
-                codes.push(Code::OutcomeUnknown);
+                // A body that the operation does not need may be encoded, too.
+                codes.extend([Code::OutcomeUnknown, Code::UnsupportedMediaType]);
             }
         }
         if operation.get("requestBody").is_some() {
-            codes.extend([Code::RequestTimeout, Code::TooLarge, Code::UnsupportedMediaType]);
+            codes.extend([Code::RequestTimeout, Code::TooLarge]);
         }
         let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
         for code in codes {

@@ -3,7 +3,6 @@
 
 mod query;
 
-use bookshelf_store::repository::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 pub use query::query;
@@ -17,12 +16,12 @@ const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 /// Printable ASCII without blanks.
 const GRAPHIC: &str = "^[!-~]+$";
 /// One line with at least one letter, number, punctuation mark or symbol.
-const LINE: &str = concat!(
+pub(crate) const LINE: &str = concat!(
     r"^[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*[\p{L}\p{N}\p{P}\p{S}]",
     r"[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*$"
 );
 /// Any number of lines.
-const PARAGRAPHS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]*$";
+pub(crate) const PARAGRAPHS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]*$";
 /// Entity tags as `If-Match` lists them, empty elements of the list included, or `*`
 /// ([RFC 9110, sections 5.6.1.2 and 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2)). White space around
 /// a field's value is not of it.
@@ -33,14 +32,15 @@ const CONDITION: &str = concat!(
 /// `<books>.<loans>`, or one number for both. As many digits as surely fit into 128 bits.
 pub(super) const VERSION: &str = r"^[1-9][0-9]{0,37}(\.[1-9][0-9]{0,37})?$";
 
-fn string(description: &str) -> ObjectBuilder {
+/// A string.
+pub(crate) fn string(description: &str) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(description))
 }
 
 /// Makes `null` the same as leaving the field out.
-fn or_null(object: ObjectBuilder) -> Object {
+pub(crate) fn or_null(object: ObjectBuilder) -> Object {
     object
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .build()
@@ -86,72 +86,12 @@ pub fn same_namespace_id() -> Object {
     or_null(namespace.description(Some("If given, must equal the one in the path.")))
 }
 
-/// An author.
-#[must_use]
-pub fn author() -> Object {
-    let author = string(
-        "The author of the book: one line, with at least one letter, number, punctuation mark or symbol.",
-    );
-    author
-        .min_length(Some(1))
-        .max_length(Some(AUTHOR_MAX as usize))
-        .pattern(Some(LINE))
-        .examples(["Modenov P.S."])
-        .build()
-}
-
-/// A title.
-#[must_use]
-pub fn title() -> Object {
-    let title =
-        string("The book's title: one line, with at least one letter, number, punctuation mark or symbol.");
-    title
-        .min_length(Some(1))
-        .max_length(Some(TITLE_MAX as usize))
-        .pattern(Some(LINE))
-        .examples(["Analytic Geometry"])
-        .build()
-}
-
-// What is stored may be older than a rule, or than the definition of the resource: no pattern and no greatest length.
-
-/// An author, as it is stored.
-#[must_use]
-pub fn stored_author() -> Object {
-    let author = string("The author of the book.").min_length(Some(1));
-    author.examples(["Modenov P.S."]).build()
-}
-
-/// A title, as it is stored.
-#[must_use]
-pub fn stored_title() -> Object {
-    let title = string("The book's title.").min_length(Some(1));
-    title.examples(["Analytic Geometry"]).build()
-}
-
-/// A description, as it is stored.
-#[must_use]
-pub fn stored_description() -> Object {
-    string("The description of the book.").min_length(Some(1)).build()
-}
-
 /// The borrower of a book, as it is stored.
 #[must_use]
 pub fn borrower() -> Object {
     let description = "The tenant who has the book: 1 to 253 printable ASCII characters without blanks, if this service \
                        made the loan.";
     string(description).examples(["bob"]).build()
-}
-
-/// A description that a client gives; none, where it is empty or `null`.
-#[must_use]
-pub fn new_description() -> Object {
-    or_null(
-        string("The description of the book.")
-            .max_length(Some(DESCRIPTION_MAX as usize))
-            .pattern(Some(PARAGRAPHS))
-            .examples(["Lectures on vectors, lines and planes."]),
-    )
 }
 
 fn any_category_id() -> ObjectBuilder {
@@ -265,139 +205,4 @@ pub fn condition() -> Object {
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::http::header::{HeaderMap, HeaderValue, IF_MATCH};
-    use bookshelf_store::repository::{
-        BookContent, BookKey, Category, IdempotencyKey, Namespace, Tenant, Terms, Versions,
-    };
-    use regex::Regex;
-
-    use super::*;
-    use crate::entity_tag;
-
-    fn fits(schema: &Object, text: &str) -> bool {
-        let length = text.chars().count();
-        let pattern = schema.pattern.as_deref().unwrap_or_default();
-        length >= schema.min_length.unwrap_or_default()
-            && length <= schema.max_length.unwrap_or(usize::MAX)
-            && Regex::new(pattern).unwrap().is_match(text)
-    }
-
-    const TEXTS: [&str; 38] = [
-        "\u{98}a",
-        "\u{ffff}",
-        "a\u{fffe}",
-        "語\u{301}",
-        "\u{2060}📖",
-        "a\nb\t\r",
-        "",
-        "a",
-        "0",
-        "A",
-        "a-b",
-        "a.b",
-        "-a",
-        "a-",
-        ".a",
-        "a.",
-        "a..b",
-        "a.-b",
-        "a-.b",
-        "a_b",
-        "a b",
-        "ä",
-        "a/b",
-        "~!@",
-        "\u{7f}",
-        "\t",
-        " ",
-        "\u{85}",
-        "\u{a0}",
-        "\u{2003}\n",
-        "\u{3000}",
-        "\u{200b}",
-        "\u{feff}",
-        "\u{1c}",
-        "a\n",
-        "1.2",
-        "01",
-        "1.",
-    ];
-
-    #[test]
-    fn patterns_accept_what_the_rules_accept() {
-        let long = [63, 64, 128, 253, 254, 1_024, 1_025, 2_048, 2_049].map(|length| "a".repeat(length));
-        let numbers = [18, 19, 38, 40].map(|length| "9".repeat(length));
-        let version = Regex::new(VERSION).unwrap();
-        let long = long.iter().chain(&numbers).map(String::as_str);
-        for text in TEXTS.into_iter().chain(long) {
-            let content = |author: &str, title: &str, description: &str| {
-                let text = |text: &str| text.to_owned();
-                BookContent::new(text(author), text(title), text(description), String::new()).is_ok()
-            };
-            for (schema, is_accepted) in [
-                (namespace_id(), Namespace::parse(text).is_ok()),
-                (id(), BookKey::parse("ns", text).is_ok()),
-                (any_or_no_category_id(), Category::parse(text).is_ok()),
-                (category_filter(), Category::parse(text).is_ok()),
-                (query(), Terms::parse(text).is_ok()),
-                (tenant(), Tenant::parse(text).is_ok()),
-                (idempotency_key(), IdempotencyKey::parse(text).is_ok()),
-                (author(), content(text, "title", "")),
-                (title(), content("author", text, "")),
-                (new_description(), content("author", "title", text)),
-            ] {
-                assert_eq!(
-                    fits(&schema, text),
-                    is_accepted,
-                    "{text:?}: {:?}",
-                    schema.description
-                );
-            }
-            assert_eq!(
-                version.is_match(text),
-                text.parse::<Versions>().is_ok(),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_pattern_of_conditions_accepts_what_their_parser_accepts() {
-        let parts = [
-            "*",
-            ",",
-            " ",
-            "\t",
-            r#""a""#,
-            r#"W/"b,c""#,
-            r#""\u{e4}""#,
-            r#"""#,
-            "W/",
-            "a",
-        ];
-        let pattern = Regex::new(CONDITION).unwrap();
-        let mut accepted = 0;
-        // All sequences of up to five of these.
-        for length in 0..=5 {
-            for mut number in 0..parts.len().pow(length) {
-                let mut text = String::new();
-                for _ in 0..length {
-                    text.push_str(parts[number % parts.len()]);
-                    number /= parts.len();
-                }
-                let text = text.trim_matches([' ', '\t']);
-                // A field's bytes are those of ISO 8859-1.
-                let bytes = text.chars().map(|char| u8::try_from(char).unwrap());
-                let value = HeaderValue::from_bytes(&bytes.collect::<Vec<_>>()).unwrap();
-                let mut headers = HeaderMap::new();
-                headers.insert(IF_MATCH, value);
-                let is_accepted =
-                    entity_tag::condition(&headers, &IF_MATCH).is_some_and(|parsed| parsed.is_ok());
-                assert_eq!(pattern.is_match(text), is_accepted, "{text:?}");
-                accepted += usize::from(is_accepted);
-            }
-        }
-        assert!(accepted > 1_000);
-    }
-}
+mod tests;

@@ -99,7 +99,7 @@ impl Code {
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                "The request body must be JSON",
+                "The type or encoding of the body is not supported",
             ),
             Self::Rejected => (
                 StatusCode::UNPROCESSABLE_ENTITY,

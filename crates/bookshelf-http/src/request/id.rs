@@ -15,7 +15,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The id of a request whose answer is a stream, kept in its extensions.
 pub(super) struct RequestId(pub(super) HeaderValue);
 
-/// Returns the span of what is logged about a stream after its request's own span has ended.
+/// Returns the span of the log lines about a stream after its request's own span has ended.
 ///
 /// The span of a request is exported when nothing holds it any more, and a stream may last for days. This one is not
 /// exported.

@@ -1,6 +1,7 @@
 //! The finished table.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use actix_web::http::Method;
@@ -31,12 +32,19 @@ pub(crate) struct Endpoint {
     pub(crate) served: Served,
 }
 
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Endpoint");
+        debug.field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
 impl Table {
     /// Creates the table of these routes.
     ///
     /// # Panics
     ///
-    /// When two paths cannot be told apart, or a path has a parameter that no handler knows: a mistake in the routes.
+    /// When one path can be mistaken for another, or a path has a parameter that no handler knows: a mistake in the routes.
     pub(crate) fn new(routes: Routes, metrics: &HttpMetrics) -> Self {
         let mut by_template = BTreeMap::<String, Vec<Rc<Endpoint>>>::new();
         for Route {

@@ -3,9 +3,12 @@
 //! no GOAWAY.
 
 mod exchange;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,8 +19,8 @@ use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::rt::net::TcpStream;
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use h2::server::Builder;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -87,10 +90,14 @@ where
                     is_ending = true;
                     connection.graceful_shutdown();
                 }
-                Some(()) = exchanges.next() => {}
+                Some(ended) = exchanges.next() => if Result::<(), _>::is_err(&ended) {
+                    tracing::error!("a handler panicked: its request is reset, and the others of its connection go on");
+                },
                 accepted = connection.accept() => match accepted {
                     Some(Ok((request, respond))) => {
-                        exchanges.push(exchange::serve(&self.app, request, respond, peer, self.write_timeout, &unanswered));
+                        let exchange = exchange::serve(&self.app, request, respond, peer, self.write_timeout, &unanswered);
+                        // Nothing of an exchange that has panicked is used again.
+                        exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                     }
                     Some(Err(error)) => {
                         tracing::debug!(%error, "an HTTP/2 connection has ended");

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_what_is_asked_for_by_name_and_liked_better_than_json() {
+    fn only_a_request_that_names_event_streams_and_prefers_them_to_json_gets_one() {
         let is_preferred = |accept: &'static str| {
             super::is_preferred(
                 &TestRequest::default()

@@ -90,7 +90,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
             ..
         } = self;
         loop {
-            // While nobody can say that the caller may still follow, events wait.
+            // Events wait until there is a decision that the caller may still follow.
             let holds = standing.holds();
             tokio::select! {
                 biased;

@@ -120,7 +120,7 @@ impl OurCache {
         self.writer.apply([SourceEvent::ListDone(version)]);
     }
 
-    /// The bytes of all books of the category in a namespace, counted as whoever puts them together must.
+    /// The number of books of the category in a namespace, by a look at each one, as a list of them needs.
     pub(crate) fn of_category(&self, namespace: &str) -> usize {
         let snapshot = self.reader.load();
         let books = snapshot.indexed_in(self.by_category, CATEGORY, namespace);

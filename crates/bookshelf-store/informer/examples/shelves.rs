@@ -41,7 +41,7 @@ pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std
         _ => {}
     }
 
-    // Of each shelf its spec is kept, and everything else dropped as soon as it arrives.
+    // The cache keeps the spec of each shelf, and drops everything else as soon as it arrives.
     let mut builder = Builder::new(|shelf: Shelf| Ok::<_, Infallible>(shelf.spec));
     let by_room = builder.index("room", |spec: &ShelfSpec| vec![spec.room.as_str().into()]);
     let (reader, writer) = builder.build();
@@ -57,7 +57,7 @@ pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std
         None,
     );
 
-    // The next read shows our own write, whether or not the watch has told it.
+    // The next read returns our write, also while it is pending.
     let shelves = CachedClient::new(shelves, writer);
     let spec = ShelfSpec {
         room: "reading".to_owned(),

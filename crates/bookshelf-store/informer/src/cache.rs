@@ -1,6 +1,6 @@
-//! A copy of a resource in memory, fed by a watch, for any resource and for what is kept of it.
+//! A copy of a resource in memory, fed by a watch, for any resource and any value that is kept of its objects.
 //!
-//! A [`Builder`] makes a pair: a [`Reader`], cloned to whoever reads, and a [`Writer`], given to a
+//! A [`Builder`] makes a pair: a [`Reader`], of which each reading task has a clone, and a [`Writer`], given to a
 //! [`ListWatch`](crate::ListWatch) that feeds it. Between them stands one [`Snapshot`] at a time: an immutable, indexed picture
 //! of everything, replaced as a whole.
 //!
@@ -9,9 +9,9 @@
 //! - **Reads** take no lock and do no I/O. A snapshot stays as it is for as long as someone holds it, so any
 //!   number of look-ups in one snapshot see one version of everything, indexes included.
 //! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`],
-//!   [`Builder::label`]); a look-up costs what its answer is long. Label selectors are answered from them where one
+//!   [`Builder::label`]); a look-up costs as much as its result is long. Label selectors use them if one
 //!   fits ([`Snapshot::select`]).
-//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for what a text has anywhere
+//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for words anywhere in the texts
 //!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
 //! - **Versions**: a snapshot knows its confirmed version ([`Snapshot::resource_version`],
 //!   [`Reader::wait_for`]), and the newest version that it serves ([`Snapshot::newest_version`]); a reader knows how
@@ -23,14 +23,14 @@
 //!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
 //!   never an unbounded queue.
 //! - **The confirmed state** ([`Snapshot::confirmed`]) is kept apart from local writes, with the latest changes and
-//!   their versions: any number of followers go on from where they have been, on any replica, and none has a queue.
-//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, repair what differs and
-//!   count it.
+//!   their versions: any number of followers resume at their own positions, on any replica, and none has a queue.
+//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, and repair and count the
+//!   differences.
 //!
 //! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
 //!
-//! How a cache is put together with a connector, and what client-go and kube-rs call its parts, is said in the
-//! [crate]'s documentation. Here it is fed by hand:
+//! The [crate]'s documentation shows a cache with a connector, and the names of its parts in client-go and kube-rs.
+//! This example feeds it by hand:
 //!
 //! ```
 //! use kube_informer::cache::{Builder, SourceEvent};
@@ -152,13 +152,13 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// The time since the API server last confirmed what the cache has, by an event, a bookmark, a list, or the end of a
+    /// The time since the API server last confirmed the cache, by an event, a bookmark, a list, or the end of a
     /// watch in order; of several sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
     /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`](crate::ListWatch) watches and all is
     /// well, this is no more than its [`watch_timeout`](crate::ListWatch::watch_timeout).
     ///
-    /// A list confirms when it is complete, and not by its pages, while which readers are shown what was there before;
-    /// one that checks, beside the watch, does not.
+    /// A list confirms when it is complete, and not by its pages, during which readers get the state from before it;
+    /// a list that checks, beside the watch, does not.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.ages.age()
@@ -172,8 +172,8 @@ impl<V> Reader<V> {
 
     /// Waits until the cache has seen everything up to this version of its resource.
     ///
-    /// A version at which the resource changed is told at once. Any other, as that of a list, of another resource or of
-    /// another API server's bookmark, may be told by the next bookmark or the next watch only.
+    /// The watch confirms a version at which the resource changed at once. Any other, as that of a list, of another
+    /// resource or of another API server's bookmark, may wait for the next bookmark or the next watch.
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await

@@ -11,11 +11,11 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// The calls for a resource, joined with the cache of it: what one of them has written or read is in the next read of
 /// the cache, deletes included, and no older event or list that is still on its way undoes it.
 ///
-/// Any number of tasks may call at a time, in any order: of two answers about an object the newer one stays. The cache
-/// takes an answer in before the call returns. Where there is none ([`Reason::OutcomeUnknown`], or the future was
+/// Any number of tasks may call at a time, in any order: the newer one of two responses about an object stays. The cache
+/// takes a response in before the call returns. Without a response ([`Reason::OutcomeUnknown`], or the future was
 /// dropped), the write may have happened, and the watch confirms it; [`get`](Self::get) does so at once.
 ///
-/// What is written outside the namespaces that the cache is of
+/// A write outside the namespaces of the cache
 /// ([`Builder::namespaces`](crate::cache::Builder::namespaces)) is not served. An object that the selectors of
 /// the [`ListWatch`](super::ListWatch) do not select is served until the watch has passed its version.
 ///
@@ -42,7 +42,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// reader.wait_synced(Duration::from_secs(30)).await?;
 ///
 /// let config_maps = CachedClient::new(config_maps, writer);
-/// let key = ObjectKey::new("default", format!("shown-at-once-{}", std::process::id()));
+/// let key = ObjectKey::new("default", format!("served-at-once-{}", std::process::id()));
 /// let mut map: ConfigMap = serde_json::from_value(serde_json::json!({
 ///     "metadata": {"name": key.name(), "namespace": key.namespace()},
 ///     "data": {"first": "value"},
@@ -76,9 +76,9 @@ impl<K: kube::Resource<DynamicType: Clone>, V> Clone for CachedClient<K, V> {
 }
 
 impl<K: kube::Resource, V> CachedClient<K, V> {
-    /// Joins a resource's calls with its cache, which something else has to feed. Their answers come
-    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as what a
-    /// [`ListWatch`](super::ListWatch) tells: of a version, the cache keeps what comes first.
+    /// Joins a resource's calls with its cache, which something else has to feed. Their responses come
+    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as the objects of a
+    /// [`ListWatch`](super::ListWatch) do: the cache keeps the first copy of a version.
     pub fn new(resource: ResourceClient<K>, writer: Writer<K, V>) -> Self {
         let resource = resource.without_managed_fields();
         Self { resource, writer }
@@ -152,8 +152,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     /// If the cache has not had the object yet and no precondition has its version, an earlier one of its name may be
     /// served until the watch confirms its deletion, too.
     ///
-    /// At which version it went is in no answer of the API server: who wants to know awaits it
-    /// ([`Writer::deletion_of`]), beginning before this call.
+    /// The API server's response does not have the version of the deletion. To learn it, wait for it with
+    /// [`Writer::deletion_of`], beginning before this call.
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
         let before = Known::of(&self.reader(), key);
         let uid = preconditions.uid.as_deref().map(Uid::from);
@@ -170,7 +170,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             }
             Err(error) => {
                 if matches!(error.reason, Reason::NotFound(_)) {
-                    // That it ever had the version of the precondition, nobody has said.
+                    // It may never have had the version of the precondition.
                     self.observe_gone(key, before, uid, None);
                 }
                 Err(error)
@@ -186,8 +186,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
         object
     }
 
-    /// Takes in that there is no object of this key: it had this uid and version, if that is known, and the cache had
-    /// `before` when the API server was asked.
+    /// Records that there is no object of this key: it had this uid and version, if they are known, and the cache had
+    /// `before` when the request was sent.
     fn observe_gone(
         &self,
         key: &ObjectKey,
@@ -206,8 +206,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
 struct Known {
     /// The object's, if it was there.
     uid: Option<Uid>,
-    /// The newest version of anything. What the API server did later came after it, so that whatever it says is gone
-    /// then is gone in all versions up to this one.
+    /// The newest version of anything. The API server handled the request after it: an object that is gone by its response
+    /// is gone in all versions up to this one.
     version: Option<ResourceVersion>,
 }
 

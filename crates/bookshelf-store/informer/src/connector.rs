@@ -1,8 +1,8 @@
 //! A typed connector to the API server: get, list, create, update, patch and delete for any resource,
 //! namespaced or cluster-scoped.
 //!
-//! It stands where [`kube::Client`] does, on the same layers, and differs from [`kube::Api`] in what a service that answers
-//! requests needs:
+//! It takes the place of [`kube::Client`], on the same layers, and differs from [`kube::Api`] by the needs of a service that
+//! answers requests:
 //!
 //! - every call has a deadline, waiting for its turn included;
 //! - kube's own retry is off: it repeats a POST whose answer was lost, and up to 15 times. Here a request is
@@ -67,7 +67,7 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context. `None`: its current one.
     pub context: Option<String>,
-    /// The longest a call takes, from asking for it to its answer: waiting for its turn, connecting and retries
+    /// The longest time of a call, from the request for it to its response: waiting for its turn, connecting and retries
     /// included.
     pub deadline: Duration,
     /// The most requests in flight at once, of which each [`PriorityLevel`] has a share of one at least. The lists and
@@ -105,7 +105,7 @@ impl Default for Options {
 fn program_name() -> Option<String> {
     let path = PathBuf::from(std::env::args_os().next()?);
     let name = path.file_name()?.to_str()?;
-    // What the API server takes for the manager of a field, and HTTP for a header.
+    // The API server accepts this as the manager of a field, and HTTP as a header.
     let is_usable = name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_graphic());
     is_usable.then(|| name.to_owned())
 }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_says_nothing_of_itself_is_named_after_its_program() {
+    fn a_client_without_a_name_is_named_after_its_program() {
         let name = Options::default().client_name;
         assert!(name.starts_with("kube_informer-"), "{name}");
     }

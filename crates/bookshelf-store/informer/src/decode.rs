@@ -1,8 +1,8 @@
 //! Reads an object without its `metadata.managedFields`.
 //!
-//! What server-side apply notes of who owns which field is often larger than the rest of an object, and typed as a tree of JSON
-//! values it costs more than everything else about reading one. Here it is skipped where it stands, for any type
-//! that can be deserialized.
+//! Server-side apply's record of the fields' owners is often larger than the rest of an object, and typed as a tree of
+//! JSON values it costs more than everything else about reading one. This module skips it in place, for any type that can
+//! be deserialized.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +20,7 @@ pub(crate) fn object<K: DeserializeOwned>(json: &str) -> Result<K, serde_json::E
     read(serde_json::Deserializer::from_str(json))
 }
 
-/// Reads an object from bytes of which nobody knows yet that they are text.
+/// Reads an object from bytes, which may not be text.
 pub(crate) fn object_from_slice<K: DeserializeOwned>(json: &[u8]) -> Result<K, serde_json::Error> {
     read(serde_json::Deserializer::from_slice(json))
 }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error() {
+    fn anything_but_an_object_is_an_error() {
         for json in [
             "",
             "5",

@@ -26,7 +26,7 @@
 //! let connector = Connector::infer(options).await?;
 //! let config_maps = connector.resource::<ConfigMap>();
 //!
-//! // What to keep of each object, and by what to find it.
+//! // The value to keep of each object, and the indexes to find it by.
 //! let mut builder = Builder::new(|map: ConfigMap| map.data.ok_or("it has no data"));
 //! let by_team = builder.label("team");
 //! let by_key = builder.index("key", |data: &BTreeMap<String, String>| {
@@ -34,7 +34,7 @@
 //! });
 //! let (reader, writer) = builder.build();
 //!
-//! // What feeds it: a list, then a watch, for as long as the process runs.
+//! // A list, then a watch feeds the cache, for as long as the process runs.
 //! let list_watch = ListWatch::new(config_maps.clone());
 //! tokio::spawn(list_watch.run(writer.clone()));
 //! reader.wait_synced(Duration::from_secs(30)).await?;
@@ -47,7 +47,7 @@
 //!     None,
 //! );
 //!
-//! // Reads ask nobody, and are of one version each; writes are in the next read.
+//! // Reads send no request, and are of one version each; writes are in the next read.
 //! let config_maps = CachedClient::new(config_maps, writer);
 //! # let name = format!("wired-{}", std::process::id());
 //! # let map: ConfigMap = serde_json::from_value(serde_json::json!({
@@ -87,7 +87,7 @@
 //! | `WithNamespace` | `Api::namespaced` | [`Builder::namespaces`](cache::Builder::namespaces) |
 //! | `LastSyncResourceVersion` | | [`Snapshot::resource_version`](cache::Snapshot::resource_version) |
 //!
-//! # What it needs of the API server
+//! # Requirements on the API server
 //!
 //! Rights: `list` and `watch` for a [`ListWatch`], in each namespace that the cache is of or, for all,
 //! in the cluster; `get`, `create`, `update`, `patch` and `delete` for the calls of these names; `list` for
@@ -96,7 +96,7 @@
 //!
 //! Likewise where the resource's definition is missing (the CRD is not installed, or its version is not served): each list
 //! is a [`NotFound`](connector::Reason::NotFound), tried again after pauses of 30 s at most, and the cache is not synced
-//! until there is one. Of a definition that is deleted later, the cache keeps what it had until the resource can be listed
+//! until there is one. If the definition is deleted later, the cache keeps its state until the resource can be listed
 //! again.
 //!
 //! Versions have to be numbers that only grow, which Kubernetes guarantees since 1.35, and which those of an API server on
@@ -104,7 +104,7 @@
 //!
 //! # Tests without an API server
 //!
-//! A cache does not care who feeds it: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
+//! Anything can feed a cache: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
 //! own hand-made history ([`cache`] has an example).
 
 pub mod cache;

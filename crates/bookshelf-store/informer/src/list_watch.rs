@@ -30,7 +30,7 @@ use feed::Feed;
 ///
 /// Objects come without `metadata.managedFields`, which are skipped unread.
 ///
-/// What it does is counted in the connector's [`Metrics`](crate::metrics::Metrics).
+/// The connector's [`Metrics`](crate::metrics::Metrics) count its lists, watches and failures.
 pub struct ListWatch<K: kube::Resource> {
     resource: ResourceClient<K>,
     label_selector: Option<String>,
@@ -106,7 +106,7 @@ where
     }
 
     /// Feeds a cache until the future is dropped. Failures are logged and tried again after a pause that
-    /// doubles up to 30 s; meanwhile the cache keeps what it has.
+    /// doubles up to 30 s; meanwhile the cache keeps its state.
     pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
         let sources = writer.sources().into_iter();
         endless(sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run())).await

@@ -37,7 +37,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Makes everything part of what a registry tells.
+    /// Registers all metrics.
     pub fn register(&self, registry: &mut Registry) {
         self.requests.register(registry);
         self.caches.register(registry);

@@ -73,12 +73,12 @@ impl fmt::Debug for ObjectKey {
     }
 }
 
-/// The uid of an object: tells it from earlier and later ones of the same name.
+/// The uid of an object: distinguishes it from earlier and later ones of the same name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uid(UidForm);
 
 /// Uids are opaque, but the API server's are UUIDs, which fit in 16 bytes where their text takes 36. As one half of them
-/// is not zero, and the text is behind a pointer to one, no more is needed to tell the forms apart.
+/// is not zero, and the text is behind a pointer to one, nothing more is needed to distinguish the forms.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum UidForm {
     Uuid(NonZeroU64, u64),
@@ -139,7 +139,7 @@ impl ResourceVersion {
     /// No object has an older one.
     pub(crate) const LEAST: Self = Self { high: 0, low: 1 };
 
-    /// The number, as near as a metric can tell it.
+    /// The number, as near as a metric can have it.
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
     pub(crate) fn to_f64(self) -> f64 {
         self.number() as f64
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_are_many_of_is_small() {
+    fn the_types_with_many_values_are_small() {
         assert_eq!(size_of::<ObjectKey>(), 40);
         assert_eq!(size_of::<Uid>(), 16);
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_canonical_number_is_no_resource_version() {
+    fn only_a_canonical_number_is_a_resource_version() {
         for bad in [
             "",
             "0",

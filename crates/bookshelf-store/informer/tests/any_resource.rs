@@ -44,7 +44,7 @@ async fn the_example_sees_a_shelf_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_cache_of_a_cluster_scoped_resource_known_at_run_time_only_shows_what_its_client_writes() {
+async fn a_cache_of_a_cluster_scoped_resource_known_at_run_time_only_serves_the_writes_of_its_client() {
     let connector = connector(Options::default()).await;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
         "rbac.authorization.k8s.io",

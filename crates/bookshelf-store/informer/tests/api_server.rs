@@ -236,7 +236,7 @@ async fn until(reader: &Reader<String>, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_cache_follows_what_happens_at_the_api_server() {
+async fn a_cache_follows_the_changes_at_the_api_server() {
     let connector = connector().await;
     let namespace = namespace(&connector, "list-watch").await;
     let maps = connector.resource::<ConfigMap>();

@@ -42,8 +42,8 @@ async fn client(
     CachedClient::new(api_server(&Options::default(), answer).await.resource(), writer)
 }
 
-/// The version of the object that is shown.
-fn shown(client: &CachedClient<ConfigMap, u32>) -> Option<u32> {
+/// The served version of the object.
+fn served(client: &CachedClient<ConfigMap, u32>) -> Option<u32> {
     client.reader().load().get("ns", "a").map(|entry| entry.value)
 }
 
@@ -60,7 +60,7 @@ fn gone(uid: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn the_next_read_shows_what_was_created_updated_and_patched() {
+async fn the_next_read_returns_the_created_updated_or_patched_object() {
     let client = client(&[], |request| {
         Answer::ok(&match request.split(' ').next() {
             Some("POST") => object("1", 10),
@@ -70,19 +70,19 @@ async fn the_next_read_shows_what_was_created_updated_and_patched() {
     })
     .await;
     client.create(&map("", 1)).await.unwrap();
-    assert_eq!(shown(&client), Some(10));
+    assert_eq!(served(&client), Some(10));
     client.update(&map("1", 10)).await.unwrap();
-    assert_eq!(shown(&client), Some(11));
+    assert_eq!(served(&client), Some(11));
     let patched = client.patch(&key(), &Patch::Merge(json!({}))).await.unwrap();
     assert_eq!(patched.metadata.resource_version.as_deref(), Some("12"));
     for late in 10..12 {
         applied(client.writer(), map("1", late));
-        assert_eq!(shown(&client), Some(12));
+        assert_eq!(served(&client), Some(12));
     }
 }
 
 #[tokio::test]
-async fn the_next_read_does_not_show_what_was_deleted_and_no_late_event_brings_it_back() {
+async fn the_next_read_does_not_return_a_deleted_object_and_no_late_event_brings_it_back() {
     for uid in [None, Some("1".to_owned())] {
         let client = client(&[map("1", 3)], |_| gone("1")).await;
         let preconditions = Preconditions {
@@ -91,40 +91,40 @@ async fn the_next_read_does_not_show_what_was_deleted_and_no_late_event_brings_i
         };
         let deleted = client.delete(&key(), preconditions).await.unwrap();
         assert!(matches!(deleted, Deleted::Gone));
-        assert_eq!(shown(&client), None);
+        assert_eq!(served(&client), None);
         applied(client.writer(), map("1", 6));
-        assert_eq!(shown(&client), None);
+        assert_eq!(served(&client), None);
         client.writer().apply([SourceEvent::Deleted(map("1", 7))]);
         applied(client.writer(), map("2", 8));
-        assert_eq!(shown(&client), Some(8));
+        assert_eq!(served(&client), Some(8));
     }
 }
 
 #[tokio::test]
-async fn what_was_deleted_before_the_watch_told_that_it_was_there_does_not_come_up() {
-    // The API server says which object it was: one that the cache has never had, after the one that it has.
+async fn an_object_deleted_before_the_watch_reports_its_creation_is_never_served() {
+    // The response names the object by its uid: one that the cache has never had, after the one that it has.
     let client = client(&[map("1", 3)], |_| gone("2")).await;
     client.delete(&key(), Preconditions::default()).await.unwrap();
-    assert_eq!(shown(&client), None);
+    assert_eq!(served(&client), None);
     client.writer().apply([
         SourceEvent::Deleted(map("1", 6)),
         SourceEvent::Applied(map("2", 7)),
     ]);
-    assert_eq!(shown(&client), None);
+    assert_eq!(served(&client), None);
 }
 
 #[tokio::test]
-async fn what_has_finalizers_is_shown_while_they_run() {
+async fn an_object_with_finalizers_is_served_while_they_run() {
     let mut terminating = object("1", 9);
     terminating["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
     let client = client(&[map("1", 3)], move |_| Answer::ok(&terminating)).await;
     let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
     assert!(matches!(deleted, Deleted::Terminating(_)));
-    assert_eq!(shown(&client), Some(9));
+    assert_eq!(served(&client), Some(9));
 }
 
 #[tokio::test]
-async fn what_is_answered_as_it_was_when_it_went_at_once_is_gone() {
+async fn a_delete_that_returns_the_object_without_a_grace_period_or_finalizers_removes_it() {
     // As Pods that have ended are.
     let mut deleted = object("1", 9);
     deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
@@ -133,30 +133,30 @@ async fn what_is_answered_as_it_was_when_it_went_at_once_is_gone() {
     held["metadata"]["finalizers"] = json!(["example.com/held"]);
     let mut given_time = deleted.clone();
     given_time["metadata"]["deletionGracePeriodSeconds"] = 30.into();
-    for (answer, still_shown) in [(deleted, None), (held, Some(9)), (given_time, Some(9))] {
+    for (answer, still_served) in [(deleted, None), (held, Some(9)), (given_time, Some(9))] {
         let client = client(&[map("1", 3)], move |_| Answer::ok(&answer)).await;
         let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
-        assert_eq!(matches!(deleted, Deleted::Gone), still_shown.is_none());
-        assert_eq!(shown(&client), still_shown);
+        assert_eq!(matches!(deleted, Deleted::Gone), still_served.is_none());
+        assert_eq!(served(&client), still_served);
         applied(client.writer(), map("1", 8));
-        assert_eq!(shown(&client), still_shown);
+        assert_eq!(served(&client), still_served);
     }
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_deleted_is_not_shown_by_who_finds_it_missing() {
+async fn an_object_deleted_elsewhere_is_not_served_once_a_call_finds_it_missing() {
     let client = client(&[map("1", 3)], |_| not_found()).await;
     let error = client.delete(&key(), Preconditions::default()).await.unwrap_err();
     assert!(matches!(error.reason, Reason::NotFound(_)), "{error}");
-    assert_eq!(shown(&client), None);
+    assert_eq!(served(&client), None);
     applied(client.writer(), map("2", 8));
-    assert_eq!(shown(&client), Some(8));
+    assert_eq!(served(&client), Some(8));
     client.get(&key()).await.unwrap_err();
-    assert_eq!(shown(&client), None);
+    assert_eq!(served(&client), None);
 }
 
 #[tokio::test]
-async fn what_is_read_is_shown_and_a_refused_write_changes_nothing() {
+async fn a_read_object_is_served_and_a_refused_write_changes_nothing() {
     let client = client(&[map("1", 3)], |request| match request.split(' ').next() {
         Some("GET") => Answer::ok(&object("1", 8)),
         _ => Answer::With("409 Conflict", json!({"reason": "Conflict"}).to_string()),
@@ -164,7 +164,7 @@ async fn what_is_read_is_shown_and_a_refused_write_changes_nothing() {
     .await;
     client.update(&map("1", 2)).await.unwrap_err();
     client.delete(&key(), Preconditions::default()).await.unwrap_err();
-    assert_eq!(shown(&client), Some(3));
+    assert_eq!(served(&client), Some(3));
     client.get(&key()).await.unwrap();
-    assert_eq!(shown(&client), Some(8));
+    assert_eq!(served(&client), Some(8));
 }

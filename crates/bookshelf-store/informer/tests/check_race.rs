@@ -74,7 +74,7 @@ impl Server {
 }
 
 #[tokio::test]
-async fn a_check_does_not_bring_back_what_is_deleted_while_its_list_is_on_its_way() {
+async fn a_check_does_not_bring_back_an_object_deleted_during_its_list() {
     let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
     let (was_there, mut answers) = mpsc::channel(1);
     let server = Arc::new(Server {

@@ -1,6 +1,6 @@
-//! The connector against an API server that misbehaves: what is repeated, what is not, and that everything
-//! ends. The server here is a socket that answers as the test says, since a real one cannot be made to lose
-//! an answer at will.
+//! The connector against an API server that misbehaves: the requests that are repeated, those that are not, and the end
+//! of each. The server here is a socket that answers as the test says, since a real one cannot be made to lose a response
+//! at will.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -255,7 +255,7 @@ async fn a_request_whose_turn_cannot_come_before_its_deadline_is_refused_at_once
 }
 
 #[tokio::test]
-async fn an_error_says_what_was_asked_of_what() {
+async fn an_error_names_the_verb_and_the_object() {
     let (client, _) = server(&[Answer::With(
         "404 Not Found",
         "",
@@ -336,12 +336,12 @@ async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let (events, send) = connector(&url, options).events();
     let sending = tokio::spawn(send);
     // It takes the first one off the queue, and is never answered.
-    let tell = |number: usize| events.tell(event(&format!("Reason{number}")), ObjectReference::default());
-    tell(0);
+    let record = |number: usize| events.tell(event(&format!("Reason{number}")), ObjectReference::default());
+    record(0);
     let _taken = listener.accept().await.unwrap();
     let started = Instant::now();
     for number in 0..1500 {
-        tell(number);
+        record(number);
     }
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
     let text = text_of(&registry);

@@ -151,8 +151,8 @@ async fn a_list_whose_next_page_has_expired_begins_again_and_shows_nothing_of_th
         }
     };
     let (failures, mut failed) = mpsc::unbounded_channel();
-    let tell = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
-    let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(tell), answer).await;
+    let on_failure = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
+    let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(on_failure), answer).await;
     reader.wait_synced(SOON).await.unwrap();
     assert_eq!(names(&reader), ["a"]);
     let failure = failed.recv().await.unwrap();
@@ -184,10 +184,32 @@ async fn a_watch_from_an_expired_version_lists_again() {
 }
 
 #[tokio::test]
-async fn selectors_go_along_with_lists_and_watches() {
-    let (requests, mut asked) = mpsc::unbounded_channel();
+async fn the_first_watch_after_a_list_is_short_so_that_a_newer_state_is_confirmed_soon() {
+    let (sender, mut requests) = mpsc::unbounded_channel();
     let answer = move |request: &str| {
-        requests.send(request.to_owned()).unwrap();
+        if is_streaming_list(request) {
+            refused("400 Bad Request")
+        } else if is_watch(request) {
+            sender.send(request.to_owned()).unwrap();
+            Answer::ok(&"")
+        } else {
+            page(7, "", &[object("a", 3)])
+        }
+    };
+    let watch_timeout = Duration::from_secs(20);
+    let (_reader, feed) = follow(&[], |list_watch| list_watch.watch_timeout(watch_timeout), answer).await;
+    for seconds in [2, 19, 19] {
+        let watch = requests.recv().await.unwrap();
+        assert!(watch.contains(&format!("timeoutSeconds={seconds}&")), "{watch}");
+    }
+    feed.abort();
+}
+
+#[tokio::test]
+async fn selectors_go_along_with_lists_and_watches() {
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    let answer = move |request: &str| {
+        sender.send(request.to_owned()).unwrap();
         if is_streaming_list(request) {
             refused("400 Bad Request")
         } else if is_watch(request) {
@@ -199,7 +221,7 @@ async fn selectors_go_along_with_lists_and_watches() {
     let select = |list_watch: ListWatch<ConfigMap>| list_watch.labels("team=green").fields("metadata.name=a");
     let (_reader, feed) = follow(&["ns"], select, answer).await;
     for _ in ["a streaming list", "a page", "a watch"] {
-        let request = asked.recv().await.unwrap();
+        let request = requests.recv().await.unwrap();
         assert!(
             request.starts_with("GET /api/v1/namespaces/ns/configmaps?"),
             "{request}"
@@ -227,13 +249,16 @@ async fn a_restored_api_server_is_noticed_although_another_namespace_was_never_l
         }
     };
     let (went_back, mut noticed) = mpsc::unbounded_channel();
-    let tell = move |failure: &Failure, _: Origin<'_>| {
+    let on_failure = move |failure: &Failure, _: Origin<'_>| {
         if matches!(failure, Failure::WentBack { .. }) {
             went_back.send(()).unwrap();
         }
     };
-    let configure =
-        |list_watch: ListWatch<ConfigMap>| list_watch.check_every(Duration::from_millis(50)).on_failure(tell);
+    let configure = |list_watch: ListWatch<ConfigMap>| {
+        list_watch
+            .check_every(Duration::from_millis(50))
+            .on_failure(on_failure)
+    };
     let (_reader, feed) = follow(&["forbidden", "ns"], configure, answer).await;
     let noticed = tokio::time::timeout(SOON, noticed.recv()).await;
     assert_eq!(noticed, Ok(Some(())));
@@ -241,7 +266,7 @@ async fn a_restored_api_server_is_noticed_although_another_namespace_was_never_l
 }
 
 #[tokio::test]
-async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
+async fn the_hooks_get_failures_with_their_origin_and_a_panic_in_them_ends_nothing() {
     let answer = |request: &str| {
         if request.contains("/namespaces/forbidden/") {
             refused("403 Forbidden")
@@ -260,8 +285,8 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         }
     };
     let (failures, mut failed) = mpsc::unbounded_channel();
-    let tell_failure = failures.clone();
-    let tell = move |failure: &Failure, origin: Origin<'_>| {
+    let send_failure = failures.clone();
+    let on_failure = move |failure: &Failure, origin: Origin<'_>| {
         let what = match failure {
             Failure::Request(_) => "a request".to_owned(),
             Failure::Unreadable(_) => "an object without metadata".to_owned(),
@@ -269,10 +294,10 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         };
         assert_eq!(origin.resource, "configmaps");
         let namespace = origin.namespace.unwrap_or_default().to_owned();
-        tell_failure.send((namespace, what)).unwrap();
+        send_failure.send((namespace, what)).unwrap();
         panic!("a hook that panics");
     };
-    let tell_left_out = move |left_out: &LeftOut| {
+    let send_left_out = move |left_out: &LeftOut| {
         let LeftOut {
             key,
             resource_version,
@@ -285,9 +310,9 @@ async fn the_hook_is_told_what_failed_where_and_its_panic_ends_nothing() {
         panic!("a hook that panics");
     };
     let (reader, feed) = follow_into(
-        builder().on_left_out(tell_left_out),
+        builder().on_left_out(send_left_out),
         &["forbidden", "ns"],
-        |list_watch| list_watch.on_failure(tell),
+        |list_watch| list_watch.on_failure(on_failure),
         answer,
     )
     .await;
@@ -350,8 +375,8 @@ async fn a_resource_without_a_definition_is_listed_once_there_is_one() {
         }
     };
     let (failures, mut failed) = mpsc::unbounded_channel();
-    let tell = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
-    let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(tell), answer).await;
+    let on_failure = move |failure: &Failure, _: Origin<'_>| failures.send(failure.to_string()).unwrap();
+    let (reader, feed) = follow(&[], |list_watch| list_watch.on_failure(on_failure), answer).await;
     let failure = failed.recv().await.unwrap();
     assert!(failure.contains("not found"), "{failure}");
     assert!(!reader.is_synced());

@@ -15,22 +15,22 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidire
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// Takes connections (RFC 9110, section 9.3.6), and passes what comes on them on to one server, whatever it was that
-/// was asked for. Tells the heads of what it was asked.
+/// Accepts CONNECT requests (RFC 9110, section 9.3.6), connects them all to one server, whichever one they name, and sends
+/// their heads to the receiver.
 async fn proxy_to(server: SocketAddr) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (asked, heads) = mpsc::unbounded_channel();
+    let (sender, heads) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let asked = asked.clone();
+            let sender = sender.clone();
             tokio::spawn(async move {
                 let mut client = BufReader::new(client);
                 let mut head = String::new();
                 while !head.ends_with("\r\n\r\n") {
                     client.read_line(&mut head).await.unwrap();
                 }
-                asked.send(head).unwrap();
+                sender.send(head).unwrap();
                 client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
                 let mut server = TcpStream::connect(server).await.unwrap();
                 copy_bidirectional(&mut client, &mut server).await

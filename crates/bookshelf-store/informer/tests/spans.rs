@@ -71,8 +71,8 @@ async fn lists_and_watches_are_spans() {
     let connector = api_server(&Options::default(), answer).await;
     let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
     let feed = tokio::spawn(ListWatch::new(connector.resource()).run(writer));
-    let told = reader.wait_for("8".parse().unwrap(), Duration::from_secs(30));
-    told.await.unwrap();
+    let reached = reader.wait_for("8".parse().unwrap(), Duration::from_secs(30));
+    reached.await.unwrap();
     let names = spans.0.lock().unwrap().clone();
     assert_eq!(names, ["watch configmaps", "list configmaps", "watch configmaps"]);
     feed.abort();

@@ -30,7 +30,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// The decisions of one kind, by a hash of what they are about.
+/// The decisions of one kind, by a hash of their subject.
 pub(super) struct Decisions<T: Clone> {
     kept: Cache<u128, Decision<T>, Weight<T>>,
     under_way: Arc<UnderWay<T>>,
@@ -41,7 +41,7 @@ type Numbered<T> = (u64, WeakShared<Review<T>>);
 
 type Review<T> = BoxFuture<'static, Result<Decision<T>, Error>>;
 
-/// The reviews under way. A review lives for as long as somebody waits for it.
+/// The reviews under way. A review lives for as long as a caller waits for it.
 struct UnderWay<T: Clone> {
     reviews: Mutex<HashMap<u128, Numbered<T>>>,
     next: AtomicU64,
@@ -130,7 +130,7 @@ impl<T: Clone + Send + Sync + 'static> UnderWay<T> {
     }
 }
 
-/// Removes a review from those under way when it ends, or when nobody waits for it any more.
+/// Removes a review from those under way when it ends, or when its last caller is gone.
 struct Ending<T: Clone> {
     under_way: Arc<UnderWay<T>>,
     id: u128,

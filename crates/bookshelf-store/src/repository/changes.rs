@@ -79,20 +79,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !imprint.has_made(there.imprint.as_ref())? {
             return Err(Error::AlreadyExists);
         }
-        let BookContent { spec, category } = content;
-        let is_unchanged = there.author == spec.author
-            && there.title == spec.title
-            && there.description == spec.description
-            && there.category_id == *category
-            && there.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
-        let value = Book {
-            author: spec.author.clone(),
-            title: spec.title.clone(),
-            description: spec.description.clone(),
-            category_id: category.clone(),
-            managed_by: Some(labels::MANAGED_BY_BOOKSHELF.to_owned()),
-            ..there
-        };
+        let (value, is_unchanged) = content.as_made(there);
         Ok(Made { value, is_unchanged })
     }
 
@@ -121,16 +108,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         content: BookContent,
         expected: &Expected,
     ) -> Result<Book, Error> {
-        let BookContent { spec, category } = content;
-        let patch = json!({
-            "metadata": {"labels": {
-                (labels::CATEGORY): category,
-                (labels::MANAGED_BY): labels::MANAGED_BY_BOOKSHELF,
-            }},
-            // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
-            "spec": {"author": spec.author, "title": spec.title, "description": spec.description},
-        });
-        self.patch_book(key, patch, expected, &Happening::Updated).await
+        self.patch_book(key, content.merge_patch(), expected, &Happening::Updated)
+            .await
     }
 
     /// Puts a book into a category, or into none.

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_api_server_does_not_find_is_named_where_it_is_of_the_domain() {
+    fn a_missing_object_of_the_domain_is_named_in_the_error() {
         for (group, kind, message) in [
             ("", "namespaces", "the namespace \"x\" does not exist"),
             (GROUP, "books", "the book \"x\" does not exist"),

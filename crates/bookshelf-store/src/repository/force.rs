@@ -88,19 +88,16 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
     };
     let mut operations = vec![test_label];
     operations.extend(tests_of_marks(metadata));
-    let spec = &content.spec;
     operations.extend([
         test(pointer(["metadata", "deletionTimestamp"]), Value::Null),
         set_label,
-        add(pointer(["spec", "author"]), spec.author.as_str().into()),
-        add(pointer(["spec", "title"]), spec.title.as_str().into()),
     ]);
-    for (path, value) in [
-        (pointer(["spec", "description"]), &spec.description),
-        (label_at(labels::CATEGORY), &content.category),
-    ] {
+    let spec = content.spec_fields().into_iter();
+    let spec = spec.map(|(field, value)| (pointer(["spec", field]), value));
+    let category = (label_at(labels::CATEGORY), content.category.as_deref());
+    for (path, value) in spec.chain([category]) {
         // A member that may be absent can be removed once it has been added.
-        operations.push(add(path.clone(), value.as_deref().unwrap_or_default().into()));
+        operations.push(add(path.clone(), value.unwrap_or_default().into()));
         if value.is_none() {
             operations.push(PatchOperation::Remove(RemoveOperation { path }));
         }

@@ -14,10 +14,10 @@ use super::{BookKey, Collection, Namespace, Repository};
 use crate::cache::{Deletion, NotYet, Part};
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// The time that the watch has to report a version before the API server is asked. A change takes it milliseconds.
+/// The time that the watch has to report a version before a live read. A change takes it milliseconds.
 const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 
-/// The time that the watch has to report the version of a deletion, which the API server's answer does not have.
+/// The time that the watch has to report the version of a deletion, which the API server's response does not have.
 const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A version of the served state: one of each resource, since versions of different resources cannot be compared.
@@ -102,7 +102,7 @@ impl<'a> Scope<'a> {
 /// The resources that an answer serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Served {
-    /// Books, and which of them are on loan; or loans, whose books say whether they count.
+    /// Books and the loans of them; or loans and the books that make them count.
     #[default]
     BooksAndLoans,
     /// Books alone.
@@ -282,12 +282,12 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             return Ok(());
         }
         let confirmed = self.reader.wait_confirmed(source, version, remaining());
-        let asked = async {
+        let read = async {
             // Versions do not go back. A version that does not exist yet, and may never exist, costs no list, however many
             // requests need it.
             let current = self.current_version(version, Duration::MAX).await?;
             if current < Some(version) {
-                tracing::debug!(%version, ?current, "the API server is not known to have come to the version");
+                tracing::debug!(%version, ?current, "the API server is not known to have reached the version");
             } else {
                 match self
                     .list(&self.version_reads, part, source, Some(version), deadline)
@@ -300,14 +300,14 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                         tracing::debug!(%version, ?reached, "the API server has gone back");
                         self.live_reads.forget_latest_version().await;
                     }
-                    Err(error) => tracing::debug!(%error, "the API server cannot be asked"),
+                    Err(error) => tracing::debug!(%error, "the API server does not answer"),
                 }
             }
             std::future::pending().await
         };
         tokio::select! {
             confirmed = confirmed => confirmed.map_err(|NotYet| Error::NotYet),
-            asked = asked => asked,
+            read = read => read,
         }
     }
 

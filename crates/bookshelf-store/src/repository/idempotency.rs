@@ -2,7 +2,7 @@
 //!
 //! The only place for answers is the objects that requests make. So an object made by a request with an
 //! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
-//! itself: any replica that finds the object in the way of a request can tell that this very request made it. The imprint
+//! itself: any replica that finds the object in the way of a request knows that this very request made it. The imprint
 //! lasts as long as the object, and an error leaves none.
 //!
 //! A request that has made nothing yet is known to its own process alone: of two requests with one key that make different
@@ -35,16 +35,13 @@ impl Imprint {
         book: BookKey<'_>,
         content: &BookContent,
     ) -> Self {
-        let BookContent { spec, category } = content;
-        let description = spec.description.as_deref().unwrap_or_default();
-        let category = category.as_deref().unwrap_or_default();
         let parts = ["create", book.namespace, key.as_str()];
         Self {
             request: match caller {
                 None => fingerprint(&parts),
                 Some(caller) => fingerprint(&[&parts[..], &[caller]].concat()),
             },
-            content: fingerprint(&[book.id, &spec.author, &spec.title, description, category]),
+            content: fingerprint(&[&[book.id][..], &content.imprinted()].concat()),
         }
     }
 

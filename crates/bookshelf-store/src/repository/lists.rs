@@ -36,8 +36,8 @@ impl Contents {
             latest: state.generation,
             objects: state.objects,
         };
-        // A namespace that has lost its last object takes its number along. What is left then has the same latest number or
-        // an older one, and fewer objects.
+        // A namespace that has lost its last object takes its number along. The rest then has the same latest number or an
+        // older one, and fewer objects.
         let reduce = |all: Self, next: Self| Self {
             latest: all.latest.max(next.latest),
             objects: all.objects + next.objects,
@@ -81,7 +81,7 @@ impl<'a> Namespaces<'a> {
 
 /// A place in the order of lists, which is by namespace, then id. The default is before everything.
 ///
-/// A list from a place on has the objects after it, whether the place itself has one or not: a client that continues from
+/// A list from a place on has the objects after it, with or without one at the place itself: a client that continues from
 /// the last object it has seen misses no object that stays, and gets none twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place<'a> {

@@ -42,7 +42,7 @@ pub(super) struct LiveReads {
 }
 
 impl LiveReads {
-    /// Returns true if a list makes everything served of a source, confirmed up to `told`, no older than this version.
+    /// Returns true if a list makes everything served of a source, confirmed up to `confirmed`, no older than this version.
     pub(super) fn is_listed(
         &self,
         source: Option<&str>,
@@ -61,7 +61,7 @@ impl LiveReads {
     fn note_listed(&self, source: Option<&str>, now: Listed) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&source.map(str::to_owned));
-        // Of two lists the later one may have arrived first.
+        // The later one of two lists may have arrived first.
         if known.is_none_or(|known| known.confirmed != now.confirmed || known.version < now.version) {
             listed.insert(source.map(str::to_owned), now);
         }
@@ -85,9 +85,9 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         new_for: Duration,
     ) -> Result<Option<ResourceVersion>, Error> {
         let came = Instant::now();
-        let ask = async {
-            let mut asked = self.live_reads.latest_version.lock().await;
-            if let Some((began, answer)) = *asked {
+        let request = async {
+            let mut latest = self.live_reads.latest_version.lock().await;
+            if let Some((began, answer)) = *latest {
                 let is_enough =
                     answer.is_ok_and(|current| current >= Some(at_least)) && began.elapsed() < new_for;
                 if is_enough || began >= came {
@@ -101,14 +101,14 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                 Ok(current) => Ok(Some(current)),
                 Err(Error::Overloaded { retry_after }) => Err(retry_after),
                 Err(error) => {
-                    tracing::debug!(%error, "the API server does not answer which version it has come to");
+                    tracing::debug!(%error, "the API server does not answer with its latest version");
                     Ok(None)
                 }
             };
-            *asked = Some((began, answer));
+            *latest = Some((began, answer));
             answer
         };
-        let answer = timeout(LATEST_VERSION_TIMEOUT, ask).await.unwrap_or(Ok(None));
+        let answer = timeout(LATEST_VERSION_TIMEOUT, request).await.unwrap_or(Ok(None));
         answer.map_err(|retry_after| Error::Overloaded { retry_after })
     }
 
@@ -177,21 +177,24 @@ mod tests {
     }
 
     #[test]
-    fn a_list_counts_until_the_watch_tells_more_and_an_older_one_takes_nothing_back() {
-        let asked = LiveReads::default();
+    fn a_list_counts_until_the_watch_confirms_more_and_an_older_one_changes_nothing() {
+        let reads = LiveReads::default();
         let list = |version, confirmed| Listed {
             when: Instant::now(),
             version: rv(version),
             confirmed: Some(rv(confirmed)),
         };
-        asked.note_listed(None, list(150, 50));
-        asked.note_listed(None, list(120, 50));
-        let is_listed = |confirmed, version| asked.is_listed(None, Some(rv(confirmed)), rv(version));
+        reads.note_listed(None, list(150, 50));
+        reads.note_listed(None, list(120, 50));
+        let is_listed = |confirmed, version| reads.is_listed(None, Some(rv(confirmed)), rv(version));
         assert!(is_listed(50, 150));
         assert!(!is_listed(50, 151));
-        assert!(!is_listed(90, 140), "what it tells may have gone before the list");
-        assert!(!asked.is_listed(Some("other"), Some(rv(50)), rv(1)));
-        asked.note_listed(None, list(130, 90));
+        assert!(
+            !is_listed(90, 140),
+            "an object of that event may have gone before the list"
+        );
+        assert!(!reads.is_listed(Some("other"), Some(rv(50)), rv(1)));
+        reads.note_listed(None, list(130, 90));
         assert!(is_listed(90, 130) && !is_listed(90, 140));
     }
 }

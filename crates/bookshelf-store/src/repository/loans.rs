@@ -265,6 +265,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
     let spec = crd::BookLoanSpec {
         borrowed_by: tenant.as_str().to_owned(),
+        borrowed_at: None,
     };
     let mut loan = crd::BookLoan::new(key.id, spec);
     loan.metadata.namespace = Some(key.namespace.to_owned());

@@ -1,10 +1,11 @@
 //! Books and loans as the domain knows them: values that obey the rules, made of requests and of custom
 //! resources.
 
+mod book;
+
 use std::sync::Arc;
 
-use bookshelf_crd::rules::Rule;
-use bookshelf_crd::{self as crd, BookSpec, book, labels, management, rules, text};
+use bookshelf_crd::{self as crd, labels, management, rules};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
@@ -13,6 +14,7 @@ use super::error::{Field, Invalid};
 use super::imprint::Imprint;
 use super::version::Version;
 use crate::object::{ObjectKey, Uid};
+pub use book::{Book, BookContent};
 
 /// A namespace that can exist: a DNS-1123 label.
 #[derive(Clone, Copy, Debug)]
@@ -142,42 +144,7 @@ impl<'a> From<Tenant<'a>> for Borrower<'a> {
     }
 }
 
-/// The content of a book that a librarian writes.
-#[derive(Clone, Debug)]
-pub struct BookContent {
-    pub(super) spec: BookSpec,
-    pub(super) category: Option<String>,
-}
-
-impl BookContent {
-    /// Checks the rules. An empty description or category is none.
-    pub fn new(
-        author: String,
-        title: String,
-        description: String,
-        category: String,
-    ) -> Result<Self, Invalid> {
-        Invalid::check(Field::Author, text::line(&author, book::AUTHOR_MAX))?;
-        Invalid::check(Field::Title, text::line(&title, book::TITLE_MAX))?;
-        Invalid::check(
-            Field::Description,
-            text::paragraphs(&description, book::DESCRIPTION_MAX),
-        )?;
-        Invalid::check(Field::Category, rules::label_value(&category))?;
-        let description = Some(description).filter(|text| !text.is_empty());
-        let category = Some(category).filter(|category| !category.is_empty());
-        Ok(Self {
-            spec: BookSpec {
-                author,
-                title,
-                description,
-            },
-            category,
-        })
-    }
-}
-
-/// The management of a book: whether it may be changed, as precisely as a test of that has to know.
+/// The management of a book: the part of its metadata that allows or forbids changes, as a test for it needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Management {
     /// No other tool manages it.
@@ -226,31 +193,6 @@ impl Management {
     }
 }
 
-/// A book.
-#[derive(Clone, Debug)]
-pub struct Book {
-    /// The object's name.
-    pub id: String,
-    /// The object's namespace.
-    pub namespace_id: String,
-    /// The author. Never white space alone.
-    pub author: String,
-    /// Never white space alone.
-    pub title: String,
-    /// Never empty.
-    pub description: Option<String>,
-    /// Never empty.
-    pub category_id: Option<String>,
-    /// The manager of the object, by its label or by the mark of a GitOps tool; never empty.
-    pub managed_by: Option<String>,
-    pub(super) management: Management,
-    pub(super) imprint: Option<Imprint>,
-    /// True once the book is deleted and waits for its finalizers.
-    pub is_being_deleted: bool,
-    /// The version.
-    pub version: Version,
-}
-
 /// A loan.
 #[derive(Clone, Debug)]
 pub struct Loan {
@@ -260,7 +202,7 @@ pub struct Loan {
     pub namespace_id: String,
     /// The tenant who has the book.
     pub borrowed_by: Arc<str>,
-    /// The time of the loan's creation.
+    /// The time of the loan: that of its creation, or the one that a restored loan has kept.
     pub borrowed_at: Timestamp,
     /// The imprint of the request. The cache does not keep it.
     pub(super) imprint: Option<Box<Imprint>>,
@@ -289,50 +231,27 @@ pub enum Unconvertible {
     Invalid(#[from] Invalid),
 }
 
-impl TryFrom<&crd::Book> for Book {
-    type Error = Unconvertible;
-
-    fn try_from(object: &crd::Book) -> Result<Self, Unconvertible> {
-        let BookSpec {
-            author,
-            title,
-            description,
-        } = &object.spec;
-        // The schema of an earlier release allowed more than today's. Such a book is served, for its librarian to correct.
-        for (field, text) in [(Field::Author, author), (Field::Title, title)] {
-            let is_blank = text.trim().is_empty();
-            Invalid::check(field, if is_blank { Err(Rule::NotBlank) } else { Ok(()) })?;
-        }
-        Ok(Self {
-            id: object.name_any(),
-            namespace_id: object.namespace().unwrap_or_default(),
-            author: author.clone(),
-            title: title.clone(),
-            description: description.clone().filter(|text| !text.is_empty()),
-            category_id: labels::value(object, labels::CATEGORY).map(str::to_owned),
-            managed_by: management::manager(object).map(str::to_owned),
-            management: Management::of(object),
-            imprint: Imprint::on(object),
-            is_being_deleted: object.metadata.deletion_timestamp.is_some(),
-            version: version(object)?,
-        })
-    }
-}
-
 impl TryFrom<&crd::BookLoan> for Loan {
     type Error = Unconvertible;
 
     fn try_from(object: &crd::BookLoan) -> Result<Self, Unconvertible> {
         let mut owners = object.owner_references().iter();
         let book = owners.rfind(|owner| is_book(owner) && owner.name == object.name_any());
+        let created_at = object
+            .creation_timestamp()
+            .ok_or(Unconvertible::Metadata("creationTimestamp"))?
+            .0;
+        // The API server's `date-time` is more than RFC 3339: what is no time here does not hide the loan.
+        let kept = object
+            .spec
+            .borrowed_at
+            .as_deref()
+            .and_then(|time| time.parse().ok());
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),
             borrowed_by: object.spec.borrowed_by.as_str().into(),
-            borrowed_at: object
-                .creation_timestamp()
-                .ok_or(Unconvertible::Metadata("creationTimestamp"))?
-                .0,
+            borrowed_at: kept.unwrap_or(created_at),
             imprint: Imprint::on(object).map(Box::new),
             book_uid: book.map(|owner| owner.uid.as_str().into()),
             version: version(object)?,

@@ -244,11 +244,11 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
                 return Ok(());
             }
             let [books, loans] = &mut self.news;
-            let told = tokio::select! {
-                told = books.wait() => told,
-                told = loans.wait(), if self.at.1.is_some() => told,
+            let news = tokio::select! {
+                news = books.wait() => news,
+                news = loans.wait(), if self.at.1.is_some() => news,
             };
-            told.map_err(|_| CutOff)?;
+            news.map_err(|_| CutOff)?;
         }
     }
 
@@ -260,8 +260,8 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     /// Returns the position from which a client that has applied all events resumes; `None` while events are pending. It
     /// advances although nothing happens, and does not grow too old.
     pub fn id(&self) -> Option<StreamId> {
-        let is_told = self.waiting.is_empty() && self.listing.is_none();
-        is_told.then_some(self.reached)
+        let is_all_sent = self.waiting.is_empty() && self.listing.is_none();
+        is_all_sent.then_some(self.reached)
     }
 
     /// Takes in the changes, or starts anew with a reset if all earlier events are void.
@@ -312,7 +312,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
                 None => Vec::new(),
             },
         };
-        let told = reached(&confirmed, &self.topic);
+        let latest = reached(&confirmed, &self.topic);
         let mut phase = S::RESOURCE;
         for Emitted {
             resource,
@@ -321,7 +321,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         } in self.topic.changes(&confirmed, &changes)
         {
             if resource != phase {
-                self.reached.advance(phase, told.of(phase));
+                self.reached.advance(phase, latest.of(phase));
                 phase = resource;
             }
             self.reached.advance(resource, resume_at);
@@ -329,7 +329,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
             self.waiting.push_back(StreamEvent { kind, id });
         }
         for resource in [Resource::Books, Resource::Loans] {
-            self.reached.advance(resource, told.of(resource));
+            self.reached.advance(resource, latest.of(resource));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! wrk, and what it prints.
+//! wrk, and its output.
 
 use std::{process::Stdio, time::Duration};
 
@@ -17,10 +17,12 @@ pub(super) struct Measured {
 }
 
 /// Fails when a request did.
-pub(super) async fn run(url: &str, duration: Duration) -> Result<Measured> {
+pub(super) async fn run(url: &str, token: Option<&str>, duration: Duration) -> Result<Measured> {
+    let authorization = token.map(|token| format!("--header=Authorization: Bearer {token}"));
     let output = Command::new("wrk")
         .args(["--threads", "1", "--connections", "32", "--latency", "--duration"])
         .arg(format!("{}s", duration.as_secs()))
+        .args(authorization)
         .arg(url)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -124,7 +126,7 @@ Transfer/sec:    616.35MB
     }
 
     #[test]
-    fn what_is_no_output_of_wrk_is_refused() {
+    fn incomplete_output_of_wrk_is_refused() {
         for (without, missing) in [
             ("requests in", "no line with the number of requests"),
             ("99%", "no 99th percentile"),

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::Result;
 use control_plane::Component;
 
-use super::writes::{Services, both_show};
+use super::writes::{Services, both_serve};
 use crate::{
     args::Api,
     books::{self, SCRATCH},
@@ -78,14 +78,14 @@ impl Load<'_> {
     async fn measure(&self, clients: usize, table: &mut Table) -> Result<()> {
         let client = &self.rig.cluster.client;
         books::clear_scratch(client).await?;
-        both_show(self.rig, &self.services, 0).await?;
+        both_serve(self.rig, &self.services, 0).await?;
         let count = requests(clients);
         let ours = self.send(Write::Create, clients, (0..count).collect()).await?;
         let numbers = (STRAIGHT_FROM..STRAIGHT_FROM + count).collect();
         let straight = self.send(Write::Straight, clients, numbers).await?;
-        // What is written to has to be there, for both APIs.
+        // The books of the next writes have to exist for both APIs.
         let made = straight.tally.done.clone();
-        self.shown(&made).await?;
+        self.served(&made).await?;
         table.add(Write::Create, clients, ours);
         table.add(Write::Straight, clients, straight);
         for write in [Write::Update, Write::Borrow] {
@@ -144,16 +144,16 @@ impl Load<'_> {
         ]
     }
 
-    /// Returns when both APIs show these books.
-    async fn shown(&self, numbers: &[u64]) -> Result<()> {
+    /// Returns when both APIs serve these books.
+    async fn served(&self, numbers: &[u64]) -> Result<()> {
         for api in Api::ALL {
             let url = self.services.of(api).url(&format!("/book/{SCRATCH}"));
-            until("the API shows the books", LOOK_EVERY, async || {
+            until("the API serves the books", LOOK_EVERY, async || {
                 let list: serde_json::Value = serde_json::from_slice(&self.rig.body(&url).await?)?;
                 let list = list["list"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let shown: BTreeSet<&str> = list.iter().filter_map(|book| book["id"].as_str()).collect();
+                let served: BTreeSet<&str> = list.iter().filter_map(|book| book["id"].as_str()).collect();
                 let mut names = numbers.iter().map(|number| books::name(*number));
-                Ok(names.all(|name| shown.contains(name.as_str())).then_some(()))
+                Ok(names.all(|name| served.contains(name.as_str())).then_some(()))
             })
             .await?;
         }

@@ -71,7 +71,7 @@ async fn samples(rig: &Rig<'_>, arguments: &[&str]) -> Result<Vec<Sample>> {
     for _ in 0..rig.args.rounds {
         let service = Service::start(rig, rig.args.api, arguments).await?;
         let memory = steady(service.id()).await;
-        // Afterwards, as lists that were asked for are kept.
+        // Afterwards, since requested lists are kept.
         let mut json = 0;
         for namespace in books::namespaces() {
             let body = rig.body(&service.url(&format!("/book/{namespace}"))).await?;

@@ -67,7 +67,7 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     };
     let waited = [was_no_limit("ours", ours), was_no_limit(LIMIT, limits)];
     let note = not_judged(waited.into_iter().flatten());
-    // What the one cannot show, the other does: who is the limit serves as many as its CPU time allows.
+    // A server that is the limit serves as many requests as its CPU time allows: that compares the others.
     let (served, cpu) = if note.is_none() {
         (Some(Target::RatioAtLeast(read.ratio)), None)
     } else {
@@ -98,7 +98,7 @@ const CPU: &str = "CPU a request";
 /// Both are ratios to the CPU time of the static server: the two are measured at different times, and CPU time grows
 /// even where the load generator is the limit.
 pub(crate) fn growth(rows: &[Row]) -> Vec<Row> {
-    // What differs by less is the same.
+    // Figures that differ by less are the same.
     const NOISE: f64 = 1.1;
     let cpu = |row: &&Row| row.part == Part::Reads && row.figure.name.ends_with(CPU);
     let Some(least) = rows.iter().filter(cpu).map(|row| row.books).min() else {

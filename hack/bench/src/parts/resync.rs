@@ -46,7 +46,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
 /// Lets a ready API alone for `time`, with its log as it is by default.
 async fn watch(rig: &Rig<'_>, arguments: &[&str], time: Duration) -> Result<Watched> {
     let service = Service::start(rig, rig.args.api, arguments).await?;
-    // What a start leaves to be done later is not a resync's.
+    // Work that a start leaves for later is not a resync's.
     sleep(PERIOD).await;
     let (log, before) = (service.log_length()?, cpu_time(service.id()));
     sleep(time).await;

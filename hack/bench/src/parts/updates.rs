@@ -41,7 +41,7 @@ const AT_ONCE: u32 = 16;
 /// The largest edition that a title has room for.
 const EDITIONS: u64 = 1_000_000;
 
-/// The least share of what is served without updates.
+/// The least share of the reads that are served without updates.
 const RATIO: f64 = 0.9;
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -93,8 +93,8 @@ struct Round {
     alone: [Load; 2],
     /// The service while other books change.
     ours: Disturbed,
-    /// The static server meanwhile: nothing of the updates comes to it, so that whatever it loses, the machine takes from
-    /// whoever serves.
+    /// The static server meanwhile: it gets none of the updates, so that its loss is the machine's share of the service's
+    /// loss.
     limit: Load,
 }
 
@@ -110,7 +110,7 @@ impl Disturbed {
     ///
     /// It is corrected for the machine, which takes `slowdown` times as long for the same work beside the updates.
     ///
-    /// Where the load generator is the limit, that cannot be seen, and neither is it the inverse of the CPU time of a
+    /// If the load generator is the limit, this cannot be seen, and neither is it the inverse of the CPU time of a
     /// request: fewer reads bear the cost of as many updates.
     fn room(&self, cost: f64, slowdown: f64) -> Option<f64> {
         let cpu = self.load.cpu?;
@@ -169,7 +169,7 @@ fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
     [served, limit, room]
 }
 
-/// The CPU time that an update at the API server takes in a process that nobody reads from, in microseconds.
+/// The CPU time that an update at the API server takes in a process without readers, in microseconds.
 async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f64>> {
     let before = cpu_time(service.id());
     let updates = Updates::start(rig);
@@ -273,7 +273,7 @@ mod tests {
             let disturbed = Disturbed { load, rate: 500.0 };
             let room = disturbed.room(100.0, 1.0).unwrap();
             assert!((room - 95_000.0).abs() < 1e-3, "{room}");
-            // Where the static server has taken twice as long, so would anybody.
+            // If the static server takes twice as long, so does every server.
             let room = disturbed.room(100.0, 2.0).unwrap();
             assert!((room - 190_000.0).abs() < 1e-3, "{room}");
         }

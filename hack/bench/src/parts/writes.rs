@@ -62,11 +62,11 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
                 operation.prepare(rig, &services, TIMES).await?;
                 let before = Requests::count(&rig.cluster.client).await?;
                 let used = time(rig, &services, operation, at_once).await?;
-                let asked = settled(rig, &before).await?;
+                let sent = settled(rig, &before).await?;
                 requests
                     .entry(operation)
                     .or_default()
-                    .push(approximate(asked) / approximate(TIMES));
+                    .push(approximate(sent) / approximate(TIMES));
                 cpu.entry((operation, at_once)).or_default().extend(used);
             }
             books::clear_scratch(&rig.cluster.client).await?;
@@ -140,15 +140,19 @@ async fn settled(rig: &Rig<'_>, before: &Requests) -> Result<u64> {
     .await
 }
 
-/// Returns when both APIs show `count` books in the namespace of what comes and goes.
-pub(super) async fn both_show(rig: &Rig<'_>, services: &Services, count: u64) -> Result<()> {
+/// Returns when both APIs serve `count` books in the namespace of the books that come and go.
+pub(super) async fn both_serve(rig: &Rig<'_>, services: &Services, count: u64) -> Result<()> {
     for api in Api::ALL {
         let url = services.of(api).url(&format!("/book/{SCRATCH}"));
-        until("the API shows the books", Duration::from_millis(10), async || {
-            let list: serde_json::Value = serde_json::from_slice(&rig.body(&url).await?)?;
-            let shown = list["list"].as_array().map_or(0, Vec::len);
-            Ok((u64::try_from(shown)? == count).then_some(()))
-        })
+        until(
+            "the API serves the books",
+            Duration::from_millis(10),
+            async || {
+                let list: serde_json::Value = serde_json::from_slice(&rig.body(&url).await?)?;
+                let served = list["list"].as_array().map_or(0, Vec::len);
+                Ok((u64::try_from(served)? == count).then_some(()))
+            },
+        )
         .await?;
     }
     Ok(())

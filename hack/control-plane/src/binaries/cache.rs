@@ -16,8 +16,8 @@ pub(super) fn find_or_build(tool: Tool) -> Result<PathBuf> {
     find_or_build_in(&root()?.join("control-plane"), tool, go::build)
 }
 
-/// A program gets its name in the cache only when it is whole: what is there is usable, and what a killed build
-/// leaves behind is in nobody's way.
+/// A program gets its name in the cache only when it is whole: the programs there are usable, and the remains of a killed
+/// build are in no one's way.
 fn find_or_build_in(
     root: &Path,
     tool: Tool,
@@ -33,7 +33,7 @@ fn find_or_build_in(
     if program.exists() {
         return Ok(program);
     }
-    // Of its own: a Go that has outlived a killed build may still write to the file of that one.
+    // A directory of its own: a Go that has outlived a killed build may still write to that build's file.
     let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&dir)?;
     let output = unfinished.path().join(tool.name());
     build(tool, &output)?;
@@ -42,7 +42,7 @@ fn find_or_build_in(
     Ok(program)
 }
 
-/// Removes what killed builds have left. It is in nobody's way, so it is no failure when that is not possible.
+/// Removes the remains of killed builds. They are in no one's way, so it is no failure if that is not possible.
 fn remove_unfinished(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(".unfinished-") {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_cache_is_not_built_again() {
+    fn a_cached_program_is_not_built_again() {
         let root = tempfile::tempdir().unwrap();
         let builds = Cell::new(0);
         for _ in 0..2 {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_need_the_same_program_build_it_once() {
+    fn two_callers_that_need_the_same_program_build_it_once() {
         let root = tempfile::tempdir().unwrap();
         let (started, building) = mpsc::channel();
         thread::scope(|scope| {

@@ -33,6 +33,7 @@ macro_rules! module {
 static ETCD: Module = module!("etcd", "go.etcd.io/etcd/server/v3");
 pub(super) static KUBERNETES: Module = module!("kubernetes", "k8s.io/kubernetes");
 static HELM: Module = module!("helm", "helm.sh/helm/v4");
+static KUBECONFORM: Module = module!("kubeconform", "github.com/yannh/kubeconform");
 
 impl Module {
     /// The module that `tool` is built from.
@@ -41,6 +42,7 @@ impl Module {
             Tool::Etcd => &ETCD,
             Tool::KubeApiserver | Tool::KubeControllerManager | Tool::Kubectl => &KUBERNETES,
             Tool::Helm => &HELM,
+            Tool::Kubeconform => &KUBECONFORM,
         }
     }
 
@@ -74,15 +76,14 @@ impl Module {
 
     /// Flags for `go build`, but for the output.
     pub(super) fn build_flags(&self) -> Vec<String> {
-        let ldflags = if self.name == KUBERNETES.name {
-            // Without it the API server calls itself v0.0.0, and clients that look at versions are misled.
-            format!(
-                "-s -w -X k8s.io/component-base/version.gitVersion={}",
-                self.release()
-            )
-        } else {
-            "-s -w".to_owned()
+        // Without it the API server calls itself v0.0.0, and clients that look at versions are misled.
+        let variable = match self.name {
+            "kubernetes" => Some("k8s.io/component-base/version.gitVersion"),
+            "kubeconform" => Some("main.version"),
+            _ => None,
         };
+        let version = variable.map(|variable| format!(" -X {variable}={}", self.release()));
+        let ldflags = format!("-s -w{}", version.unwrap_or_default());
         vec!["-trimpath".to_owned(), "-ldflags".to_owned(), ldflags]
     }
 
@@ -91,13 +92,13 @@ impl Module {
         [
             // As the projects' own releases are built. It needs no C compiler, and the result runs on any libc.
             ("CGO_ENABLED", "0"),
-            // The pins are those of the module, whatever surrounds the checkout.
+            // The pins are those of the module, not of a workspace around the checkout.
             ("GOWORK", "off"),
             ("GOTOOLCHAIN", "local"),
         ]
     }
 
-    /// Names a build in the cache: what is built from other pins or with other flags has another key.
+    /// Names a build in the cache: a build from other pins or with other flags has another key.
     pub(super) fn cache_key(&self) -> String {
         let mut hash = Sha256::new();
         let build = format!(
@@ -125,6 +126,7 @@ pub(super) fn package(tool: Tool) -> &'static str {
         Tool::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
+        Tool::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
     }
 }
 
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn versions_come_from_the_pins() {
-        for tool in Tool::ALL {
+        for tool in Tool::CONTROL_PLANE.into_iter().chain([Tool::Kubeconform]) {
             let module = Module::of(tool);
             assert!(module.release().starts_with('v'), "{tool}: {}", module.release());
             assert!(module.version() > Version::new(0, 0), "{tool}");

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_found_in_what_programs_print() {
+    fn versions_are_found_in_the_output_of_programs() {
         for (text, version) in [
             (
                 "etcd Version: 3.6.16\nGit SHA: Not provided\n",

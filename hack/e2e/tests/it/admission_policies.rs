@@ -1,4 +1,4 @@
-//! The chart's admission policies: the API server refuses the two `ServiceAccounts`, whatever RBAC grants them.
+//! The chart's admission policies: the API server refuses the two `ServiceAccounts`, with any grants by RBAC.
 //!
 //! In the namespace of each test here, both accounts and a person have every right on books and loans, so that a refusal
 //! is a policy's. The policies are those of the control plane that all tests share.
@@ -28,7 +28,7 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// Longer than any test takes.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
-/// Somebody with every right on books and loans in one namespace.
+/// A user with every right on books and loans in one namespace.
 struct Actor {
     name: &'static str,
     client: Client,

@@ -76,15 +76,15 @@ async fn a_change_in_any_namespace_is_in_the_next_list_of_all() -> Result<()> {
     for round in 0..20 {
         let created = library.admin.post(library.list_path());
         created.json(&library.body("book")).await?.json(201);
-        let shown = list(&library.admin, "/book").await?;
-        assert_eq!(places(&shown, &here).len(), 1, "round {round}");
+        let all = list(&library.admin, "/book").await?;
+        assert_eq!(places(&all, &here).len(), 1, "round {round}");
         let namespaces = list(&library.admin, "/namespace").await?;
         let expected = json!({"id": library.namespace, "books": 1});
         assert!(namespaces.contains(&expected), "round {round}");
 
         library.admin.delete(library.path("book")).await?.empty(204);
-        let shown = list(&library.admin, "/book").await?;
-        assert_eq!(places(&shown, &here).len(), 0, "round {round}");
+        let all = list(&library.admin, "/book").await?;
+        assert_eq!(places(&all, &here).len(), 0, "round {round}");
         let namespaces = list(&library.admin, "/namespace").await?;
         assert!(
             namespaces

@@ -1,7 +1,12 @@
 //! Token mode: who callers are, and what they may do, against the real API server with real tokens.
 
+mod ending;
+mod hostile;
 mod lists;
 mod matrix;
+mod repeated;
+mod roles;
+mod secrets;
 mod streams;
 mod tenants;
 mod tokens;

@@ -36,10 +36,10 @@ async fn a_book_is_available_until_it_is_borrowed_and_when_it_is_back() -> Resul
             let path = library.path(&format!("book/{action}"));
             let answer = library.user.post(path).tenant("bob").await?;
             assert!(answer.status < 300, "{}", answer.text());
-            // At once, for whoever asks the same process.
-            let shown = available(&library, "book").await?;
+            // At once, in the next read from the same process.
+            let served = available(&library, "book").await?;
             assert_eq!(
-                shown,
+                served,
                 [json!(is_available), json!(is_available), json!(is_available)],
                 "round {round}, {action}"
             );

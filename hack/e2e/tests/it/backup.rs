@@ -63,6 +63,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
     let books = library.admin.get(library.list_path()).await?.json(200);
     let loans = library.loans();
     let before = loans.get("lent").await?;
+    let lent = library.admin.get(library.loan_path("lent")).await?.json(200);
     let directory = tempfile::tempdir()?;
     run(&commands(&page, "Save")?, &library, &kubectl, directory.path()).await?;
 
@@ -96,11 +97,16 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
     })
     .await?;
     let restored = loans.get("lent").await?;
-    assert_eq!(restored.spec, before.spec);
+    assert_eq!(restored.spec.borrowed_by, before.spec.borrowed_by);
     assert_ne!(restored.uid(), before.uid());
     library
         .loans_at(&restored.resource_version().context("a version")?)
         .await?;
+    // The time of the loan is that of before, although the object is younger.
+    assert_eq!(
+        library.admin.get(library.loan_path("lent")).await?.json(200),
+        lent
+    );
     for (id, tenant) in [("lent", "bob"), ("managed", "alice")] {
         let again = library.borrow(id, "carol").await?;
         again.problem(409, "already_borrowed");
@@ -108,8 +114,5 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         assert_eq!(loan["borrowed_by"], tenant);
         library.give_back(id, tenant).await?.empty(204);
     }
-    // What the page says of the time.
-    let restored_at = restored.creation_timestamp().context("a time")?;
-    assert!(restored_at.0 >= before.creation_timestamp().context("a time")?.0);
     Ok(())
 }

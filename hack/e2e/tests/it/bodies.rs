@@ -2,8 +2,8 @@
 
 mod encodings;
 
-use anyhow::Result;
-use e2e::{Answer, Api, Library, Request};
+use anyhow::{Context as _, Result};
+use e2e::{Answer, Api, Library, Request, raw};
 use serde_json::{Value, json};
 
 /// The requests that take a whole book: a POST and a PUT.
@@ -26,7 +26,7 @@ async fn json(request: Request, body: &Value) -> Result<Answer> {
     request.json(body).await
 }
 
-/// A library with one book, and what is to be unchanged in the end.
+/// A library with one book, and the objects that must not change.
 async fn library() -> Result<(Library, Value)> {
     let library = Library::open().await?;
     library.add("book").await?;
@@ -225,7 +225,14 @@ async fn a_body_that_is_not_one_json_object_is_refused() -> Result<()> {
         for request in with_bodies(&library) {
             let answer = request.body("application/json", body).await?;
             let problem = answer.problem(400, "invalid_request");
+            if body == repeated {
+                assert_eq!(problem.field.as_deref(), Some("category_id"));
+                continue;
+            }
             assert!(problem.message.contains("valid"), "{body}: {problem:?}");
+            for words in ["struct", "EOF", "expected value"] {
+                assert!(!problem.message.contains(words), "{body}: {problem:?}");
+            }
         }
     }
     for request in with_bodies(&library) {
@@ -234,6 +241,44 @@ async fn a_body_that_is_not_one_json_object_is_refused() -> Result<()> {
             .await?;
         answer.problem(400, "invalid_request");
     }
+    assert_eq!(list(&library.admin, &library).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_in_the_path_are_checked_before_the_body() -> Result<()> {
+    let (library, before) = library().await?;
+    let large = "x".repeat(300_000);
+    for (request, field) in [
+        (library.admin.post("/book/C11"), "namespace_id"),
+        (library.admin.put(library.path("Book")), "id"),
+        (library.admin.patch(library.path("Book/category")), "id"),
+    ] {
+        request.body("text/plain", large.clone()).await?.invalid(field);
+    }
+    assert_eq!(list(&library.admin, &library).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_declares_too_great_a_length_is_not_waited_for() -> Result<()> {
+    let (library, before) = library().await?;
+    let address = library
+        .shared
+        .as_ref()
+        .context("the shared APIs")?
+        .admin()
+        .address();
+    let path = library.list_path();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
+    );
+    let answer = raw(address, &request).await?;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(
+        answer.to_lowercase().contains("\r\nconnection: close\r\n"),
+        "{answer}"
+    );
     assert_eq!(list(&library.admin, &library).await?, before);
     Ok(())
 }

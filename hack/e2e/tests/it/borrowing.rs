@@ -14,15 +14,15 @@ async fn a_loan_has_its_book_borrower_and_time() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let answer = library.borrow("book", "bob").await?;
-    let shown = answer.json(201);
+    let borrowed = answer.json(201);
     let object = library.loans().get("book").await?;
     let created = object.creation_timestamp().context("a time")?.0;
     assert_eq!(
-        shown,
+        borrowed,
         json!({"book_id": "book", "namespace_id": library.namespace, "borrowed_by": "bob",
                "borrowed_at": created.to_string()})
     );
-    let at = shown["borrowed_at"].as_str().unwrap_or_default();
+    let at = borrowed["borrowed_at"].as_str().unwrap_or_default();
     assert!(at.ends_with('Z') && at.parse::<Timestamp>().is_ok(), "{at}");
     let (uid, version) = (
         object.uid().context("a uid")?,

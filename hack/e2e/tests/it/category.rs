@@ -23,12 +23,12 @@ async fn a_category_is_set_changed_and_removed() -> Result<()> {
                 .request(method.clone(), path)
                 .json(&json!({"category_id": category}))
                 .await?;
-            let shown = if category.is_empty() {
+            let expected = if category.is_empty() {
                 Value::Null
             } else {
                 category.into()
             };
-            assert_eq!(answer.json(200)["category_id"], shown);
+            assert_eq!(answer.json(200)["category_id"], expected);
             let object = library.books().get(&id).await?;
             assert_eq!(
                 object.labels().get(labels::CATEGORY).map_or("", String::as_str),
@@ -63,7 +63,7 @@ async fn a_category_leaves_everything_else_as_it_is() -> Result<()> {
         let answer = library.admin.request(method.clone(), path).json(&body).await?;
         let mut expected = before.clone();
         expected["category_id"] = method.as_str().into();
-        // Nobody managed it, and nobody does.
+        // It had no manager, and has none.
         assert_eq!(answer.json(200), expected);
         assert_eq!(
             library

@@ -4,6 +4,7 @@ mod api_server;
 mod dashboards;
 mod releases;
 mod rendering;
+mod schemas;
 mod values;
 
 use std::{path::PathBuf, process::Stdio};
@@ -14,7 +15,7 @@ use e2e::chart;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// Runs helm, and returns what it prints.
+/// Runs helm, and returns its output.
 pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
     let output = Command::new(helm)
@@ -32,7 +33,7 @@ pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     Ok(printed)
 }
 
-/// Returns what the chart renders for a release with further `arguments`.
+/// Returns the rendered chart for a release with further `arguments`.
 async fn rendered(release: &str, arguments: &[&str]) -> Result<String> {
     let chart = chart();
     let fixed = ["template", release, chart.to_str().context("a path")?];

@@ -91,16 +91,16 @@ async fn a_body_with_an_offered_upgrade_is_read_as_without_one() -> Result<()> {
     Ok(())
 }
 
-/// Reads an answer until it has these words.
-async fn told(address: SocketAddr, request: &str, words: &str) -> Result<String> {
+/// Reads the response to a request until it has these words.
+async fn response_with(address: SocketAddr, request: &str, words: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
-    let mut told = Vec::new();
-    while !String::from_utf8_lossy(&told).contains(words) {
-        let read = timeout(PATIENCE, stream.read_buf(&mut told)).await??;
-        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&told));
+    let mut response = Vec::new();
+    while !String::from_utf8_lossy(&response).contains(words) {
+        let read = timeout(PATIENCE, stream.read_buf(&mut response)).await??;
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&response));
     }
-    Ok(String::from_utf8(told)?)
+    Ok(String::from_utf8(response)?)
 }
 
 #[tokio::test]
@@ -118,8 +118,8 @@ async fn a_stream_to_an_http_1_0_client_is_not_chunked() -> Result<()> {
             let request = format!(
                 "GET {path} HTTP/{version}\r\nHost: localhost\r\n{more}Accept: text/event-stream\r\n\r\n"
             );
-            let told = told(service.address(), &request, "event: synced\n").await?;
-            let (head, body) = told.split_once("\r\n\r\n").context("a head")?;
+            let response = response_with(service.address(), &request, "event: synced\n").await?;
+            let (head, body) = response.split_once("\r\n\r\n").context("a head")?;
             let head = lower(head);
             assert!(head.starts_with(&format!("http/{version} 200 ")), "{head}");
             assert!(!head.contains("transfer-encoding"), "{head}");
@@ -131,8 +131,11 @@ async fn a_stream_to_an_http_1_0_client_is_not_chunked() -> Result<()> {
             "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
             library.list_path()
         );
-        let told = told(service.address(), &request, "event: synced\n").await?;
-        assert!(lower(&told).contains("transfer-encoding: chunked"), "{told}");
+        let response = response_with(service.address(), &request, "event: synced\n").await?;
+        assert!(
+            lower(&response).contains("transfer-encoding: chunked"),
+            "{response}"
+        );
     }
     Ok(())
 }
@@ -155,7 +158,7 @@ async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() ->
             "{answer}"
         );
         assert!(lower(&answer).contains("\r\nconnection: close\r\n"), "{answer}");
-        // The client ends what it sends in the middle of the body.
+        // The client ends its request in the middle of the body.
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("{head}Content-Length: 50\r\n\r\n{{\"id\"");
         stream.write_all(request.as_bytes()).await?;

@@ -1,4 +1,4 @@
-//! The binaries' command line: what a stranger reads, and what they are told when it is wrong.
+//! The binaries' command line: the help, and the errors for wrong arguments.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! `If-None-Match` on writes: not to what the client has seen, or not at all (RFC 9110, section 13.1.2).
+//! `If-None-Match` on writes: not to a version that the client has, or only to a missing book (RFC 9110, section 13.1.2).
 
 use anyhow::Result;
 use e2e::{Library, Request};
@@ -64,7 +64,7 @@ async fn if_none_match_with_another_tag_lets_a_write_through() -> Result<()> {
         assert!(written.status < 300, "{}: {}", written.what, written.text());
     }
     for write in writes(&library, "") {
-        // What is not there is not found, whatever is wanted.
+        // A missing book is not found, with any precondition.
         write
             .header("If-None-Match", "*")
             .await?

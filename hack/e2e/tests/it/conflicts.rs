@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
-/// Every write that can be told which version it is meant for.
+/// Every write that takes a precondition.
 fn writes(library: &Library) -> [Request; 4] {
     let path = library.path("book");
     let category = json!({"category_id": "math"});
@@ -28,7 +28,7 @@ async fn assert_stale(library: &Library, answer: &Answer, current: &str) -> Resu
     Ok(())
 }
 
-/// The book's entity tag, by what the API server says.
+/// The book's entity tag, by its object at the API server.
 async fn etag(library: &Library) -> Result<String> {
     etag_of(&library.books().get("book").await?)
 }
@@ -64,9 +64,9 @@ async fn the_second_of_two_writes_to_the_same_version_gets_the_current_tag() -> 
 
     let second = save("Second", "").await?;
     assert_stale(&library, &second, first.header("etag")).await?;
-    let shown = library.admin.get(&path).await?;
-    assert_eq!(shown.json(200)["title"], "First");
-    assert_eq!(shown.header("etag"), first.header("etag"));
+    let read = library.admin.get(&path).await?;
+    assert_eq!(read.json(200)["title"], "First");
+    assert_eq!(read.header("etag"), first.header("etag"));
 
     let forced = save("Second", "?force=true").await?;
     assert_eq!(forced.json(200)["title"], "Second");
@@ -88,11 +88,11 @@ async fn every_write_is_done_to_the_current_version() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_write_is_done_to_another_version_whatever_the_cache_has() -> Result<()> {
+async fn no_write_is_done_to_another_version_with_any_state_of_the_cache() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     for round in 0..20 {
-        // What the cache has may be this version or the one before.
+        // The cache may have this version or the one before.
         let before = library.admin.get(library.path("book")).await?;
         let current = touch(&library, &round.to_string()).await?;
         for write in writes(&library) {
@@ -193,7 +193,7 @@ async fn a_malformed_tag_is_refused_on_every_write() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_missing_book_is_not_found_whatever_the_tag() -> Result<()> {
+async fn a_missing_book_is_not_found_with_any_tag() -> Result<()> {
     let library = Library::open().await?;
     let created = library.add("book").await?;
     library.admin.delete(library.path("book")).await?.empty(204);
@@ -223,7 +223,7 @@ async fn other_refusals_take_precedence_over_a_failed_if_match() -> Result<()> {
     }
     let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
     library.kubectl_patch("book", &patch).await?;
-    // A client that has seen that it is ours again is not told by a cache that has not.
+    // A client that has seen the new label is not refused by a cache that has not.
     let put = library
         .admin
         .put(library.path("book"))
@@ -260,7 +260,7 @@ async fn a_book_taken_over_by_helm_is_not_changed_with_an_older_tag() -> Result<
     Ok(())
 }
 
-/// Adds one to the number that is the book's title, so often, and starts over where somebody was faster.
+/// Adds one to the number that is the book's title, so often, and starts over after a conflict.
 async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
     let mut conflicts = 0;
     for _ in 0..times {

@@ -1,5 +1,5 @@
-//! `X-Resource-Version` and `no-cache`: nobody is shown anything older than what they were shown before, on any
-//! replica, and whoever wants to is shown what is.
+//! `X-Resource-Version` and `no-cache`: no client gets anything older than it has got before, on any replica, and a live
+//! read gets the current state.
 
 mod alternating;
 mod catching_up;
@@ -49,12 +49,12 @@ async fn replicas() -> Result<[Replica; 2]> {
         Replica::start(Program::User, &[])
     )?;
     let replicas = [admin, user];
-    // Their lists are complete. What happens now, their watches tell: so those are there, to be held.
+    // Their lists are complete. Their watches report the next changes: so those are open, to be held.
     let library = Library::open().await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;
     for replica in &replicas {
-        eventually("the replica has been told of a book and a loan", async || {
+        eventually("the replica has a book and a loan", async || {
             let book = replica.api.get(library.path("book")).await?;
             let loan = replica.api.get(library.loan_path("book")).tenant("bob").await?;
             Ok((book.status == 200 && loan.status == 200).then_some(()))
@@ -126,7 +126,7 @@ async fn every_answer_has_its_version_age_and_cache_headers() -> Result<()> {
             );
         }
     }
-    // A write's answer says at least the version of what was written.
+    // A write's answer has at least the version of the written object.
     let version: u64 = created
         .header(VERSION)
         .split('.')
@@ -188,9 +188,9 @@ async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable()
     for answer in futures::future::join_all(far).await {
         let answer = answer?;
         let problem = answer.problem(503, "unavailable");
-        let is_told = problem.message.contains("restore of etcd") && problem.retry_after > Some(0);
-        assert!(is_told, "{problem:?}");
-        // What the client can go on with.
+        let explains = problem.message.contains("restore of etcd") && problem.retry_after > Some(0);
+        assert!(explains, "{problem:?}");
+        // A version that the client can go on with.
         assert!(answer.header(VERSION).len() < 20, "{}", answer.header(VERSION));
     }
     let took = start.elapsed();
@@ -212,7 +212,7 @@ async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
     for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
         let read = get_at(&library.admin, &path, &version).await?;
         assert_eq!(read.status, 200, "{path}: {}", read.text());
-        // What the client knows of is not forgotten.
+        // The answer keeps the version that the client sent.
         assert!(read.header(VERSION).ends_with(".9007199254740991"), "{path}");
     }
     // Tenants see which books are on loan.
@@ -238,7 +238,7 @@ async fn the_version_of_a_write_is_known_on_the_replica_that_made_it() -> Result
 }
 
 #[tokio::test]
-async fn a_live_read_serves_what_the_watch_has_not_confirmed() -> Result<()> {
+async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Result<()> {
     let (library, [admin, user]) = behind().await?;
     for id in ["a", "b"] {
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": "math"});
@@ -268,7 +268,7 @@ async fn a_live_read_serves_what_the_watch_has_not_confirmed() -> Result<()> {
     library.put("b", &body).await?.json(200);
     let returned = library.give_back("a", "bob").await?;
     returned.empty(204);
-    // The other API may not have been told yet.
+    // The watch of the other API may not have reported it yet.
     let delete = library.admin.delete(library.path("a"));
     delete.header(VERSION, returned.header(VERSION)).await?.empty(204);
     for replica in [&admin.api, &user.api] {
@@ -280,7 +280,7 @@ async fn a_live_read_serves_what_the_watch_has_not_confirmed() -> Result<()> {
             .problem(404, "not_found");
         let changed = live(replica, library.path("b")).await?;
         assert_eq!(changed.json(200)["title"], "New");
-        // What was shown is not taken back by another replica, which is as new.
+        // Another replica, which is as new, does not take back what was served.
         for other in library.apis() {
             let read = get_at(other, &library.path("a"), gone.header(VERSION)).await?;
             read.problem(404, "not_found");

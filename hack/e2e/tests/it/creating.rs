@@ -119,18 +119,18 @@ async fn a_book_read_from_either_api_can_be_posted_again_after_its_deletion() ->
         .json(201);
     library.shown("book").await?;
     for api in library.apis() {
-        let shown = api.get(library.path("book")).await?.json(200);
+        let served = api.get(library.path("book")).await?.json(200);
         library.admin.delete(library.path("book")).await?.empty(204);
-        let again = library.admin.post(library.list_path()).json(&shown).await?;
+        let again = library.admin.post(library.list_path()).json(&served).await?;
         let again = again.json(201);
-        assert_eq!(library.as_shown_by(api, &again, true), shown);
+        assert_eq!(library.as_served_by(api, &again, true), served);
         library.shown("book").await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_taken_id_is_a_conflict_whoever_manages_the_book() -> Result<()> {
+async fn a_taken_id_is_a_conflict_with_any_manager_of_the_book() -> Result<()> {
     let library = Library::open().await?;
     library.add("ours").await?;
     let mut theirs = e2e::book("theirs");
@@ -200,7 +200,7 @@ async fn nothing_can_be_created_in_a_terminating_namespace() -> Result<()> {
         .json(&library.body("new"))
         .await?;
     answer.problem(409, "namespace_terminating");
-    // What is still there is still shown.
+    // A book that is still there is still served.
     library.admin.get(library.path("held")).await?.json(200);
 
     let release = json!({"metadata": {"finalizers": null}});

@@ -56,7 +56,7 @@ async fn a_book_on_loan_is_deleted_only_when_it_is_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_book_with_a_finalizer_is_shown_until_that_has_run() -> Result<()> {
+async fn a_book_with_a_finalizer_is_served_until_that_has_run() -> Result<()> {
     let library = Library::open().await?;
     let mut held = book("held");
     held.metadata.finalizers = Some(vec!["e2e.example/hold".to_owned()]);
@@ -69,13 +69,13 @@ async fn a_book_with_a_finalizer_is_shown_until_that_has_run() -> Result<()> {
     let object = library.books().get("held").await?;
     assert!(object.metadata.deletion_timestamp.is_some());
     for api in library.apis() {
-        // Nobody can borrow it any more, which the tenants' API says when it knows.
-        let expected = library.as_shown_by(api, &before, false);
-        let shown = eventually("it is shown", async || {
-            let shown = api.get(library.path("held")).await?.json(200);
-            Ok((shown["available"] != true).then_some(shown))
+        // It cannot be borrowed any more, which the tenants' API says once its cache has the deletion.
+        let expected = library.as_served_by(api, &before, false);
+        let served = eventually("it is not available", async || {
+            let served = api.get(library.path("held")).await?.json(200);
+            Ok((served["available"] != true).then_some(served))
         });
-        assert_eq!(shown.await?, expected);
+        assert_eq!(served.await?, expected);
         let list = api.get(library.list_path()).await?.json(200);
         assert_eq!(list["list"], json!([expected]));
     }
@@ -94,7 +94,7 @@ async fn a_book_that_is_being_deleted_cannot_be_changed_borrowed_or_made_again()
     library.books().delete("held", &DeleteParams::default()).await?;
     let being_deleted = library.books().get("held").await?;
 
-    // Whether the caches know that it is being deleted or not yet.
+    // With or without the deletion in the caches.
     for _ in 0..20 {
         let put = library.put("held", &library.body("held")).await?;
         put.problem(409, "being_deleted");

@@ -104,11 +104,11 @@ async fn streams_without_descriptions_still_send_the_change_of_one() -> Result<(
         .map(|((api, _), with)| (api, with))
     {
         let mut listener = api.get(library.list_path()).listen().await?;
-        let mut expected = library.as_shown_by(with, &created, true);
+        let mut expected = library.as_served_by(with, &created, true);
         expected.as_object_mut().map(|book| book.remove("description"));
-        let told = listener.until("synced").await?;
-        let book = told.iter().find(|event| event.event == "created");
-        // It may have begun before it was told of the book.
+        let received = listener.until("synced").await?;
+        let book = received.iter().find(|event| event.event == "created");
+        // The stream may have begun before the watch reported the book.
         let book = match book {
             Some(book) => book.data.clone(),
             None => listener.told().await?.data,

@@ -12,7 +12,7 @@ use kube::{ResourceExt as _, api::ListParams};
 use serde_json::json;
 
 /// The events about a book, those of the same kind together, sorted: reason, type, note, and how often.
-async fn told(library: &Library, id: &str) -> Result<Vec<(String, String, String, i32)>> {
+async fn recorded(library: &Library, id: &str) -> Result<Vec<(String, String, String, i32)>> {
     let events: kube::Api<Event> = kube::Api::namespaced(library.client.clone(), &library.namespace);
     let events = events.list(&ListParams::default()).await?;
     let about = events.items.into_iter().filter(|event| {
@@ -21,7 +21,7 @@ async fn told(library: &Library, id: &str) -> Result<Vec<(String, String, String
             regarding.kind.as_deref() == Some("Book") && regarding.name.as_deref() == Some(id)
         })
     });
-    let mut told = about
+    let mut recorded = about
         .map(|event| {
             (
                 event.reason.unwrap_or_default(),
@@ -31,15 +31,17 @@ async fn told(library: &Library, id: &str) -> Result<Vec<(String, String, String
             )
         })
         .collect::<Vec<_>>();
-    told.sort();
-    Ok(told)
+    recorded.sort();
+    Ok(recorded)
 }
 
 /// The reasons of the events about a book, and how often, once there are as many.
 async fn reasons(library: &Library, id: &str, expected: &[(&str, i32)]) -> Result<()> {
-    eventually(&format!("{expected:?} are told of {id}"), async || {
-        let told = told(library, id).await?;
-        let reasons = told.iter().map(|(reason, _, _, count)| (reason.as_str(), *count));
+    eventually(&format!("{expected:?} are recorded for {id}"), async || {
+        let recorded = recorded(library, id).await?;
+        let reasons = recorded
+            .iter()
+            .map(|(reason, _, _, count)| (reason.as_str(), *count));
         Ok((reasons.collect::<Vec<_>>() == expected).then_some(()))
     })
     .await
@@ -54,7 +56,7 @@ async fn lend(library: &Library, id: &str, tenant: &str) -> Result<()> {
     .await
 }
 
-/// Both APIs, for one test only: those that all share may tell no more of its events than of all the others'.
+/// Both APIs, for one test only: the shared ones have one limit for the events of all tests.
 struct Apis {
     admin: Service,
     user: Service,
@@ -76,7 +78,7 @@ impl Apis {
 }
 
 #[tokio::test]
-async fn kubectl_shows_what_has_happened_to_a_book() -> Result<()> {
+async fn kubectl_shows_the_recent_history_of_a_book() -> Result<()> {
     let apis = Apis::start().await?;
     let library = apis.library().await?;
     library.add("book").await?;
@@ -115,14 +117,14 @@ async fn kubectl_shows_what_has_happened_to_a_book() -> Result<()> {
         vec!["events", "--for", "book/book", "-n", namespace],
     ] {
         eventually(
-            &format!("kubectl {} shows it all", arguments.join(" ")),
+            &format!("kubectl {} shows every event", arguments.join(" ")),
             async || {
-                let shown = kubectl.run(&arguments).await?;
-                let is_shown = |(reason, note): &(&str, &str)| {
-                    let mut lines = shown.lines();
+                let output = kubectl.run(&arguments).await?;
+                let has_event = |(reason, note): &(&str, &str)| {
+                    let mut lines = output.lines();
                     lines.any(|line| line.contains(reason) && line.contains(note) && line.contains("Normal"))
                 };
-                Ok(reasons.iter().all(is_shown).then_some(()))
+                Ok(reasons.iter().all(has_event).then_some(()))
             },
         )
         .await?;
@@ -145,8 +147,8 @@ async fn the_longest_id_has_events_too() -> Result<()> {
     let kubectl = library.cluster.kubectl().await?;
     let about = format!("book/{id}");
     let events = ["events", "--for", &about, "-n", &library.namespace];
-    let shown = kubectl.run(&events).await?;
-    assert!(shown.contains("Borrowed by bob"), "{shown}");
+    let output = kubectl.run(&events).await?;
+    assert!(output.contains("Borrowed by bob"), "{output}");
     Ok(())
 }
 
@@ -198,7 +200,7 @@ async fn a_write_refused_for_another_manager_is_a_warning_event() -> Result<()> 
         delete.await?.problem(403, "not_manageable");
     }
     reasons(&library, "helms", &[("Refused", 4)]).await?;
-    let (_, kind, note, _) = told(&library, "helms").await?.remove(0);
+    let (_, kind, note, _) = recorded(&library, "helms").await?.remove(0);
     assert_eq!(kind, "Warning");
     assert!(note.contains(labels::MANAGED_BY), "{note}");
     Ok(())
@@ -240,7 +242,7 @@ async fn no_events_are_recorded_when_events_are_off() -> Result<()> {
         .json(&library.body("book"))
         .await?
         .json(200);
-    // Whatever was told before would be there before this.
+    // Any earlier event would be there before this one.
     let category = library.admin.patch(library.path("book/category"));
     category.json(&json!({"category_id": "math"})).await?.json(200);
     reasons(&library, "book", &[("Updated", 1)]).await
@@ -299,7 +301,7 @@ async fn an_account_without_the_right_is_warned_once_and_serves_as_ever() -> Res
     };
     let message = warning["message"].as_str().context("a message")?;
     assert!(message.contains("events.events.k8s.io"), "{message}");
-    assert_eq!(told(&library, "book").await?, []);
+    assert_eq!(recorded(&library, "book").await?, []);
     Ok(())
 }
 
@@ -318,10 +320,10 @@ async fn pending_events_are_recorded_before_the_process_ends() -> Result<()> {
     }
     assert!(apis.admin.terminate().await?, "it ends with success");
     for id in &ids {
-        let told = told(&library, id).await?;
+        let recorded = recorded(&library, id).await?;
         assert!(
-            matches!(told.as_slice(), [(reason, ..)] if reason == "Created"),
-            "{id}: {told:?}"
+            matches!(recorded.as_slice(), [(reason, ..)] if reason == "Created"),
+            "{id}: {recorded:?}"
         );
     }
     Ok(())

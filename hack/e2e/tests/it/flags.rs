@@ -21,7 +21,7 @@ async fn max_body_says_how_large_a_body_may_be() -> Result<()> {
 }
 
 #[tokio::test]
-async fn kube_qps_and_kube_burst_limit_what_is_asked_of_the_api_server() -> Result<()> {
+async fn kube_qps_and_kube_burst_limit_the_requests_to_the_api_server() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let arguments = ["--kube-qps=0.01", "--kube-burst=12", "--kube-timeout=1"];
@@ -64,7 +64,7 @@ async fn resync_period_replays_every_object() -> Result<()> {
     let key = format!("{}/book", library.namespace);
     let mut log = service.log();
     for _ in 0..2 {
-        log.line("the book is told again", |line| {
+        log.line("the handler gets the book again", |line| {
             line["change"] == "resync" && line["key"] == key
         })
         .await?;

@@ -1,4 +1,4 @@
-//! `?force=true`: whatever the version is, and never whatever the owner is.
+//! `?force=true`: past every version, and past no other manager.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::labels;
@@ -10,7 +10,7 @@ use kube::{
 use serde_json::json;
 
 #[tokio::test]
-async fn a_forced_update_replaces_every_field_whatever_the_labels_are() -> Result<()> {
+async fn a_forced_update_replaces_every_field_with_any_labels() -> Result<()> {
     let library = Library::open().await?;
     let full = json!({"author": "Another", "title": "Other", "category_id": "math", "description": "New"});
     let bare = json!({"author": "Another", "title": "Other"});
@@ -113,7 +113,7 @@ async fn a_forced_write_is_checked_as_any_other() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_book_that_another_tool_manages_is_not_forced_whatever_the_cache_knows() -> Result<()> {
+async fn a_book_that_another_tool_manages_is_not_forced_even_if_the_cache_lags() -> Result<()> {
     let library = Library::open().await?;
     for round in 0..10 {
         let id = format!("book-{round}");
@@ -134,7 +134,7 @@ async fn a_book_that_another_tool_manages_is_not_forced_whatever_the_cache_knows
 }
 
 #[tokio::test]
-async fn a_book_that_is_being_deleted_is_not_forced_whatever_the_cache_knows() -> Result<()> {
+async fn a_book_that_is_being_deleted_is_not_forced_even_if_the_cache_lags() -> Result<()> {
     let library = Library::open().await?;
     for round in 0..20 {
         let id = format!("held-{round}");
@@ -201,7 +201,7 @@ async fn a_refusal_by_an_admission_policy_is_passed_on() -> Result<()> {
     for query in ["", "?force=true"] {
         let put = library.admin.put(format!("{}{query}", library.path("book")));
         let answer = put.json(&json!({"author": "Banned", "title": "T"})).await?;
-        // What the policy says, and no word of what it is called here.
+        // The policy's message, without the policy's name.
         assert_eq!(answer.problem(422, "rejected").message, "banned here");
     }
     let post = library.admin.post(library.list_path());
@@ -213,7 +213,7 @@ async fn a_refusal_by_an_admission_policy_is_passed_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_forced_delete_takes_book_and_loan_whatever_the_version() -> Result<()> {
+async fn a_forced_delete_takes_book_and_loan_at_any_version() -> Result<()> {
     let library = Library::open().await?;
     for round in 0..5 {
         library.add("book").await?;

@@ -25,7 +25,7 @@ async fn without_a_trusted_proxy_the_host_must_be_this_machine() -> Result<()> {
             ("/book", "Host: 10.1.2.3\r\n", 403),
             ("/book", "Host: \r\n", 403),
             ("http://evil.example/book", "Host: localhost\r\n", 403),
-            // What is wrong with the request itself comes first.
+            // Errors of the request itself come first.
             ("/nowhere", "Host: evil.example\r\n", 404),
             ("/book/NO-NAMESPACE", "Host: evil.example\r\n", 400),
             ("/health", "Host: evil.example\r\n", 200),

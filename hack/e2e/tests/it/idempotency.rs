@@ -46,7 +46,7 @@ async fn a_create_that_is_repeated_is_answered_as_the_first_on_every_replica() -
     assert_eq!(first.header("location"), library.path("book"));
     for api in [&library.admin, &other.api()?] {
         assert_same(&first, &create(&library, api, "key", &body).await?);
-        // It is what the body says that counts.
+        // The content of the body counts, not its form.
         let spaced = serde_json::to_string_pretty(&body)?;
         let post = api.post(library.list_path()).body("application/json", spaced);
         assert_same(&first, &post.header("Idempotency-Key", "key").await?);
@@ -82,7 +82,7 @@ async fn a_repeated_create_is_answered_with_the_book_as_it_was_created() -> Resu
         let again = create(&library, api, "key", &body).await?;
         assert_eq!(again.json(201), first.json(201));
         assert_eq!(again.header("location"), first.header("location"));
-        // With the tag of what is there now, the client could overwrite what it has not seen.
+        // With the current tag, the client could overwrite a version that it has not seen.
         assert_eq!(again.header("etag"), "");
     }
     let stored = library.books().get("book").await?;

@@ -1,4 +1,4 @@
-//! The library from kubectl's side: what is added there is in the APIs, and what the APIs do reads well there.
+//! The library from kubectl's side: the APIs serve its books, and it prints theirs well.
 
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;
@@ -51,7 +51,7 @@ async fn two_books_that_kubectl_adds_are_in_both_apis_and_helms_is_lent_but_not_
             json!({"id": "modenov-analytic-geometry", "author": "Modenov P.S.", "title": "Analytic Geometry",
                    "category_id": "math", "namespace_id": library.namespace, "managed_by": "Helm"}),
         ];
-        let expected = expected.map(|book| library.as_shown_by(api, &book, true));
+        let expected = expected.map(|book| library.as_served_by(api, &book, true));
         assert_eq!(list, json!({"list": expected}));
     }
 
@@ -168,8 +168,8 @@ async fn the_manager_of_a_book_is_in_its_wide_columns() -> Result<()> {
     let apply = ["apply", "-n", &library.namespace, "-f", "-"];
     kubectl.run_with_input(&apply, &managed.to_string()).await?;
     let get = ["get", "books", "-n", &library.namespace];
-    let shown = kubectl.run(&get).await?;
-    let header = shown.lines().next().unwrap_or_default();
+    let table = kubectl.run(&get).await?;
+    let header = table.lines().next().unwrap_or_default();
     let header: Vec<&str> = header.split_whitespace().collect();
     assert_eq!(header, ["NAME", "AUTHOR", "TITLE", "CATEGORY", "AGE"]);
     let wide = kubectl.run(&[&get[..], &["-o", "wide"]].concat()).await?;
@@ -211,7 +211,7 @@ async fn every_field_is_explained() -> Result<()> {
 }
 
 #[tokio::test]
-async fn kubectl_is_told_what_is_wrong_with_a_book() -> Result<()> {
+async fn kubectl_gets_the_reason_for_which_a_book_is_refused() -> Result<()> {
     let (library, kubectl) = library().await?;
     let blank = manifest("blank", " ", "T", &json!({}));
     let invisible = manifest("invisible", "A", "\u{200b}", &json!({}));

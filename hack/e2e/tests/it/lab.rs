@@ -12,6 +12,7 @@ mod staleness;
 mod start;
 mod stored_before;
 mod streams;
+mod tokens;
 mod under_way;
 
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 static LAB: Shared<Lab> = Shared::new();
 
-/// The cache's events are in the log, for tests that have to know what a cache has seen.
+/// The log has the cache's events, for tests that have to know them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
 
 /// Deletes all journals: a test that has killed its services leaves loans without their ends there, and the next services would
@@ -87,7 +88,7 @@ impl Turn {
                 });
             let control_plane = builder.start().await?;
             let cluster = Cluster::install(&control_plane).await?;
-            // What it asks for would be counted, and what it collects is what some tests are about.
+            // Its requests would be counted, and some tests are about the objects that it collects.
             control_plane.kill(Component::ControllerManager)?;
             Ok(Lab {
                 control_plane,

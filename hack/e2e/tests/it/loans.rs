@@ -26,7 +26,7 @@ async fn lend_all(library: &Library, loans: &[(&str, &str)]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_is_shown_as_it_was_made_with_its_version() -> Result<()> {
+async fn a_loan_is_served_as_it_was_made_with_its_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let made = library.lend("book", "bob").await?;
@@ -127,12 +127,12 @@ async fn a_missing_loan_is_not_found_and_in_no_list() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_librarian_takes_a_book_back_whoever_has_it() -> Result<()> {
+async fn a_librarian_takes_a_book_back_from_any_tenant() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.loan_path("book");
     for tenant in ["bob", "alice"] {
-        // At once, whether the librarians' API knows of the loan or not.
+        // At once, with or without the loan in the cache of the librarians' API.
         let borrow = library.user.post(library.path("book/borrow")).tenant(tenant);
         borrow.await?.json(201);
         library.admin.delete(&path).await?.empty(204);
@@ -197,7 +197,7 @@ async fn a_librarian_takes_back_the_loan_that_if_match_names() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_loan_made_by_hand_is_shown_and_taken_back_as_any() -> Result<()> {
+async fn a_loan_made_by_hand_is_served_and_taken_back_as_any() -> Result<()> {
     let library = Library::open().await?;
     library.plant(&book("book")).await?;
     library
@@ -205,7 +205,7 @@ async fn a_loan_made_by_hand_is_shown_and_taken_back_as_any() -> Result<()> {
         .create(&PostParams::default(), &loan("book", "carol"))
         .await?;
     for api in library.apis() {
-        eventually("the loan is shown", async || {
+        eventually("the loan is served", async || {
             let ids = ids(api, &library.loans_path(), "carol").await?;
             Ok((ids == ["book"]).then_some(()))
         })
@@ -213,5 +213,40 @@ async fn a_loan_made_by_hand_is_shown_and_taken_back_as_any() -> Result<()> {
     }
     library.admin.delete(library.loan_path("book")).await?.empty(204);
     library.books().delete("book", &DeleteParams::default()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_time_of_a_restored_loan_is_set_once_and_served() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    library.lend("book", "bob").await?;
+    let loans = library.loans();
+    let at = async |time: Value| {
+        let patch = json!({"spec": {"borrowedAt": time}});
+        loans
+            .patch("book", &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+    };
+    let code = |refused: kube::Error| match refused {
+        kube::Error::Api(status) => Ok(status.code),
+        other => Err(other),
+    };
+    for not_a_time in ["yesterday", "", "2020-01-02"] {
+        let refused = at(json!(not_a_time)).await.err().context("it is refused")?;
+        assert_eq!(code(refused)?, 422, "{not_a_time:?}");
+    }
+    let kept = at(json!("2020-01-02T03:04:05+01:00")).await?;
+    library
+        .loans_at(&kept.resource_version().context("a version")?)
+        .await?;
+    for api in library.apis() {
+        let loan = api.get(library.loan_path("book")).tenant("bob").await?.json(200);
+        assert_eq!(loan["borrowed_at"], "2020-01-02T02:04:05Z");
+    }
+    for other in [json!("2021-01-02T03:04:05Z"), Value::Null] {
+        let refused = at(other).await.err().context("it is refused")?;
+        assert_eq!(code(refused)?, 422);
+    }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Books that another tool manages: shown and lent, never changed.
+//! Books that another tool manages: served and lent, never changed.
 
 use anyhow::Result;
 use bookshelf_crd::{
@@ -58,8 +58,8 @@ async fn a_book_that_another_tool_manages_cannot_be_changed() -> Result<()> {
             assert_not_manageable(&write.await?);
         }
         assert_eq!(library.books().get(&id).await?, before);
-        let shown = library.admin.get(library.path(&id)).await?.json(200);
-        assert_eq!(shown["managed_by"], *manager);
+        let served = library.admin.get(library.path(&id)).await?.json(200);
+        assert_eq!(served["managed_by"], *manager);
     }
     Ok(())
 }
@@ -80,8 +80,8 @@ async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -
                 assert_not_manageable(&write.await?);
             }
             for api in library.apis() {
-                let shown = api.get(library.path(&id)).await?.json(200);
-                assert_eq!(shown["managed_by"], mark.tool, "{mark:?}");
+                let served = api.get(library.path(&id)).await?.json(200);
+                assert_eq!(served["managed_by"], mark.tool, "{mark:?}");
             }
             let borrow = library.user.post(library.path(&format!("{id}/borrow")));
             borrow.tenant("bob").await?.json(201);
@@ -111,7 +111,7 @@ async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
                 library.plant(&object).await?;
                 let patch = json!({"metadata": {map: {(mark.key): ""}}});
                 let marked = library.kubectl_patch(&id, &patch).await?;
-                // Whether the cache knows it or not.
+                // With or without the mark in the cache.
                 assert_not_manageable(&writes(&library, &id).remove(write).await?);
                 assert_eq!(library.books().get(&id).await?, marked);
             }
@@ -154,12 +154,12 @@ async fn a_book_changes_hands_with_its_label() -> Result<()> {
         library.kubectl_patch("book", &patch).await
     };
     relabel("Helm").await?;
-    // At once, whether the cache knows it or not.
+    // At once, with or without the label in the cache.
     for write in writes(&library, "book") {
         assert_not_manageable(&write.await?);
     }
     relabel("bookshelf").await?;
-    // That it is ours again is a refusal less: it may take until the watch has told it.
+    // The end of a refusal may take until the watch has confirmed the label.
     eventually("it is ours again", async || {
         let put = library
             .admin

@@ -1,4 +1,4 @@
-//! Many clients that write at once: none starves, and what is refused is told when to come back.
+//! Many clients that write at once: none starves, and a refusal has the time after which to try again.
 
 use std::time::Duration;
 

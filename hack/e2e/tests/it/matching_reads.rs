@@ -1,4 +1,4 @@
-//! `If-Match` on reads: who means a version that is no more is told so (RFC 9110, section 13.1.1).
+//! `If-Match` on reads: a read for a version that is no longer current is refused (RFC 9110, section 13.1.1).
 
 use anyhow::Result;
 use e2e::{Cluster, Library, Program, Service};

@@ -107,19 +107,19 @@ async fn the_events_of_the_caches_are_counted_by_type() -> Result<()> {
     assert!((metric(&operations, lists).await? - 1.0).abs() < f64::EPSILON);
     let failures = r#"reflector_failures_total{resource="books.bookshelf.lostinsoba.com"}"#;
     assert!(metric(&operations, failures).await? < 1.0);
-    library.add("told").await?;
-    library.admin.delete(library.path("told")).await?.empty(204);
-    eventually("it is told of both", async || {
+    library.add("changed").await?;
+    library.admin.delete(library.path("changed")).await?.empty(204);
+    eventually("both are counted", async || {
         let there = api.get(library.path("listed")).await?.status == 200;
         let events = async |kind: &str| {
             let of =
                 format!(r#"cache_events_total{{resource="books.bookshelf.lostinsoba.com",type="{kind}"}}"#);
             metric(&operations, &of).await
         };
-        let told = events("listed").await? >= 1.0
+        let are_counted = events("listed").await? >= 1.0
             && events("applied").await? >= 1.0
             && events("deleted").await? >= 1.0;
-        Ok((there && told).then_some(()))
+        Ok((there && are_counted).then_some(()))
     })
     .await
 }

@@ -165,7 +165,7 @@ async fn in_a_browser(file: &str) -> Result<()> {
     let label = ("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
     elsewhere.metadata.labels = Some([label].into());
     library.plant(&elsewhere).await?;
-    // Of their own, without the books of other tests: the tests count streams and requests.
+    // The APIs are this test's own, without the books of other tests: the tests count streams and requests.
     let watch = format!("--watch-namespaces={}", library.namespace);
     let arguments = [watch.as_str()];
     let (admin, user) = tokio::try_join!(

@@ -24,8 +24,10 @@ const LOANS: &[&str] = &["get", "list", "watch", "delete"];
 
 const HISTORY: &[&str] = &["get", "list", "watch", "update"];
 
+type Verbs = &'static [&'static str];
+
 /// Each role, with its verbs on books, on loans and on journals.
-const ROLES: [(&str, &[&str], &[&str], &[&str]); 5] = [
+const ROLES: [(&str, Verbs, Verbs, Verbs); 5] = [
     ("bookshelf-librarian", LIBRARIAN, LOANS, HISTORY),
     ("bookshelf-tenant", READ, &[], &[]),
     ("view", READ, &[], &[]),

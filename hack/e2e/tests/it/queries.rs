@@ -1,4 +1,4 @@
-//! Query strings: each parameter stands once and is what it has to be, or is named.
+//! Query strings: each parameter stands once and is valid, or the refusal names it.
 
 use anyhow::Result;
 use e2e::{Api, Library, Request};

@@ -1,4 +1,4 @@
-//! Many at once: nobody gets what another has got, nobody's write is half of another's.
+//! Many requests at once: no book goes to two tenants, and no write is half of another.
 
 use std::collections::BTreeSet;
 

@@ -113,7 +113,7 @@ async fn write(library: &Library, kind: usize, done: &AtomicBool) -> Result<BTre
     Ok(answers)
 }
 
-/// Every change of the book that the API server tells of, from `version` until the book named `end` is there.
+/// Every change of the book that the API server reports, from `version` until the book named `end` is there.
 async fn history(library: &Library, version: &str) -> Result<Vec<WatchEvent<Book>>> {
     let parameters = WatchParams::default().timeout(280);
     let mut events = library.books().watch(&parameters, version).await?.boxed();

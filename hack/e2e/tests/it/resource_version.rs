@@ -1,4 +1,4 @@
-//! A read that asks for a version waits where it has to; what it is answered is what it would be without.
+//! A read at a version waits if it has to; its answer is the same as without the version.
 
 use anyhow::Result;
 use e2e::{Answer, Api, Library};

@@ -54,9 +54,10 @@ const OURS: &str = "/apis/bookshelf.lostinsoba.com/v1alpha1";
 fn allowed(program: Program, prefix: &str, resource: &str) -> &'static [&'static str] {
     match (program, resource) {
         (_, "events") if prefix == EVENTS => &["create", "patch"],
-        (Program::Admin, "books") => &["get", "list", "watch", "create", "update", "patch", "delete"],
+        (Program::Admin, "books" | "loanjournals") => {
+            &["get", "list", "watch", "create", "update", "patch", "delete"]
+        }
         (Program::Admin, "bookloans") => &["get", "list", "watch", "delete"],
-        (Program::Admin, "loanjournals") => &["get", "list", "watch", "create", "update", "patch", "delete"],
         (Program::User, "loanjournals") => &["get", "list", "watch", "create", "patch"],
         (Program::User, "books") => &["get", "list", "watch"],
         (Program::User, "bookloans") => &["get", "list", "watch", "create", "delete"],

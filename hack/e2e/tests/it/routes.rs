@@ -1,4 +1,4 @@
-//! The routes of both APIs, and what is true of all of them: methods, paths, and that nothing else is there.
+//! The routes of both APIs, and the rules for all of them: methods, paths, and the absence of anything else.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,13 @@
 //! Searches: `?q=` on the lists of books.
 
+mod lists;
+mod refusals;
+
 use anyhow::{Context as _, Result};
-use e2e::{Api, Cluster, Library, Program, Service, eventually};
+use e2e::{Api, Library};
 use serde_json::{Value, json};
 
-/// Adds a book of this author and title, which both APIs show when this returns.
+/// Adds a book of this author and title, which both APIs serve when this returns.
 async fn add(library: &Library, id: &str, author: &str, title: &str, category: &str) -> Result<()> {
     let body = json!({"id": id, "author": author, "title": title, "category_id": category});
     let added = library.admin.post(library.list_path()).json(&body).await?;
@@ -197,7 +200,7 @@ async fn a_write_is_found_by_the_next_search() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_kubectl_writes_is_found() -> Result<()> {
+async fn a_book_written_with_kubectl_is_found() -> Result<()> {
     let library = Library::open().await?;
     let mut book = e2e::book("planted");
     book.spec.title = "Planted by hand".to_owned();
@@ -205,110 +208,6 @@ async fn what_kubectl_writes_is_found() -> Result<()> {
     for api in library.apis() {
         assert_eq!(found(api, &library, "hand", "").await?, ["planted"]);
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn pages_of_a_search_are_stable_while_books_come_and_go() -> Result<()> {
-    let library = Library::open().await?;
-    for id in ["a", "c", "e", "g", "i", "k"] {
-        add(&library, id, "Author", "Kept", "").await?;
-        add(&library, &format!("{id}-not"), "Author", "Other", "").await?;
-    }
-    for api in library.apis() {
-        let mut seen = Vec::new();
-        let mut next = String::new();
-        for round in 0.. {
-            let page = api
-                .get(path(&library, "kept", &format!("&limit=1{next}")))
-                .await?
-                .json(200);
-            seen.extend(ids(&page)?);
-            let Some(token) = page["continue"].as_str() else {
-                break;
-            };
-            next = format!("&continue={token}");
-            // Before and behind the place of the page one comes and one goes.
-            for id in ["0", "zz"] {
-                let id = format!("{id}-{round}");
-                add(&library, &id, "Author", "Other", "").await?;
-                library.admin.delete(library.path(&id)).await?.empty(204);
-            }
-        }
-        assert_eq!(seen, ["a", "c", "e", "g", "i", "k"]);
-    }
-    // The last book of a page goes, and one that was not found becomes one that is.
-    let admin = &library.admin;
-    let page = admin.get(path(&library, "kept", "&limit=2")).await?.json(200);
-    assert_eq!(ids(&page)?, ["a", "c"]);
-    admin.delete(library.path("c")).await?.empty(204);
-    let kept = json!({"author": "Author", "title": "Kept now"});
-    admin.put(library.path("g-not")).json(&kept).await?.json(200);
-    let token = page["continue"].as_str().context("more")?;
-    let rest = found(admin, &library, "kept", &format!("&continue={token}")).await?;
-    assert_eq!(rest, ["e", "g", "g-not", "i", "k"]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_tag_of_a_search_changes_with_its_members_alone() -> Result<()> {
-    let library = library().await?;
-    for (api, more) in [
-        (&library.admin, ""),
-        (&library.admin, "&limit=1"),
-        (&library.user, ""),
-    ] {
-        let path = path(&library, "peace", more);
-        let first = api.get(&path).await?;
-        first.json(200);
-        let etag = first.header("etag").to_owned();
-        let again = async || api.get(&path).header("If-None-Match", &etag).await;
-        again().await?.not_modified(&etag);
-        let other = json!({"author": "Grass, Günter", "title": format!("Die Straße {etag:.5}{more}")});
-        library
-            .admin
-            .put(library.path("f-street"))
-            .json(&other)
-            .await?
-            .json(200);
-        again().await?.not_modified(&etag);
-
-        let member = json!({"author": "Tolstoy, Leo", "title": format!("War and Peace {}", etag.len()), "description": etag});
-        library
-            .admin
-            .put(library.path("a-war"))
-            .json(&member)
-            .await?
-            .json(200);
-        let changed = eventually("the search has changed", async || {
-            let answer = again().await?;
-            Ok((answer.status == 200).then_some(answer))
-        })
-        .await?;
-        assert_ne!(changed.header("etag"), etag);
-        assert_eq!(
-            api.get(&path)
-                .header("If-Match", &etag)
-                .await?
-                .problem(412, "update_conflict")
-                .etag
-                .as_deref(),
-            Some(changed.header("etag"))
-        );
-    }
-    // A loan is part of the tenants' books.
-    let tag = async |api: &Api| {
-        Ok::<_, anyhow::Error>(
-            api.get(path(&library, "peace", ""))
-                .await?
-                .header("etag")
-                .to_owned(),
-        )
-    };
-    let (admin, user) = (tag(&library.admin).await?, tag(&library.user).await?);
-    library.lend("g-peace", "bob").await?;
-    assert_eq!(tag(&library.admin).await?, admin);
-    assert_ne!(tag(&library.user).await?, user);
     Ok(())
 }
 
@@ -323,95 +222,13 @@ async fn a_search_is_the_same_on_both_apis() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_search_is_refused_by_name() -> Result<()> {
-    let library = library().await?;
-    let long = "a".repeat(257);
-    for api in library.apis() {
-        for list in [library.list_path(), "/book".to_owned()] {
-            let ask = |q: &str| api.get(format!("{list}?q={}", encoded(q)));
-            for (bad, rule) in [
-                (" ", "q must have at least one letter or number"),
-                ("\u{3000}\t", "q must have at least one letter or number"),
-                ("- … !", "q must have at least one letter or number"),
-                ("a b c d e f g h i", "q must have at most 8 terms"),
-                (&long, "q must have at most 256 characters"),
-            ] {
-                assert_eq!(ask(bad).await?.invalid("q"), rule, "{bad:?}");
-            }
-            for good in ["a b c d e f g h", "a b c d e f g h - !", &"𠮷".repeat(256), ""] {
-                ask(good).await?.json(200);
-            }
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_page_goes_on_in_its_own_search_alone() -> Result<()> {
-    let library = library().await?;
-    for api in library.apis() {
-        let token = async |q: &str| {
-            let page = api.get(path(&library, q, "&limit=1")).await?.json(200);
-            Ok::<_, anyhow::Error>(page["continue"].as_str().context("more")?.to_owned())
-        };
-        let (of_peace, of_all) = (token("peace").await?, token("").await?);
-        let go_on =
-            async |q: &str, token: &str| api.get(path(&library, q, &format!("&continue={token}"))).await;
-        assert_eq!(ids(&go_on("peace", &of_peace).await?.json(200))?, ["g-peace"]);
-        assert_eq!(ids(&go_on("", &of_all).await?.json(200))?.len(), 6);
-        for (q, token) in [("war", &of_peace), ("", &of_peace), ("peace", &of_all)] {
-            go_on(q, token).await?.invalid("continue");
-        }
-        let plain = api.get(format!("{}?continue={of_peace}", library.list_path()));
-        plain.await?.invalid("continue");
-        let elsewhere = api.get(format!("/namespace?continue={of_peace}"));
-        elsewhere.await?.invalid("continue");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_stream_has_no_search() -> Result<()> {
-    let library = library().await?;
-    for api in library.apis() {
-        for list in [library.list_path(), "/book".to_owned()] {
-            for q in ["peace", "%20", "a%20b%20c%20d%20e%20f%20g%20h%20i"] {
-                let stream = api
-                    .get(format!("{list}?q={q}"))
-                    .header("Accept", "text/event-stream");
-                stream.await?.invalid("q");
-            }
-        }
-        let mut plain = api.get(path(&library, "", "")).listen().await?;
-        let events = plain.until("synced").await?;
-        assert_eq!(events.len(), 8, "{events:?}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_live_search_finds_what_the_api_server_has() -> Result<()> {
+async fn a_live_search_finds_the_books_of_the_api_server() -> Result<()> {
     let library = library().await?;
     for api in library.apis() {
         let live = api
             .get(path(&library, "peace", ""))
             .header("Cache-Control", "no-cache");
         assert_eq!(ids(&live.await?.json(200))?, ["a-war", "g-peace"]);
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn search_false_refuses_every_search() -> Result<()> {
-    let library = library().await?;
-    for program in Program::ALL {
-        let service = Service::start(program, &Cluster::shared()?, &["--search=false"]).await?;
-        let api = service.api()?;
-        for list in [library.list_path(), "/book".to_owned()] {
-            let refused = api.get(format!("{list}?q=peace")).await?.invalid("q");
-            assert!(refused.contains("turned off"), "{refused}");
-        }
-        assert_eq!(found(&api, &library, "", "&category_id=novel").await?.len(), 4);
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ async fn the_seeds_session_goes_as_in_the_seed() -> Result<()> {
          "title": "Biological Science", "category_id": "biology", "namespace_id": namespace},
     ]});
     for api in library.apis() {
-        let [first, second] = [0, 1].map(|place| library.as_shown_by(api, &list["list"][place], true));
+        let [first, second] = [0, 1].map(|place| library.as_served_by(api, &list["list"][place], true));
         let of_math = json!({"list": [first]});
         let list = json!({"list": [first, second]});
         assert_eq!(api.get(library.list_path()).await?.json(200), list);

@@ -6,7 +6,7 @@ mod many;
 mod resuming;
 
 use anyhow::{Context as _, Result};
-use e2e::{Api, Library, Listener, Mirror, Request, Told};
+use e2e::{Api, Library, Listener, Mirror, Request, StreamEvent};
 use serde_json::{Value, json};
 
 /// A request of `path`, with all that any stream needs.
@@ -27,7 +27,7 @@ fn resumed(api: &Api, path: &str, last_id: &str) -> Request {
 /// The next event about the book of this id, or its loan, in the library: its name and its data.
 async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(String, Value)> {
     loop {
-        let Told { event, data, .. } = listener.told().await?;
+        let StreamEvent { event, data, .. } = listener.told().await?;
         let is_it = data["id"] == id || data["book_id"] == id;
         if is_it && data["namespace_id"] == library.namespace.as_str() {
             return Ok((event, data));
@@ -35,11 +35,11 @@ async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(
     }
 }
 
-/// Listens until the list is told, and answers what of it is in the library.
+/// Listens to the end of the list, and returns the part of it that is in the library.
 async fn synced(listener: &mut Listener, library: &Library) -> Result<Mirror> {
     let mut mirror = Mirror::default();
-    for told in listener.until("synced").await? {
-        mirror.take(told)?;
+    for received in listener.until("synced").await? {
+        mirror.take(received)?;
     }
     let namespace = format!("{}/", library.namespace);
     mirror.has.retain(|key, _| key.starts_with(&namespace));
@@ -59,7 +59,7 @@ async fn listed(api: &Api, library: &Library, path: &str) -> Result<Mirror> {
 }
 
 #[tokio::test]
-async fn a_stream_is_the_list_and_then_what_changes() -> Result<()> {
+async fn a_stream_is_the_list_and_then_the_changes() -> Result<()> {
     let library = Library::open().await?;
     for id in ["kept", "lent", "other"] {
         library.add(id).await?;
@@ -83,12 +83,12 @@ async fn a_stream_is_the_list_and_then_what_changes() -> Result<()> {
     let created = created.await?.json(201);
     library.admin.delete(library.path("other")).await?.empty(204);
     for (api, listener) in &mut listeners {
-        let expected = library.as_shown_by(api, &updated, true);
+        let expected = library.as_served_by(api, &updated, true);
         assert_eq!(
             about(listener, &library, "kept").await?,
             ("updated".to_owned(), expected)
         );
-        let expected = library.as_shown_by(api, &created, true);
+        let expected = library.as_served_by(api, &created, true);
         assert_eq!(
             about(listener, &library, "new").await?,
             ("created".to_owned(), expected)
@@ -97,13 +97,13 @@ async fn a_stream_is_the_list_and_then_what_changes() -> Result<()> {
         assert_eq!((event.as_str(), &data["title"]), ("deleted", &json!("A Title")));
     }
 
-    // The tenants' books say whether they are available.
+    // The tenants' books have their availability.
     for (action, is_available) in [("borrow", false), ("return", true)] {
         let request = library.user.post(format!("{path}/{action}")).tenant("bob");
         assert!(request.await?.status < 300);
         for (api, listener) in &mut listeners {
             if library.is_tenants(api) {
-                let expected = library.as_shown_by(api, &updated, is_available);
+                let expected = library.as_served_by(api, &updated, is_available);
                 assert_eq!(
                     about(listener, &library, "kept").await?,
                     ("updated".to_owned(), expected)
@@ -162,7 +162,7 @@ async fn the_initial_list_of_a_stream_has_the_writes_of_its_replica() -> Result<
         let mut listener = stream_of(&library.admin, &library.list_path()).listen().await?;
         let list = synced(&mut listener, &library).await?;
         assert_eq!(list.has.len(), round + 1);
-        // And on another replica, for who says what has been seen.
+        // And on another replica, for a client that sends the version that it has seen.
         let at = library.admin.get(library.path(&id)).await?;
         let request = stream_of(&library.user, &library.list_path());
         let request = request.header("X-Resource-Version", at.header("x-resource-version"));
@@ -185,7 +185,7 @@ async fn line_separators_in_event_data_are_escaped() -> Result<()> {
         let list = synced(&mut listener, &library).await?;
         let book = list.has.into_values().next().context("the book")?;
         assert_eq!(book["title"], body["title"]);
-        // What the stream tells of the book is what a read answers, byte by byte.
+        // The stream sends the book as a read returns it, byte by byte.
         let read = api.get(library.path("book")).await?;
         assert!(read.text().contains(r"A\u2028B\u2029C"), "{}", read.text());
     }
@@ -205,6 +205,7 @@ async fn a_stream_has_its_content_type_and_version() -> Result<()> {
                 .header("Accept", "text/event-stream")
                 .await?;
             assert_eq!((head.status, head.body.len()), (200, 0));
+            assert!(head.headers.get("content-length").is_none());
             for headers in [&listener.headers, &head.headers] {
                 let header = |name: &str| headers.get(name).context(name.to_owned());
                 assert_eq!(header("content-type")?, "text/event-stream; charset=utf-8");

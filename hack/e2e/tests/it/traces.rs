@@ -1,4 +1,4 @@
-//! Traces: what a collector gets of requests.
+//! Traces: the spans that a collector gets.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// The caller's `traceparent`, which says whether the trace is to be recorded.
+/// The caller's `traceparent`, with its choice to record the trace or not.
 fn traceparent(is_sampled: bool) -> String {
     format!("00-{TRACE}-{CALLER}-0{}", u8::from(is_sampled))
 }
@@ -100,7 +100,7 @@ async fn reads_are_spans_unless_their_caller_does_not_record() -> Result<()> {
         spans.iter().all(|span| span.name != "GET /namespace"),
         "{spans:?}"
     );
-    // A cache's reads ask nobody; the lists and watches that feed it are traces of their own.
+    // Reads of a cache send no request; the lists and watches that feed it are traces of their own.
     let feeds = |name: &str| name.starts_with("list ") || name.starts_with("watch ");
     assert!(
         spans
@@ -150,7 +150,7 @@ async fn remaining_spans_are_exported_at_the_end() -> Result<()> {
 
 #[tokio::test]
 async fn a_hanging_collector_holds_up_neither_requests_nor_the_end() -> Result<()> {
-    // Connections to it are made, and nobody takes them.
+    // Connections to it are made, and not accepted.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let flag = format!("--otlp-endpoint=http://{}", listener.local_addr()?);
     let mut service = Service::start(Program::User, &Cluster::shared()?, &[&flag]).await?;

@@ -80,11 +80,11 @@ async fn a_book_read_from_either_api_can_be_put_unchanged() -> Result<()> {
     library.add("ours").await?;
     for id in ["full", "bare", "ours"] {
         for api in library.apis() {
-            let mut shown = api.get(library.path(id)).await?.json(200);
-            let put = library.put(id, &shown).await?;
-            shown["managed_by"] = "bookshelf".into();
+            let mut served = api.get(library.path(id)).await?.json(200);
+            let put = library.put(id, &served).await?;
+            served["managed_by"] = "bookshelf".into();
             let put = put.json(200);
-            assert_eq!(library.as_shown_by(api, &put, true), shown);
+            assert_eq!(library.as_served_by(api, &put, true), served);
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! `--watch-namespaces`: the APIs under accounts that have Roles in two namespaces, and no right in any other.
 
+mod tokens;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -21,6 +23,11 @@ struct Scoped {
 }
 
 async fn scoped() -> Result<Scoped> {
+    scoped_in("header").await
+}
+
+/// The same in a mode of authentication.
+async fn scoped_in(mode: &str) -> Result<Scoped> {
     let unseen = Library::open().await?;
     unseen.add("book").await?;
     let shared = unseen.shared.as_ref().context("the shared APIs")?;
@@ -30,18 +37,25 @@ async fn scoped() -> Result<Scoped> {
 
     let chart = chart();
     let names = format!("{},{}", east.namespace, west.namespace);
-    let manifests = helm(&[
+    let arguments = [
         "template",
         "bookshelf",
         chart.to_str().context("a path")?,
         "--namespace",
         &home.namespace,
         &format!("--set=watchNamespaces={{{names}}}"),
+    ];
+    let rights = [
         "--show-only=templates/serviceaccounts.yaml",
         "--show-only=templates/rbac.yaml",
-    ])
-    .await?;
+    ];
+    let mut manifests = helm(&[&arguments[..], &rights].concat()).await?;
     assert!(!manifests.contains("ClusterRole"), "{manifests}");
+    if mode == "token" {
+        let reviews = ["--show-only=templates/reviews.yaml"];
+        let reviews = helm(&[&arguments[..], &reviews].concat()).await?;
+        manifests = [manifests, reviews].join("\n---\n");
+    }
     cluster.kubectl().await?.apply(&manifests).await?;
 
     let start = async |program: Program| -> Result<Service> {
@@ -49,7 +63,10 @@ async fn scoped() -> Result<Scoped> {
         let lifetime = Duration::from_hours(1);
         let kubeconfig =
             service_account_kubeconfig(cluster.kubeconfig(), &home.namespace, &account, lifetime).await?;
-        let arguments = [format!("--watch-namespaces={names}")];
+        let arguments = [
+            format!("--watch-namespaces={names}"),
+            format!("--auth-mode={mode}"),
+        ];
         let service =
             Service::launch_as(program, &kubeconfig, &arguments.each_ref().map(String::as_str)).await?;
         service.ready().await?;
@@ -171,7 +188,7 @@ async fn changes_in_an_unwatched_namespace_appear_in_no_list() -> Result<()> {
     let [east, _] = &scoped.seen;
     let books = scoped.unseen.books();
     books.create(&PostParams::default(), &book("unseen")).await?;
-    // Later than the other, so that whoever sees this would have seen that.
+    // Later than the other, so that a replica that has this one would have the other.
     east.plant(&book("seen")).await?;
     for api in east.apis() {
         let answer = api.get("/book").await?;
@@ -214,8 +231,11 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
             }
             take(&mut listener).await?;
         }
-        let told = of_west.told().await?;
-        assert_eq!((told.event.as_str(), &told.data["id"]), ("created", &json!(id)));
+        let received = of_west.told().await?;
+        assert_eq!(
+            (received.event.as_str(), &received.data["id"]),
+            ("created", &json!(id))
+        );
 
         let fresh = Mirror::of_list(&api.get("/book").await?.json(200))?;
         for mut state in states.into_iter().filter(|state| !state.last_id.is_empty()) {

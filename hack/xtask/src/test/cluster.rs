@@ -52,7 +52,7 @@ impl Cluster {
         announce("control plane");
         let start = Instant::now();
         tokio::task::spawn_blocking(|| {
-            Tool::ALL
+            Tool::CONTROL_PLANE
                 .into_iter()
                 .try_for_each(|tool| find_or_build(tool).map(drop))
         })

@@ -2,18 +2,22 @@
 
 use std::{env, fs, path::PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use control_plane::binaries::cache_dir;
+use anyhow::Result;
 use tokio::process::Command;
 
 use super::step;
-use crate::cargo::{cargo, workspace};
+use crate::cargo::tool::CargoTool;
+use crate::cargo::workspace;
 
-/// The version that is built where no cargo-deny is installed.
-const VERSION: &str = "0.20.2";
+const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    purpose: "checks licences",
+    build_time: "3 minutes",
+};
 
 pub(super) async fn check() -> Result<()> {
-    let deny = cargo_deny().await?;
+    let deny = CARGO_DENY.find_or_install().await?;
     step("licences", run(&deny, &["check", "bans", "licenses", "sources"])).await?;
     if has_advisories() {
         step("advisories", run(&deny, &["--offline", "check", "advisories"])).await
@@ -32,36 +36,6 @@ fn run(deny: &PathBuf, arguments: &[&str]) -> Command {
         .current_dir(workspace())
         .kill_on_drop(true);
     command
-}
-
-/// The path of cargo-deny: from PATH, else from the user's cache, into which it is built once.
-async fn cargo_deny() -> Result<PathBuf> {
-    if let Ok(installed) = which::which("cargo-deny") {
-        return Ok(installed);
-    }
-    let root = cache_dir()?.join(format!("cargo-deny-{VERSION}"));
-    let program = root.join("bin").join("cargo-deny");
-    if !program.exists() {
-        eprintln!("building cargo-deny {VERSION} (about 3 minutes on 2 cores, once)");
-        let install = [
-            "install",
-            "cargo-deny",
-            "--version",
-            VERSION,
-            "--locked",
-            "--quiet",
-            "--root",
-        ];
-        let mut install = cargo(install);
-        install.arg(&root);
-        let status = install.status().await.context("cannot run `cargo install`")?;
-        ensure!(
-            status.success(),
-            "cargo-deny, which checks licences, is not on PATH and could not be built ({status}); the messages are \
-             above"
-        );
-    }
-    Ok(program)
 }
 
 /// Reports a database of advisories in the place in which cargo-deny looks for it.

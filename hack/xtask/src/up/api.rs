@@ -15,7 +15,7 @@ use super::{
     listen::{Listen, url},
 };
 
-/// Tokens are made anew by every `up`; nobody's `up` should end sooner than its tokens.
+/// Every `up` makes new tokens; no `up` should outlive its tokens.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -53,7 +53,7 @@ impl Api {
             .args(["--ops-listen", &listen.operations.to_string()])
             .arg("--kubeconfig")
             .arg(&path);
-        // What the caller's environment sets for an API of theirs, another cluster above all, is not for this one.
+        // Settings in the caller's environment for an API of theirs, another cluster above all, are not for this one.
         for (variable, _) in env::vars_os() {
             let name = variable.to_string_lossy();
             if name.starts_with("BOOKSHELF_") && !name.starts_with("BOOKSHELF_LOG") {

@@ -1,4 +1,4 @@
-//! The times at which the API server last confirmed what a cache has.
+//! The times at which the API server last confirmed a cache.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -34,8 +34,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
     /// that fails is logged, counted and left out. Objects come without `metadata.managedFields`
     /// ([`ListWatch`](crate::ListWatch) skips them unread).
     ///
-    /// The transform has to depend on the object and nothing else: what is cached of a version is not made anew. It
-    /// runs while others wait to write, so it must neither wait nor call the cache's writer. A panic in it is a
+    /// The transform has to depend on the object and nothing else: the cached value of a version is not made anew. It
+    /// runs while other writes wait, so it must neither wait nor call the cache's writer. A panic in it is a
     /// refusal.
     pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
     /// to give the same keys for the same value every time, and must not call the cache's writer. A panic in it refuses the
     /// object, as one in the transform does.
     ///
-    /// Whoever does not have the [`Index`] finds it by its name ([`Snapshot::index`](super::Snapshot::index)).
+    /// Code without the [`Index`] finds it by its name ([`Snapshot::index`](super::Snapshot::index)).
     pub fn index(
         &mut self,
         name: impl Into<Arc<str>>,
@@ -118,8 +118,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
     }
 
     /// Calls `hook` with every object that is left out of the cache, each time it comes and wherever it comes from: a list,
-    /// the watch, an answer to our own write. That is logged and counted in any case. The hook is called after the write, by
-    /// whoever wrote, and must not block. A panic in it is logged.
+    /// the watch, the response to a local write. This is logged and counted in any case. The task that writes to the cache
+    /// calls the hook after the write; the hook must not block. A panic in it is logged.
     #[must_use]
     pub fn on_left_out(mut self, hook: impl Fn(&LeftOut) + Send + Sync + 'static) -> Self {
         self.on_left_out = Arc::new(hook);

@@ -30,7 +30,7 @@ use crate::object::ResourceVersion;
 /// let (reader, writer) = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(())).build();
 /// writer.apply([SourceEvent::ListStarted, SourceEvent::Listed(map(5)), SourceEvent::ListDone("7".parse()?)]);
 ///
-/// // What is there, and from where on it changes.
+/// // The confirmed objects, and the position from which to follow the changes.
 /// let snapshot = reader.snapshot();
 /// let confirmed = snapshot.confirmed(None);
 /// assert_eq!(confirmed.iter().count(), 1);
@@ -69,7 +69,7 @@ struct At {
     version: ResourceVersion,
 }
 
-/// A change, and what it leads to.
+/// A change, and the version to resume at after it.
 #[derive(Debug)]
 pub struct Step<'a, V> {
     /// The change.
@@ -143,7 +143,7 @@ impl<'a, V> Confirmed<'a, V> {
     }
 
     /// The position of a follower that has everything up to this version, from any replica, and perhaps some later
-    /// changes. It may lie ahead of the confirmed version; the cache does not know then whether that version exists.
+    /// changes. It may lie ahead of the confirmed version; the cache does not know then that this version exists.
     ///
     /// The position is valid until a list replaces the watch, since a list does not report the objects that came and went
     /// in between: then it is [`TooOld`].

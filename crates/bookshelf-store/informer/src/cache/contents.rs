@@ -208,7 +208,7 @@ impl<V> Contents<V> {
         }
     }
 
-    /// The objects of a namespace, or of all, after a place, whose texts have what is searched for; `None` without texts.
+    /// The objects of a namespace, or of all, after a place, whose texts match the search; `None` without texts.
     pub(super) fn search<'a>(
         &'a self,
         search: &'a Search,
@@ -304,7 +304,7 @@ impl<V> Contents<V> {
         declarations.position(is_it).map(Index)
     }
 
-    /// Makes a namespace what it is in `with`.
+    /// Replaces the contents of a namespace by those in `with`.
     pub(super) fn replace_namespace(&mut self, namespace: &str, with: &Self) {
         let gone: Vec<_> = self
             .part(Part::Namespace(namespace))

@@ -19,7 +19,7 @@ pub struct HandlerRegistration {
 }
 
 impl HandlerRegistration {
-    /// Waits until the handler has been told every object of the first list.
+    /// Waits until the handler has been called with every object of the first list.
     pub async fn wait_synced(&mut self, deadline: Duration) -> Result<(), NotYet> {
         let synced = self.synced.wait_for(|synced| *synced);
         tokio::time::timeout(deadline, synced)
@@ -58,7 +58,7 @@ impl<V: Send + Sync + 'static> Reader<V> {
             let mut subscription = reader.subscribe();
             let mut resync = resync.filter(|period| !period.is_zero()).map(|period| {
                 let mut interval = interval_at(Instant::now() + period, period);
-                // A handler that takes longer than the period would be told without end.
+                // A handler that takes longer than the period would be called without end.
                 interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 interval
             });

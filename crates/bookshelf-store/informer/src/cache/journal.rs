@@ -16,8 +16,7 @@ const MANY_CHANGES: usize = 1024;
 /// A confirmed change.
 #[derive(Debug)]
 pub struct Change<V> {
-    /// The version that it led to. Of what a list has brought it is that of the list, where several changes have the
-    /// same.
+    /// The version after it. All changes that a list has brought have the version of the list.
     pub version: ResourceVersion,
     /// The event.
     pub event: Event<V>,
@@ -130,8 +129,8 @@ impl<V> Journal<V> {
         self.version = self.version.max(Some(version));
     }
 
-    /// A list took the place of what was there. What differs has changed, nobody knows when; what came and went in
-    /// between was never there. Answers what was deleted.
+    /// Replaces the objects by those of a list. The differences are changes at an unknown time; an object that came and went
+    /// in between leaves none. Returns the deleted objects.
     pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
         let Some(confirmed) = self.version else {
             self.objects = objects;
@@ -146,7 +145,7 @@ impl<V> Journal<V> {
             self.restart(objects, version);
             return deleted;
         }
-        // Where nothing differs, the confirmed objects share their structure with those that are served.
+        // Without differences, the confirmed objects keep sharing their structure with the served ones.
         if !events.is_empty() {
             self.objects = objects;
         }
@@ -165,7 +164,7 @@ impl<V> Journal<V> {
         deleted(&differences(&self.objects, objects))
     }
 
-    /// Begins history anew: the state was not the API server's, and nobody can resume from it.
+    /// Begins the journal anew: the state was not the API server's, and no follower can resume from it.
     pub(super) fn restart(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
         self.untrusted = self.untrusted.max(self.version);
         self.restarts += 1;
@@ -182,8 +181,8 @@ impl<V> Journal<V> {
         self.since.is_some_and(|since| since <= version)
     }
 
-    /// The same for somebody who was told elsewhere, and may know more than that: what a list brings in place of the
-    /// watch does not say what became of the rest.
+    /// Returns true if the changes after this version are known also for a follower of another replica, which may have more
+    /// than that: a list that replaces the watch does not say what became of the rest.
     pub(super) fn knows_each_after(&self, version: ResourceVersion) -> bool {
         self.knows_after(version) && self.lists_none_after(version)
     }

@@ -9,7 +9,7 @@ use crate::object::{ObjectKey, ResourceVersion};
 
 /// The pending writes of a snapshot, of a namespace or of all.
 pub(super) struct Pending {
-    /// The newest version of what was created or updated.
+    /// The newest version of the creates and updates.
     written: Option<ResourceVersion>,
     /// The deletions, whose versions are not known.
     deleted: Vec<(ObjectKey, Tombstone)>,

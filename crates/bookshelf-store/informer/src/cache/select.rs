@@ -16,9 +16,9 @@ pub struct LabelNotKept(pub String);
 impl<V> Snapshot<V> {
     /// The objects that a label selector selects, in a namespace or in all.
     ///
-    /// Where the selector asks for a label that has an index ([`Builder::label`](super::Builder::label)), or for certain
-    /// values of it, only those of the namespace that the index files under them are looked at; where several do, the
-    /// fewest. Where that would be no fewer, all of the namespace are.
+    /// If the selector requires a label that has an index ([`Builder::label`](super::Builder::label)), or certain values of
+    /// it, this looks only at the objects of the namespace that the index files under them; with several such indexes, at
+    /// the fewest. If those are no fewer, it looks at all objects of the namespace.
     pub fn select(
         &self,
         selector: &Selector,

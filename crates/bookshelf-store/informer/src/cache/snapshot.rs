@@ -38,8 +38,8 @@ impl<V> Snapshot<V> {
         self.resource_version
     }
 
-    /// The newest version that this snapshot shows something of, our own writes included: another cache of the same
-    /// API server that has come to it ([`Reader::wait_for`](super::Reader::wait_for)) shows nothing older than this
+    /// The newest version of anything that this snapshot serves, local writes included: another cache of the same
+    /// API server that has reached it ([`Reader::wait_for`](super::Reader::wait_for)) serves nothing older than this
     /// one. Unlike [`resource_version`](Self::resource_version), it stays where it is while nothing changes.
     ///
     /// The API server answers a delete without its version: a local delete counts once the watch confirms it.
@@ -48,9 +48,9 @@ impl<V> Snapshot<V> {
         self.newest.iter().copied().max().flatten()
     }
 
-    /// The same of a namespace, where the cache is of several that are told one by one
-    /// ([`Builder::namespaces`](super::Builder::namespaces)): what happens in another makes it no newer. Elsewhere it is
-    /// that of everything.
+    /// The same for a namespace, if each namespace of the cache has a source of its own
+    /// ([`Builder::namespaces`](super::Builder::namespaces)): a change in another makes it no newer. Otherwise it is
+    /// the version for everything.
     #[must_use]
     pub fn newest_version_in(&self, namespace: &str) -> Option<ResourceVersion> {
         let sources = self.journals.iter().zip(&self.newest);
@@ -69,7 +69,7 @@ impl<V> Snapshot<V> {
         self.contents.objects.iter().map(|slot| &slot.0)
     }
 
-    /// The objects that come after this place, whether there is one or not.
+    /// The objects that come after this place, with or without one at it.
     pub fn iter_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.contents.after(namespace, name)
     }
@@ -79,7 +79,7 @@ impl<V> Snapshot<V> {
         self.namespaced_after(namespace, "")
     }
 
-    /// The objects of a namespace that come after this name, whether there is one or not.
+    /// The objects of a namespace that come after this name, with or without one of it.
     pub fn namespaced_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.contents
             .after(namespace, name)
@@ -97,7 +97,7 @@ impl<V> Snapshot<V> {
         self.indexed_after(index, value, "", "")
     }
 
-    /// Returns the objects after this place, whether there is one at it or not.
+    /// Returns the objects after this place, with or without one at it.
     pub fn indexed_after(
         &self,
         index: Index,
@@ -127,7 +127,7 @@ impl<V> Snapshot<V> {
         self.indexed_in_after(index, value, namespace, "")
     }
 
-    /// Returns the objects after this name, whether there is one of it or not.
+    /// Returns the objects after this name, with or without one of it.
     pub fn indexed_in_after(
         &self,
         index: Index,
@@ -151,7 +151,7 @@ impl<V> Snapshot<V> {
         self.search_after(search, namespace, namespace.unwrap_or_default(), "")
     }
 
-    /// Returns the objects after this place, which is in the namespace, whether there is one at it or not.
+    /// Returns the objects after this place, which is in the namespace, with or without one at it.
     #[must_use]
     pub fn search_after<'a>(
         &'a self,
@@ -167,12 +167,12 @@ impl<V> Snapshot<V> {
         self.contents.search(search, namespace, &after)
     }
 
-    /// The namespaces that have objects, and what is known of each as a whole.
+    /// The namespaces that have objects, and the state of each as a whole.
     pub fn namespaces(&self) -> impl Iterator<Item = (&str, NamespaceState)> {
         self.namespaces_after("")
     }
 
-    /// Returns the namespaces after this one, whether it has objects or not.
+    /// Returns the namespaces after this one, with or without objects in it.
     pub fn namespaces_after(&self, namespace: &str) -> impl Iterator<Item = (&str, NamespaceState)> {
         let range = (Bound::Excluded(namespace), Bound::Unbounded);
         self.contents

@@ -8,17 +8,16 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SourceEvent<K> {
-    /// A list begins, which takes the place of what is there. Until it is done, readers see what was there
-    /// before.
+    /// A list begins that replaces the cached objects. Until it is done, readers see the objects from before it.
     ListStarted,
-    /// A list that checks what is there is about to be asked for. The watch goes on meanwhile; when it has come
-    /// as far as the list, whatever differs is repaired and counted.
+    /// A list that checks the cached objects is about to be requested. The watch goes on meanwhile; when it has
+    /// reached the list's version, the cache repairs and counts the differences.
     CheckStarted,
     /// An object of the list.
     Listed(K),
-    /// The list is complete, at this version. What it did not have is gone.
+    /// The list is complete, at this version. Objects that it does not have are gone.
     ListDone(ResourceVersion),
-    /// An object was added or modified. While a list comes in that takes the place of what is there, this is part of it.
+    /// An object was added or modified. During a list that replaces the cached objects, this is part of it.
     Applied(K),
     /// An object was deleted, likewise; its resourceVersion is that of the deletion.
     Deleted(K),

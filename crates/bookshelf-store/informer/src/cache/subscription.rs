@@ -14,9 +14,9 @@ const KEPT: usize = 256;
 
 /// The changes of a cache, from an empty one on: at first every object is [`Event::Created`].
 ///
-/// A subscription compares snapshots: it holds one, and nothing queues up behind a slow one. Who looks rarely
-/// sees several changes of an object as one, an object that came and went between two looks not at all, and
-/// one that was deleted and made again as [`Event::Deleted`] and [`Event::Created`].
+/// A subscription compares snapshots: it holds one, and nothing queues up behind a slow one. A
+/// subscriber that looks rarely sees several changes of an object as one, an object that came and went between two looks
+/// not at all, and one that was deleted and made again as [`Event::Deleted`] and [`Event::Created`].
 pub struct Subscription<V> {
     reader: Reader<V>,
     published: watch::Receiver<()>,

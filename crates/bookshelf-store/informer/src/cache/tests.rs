@@ -187,7 +187,7 @@ fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
 #[test]
 fn a_predecessor_of_an_object_we_deleted_is_not_brought_back() {
     let cache = fixture().listed(5, &[]);
-    // Made at 6, deleted at 7, made again at 8, which we deleted before the watch told any of it.
+    // Made at 6, deleted at 7, made again at 8, which we deleted before the watch reported any of it.
     cache.writer.observe_deleted(&key("a"), "2".into(), rv(8));
     cache.applied(object("a", "1", 6, "predecessor"));
     assert!(cache.contents().is_empty());
@@ -206,7 +206,7 @@ fn an_object_we_deleted_is_not_brought_back_by_a_list_under_way() {
 }
 
 #[test]
-fn what_a_streaming_list_tells_before_its_end_counts() {
+fn events_before_the_end_of_a_streaming_list_count() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.apply([
         SourceEvent::ListStarted,
@@ -310,7 +310,7 @@ fn a_cluster_scoped_object_has_the_empty_namespace() {
 }
 
 #[test]
-fn what_a_streaming_list_says_to_be_deleted_is_there_until_it_is_done() {
+fn an_object_that_a_streaming_list_deletes_is_served_until_the_list_is_done() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.apply([
         SourceEvent::ListStarted,
@@ -355,7 +355,7 @@ fn the_newest_version_stays_while_nothing_changes() {
 }
 
 #[tokio::test]
-async fn who_waits_learns_that_nothing_feeds_the_cache_any_more() {
+async fn a_waiting_reader_learns_that_nothing_feeds_the_cache_any_more() {
     let Fixture { reader, writer, .. } = fixture();
     let mut subscription = reader.subscribe();
     drop(writer);

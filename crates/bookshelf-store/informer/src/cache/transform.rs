@@ -9,7 +9,7 @@ pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) type Transform<K, V> = Arc<dyn Fn(K) -> Result<V, BoxError> + Send + Sync>;
 pub(super) type Text<K> = Arc<dyn Fn(&K) -> String + Send + Sync>;
 
-/// Makes of an object what the cache keeps of it.
+/// Makes the cached value and text of an object.
 pub(super) struct Maker<K, V> {
     pub(super) transform: Transform<K, V>,
     pub(super) text: Option<Text<K>>,

@@ -25,7 +25,7 @@ pub struct Writer<K, V> {
     maker: Maker<K, V>,
     on_left_out: Arc<LeftOutHook>,
     labels: Arc<Keeper>,
-    /// Gone with the last writer, so that whoever waits learns that there is nothing to wait for.
+    /// Dropped with the last writer, so that waiting readers learn that there is nothing to wait for.
     published: Arc<watch::Sender<()>>,
     /// The source of the cache that [`apply`](Self::apply) feeds.
     source: usize,
@@ -59,7 +59,7 @@ impl Deletion {
     }
 }
 
-/// An object's metadata lacks what a cache needs of it.
+/// An object's metadata lacks a field that a cache needs.
 #[derive(Debug, thiserror::Error)]
 #[error("the object has no usable metadata.{0}")]
 struct MissingMetadata(&'static str);
@@ -91,8 +91,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// A writer for each namespace that the cache is of ([`Builder::namespaces`](super::Builder::namespaces)),
-    /// and that namespace; or the one for all. What feeds a cache tells each its own list and events.
+    /// A writer for each namespace of the cache ([`Builder::namespaces`](super::Builder::namespaces)), with that
+    /// namespace; or the one for all. A feed applies to each its own list and events.
     pub fn sources(&self) -> Vec<(Option<Arc<str>>, Self)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let namespaces = state.namespaces().enumerate();
@@ -169,13 +169,13 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.write(|state, _| state.check_abandoned(self.source));
     }
 
-    /// Notes that the API server has confirmed without an event what the cache has: it ended a watch in order, and had
-    /// sent everything before.
+    /// Notes that the API server has confirmed the cache without an event: it ended a watch in order, and had sent
+    /// everything before.
     pub fn confirmed(&self) {
         self.shared.ages.confirmed(self.source);
     }
 
-    /// Takes in an object from an answer to this process: to a create, an update, a get. The next
+    /// Takes in an object from a response to this process: to a create, an update, a get. The next
     /// read serves it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
     ///
     /// An object that the [`ListWatch`](crate::ListWatch) does not select is served, too, until the watch has passed its

@@ -47,8 +47,8 @@ impl Clients {
         })
     }
 
-    /// The first client, as kube's own code takes it, with a queue. What creates or patches Events is counted, and answered
-    /// within `deadline` or not at all.
+    /// The first client, as kube's own code takes it, with a queue. Requests that create or patch Events are counted, and
+    /// answered within `deadline` or not at all.
     pub(super) fn for_events(&self, counted: ResourceMetrics, deadline: Duration) -> kube::Client {
         let (first, counted) = (self.first.clone(), Arc::new(counted));
         let service = service_fn(move |request: Request<Body>| {

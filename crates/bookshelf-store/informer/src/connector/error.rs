@@ -26,7 +26,7 @@ impl Error {
 
 /// Why a request did not succeed.
 ///
-/// The variants tell apart what a caller does next: answer, re-read and try again, or say that nobody knows.
+/// The variants distinguish the caller's next steps: answer, re-read and try again, or report an unknown outcome.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -48,7 +48,7 @@ pub enum Reason {
     /// Our own account lacks a right, or its credentials are not accepted.
     #[error("not allowed: {}", .0.message)]
     NotAllowed(Box<Status>),
-    /// The version asked for is no longer kept; list again.
+    /// The API server no longer keeps the requested version; list again.
     #[error("expired: {}", .0.message)]
     Expired(Box<Status>),
     /// The API server could not be reached or did not take the request on. Nothing was written.
@@ -73,7 +73,7 @@ pub enum Reason {
     /// The request cannot be sent, or is none that the API server knows. Nothing was written.
     #[error("{0}")]
     Malformed(String),
-    /// The API server did what it was asked, and its answer cannot be read: what was to be written is.
+    /// The API server carried out the request, and its response cannot be read: the write is done.
     #[error("done, but the answer cannot be read: {0}")]
     Unreadable(String),
 }
@@ -115,13 +115,13 @@ impl Reason {
             },
             (_, 500..) => Self::OutcomeUnknown(status.message),
             ("Invalid", _) if is_status(&status) => Self::Rejected(status),
-            // What the API server does not say of anybody's object is our mistake, or somebody's in between.
+            // Without the API server's word on an object, the mistake is ours, or that of something in between.
             (_, code) => Self::Malformed(format!("{code}: {}", status.message)),
         }
     }
 
-    /// 403 is the authorizer's answer, and that of admission, quotas and a terminating namespace. Only the
-    /// last has a machine-readable cause; the authorizer's sentence is told by how it begins.
+    /// 403 is the answer of the authorizer, of admission, of quotas and of a terminating namespace. Only the last has a
+    /// machine-readable cause; the authorizer's message is recognized by its first words.
     fn from_forbidden(status: Box<Status>) -> Self {
         let causes = status
             .details
@@ -145,9 +145,11 @@ pub fn explanation(message: &str) -> &str {
     let message = without_object(message);
     match denial(message) {
         None => message,
-        Some(told) => {
-            let told = told.strip_prefix(": ").filter(|told| !told.trim().is_empty());
-            told.unwrap_or("denied without explanation")
+        Some(denial) => {
+            let reason = denial
+                .strip_prefix(": ")
+                .filter(|reason| !reason.trim().is_empty());
+            reason.unwrap_or("denied without explanation")
         }
     }
 }
@@ -164,30 +166,30 @@ fn denial(message: &str) -> Option<&str> {
     rest.strip_prefix(" denied request")
 }
 
-/// A webhook or policy gives its refusal whatever code it likes.
+/// Returns true for the refusal of a webhook or policy, which may have any code.
 fn is_denial(status: &Status) -> bool {
     is_status(status) && denial(without_object(&status.message)).is_some()
 }
 
-/// A message without what it begins with where it is about an object: `shelves.example.com "id" is invalid: `.
+/// A message without its first words about an object, if it has any: `shelves.example.com "id" is invalid: `.
 fn without_object(message: &str) -> &str {
     let rest = message.split_once(" \"").and_then(|(kind, rest)| {
         let (_, rest) = rest.split_once("\" is ")?;
         (!kind.contains(' ')).then_some(rest)
     });
-    let told = rest.and_then(|rest| {
+    let explanation = rest.and_then(|rest| {
         rest.strip_prefix("invalid: ")
             .or(rest.strip_prefix("forbidden: "))
     });
-    told.unwrap_or(message)
+    explanation.unwrap_or(message)
 }
 
 /// Returns true if a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource
 /// "shelves"`, of an object with its name.
 fn is_missing_right(message: &str) -> bool {
-    let told = message.split_once("forbidden: User \"");
-    let told = told.filter(|(before, _)| !before.contains(": "));
-    let right = told.and_then(|(_, told)| told.split_once("\" cannot "));
+    let denial = message.split_once("forbidden: User \"");
+    let denial = denial.filter(|(before, _)| !before.contains(": "));
+    let right = denial.and_then(|(_, denial)| denial.split_once("\" cannot "));
     let of = right.and_then(|(_, right)| right.split_once(' '));
     of.is_some_and(|(_, of)| of.starts_with("resource \"") || of.starts_with("path \""))
 }
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_kinds_of_409_are_told_apart() {
+    fn the_two_kinds_of_409_are_distinguished() {
         assert!(matches!(
             reason(409, "AlreadyExists", ""),
             Reason::AlreadyExists(_)
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_right_is_told_from_a_refused_object() {
+    fn a_missing_right_is_distinguished_from_a_refused_object() {
         for missing in [
             r#"shelves.g is forbidden: User "u" cannot create resource "shelves" in API group "g""#,
             r#"shelves.g "a" is forbidden: User "system:x" cannot get resource "shelves/status" in API group "g""#,
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_or_policy_refuses_with_whatever_code_it_likes() {
+    fn a_webhook_or_policy_refuses_with_any_code() {
         let by_webhook = r#"admission webhook "w.g.svc" denied the request: no"#;
         let by_policy = r#"shelves.g "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#;
         for (code, name) in [
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_server_does_not_say_of_an_object_is_no_refusal() {
+    fn a_status_that_is_not_about_an_object_is_no_refusal() {
         for (code, name) in [
             (400, "BadRequest"),
             (405, "MethodNotAllowed"),
@@ -273,7 +275,7 @@ mod tests {
         ] {
             assert!(matches!(reason(code, name, "no"), Reason::Malformed(_)), "{code}");
         }
-        // As the transport makes one of an answer that is none of the API server's.
+        // As the transport makes one of an answer that is not the API server's.
         let page = |code| Box::new(Status::failure("<html>admin@10.0.0.1</html>", "").with_code(code));
         assert!(matches!(
             Reason::from_status(page(400), None),
@@ -286,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_explained_without_the_names_of_who_refused() {
-        for (message, told) in [
+    fn an_explanation_leaves_out_the_names_of_policies_and_webhooks() {
+        for (message, explained) in [
             (r#"Shelf.g "a" is invalid: spec.x: Too long"#, "spec.x: Too long"),
             (
                 r#"shelves.g "a" is forbidden: exceeded quota: q"#,
@@ -311,7 +313,7 @@ mod tests {
                 r#"the field "a" is invalid: no"#,
             ),
         ] {
-            assert_eq!(explanation(message), told, "{message}");
+            assert_eq!(explanation(message), explained, "{message}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl events`.
 //!
-//! They are sent behind the back of whoever tells them: through a queue that is never waited for, at a rate of their
-//! own, and repeated ones as one with a count. What does not fit is dropped, and counted. What could not be sent is tried
-//! again a few times, as client-go does; where only the answer was lost, it may then be told twice.
+//! They are sent in the background: through a queue that is never waited for, at a rate of their own, and repeated ones
+//! as one with a count. An event that does not fit into the queue is dropped, and counted. A failed one is sent again a
+//! few times, as client-go does; if only the response was lost, it may then be recorded twice.
 
 mod recorder;
 
@@ -41,12 +41,12 @@ pub struct Events {
 
 enum Item {
     Event(Box<(Event, ObjectReference)>),
-    /// Somebody waits until all before this was sent.
+    /// A caller waits until everything before this was sent.
     Flush(oneshot::Sender<()>),
 }
 
 impl Events {
-    /// Has an event sent about an object, if there is room in the queue. Does not wait.
+    /// Puts an event about an object into the queue, if that has room. Does not wait.
     pub fn tell(&self, event: Event, about: ObjectReference) {
         if self
             .queue
@@ -57,13 +57,13 @@ impl Events {
         }
     }
 
-    /// Waits until what was told before has been sent, or this time has passed: what is not sent when the process
+    /// Waits until all earlier events have been sent, or this time has passed: an event that is not sent when the process
     /// ends never is.
     pub async fn flush(&self, within: Duration) {
         let flushed = async {
             let (sender, flushed) = oneshot::channel();
             if self.queue.send(Item::Flush(sender)).await.is_ok() {
-                // Nobody answers where nobody sends any more.
+                // There is no answer if nothing sends any more.
                 let _ = flushed.await;
             }
         };
@@ -97,7 +97,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: 
         let (event, about) = match item {
             Item::Event(event) => *event,
             Item::Flush(waiting) => {
-                // Who waits no longer need not be told.
+                // A caller that has given up needs no answer.
                 let _ = waiting.send(());
                 continue;
             }
@@ -117,11 +117,11 @@ async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: 
             tracing::debug!(error = %failure, reason = event.reason, "an event was not sent");
         }
     }
-    // Nobody is left who could tell anything.
+    // All handles are gone: no more events can come.
     std::future::pending().await
 }
 
-/// Sends one event when it is its turn, again where another attempt may do better.
+/// Sends one event when it is its turn, and again if another attempt may succeed.
 async fn send_one(
     recorder: &mut Recorder,
     limiter: Option<&RateLimiter>,

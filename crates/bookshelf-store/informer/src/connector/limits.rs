@@ -99,7 +99,7 @@ struct Level {
 struct History {
     /// The moving average of the time that a turn lasts, and the end of the last turn.
     average: Option<(Duration, Instant)>,
-    /// The time of the last turn that a refused call was told.
+    /// The time of the last turn that a refused call was given.
     promised: Option<Instant>,
 }
 

@@ -119,7 +119,7 @@ impl<K: kube::Resource> ResourceClient<K> {
             .map_err(|reason| call.failed(reason))
     }
 
-    /// One page of a list, unparsed, for somebody who waits for it.
+    /// One page of a list, unparsed, for a waiting caller.
     pub(crate) async fn list_unparsed(
         &self,
         namespace: Option<&str>,
@@ -178,8 +178,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         call.send(|request| request.list(parameters)).await
     }
 
-    /// Makes an object, in the namespace its metadata names; answers what the API server stored. Without a namespace, an object
-    /// that has to be in one is a [`Reason::NotFound`].
+    /// Creates an object, in the namespace that its metadata names, and returns the stored object. Without a namespace, an
+    /// object that has to be in one is a [`Reason::NotFound`].
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -231,7 +231,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         Ok(deleted)
     }
 
-    /// Answers of what is gone its uid, too, where the API server says it.
+    /// Deletes an object. For a deleted one, returns its uid, too, if the response has it.
     pub(crate) async fn delete_known(
         &self,
         key: &ObjectKey,
@@ -258,7 +258,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             return Ok((Deleted::Gone, uid.as_deref().map(Uid::from)));
         }
         let object: K = serde_json::from_slice(&body).map_err(|error| call.unreadable(&error))?;
-        // Of some built-in resources the API server answers the object that is gone.
+        // For some built-in resources, the API server returns the object that is gone.
         if is_gone(object.meta()) {
             return Ok((Deleted::Gone, object.meta().uid.as_deref().map(Uid::from)));
         }
@@ -330,7 +330,7 @@ impl<K: kube::Resource> Call<'_, K> {
         let (verb, resource) = (self.counted.verb(), &*self.resource.name);
         tracing::debug_span!(
             "kubernetes",
-            // For traces, in which the one who is asked has a span of its own.
+            // For traces, in which the API server has a span of its own.
             otel.name = format!("{verb} {resource}"),
             otel.kind = "client",
             verb,

@@ -99,7 +99,7 @@ impl Transport {
     }
 
     /// Sends a request until it is answered. Each attempt of a priority level has a turn of its own, so that a pause
-    /// between two keeps nobody waiting.
+    /// between two holds up no other call.
     async fn open_until(
         &self,
         request: Request<Vec<u8>>,
@@ -136,7 +136,7 @@ impl Transport {
             };
             let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
             let resume = Instant::now() + pause;
-            // What starts too late to know that it did not connect would end as an unknown outcome.
+            // An attempt that starts too late to fail to connect in time would end as an unknown outcome.
             if attempt == ATTEMPTS || resume + self.connect_timeout >= deadline {
                 return Err(reason);
             }
@@ -201,7 +201,7 @@ impl Transport {
         let mut status = serde_json::from_slice::<Status>(&body)
             .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
         status.code = code;
-        // However long it says, an hour is for ever to whoever waits.
+        // However long it says, an hour is for ever to a waiting client.
         let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
         let reason = match Reason::from_status(status.boxed(), retry_after) {
             Reason::OutcomeUnknown(cause) => lost(is_read, cause),

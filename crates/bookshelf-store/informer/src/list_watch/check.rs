@@ -12,8 +12,8 @@ impl<K, V> Feed<'_, K, V>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// Lists so often as it was asked to; the cache compares and repairs when the watch has come as far. Ends when
-    /// that shows that only a new list helps.
+    /// Lists once in each check period; the cache compares and repairs when the watch has reached the list's version. Ends
+    /// when that shows that only a new list helps.
     pub(super) async fn check_now_and_then(&self) -> Failure {
         let Some(period) = self.list_watch.check_period else {
             return std::future::pending().await;

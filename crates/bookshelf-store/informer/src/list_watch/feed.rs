@@ -147,7 +147,7 @@ impl Pause {
         self.wait_at_least(Duration::ZERO).await;
     }
 
-    /// Waits, and as long as the API server has asked for.
+    /// Waits, at least as long as the API server has requested.
     pub(super) async fn wait_after(&mut self, failure: &Failure) {
         self.wait_at_least(failure.retry_after().unwrap_or_default())
             .await;

@@ -28,7 +28,7 @@ where
         let started = Instant::now();
         let mut listed = self.list_somehow(can_stream).await?;
         if confirmed > Some(parse(&listed)?) {
-            // Restored from a backup. What we had deleted before was left out of the list, and is there again.
+            // Restored from a backup. The list left out objects that were deleted here before; they exist again.
             listed = self.list_somehow(can_stream).await?;
         }
         self.metrics.listed(started.elapsed());
@@ -100,7 +100,7 @@ where
             for line in batch {
                 match wire::read_line(&line.map_err(Failure::of_line)?)? {
                     Line::Applied(object, _) => events.push(SourceEvent::Listed(object)),
-                    // Some API servers tell what happens meanwhile before they mark the end.
+                    // Some API servers report the changes during the list before they mark its end.
                     Line::Deleted(object, _) => events.push(SourceEvent::Deleted(object)),
                     Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
                         events.push(SourceEvent::DeletedUnreadable { key, uid, version });

@@ -15,15 +15,15 @@ use crate::connector::ResourceClient;
 use crate::object::ResourceVersion;
 
 impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
-    /// Asks the API server for a part of the resource, and takes in what it has: afterwards the cache shows of that
-    /// part nothing older than the version that this answers. `None`: it is no part of what the cache is of.
+    /// Lists a part of the resource into the cache: afterwards the cache serves nothing of that part older than the
+    /// returned version. Returns `None` for a part that the cache does not cover.
     ///
-    /// The list is a consistent one, and so is no older than any answer before. It says
+    /// The list is a consistent one, and so is no older than any earlier response. It says
     /// nothing of other parts, so that [`Snapshot::resource_version`](crate::cache::Snapshot::resource_version)
     /// stays where it is. For caches of all objects, not of those that a selector selects.
     ///
-    /// `enough` judges the version that the first page has; where it is not enough, the other pages are not asked
-    /// for, and nothing is taken in.
+    /// `enough` judges the version of the first page; if it is not enough, the other pages are not requested and the cache
+    /// stays as it is.
     pub async fn refresh(
         &self,
         resource: &ResourceClient<K>,
@@ -43,7 +43,7 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
         Ok(reached)
     }
 
-    /// Asks the API server how far the resource's versions have come: no less than anything that anybody was told
+    /// Requests the latest version of the resource from the API server: no older than any version that it has reported
     /// before. Costs a list of one object.
     pub async fn current_version(&self, resource: &ResourceClient<K>) -> Result<ResourceVersion, Failure> {
         let namespace = self

@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
 /// ends of two.
 pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
+/// The time for which the first watch after a list is open. A list confirms the state at its beginning: the end of this watch
+/// confirms a newer one soon after a list that took long.
+const FIRST_WATCH: Duration = Duration::from_secs(2);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
 /// The most watch events that become one snapshot, if they arrive together.
@@ -29,7 +32,7 @@ const BATCH: usize = 256;
 /// The longest line of a watch: more than twice what etcd stores of an object by default.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// And when so many bytes have: what is read of them takes several times as much memory.
+/// The most bytes of a batch: the objects that are read from them take several times as much memory.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The lines of a watch.
@@ -41,15 +44,18 @@ where
 {
     /// Watches, again and again, until only a new list helps.
     pub(super) async fn watch(&self, mut version: String, pause: &mut Pause) -> Failure {
-        let parameters = WatchParams {
-            timeout: u32::try_from(self.list_watch.open_for().as_secs()).ok(),
+        let parameters = |open_for: Duration| WatchParams {
+            timeout: u32::try_from(open_for.as_secs()).ok(),
             ..self.list_watch.watch_parameters()
         };
+        let open_for = self.list_watch.open_for();
+        let mut this_open_for = open_for.min(FIRST_WATCH);
         let mut stuck_at = None;
         loop {
             let started = Instant::now();
             self.metrics.watches.inc();
-            let opened = self.open(&parameters, &version).await;
+            let opened = self.open(&parameters(this_open_for), &version).await;
+            this_open_for = open_for;
             let ended = match opened {
                 Ok(lines) => self.follow(lines, &mut version).await,
                 Err(failure) => Err(failure),
@@ -145,7 +151,7 @@ where
         Ok(Box::pin(lines.fuse()))
     }
 
-    /// The event that a line tells; `reached` becomes the version to watch from after it.
+    /// The event of a line; `reached` becomes the version to watch from after it.
     fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
         let (event, version) = match line {
             Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),

@@ -135,7 +135,7 @@ pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Res
         object: Unmanaged<K>,
     }
 
-    // Nearly all lines are such, and read at one go. What is not is looked at again, in two steps.
+    // Nearly all lines are such, and read at one go. The others are read again, in two steps.
     if let Ok(Change { kind, object }) = serde_json::from_str(line)
         && let Some(line) = change(kind, object.0)
     {

@@ -88,13 +88,13 @@ impl Caches {
         );
         registry.register(
             "cache_events",
-            "What the API server told the cache",
+            "Events of lists and watches from the API server",
             self.events.clone(),
         );
         registry.register("cache_objects", "Objects in the cache", self.objects.clone());
         registry.register(
             "store_resource_version",
-            "The version of the resource up to which the cache was told everything",
+            "The confirmed version of the resource",
             self.version.clone(),
         );
         registry.register_with_unit(
@@ -105,7 +105,7 @@ impl Caches {
         );
         registry.register(
             "cache_checks",
-            "Lists that checked what the watch had told",
+            "Lists that checked the confirmed state",
             self.checks.clone(),
         );
         registry.register(

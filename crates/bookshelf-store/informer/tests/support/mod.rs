@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Answer {
     /// Answers with this status line and body.
     With(&'static str, String),
-    /// Opens a watch that tells these lines, and no more. Without any it is held open all the same.
+    /// Opens a watch that sends these lines, and no more. Without any it is held open all the same.
     Watch(Vec<String>),
 }
 

@@ -71,7 +71,7 @@ impl Store {
         for _ in 0..=CONFLICT_RETRIES {
             let journals = self.journals.snapshot();
             let concerned = journals.namespaced(namespace).filter(|journal| {
-                let mut records = journal.value.records.iter();
+                let mut records = journal.value.readable.iter();
                 records.any(|record| is_concerned(record.tenant(), record.mark()))
             });
             let concerned: Vec<ObjectKey> = concerned.map(|journal| journal.key.clone()).collect();

@@ -124,7 +124,12 @@ impl Store {
     ) -> Vec<Record> {
         let waiting = unstored(waiting, records()).into_iter();
         let waiting: Vec<Record> = waiting.map(|line| Record::new(line, &self.names)).collect();
-        events(records().map(|record| &*record).chain(&waiting), filter)
+        #[expect(
+            clippy::borrow_deref_ref,
+            reason = "the reborrow lives as long as those that wait"
+        )]
+        let stored = records().map(|record| &*record);
+        events(stored.chain(&waiting), filter)
     }
 }
 

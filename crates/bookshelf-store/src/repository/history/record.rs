@@ -131,7 +131,7 @@ pub(super) fn precision(happened: Happened) -> u8 {
 /// The records of a journal.
 #[derive(Debug, Default)]
 pub(in super::super) struct Records {
-    pub(super) records: Box<[Record]>,
+    pub(super) readable: Box<[Record]>,
     /// The hashes of the records' books, in their order: a search for one book reads these alone.
     books: Box<[u32]>,
     /// The number of lines, those included that cannot be read.
@@ -146,14 +146,14 @@ impl Records {
         let records: Box<[Record]> = lines.map(|line| Record::new(line, names)).collect();
         Self {
             books: records.iter().map(|record| hash(record.book_id())).collect(),
-            records,
+            readable: records,
             lines: journal.spec.lines.len(),
         }
     }
 
     /// Returns the records of a book; the caller has hashed its id.
     pub(super) fn of_book(&self, id: &str, hash: u32) -> impl Iterator<Item = &Record> {
-        let hashes = self.books.iter().zip(&self.records);
+        let hashes = self.books.iter().zip(&self.readable);
         let records = hashes.filter_map(move |(of, record)| (*of == hash).then_some(record));
         records.filter(move |record| record.book_id() == id)
     }
@@ -194,7 +194,7 @@ mod tests {
             ..Default::default()
         };
         let records = Records::of(&LoanJournal::new("000001", spec), &Names::default());
-        assert_eq!((records.records.len(), records.lines), (3, 4));
+        assert_eq!((records.readable.len(), records.lines), (3, 4));
         for (id, count) in [("a", 2), ("b", 1), ("c", 0)] {
             let of_book = records.of_book(id, hash(id));
             assert_eq!(

@@ -84,7 +84,11 @@ impl Retention {
         let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
         let mut plan = Plan::default();
         for journal in journals {
-            let Records { records, lines, .. } = &journal.value;
+            let Records {
+                readable: records,
+                lines,
+                ..
+            } = &journal.value;
             let latest = records.iter().map(super::Record::at).max();
             let is_old = latest.is_some_and(|latest| latest < too_old);
             let is_beyond = entries.saturating_sub(*lines) >= self.entries;

@@ -128,7 +128,7 @@ pub(super) fn records_in<'a>(
 ) -> impl Iterator<Item = &'a Record> {
     journals
         .namespaced(namespace)
-        .flat_map(|journal| &journal.value.records)
+        .flat_map(|journal| &journal.value.readable)
 }
 
 /// Returns the records of a book in a namespace.

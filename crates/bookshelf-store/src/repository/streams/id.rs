@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_taken_in_nothing_has_no_id_to_go_on_from() {
+    fn a_client_without_any_event_cannot_resume() {
         let nothing = StreamId::NOTHING.to_string();
         assert_eq!(nothing, "0");
         for needs_loans in [false, true] {

@@ -16,7 +16,8 @@ const PARTS: usize = 32;
 /// It holds no objects: each part is found in the state at its time. An object that has changed meanwhile has a later
 /// version and comes after the list, as deletions do.
 pub(super) struct Listing {
-    told: Option<ResourceVersion>,
+    /// The version of the last object that was returned.
+    sent: Option<ResourceVersion>,
     /// The latest version at the beginning; `None`: there were no objects.
     until: Option<ResourceVersion>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn of<T>(objects: &[&Arc<Entry<T>>]) -> Self {
         Self {
-            told: None,
+            sent: None,
             until: objects.iter().map(|object| object.resource_version).max(),
         }
     }
@@ -36,21 +37,21 @@ impl Listing {
         topic: &S,
         reached: StreamId,
     ) -> Vec<StreamEvent<S::Item>> {
-        if self.told >= self.until {
+        if self.sent >= self.until {
             return Vec::new();
         }
         let mut objects = topic.objects(confirmed);
         let part = PART.max(objects.len() / PARTS);
         objects.retain(|object| {
             let version = Some(object.resource_version);
-            self.told < version && version <= self.until
+            self.sent < version && version <= self.until
         });
         if objects.len() > part {
             objects.select_nth_unstable_by_key(part, |object| object.resource_version);
             objects.truncate(part);
         }
         objects.sort_unstable_by_key(|object| object.resource_version);
-        self.told = objects
+        self.sent = objects
             .last()
             .map_or(self.until, |last| Some(last.resource_version));
         let events = objects.into_iter().map(|object| StreamEvent {

@@ -69,10 +69,10 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         version: Option<ResourceVersion>,
     ) -> Result<Option<Position>, TooOld> {
         let Some(version) = version else { return Ok(None) };
-        let told = self
+        let confirmed = self
             .reader
             .wait_confirmed(namespace, version, WATCH_REACHES_WITHIN);
-        if told.await.is_err()
+        if confirmed.await.is_err()
             && self
                 .current_version(version, LIVE_VERSION_IS_NEW_FOR)
                 .await

@@ -85,8 +85,8 @@ fn bob() -> Option<Borrower<'static>> {
 async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut world = World::new();
     let show_book: fn(&Lent<String>) -> _ = |lent| {
-        let shown = format!("{} {}", lent.book.value.view, lent.loan.is_some());
-        (lent.book.key.name().to_owned(), shown)
+        let text = format!("{} {}", lent.book.value.view, lent.loan.is_some());
+        (lent.book.key.name().to_owned(), text)
     };
     let show_loan: fn(&Arc<Entry<Loan>>) -> _ =
         |loan| (loan.key.name().to_owned(), loan.value.version.to_string());
@@ -118,11 +118,11 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             .books(Namespaces::One(namespace()), category)
             .unwrap()
             .with_loans();
-        let shown = list.iter().map(|(book, loan)| {
-            let shown = format!("{} {}", book.value.view, loan.is_some() && with_loans);
-            (book.key.name().to_owned(), shown)
+        let listed = list.iter().map(|(book, loan)| {
+            let text = format!("{} {}", book.value.view, loan.is_some() && with_loans);
+            (book.key.name().to_owned(), text)
         });
-        shown.collect()
+        listed.collect()
     };
     let list_loans = |tenant| -> Has {
         let list = repository.loans(namespace(), tenant).unwrap();
@@ -140,7 +140,7 @@ const LAST: usize = 1;
 
 /// Feeds it everything while all listen: twice, since the first time may be when they find out that they cannot resume.
 fn end() -> impl Iterator<Item = Step> {
-    let told = [true, false].map(|is_of_books| Step::Deliver {
+    let deliver = [true, false].map(|is_of_books| Step::Deliver {
         replica: LAST,
         is_of_books,
         events: usize::MAX,
@@ -150,17 +150,17 @@ fn end() -> impl Iterator<Item = Step> {
         replica: LAST,
         most: usize::MAX,
     });
-    told.into_iter().chain(listen)
+    deliver.into_iter().chain(listen)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn every_kind_of_stream_ends_with_what_a_fresh_list_shows(steps in prop::collection::vec(step(), 0..60)) {
+    fn every_kind_of_stream_ends_with_the_state_of_a_fresh_list(steps in prop::collection::vec(step(), 0..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // What waits for a watch that is behind need not wait for the clock.
+            // A test that waits for a watch that is behind need not wait for the clock.
             .start_paused(true)
             .build()
             .unwrap();
@@ -192,15 +192,15 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
     }
     assert_eq!(last_id, "9999");
     slow.wait().await.unwrap_err();
-    // Later, its client is told that it has missed something; who was quick goes on.
+    // Later, its client gets a reset; the quick one resumes.
     let mut slow = begin(Some("1")).await;
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     for _ in 0..3 {
         slow.wait().await.unwrap();
-        told.push(slow.pop().unwrap().kind);
+        events.push(slow.pop().unwrap().kind);
     }
     assert!(matches!(
-        told[..],
+        events[..],
         [EventKind::Reset, EventKind::Created(_), EventKind::Synced]
     ));
     let mut quick = begin(Some(&last_id)).await;
@@ -219,13 +219,13 @@ fn empty(replica: Replica) -> Replica {
 }
 
 #[tokio::test]
-async fn an_api_server_that_does_not_answer_keeps_nobody_from_going_on_for_long() {
+async fn an_api_server_that_does_not_answer_does_not_delay_resuming_for_long() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let replica = empty(Replica::of(&format!("http://{}", silent.local_addr().unwrap())));
     let start = Instant::now();
     let resumed = (0..20).map(|_| replica.repository.book_stream(None, None, false, Some("1000")));
     for mut stream in futures::future::try_join_all(resumed).await.unwrap() {
-        // It may have been told elsewhere: as with the API server away, it is taken for that.
+        // Another replica may have sent that version: without the API server, the client is believed.
         assert!(stream.pop().is_none());
     }
     assert!(
@@ -236,7 +236,7 @@ async fn an_api_server_that_does_not_answer_keeps_nobody_from_going_on_for_long(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_begins_without_what_was_deleted_here() {
+async fn a_stream_begins_without_an_object_deleted_here() {
     let replica = empty(Replica::new());
     let books = replica.repository.books.cached.writer();
     books.apply([SourceEvent::Applied(book("a", 1, 2, 0))]);
@@ -246,19 +246,19 @@ async fn a_stream_begins_without_what_was_deleted_here() {
         "2".parse().unwrap(),
     );
     let begin = replica.repository.book_stream(None, None, false, None);
-    let tell = async {
+    let confirm = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         books.apply([SourceEvent::Deleted(book("a", 1, 3, 0))]);
     };
-    let (stream, ()) = tokio::join!(begin, tell);
+    let (stream, ()) = tokio::join!(begin, confirm);
     let mut stream = stream.unwrap();
     stream.wait().await.unwrap();
     assert!(matches!(stream.pop().unwrap().kind, EventKind::Synced));
 }
 
 /// Returns all pending events of a stream.
-fn told(stream: &mut BookStream<String>) -> Vec<String> {
-    let mut told = Vec::new();
+fn pending_events(stream: &mut BookStream<String>) -> Vec<String> {
+    let mut events = Vec::new();
     while let Some(waiting) = stream.wait().now_or_never() {
         waiting.unwrap();
         while let Some(StreamEvent { kind, id }) = stream.pop() {
@@ -269,35 +269,41 @@ fn told(stream: &mut BookStream<String>) -> Vec<String> {
                 EventKind::Deleted(lent) => format!("deleted {}", lent.book.value.view),
                 EventKind::Synced => "synced".to_owned(),
             };
-            told.push(format!(
+            events.push(format!(
                 "{kind} {}",
                 id.map_or_else(String::new, |id| id.to_string())
             ));
         }
     }
-    told
+    events
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_which_a_check_has_repaired_something_or_versions_went_back_is_told_all_again() {
+async fn a_stream_is_reset_when_a_check_has_repaired_something_or_versions_have_gone_back() {
     let replica = empty(Replica::new());
     let books = replica.repository.books.cached.writer();
     books.apply([SourceEvent::Bookmark("9".parse().unwrap())]);
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
-    assert_eq!(told(&mut stream), ["synced 9"]);
+    assert_eq!(pending_events(&mut stream), ["synced 9"]);
     let listed = SourceEvent::Listed(book("a", 1, 7, 0));
     let done = |version: &str| SourceEvent::ListDone(version.parse().unwrap());
     books.apply([SourceEvent::CheckStarted, listed.clone(), done("9")]);
-    assert_eq!(told(&mut stream), ["reset 0", "created T7 7", "synced 9"]);
+    assert_eq!(
+        pending_events(&mut stream),
+        ["reset 0", "created T7 7", "synced 9"]
+    );
     books.apply([SourceEvent::Applied(book("a", 1, 10, 0))]);
-    assert_eq!(told(&mut stream), ["updated T10 10"]);
+    assert_eq!(pending_events(&mut stream), ["updated T10 10"]);
     books.apply([SourceEvent::ListStarted, listed, done("8")]);
-    assert_eq!(told(&mut stream), ["reset 0", "created T7 7", "synced 8"]);
+    assert_eq!(
+        pending_events(&mut stream),
+        ["reset 0", "created T7 7", "synced 8"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_went_on_from_elsewhere_is_told_all_again_when_a_list_takes_the_place_of_the_watch() {
+async fn a_list_in_place_of_the_watch_resets_a_client_that_resumed_from_another_replica() {
     let replica = empty(Replica::new());
     let books = replica.repository.books.cached.writer();
     let begin = async |id| {
@@ -305,27 +311,30 @@ async fn who_went_on_from_elsewhere_is_told_all_again_when_a_list_takes_the_plac
         begin.await.unwrap()
     };
     let (mut own, mut resumed) = (begin(None).await, begin(Some("1")).await);
-    assert_eq!(told(&mut own), ["synced 1"]);
-    assert!(told(&mut resumed).is_empty());
+    assert_eq!(pending_events(&mut own), ["synced 1"]);
+    assert!(pending_events(&mut resumed).is_empty());
     let listed = SourceEvent::Listed(book("a", 1, 7, 0));
     books.apply([
         SourceEvent::ListStarted,
         listed,
         SourceEvent::ListDone("8".parse().unwrap()),
     ]);
-    assert_eq!(told(&mut own), ["created T7 8"]);
-    assert_eq!(told(&mut resumed), ["reset 0", "created T7 7", "synced 8"]);
+    assert_eq!(pending_events(&mut own), ["created T7 8"]);
+    assert_eq!(
+        pending_events(&mut resumed),
+        ["reset 0", "created T7 7", "synced 8"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_to_go_on_from_advances_although_nothing_happens() {
+async fn the_position_to_resume_at_advances_although_nothing_happens() {
     let replica = empty(Replica::new());
     let books = replica.repository.books.cached.writer();
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
     assert_eq!(stream.id(), None);
-    assert_eq!(told(&mut stream), ["synced 1"]);
+    assert_eq!(pending_events(&mut stream), ["synced 1"]);
     books.apply([SourceEvent::Bookmark("9".parse().unwrap())]);
-    assert!(told(&mut stream).is_empty());
+    assert!(pending_events(&mut stream).is_empty());
     assert_eq!(stream.id().unwrap().to_string(), "9");
 }

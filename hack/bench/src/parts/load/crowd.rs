@@ -36,7 +36,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The number of attempts to send a request.
 const ATTEMPTS: usize = 5;
 
-/// A server, and who its clients are.
+/// A server, and the credentials of its clients.
 pub(super) struct Door {
     connector: HttpsConnector<HttpConnector>,
     headers: HeaderMap,
@@ -154,7 +154,7 @@ impl OneClient {
         Ok(self.tally)
     }
 
-    /// Sends a request, and again for as long as it is refused, each time after the time it is told.
+    /// Sends a request, and again for as long as it is refused, each time after the time in the refusal.
     async fn send(&mut self, request: &Request) -> Result<()> {
         for attempt in 0..ATTEMPTS {
             let sent = Instant::now();
@@ -168,8 +168,8 @@ impl OneClient {
             };
             match status {
                 StatusCode::TOO_MANY_REQUESTS => {
-                    let told = self.tally.refuse(&headers, attempt > 0);
-                    tokio::time::sleep(told).await;
+                    let wait = self.tally.refuse(&headers, attempt > 0);
+                    tokio::time::sleep(wait).await;
                 }
                 status if status.is_success() => {
                     self.tally.latencies.push(sent.elapsed().as_secs_f64() * 1e3);

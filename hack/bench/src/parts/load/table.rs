@@ -12,7 +12,7 @@ use crate::{
 /// The number of clients whose creates have to be as good as the straight ones.
 const COMPARED: usize = 16;
 
-/// The number of clients beyond what is sent at once to the API server.
+/// The number of clients beyond the limit of requests at once to the API server.
 const MOST: usize = 256;
 
 /// `--kube-timeout` by default, in milliseconds.
@@ -98,7 +98,7 @@ impl Table {
         let notes = [("", samples), ("straight: ", straight.unwrap_or_default())];
         let notes: Vec<String> = notes
             .into_iter()
-            .filter_map(|(who, samples)| Some(format!("{who}{}", trouble(samples)?)))
+            .filter_map(|(prefix, samples)| Some(format!("{prefix}{}", trouble(samples)?)))
             .collect();
         [
             figure(name.clone(), Unit::PerSecond, per_second)
@@ -120,8 +120,8 @@ impl Table {
             let samples = self.of(write, COMPARED).iter();
             samples.filter_map(|sample| sample.cpu[program]).collect()
         };
-        PROGRAMS.iter().enumerate().map(move |(program, who)| {
-            let name = format!("create, {}, CPU of {who}", in_words(COMPARED));
+        PROGRAMS.iter().enumerate().map(move |(program, label)| {
+            let name = format!("create, {}, CPU of {label}", in_words(COMPARED));
             Figure::new(name, Unit::Microseconds, values(Write::Create, program))
                 .beside(STRAIGHT, values(Write::Straight, program))
         })

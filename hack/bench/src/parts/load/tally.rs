@@ -44,14 +44,14 @@ impl Tally {
     /// Counts a 429, and returns the time after which its request is repeated. `repeated` is true where the request
     /// is the repetition of a refused one.
     pub(super) fn refuse(&mut self, headers: &HeaderMap, repeated: bool) -> Duration {
-        let told = retry_after(headers);
+        let wait = retry_after(headers);
         self.refusals += 1;
-        self.untrue += u64::from(repeated || told.is_none());
-        told.unwrap_or(Duration::from_secs(1))
+        self.untrue += u64::from(repeated || wait.is_none());
+        wait.unwrap_or(Duration::from_secs(1))
     }
 }
 
-/// The time that `Retry-After` tells, which both APIs and the API server tell in seconds.
+/// The time in `Retry-After`, which both APIs and the API server send in seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn a_refusal_is_untrue_after_another_one_or_without_a_time() {
         let mut tally = Tally::default();
-        let told = HeaderMap::from_iter([(RETRY_AFTER, "3".parse().unwrap())]);
-        assert_eq!(tally.refuse(&told, false), Duration::from_secs(3));
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, "3".parse().unwrap())]);
+        assert_eq!(tally.refuse(&headers, false), Duration::from_secs(3));
         assert_eq!((tally.refusals, tally.untrue), (1, 0));
-        assert_eq!(tally.refuse(&told, true), Duration::from_secs(3));
+        assert_eq!(tally.refuse(&headers, true), Duration::from_secs(3));
         assert_eq!((tally.refusals, tally.untrue), (2, 1));
         assert_eq!(tally.refuse(&HeaderMap::new(), false), Duration::from_secs(1));
         assert_eq!((tally.refusals, tally.untrue), (3, 2));

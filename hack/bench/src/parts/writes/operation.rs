@@ -5,7 +5,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Services, both_show};
+use super::{Services, both_serve};
 use crate::{
     args::Api,
     books::{self, SCRATCH},
@@ -63,9 +63,9 @@ impl Operation {
     /// Sees to it that it can be done `times` times, without a request that is not its own.
     pub(super) async fn prepare(self, rig: &Rig<'_>, services: &Services, times: u64) -> Result<()> {
         match self {
-            Self::Create => both_show(rig, services, 0).await,
+            Self::Create => both_serve(rig, services, 0).await,
             Self::Update | Self::SetCategory | Self::Return => Ok(()),
-            Self::Borrow => both_show(rig, services, times).await,
+            Self::Borrow => both_serve(rig, services, times).await,
             Self::Delete => {
                 // Others, which the librarians' API has never known a loan of.
                 stream::iter(times..2 * times)
@@ -73,7 +73,7 @@ impl Operation {
                     .buffer_unordered(8)
                     .try_collect::<()>()
                     .await?;
-                both_show(rig, services, 2 * times).await
+                both_serve(rig, services, 2 * times).await
             }
         }
     }

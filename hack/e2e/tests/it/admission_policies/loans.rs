@@ -40,7 +40,7 @@ fn with(uid: &str, field: &str, value: impl Into<Value>) -> Value {
     owner
 }
 
-/// Loans, and whether the accounts may create them.
+/// Loans, each with true if the accounts may create it.
 fn forms(uid: &str) -> Vec<(Value, bool)> {
     let mut brief = owner(uid);
     brief

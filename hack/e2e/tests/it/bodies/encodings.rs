@@ -22,6 +22,23 @@ async fn a_body_with_a_content_encoding_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_needed_must_not_be_encoded_either() -> Result<()> {
+    let (library, before) = library().await?;
+    for request in [
+        library.user.post(library.path("book/borrow")).tenant("bob"),
+        library.user.post(library.path("book/return")).tenant("bob"),
+        library.admin.delete(library.path("book")),
+        library.admin.delete(library.loan_path("book")),
+    ] {
+        let request = request.header("Content-Encoding", "gzip");
+        let answer = request.body("application/json", vec![0x1f, 0x8b]).await?;
+        answer.problem(415, "unsupported_media_type");
+    }
+    assert_eq!(list(&library.admin, &library).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_byte_order_mark_is_skipped() -> Result<()> {
     let (library, _) = library().await?;
     let body = format!("\u{feff}{}", library.body("other"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Cluster, Library, Program, Service, chart, eventually};
+use e2e::{Api, Certificates, Cluster, Issued, Library, Program, Service, chart, eventually};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -78,8 +78,12 @@ async fn served(service: &Service) -> Result<BTreeMap<String, BTreeSet<String>>>
 }
 
 /// Counts requests, writes, Events, and at last a refusal: a series is not served before it was counted.
-async fn write_until_refused(library: &Library, service: &Service, program: Program) -> Result<()> {
-    let api = service.api()?;
+async fn write_until_refused(
+    library: &Library,
+    service: &Service,
+    api: &Api,
+    program: Program,
+) -> Result<()> {
     eventually("it has the book", async || {
         let answer = api.get(library.path("counted")).await?;
         Ok((answer.status == 200).then_some(()))
@@ -119,11 +123,16 @@ const TARGET: [&str; 4] = ["job", "namespace", "container", "instance"];
 async fn every_query_is_about_metrics_that_both_programs_serve() -> Result<()> {
     let library = Library::open().await?;
     library.add("counted").await?;
+    let issued = Issued::new()?;
+    let certificates = Certificates::new(&issued)?;
+    let [certificate, key] = certificates.flags();
     let mut programs = Vec::new();
     for program in Program::ALL {
         let arguments = ["--kube-qps=0.01", "--kube-burst=4", "--kube-timeout=1"];
+        let arguments = [&arguments[..], &[&certificate, &key]].concat();
         let service = Service::start(program, &Cluster::shared()?, &arguments).await?;
-        write_until_refused(&library, &service, program).await?;
+        let api = issued.api(service.address(), &["http/1.1"])?;
+        write_until_refused(&library, &service, &api, program).await?;
         programs.push((program, served(&service).await?));
     }
     for (file, document) in files()? {

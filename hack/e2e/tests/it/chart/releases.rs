@@ -101,7 +101,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     crds_established(&releases.kubectl).await?;
     let installed = releases.installed().await?;
 
-    // What it installed is what the binaries need.
+    // It has installed everything that the binaries need.
     let admin = Service::start(Program::Admin, &charts.cluster, &[]).await?;
     let user = Service::start(Program::User, &charts.cluster, &[]).await?;
     let library = Library::open_in(&charts.cluster, &admin, &user).await?;
@@ -134,7 +134,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     let left = releases.installed().await?;
     assert_eq!(left.lines().count(), 2, "{left}");
 
-    // Whoever has applied the CRDs by hand can install the rest.
+    // With the CRDs applied by hand, the rest can be installed.
     let crds = Command::new(program("crdgen")?).output().await?;
     releases.kubectl.apply(&String::from_utf8(crds.stdout)?).await?;
     releases
@@ -148,7 +148,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
 }
 
 #[tokio::test]
-async fn releases_stand_side_by_side_whatever_their_names() -> Result<()> {
+async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
     let charts = Charts::get().await?;
     let _turn = charts.turn.lock().await;
     let releases = Releases::of(&charts.cluster).await?;

@@ -30,7 +30,7 @@ fn defaults() -> BTreeMap<String, usize> {
         ("ClusterRoleBinding", 4),
         ("CustomResourceDefinition", 3),
         ("Deployment", 2),
-        // Of `helm test`.
+        // The pod of `helm test`.
         ("Pod", 1),
         ("Service", 2),
         ("ServiceAccount", 2),
@@ -40,7 +40,7 @@ fn defaults() -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn without_values_it_is_two_apis_and_what_they_need() -> Result<()> {
+async fn without_values_it_is_two_apis_and_their_needs() -> Result<()> {
     let manifests = rendered("bookshelf", &[]).await?;
     assert_eq!(kinds(&manifests)?, defaults());
     Ok(())
@@ -106,10 +106,10 @@ async fn each_api_can_be_left_out_with_all_that_belongs_to_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn for_some_namespaces_it_has_roles_in_each_and_tells_the_apis() -> Result<()> {
+async fn for_some_namespaces_it_has_roles_in_each_and_configures_the_apis() -> Result<()> {
     let manifests = rendered("bookshelf", &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = defaults();
-    // Who a token belongs to is a question without a namespace.
+    // The review of a token has no namespace.
     expected.extend(counts([
         ("ClusterRole", 2 + 5),
         ("ClusterRoleBinding", 2),

@@ -20,7 +20,7 @@ async fn helm_lint_has_no_objection() -> Result<()> {
     Ok(())
 }
 
-/// The keys of a file of values, each with whether a comment stands just before it. Those inside lists do not count.
+/// The keys of a file of values, each with true if a comment stands just before it. Keys inside lists do not count.
 fn commented_keys(values: &str) -> Vec<(String, bool)> {
     let (mut keys, mut path) = (Vec::new(), Vec::<(usize, String)>::new());
     let (mut has_comment, mut list) = (false, usize::MAX);
@@ -60,7 +60,7 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
     let mut commented: Vec<&str> = Vec::new();
     for (key, has_comment) in &keys {
         let parent = key.rsplit_once('.').map_or("", |(parent, _)| parent);
-        // A comment on what has no schema of its own describes all of it.
+        // A comment on a value without a schema of its own describes all of it.
         let is_described = *has_comment || key.starts_with("userApi.") || commented.contains(&parent);
         let (properties, is_free) = schema_of(&schema, key)?;
         if is_free {
@@ -74,7 +74,7 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
     Ok(())
 }
 
-/// Finds the schema of a key: whether it has properties of its own, and whether it is inside what takes any.
+/// Finds the schema of a key. Returns two flags: the key has properties of its own; it is inside a map or a list.
 fn schema_of(schema: &Value, key: &str) -> Result<(bool, bool)> {
     let mut at = schema;
     for name in key.split('.') {

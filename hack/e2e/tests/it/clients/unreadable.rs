@@ -30,7 +30,7 @@ async fn counted(ops: &Api, status: u16) -> Result<u64> {
 }
 
 async fn refused(address: SocketAddr, status: u16, request: &str) -> Result<()> {
-    // Where not all of a request is read, its answer may be lost with the connection.
+    // If the service does not read all of a request, the answer may be lost with the connection.
     if let Ok(answer) = raw(address, request).await {
         let expected = format!("HTTP/1.1 {status} ");
         let is_lost = answer.is_empty() && request.len() > 130_000;

@@ -44,7 +44,7 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");
-    // Their watches have told them all up to the deletion, and do not tell that.
+    // Their watches have reported everything up to the deletion, and do not report that.
     for replica in [&admin, &user] {
         eventually("the replica shows the book", async || {
             Ok((replica.api.get(&path).await?.status == 200).then_some(()))
@@ -55,14 +55,14 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
     let deleted = library.admin.delete(&path).await?;
     deleted.empty(204);
     for replica in [&admin.api, &user.api] {
-        // Without a version it is what this replica knows.
+        // Without a version, the replica serves its own state.
         replica.get(&path).await?.json(200);
         let version = deleted.header(VERSION);
         assert!(ids(&get_at(replica, &library.list_path(), version).await?).is_empty());
         get_at(replica, &path, version).await?.problem(404, "not_found");
     }
 
-    // The version is there although the watch of whoever deletes is late.
+    // The version is there although the watch of the deleting replica is late.
     let again = admin
         .api
         .post(library.list_path())

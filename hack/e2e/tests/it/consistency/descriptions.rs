@@ -12,7 +12,7 @@ async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Res
     library.add("book").await?;
     library.lend("book", "bob").await?;
     // A list, as to read the book would take a connection that is not a watch's.
-    eventually("the replica has been told of the loan", async || {
+    eventually("the replica has the loan", async || {
         let list = behind.api.get(library.list_path()).await?.json(200);
         Ok((list["list"][0]["available"] == false).then_some(()))
     })
@@ -30,6 +30,6 @@ async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Res
         .json(&library.body("book"));
     let created = create.await?.json(201);
     let read = behind.api.get(&path).await?.json(200);
-    assert_eq!(read, library.as_shown_by(&library.user, &created, true));
+    assert_eq!(read, library.as_served_by(&library.user, &created, true));
     Ok(())
 }

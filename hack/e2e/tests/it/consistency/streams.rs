@@ -1,4 +1,4 @@
-//! Streams that go on at a replica which was told less.
+//! Streams that resume on a lagging replica.
 
 use anyhow::Result;
 use e2e::{Mirror, eventually};
@@ -11,8 +11,8 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
     for (api, replica) in library.apis().into_iter().zip(&replicas) {
         let mut mirror = Mirror::default();
         let mut listener = api.get(library.list_path()).listen().await?;
-        for told in listener.until("synced").await? {
-            mirror.take(told)?;
+        for received in listener.until("synced").await? {
+            mirror.take(received)?;
         }
         let [first, second] = ["first", "second"].map(|id| format!("{id}-{}", library.is_tenants(api)));
         library.add(&first).await?;
@@ -23,17 +23,17 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
         let mut listener = request.header("Last-Event-ID", &mirror.last_id).listen().await?;
         library.add(&second).await?;
         replica.wire.release();
-        let mut told = listener.told().await?;
-        // What depends on loans, too, is told again from where the replica was.
-        while library.is_tenants(api) && told.data["id"] != second.as_str() {
-            mirror.take(told)?;
-            told = listener.told().await?;
+        let mut received = listener.told().await?;
+        // Events that depend on loans, too, are sent again from the replica's version on.
+        while library.is_tenants(api) && received.data["id"] != second.as_str() {
+            mirror.take(received)?;
+            received = listener.told().await?;
         }
         assert_eq!(
-            (told.event.as_str(), &told.data["id"]),
+            (received.event.as_str(), &received.data["id"]),
             ("created", &second.as_str().into())
         );
-        mirror.take(told)?;
+        mirror.take(received)?;
         let fresh = Mirror::of_list(&api.get(library.list_path()).await?.json(200))?;
         assert_eq!(mirror.has, fresh);
         assert_eq!(mirror.resets, 0);
@@ -46,19 +46,19 @@ async fn a_stream_is_as_new_as_the_requested_version_or_is_refused() -> Result<(
     let (library, replicas) = behind().await?;
     let created = library.add("book").await?;
     for (api, replica) in library.apis().into_iter().zip(&replicas) {
-        let ask = || {
-            let request = replica.api.get(library.list_path());
-            request.header(VERSION, created.header(VERSION))
+        let request = || {
+            let list = replica.api.get(library.list_path());
+            list.header(VERSION, created.header(VERSION))
         };
-        // A list has it, as the API server was asked. What the watch has told, which streams are made of, has not.
-        ask().await?.json(200);
-        let refused = ask().header("Accept", "text/event-stream").await?;
+        // A list has it, by a live read. The confirmed state, of which streams are made, has not.
+        request().await?.json(200);
+        let refused = request().header("Accept", "text/event-stream").await?;
         refused.problem(503, "unavailable");
         replica.wire.release();
-        let mut listener = eventually("a stream begins", async || Ok(ask().listen().await.ok())).await?;
+        let mut listener = eventually("a stream begins", async || Ok(request().listen().await.ok())).await?;
         let mut mirror = Mirror::default();
-        for told in listener.until("synced").await? {
-            mirror.take(told)?;
+        for received in listener.until("synced").await? {
+            mirror.take(received)?;
         }
         let fresh = Mirror::of_list(&api.get(library.list_path()).await?.json(200))?;
         assert_eq!(mirror.has, fresh);

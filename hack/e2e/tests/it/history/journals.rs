@@ -29,10 +29,10 @@ async fn create(library: &Library, name: &str, lines: &[&str]) -> Result<()> {
 
 /// Appends a line; returns false if the API server refuses that.
 async fn append(client: &Client, path: &str, line: &str) -> Result<bool> {
-    let patch = json!([{"op": "add", "path": "/spec/lines/-", "value": line}]);
+    let appended = json!([{"op": "add", "path": "/spec/lines/-", "value": line}]);
     let request = Request::patch(path).header("content-type", "application/json-patch+json");
     match client
-        .request::<Value>(request.body(patch.to_string().into_bytes())?)
+        .request::<Value>(request.body(appended.to_string().into_bytes())?)
         .await
     {
         Ok(_) => Ok(true),

@@ -5,7 +5,7 @@ use bookshelf_crd::{LoanJournal, LoanJournalSpec, loan_journal::LINES_MAX};
 use e2e::{Library, Program, Service, eventually};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    ResourceExt as _,
+    ResourceExt,
     api::{ListParams, PostParams},
 };
 
@@ -47,7 +47,7 @@ async fn old_journals_are_deleted_old_names_blanked_and_the_last_journal_stays()
     let service = Service::start(Program::Admin, &library.cluster, &arguments).await?;
     eventually("only the old journal that is not the last is gone", async || {
         let left = journals(&library).list(&ListParams::default()).await?.items;
-        let names: Vec<String> = left.iter().map(|journal| journal.name_any()).collect();
+        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
         let is_blank = |journal: &LoanJournal| {
             let lines = &journal.spec.lines;
             lines.iter().all(|line| line.ends_with(" 3b241101a2bc42f1 -"))
@@ -75,7 +75,7 @@ async fn a_namespace_keeps_about_as_many_events_as_the_flag_says() -> Result<()>
     let service = Service::start(Program::Admin, &library.cluster, &arguments).await?;
     eventually("the oldest journals are gone", async || {
         let left = journals(&library).list(&ListParams::default()).await?.items;
-        let names: Vec<String> = left.iter().map(|journal| journal.name_any()).collect();
+        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
         Ok((names == ["000003", "000004"]).then_some(()))
     })
     .await?;

@@ -19,7 +19,7 @@ async fn lines(library: &Library) -> Result<Vec<String>> {
     let journals = journals["items"].as_array().cloned().unwrap_or_default();
     let lines = journals
         .iter()
-        .flat_map(|journal| journal["spec"]["lines"].as_array());
+        .filter_map(|journal| journal["spec"]["lines"].as_array());
     let mut lines: Vec<String> = lines
         .flatten()
         .filter_map(|line| Some(line.as_str()?.to_owned()))

@@ -56,7 +56,7 @@ async fn a_create_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> R
         for api in &apis {
             assert_same(&answer, &create(&library, api, &key, &body).await?);
         }
-        // Without the key, nobody could tell.
+        // Without the key, the APIs cannot recognise the request.
         let without = apis[1].post(library.list_path()).json(&body).await?;
         without.problem(409, "already_exists");
     }

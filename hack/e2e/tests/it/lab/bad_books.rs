@@ -60,11 +60,11 @@ async fn create(library: &Library, object: &Value, query: &str) -> Result<Dynami
     library.client.request(request).await
 }
 
-/// Asserts that of all that is stored, only the good book is shown, and that the log says which are not.
+/// Asserts that of all stored books, only the good one is served, and that the log names the others.
 async fn assert_left_out(library: &Library, services: [&Service; 2]) -> Result<()> {
     let path = library.list_path();
     for (api, service) in library.apis().into_iter().zip(services) {
-        let list = eventually("only the good book is shown", async || {
+        let list = eventually("only the good book is served", async || {
             let list = api.get(&path).await?.json(200);
             Ok((list["list"].as_array().map(Vec::len) == Some(1)).then_some(list))
         });

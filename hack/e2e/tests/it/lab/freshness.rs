@@ -16,7 +16,7 @@ use super::{
 
 const VERSION: &str = "X-Resource-Version";
 
-/// Makes the cluster's version go on, without anything for bookshelf to be told of.
+/// Advances the cluster's version, without a change that bookshelf watches.
 async fn go_on(cluster: &Cluster) -> Result<()> {
     let config_maps = kube::Api::default_namespaced(cluster.client().await?);
     let config_map = ConfigMap {
@@ -45,15 +45,15 @@ async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
         before, version,
         "the one that was started later knows of a later version"
     );
-    // The latest version is requested once. Librarians are shown no loans with their books, and wait for none.
+    // The latest version is requested once. Librarians get no loans with their books, and wait for none.
     let lists = [("LIST books", 1)];
-    // The API server counts the list of one object as what it is.
+    // The API server counts the list of one object as a GET.
     let gets = [("GET books", 1)];
     for (path, requests) in [
         (library.path("book"), [lists, gets].concat()),
         (library.list_path(), lists.to_vec()),
         ("/book".to_owned(), lists.to_vec()),
-        // By now it is known that nothing happened up to there.
+        // The replica knows by now that nothing happened up to that version.
         (library.path("book"), vec![]),
     ] {
         assert_costs(&library, &path, &requests, async || {
@@ -79,7 +79,7 @@ async fn a_confirmed_version_costs_no_request() -> Result<()> {
     let (_admin, _user, library) = turn.services(&[]).await?;
     let version = library.add("book").await?.header(VERSION).to_owned();
     for api in library.apis() {
-        eventually("the watch has told it", async || {
+        eventually("the watch has confirmed it", async || {
             let version_there = api.get("/book").await?.header(VERSION).to_owned();
             Ok((version_there == version).then_some(()))
         })
@@ -131,7 +131,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
         Ok(())
     })
     .await?;
-    // Who has only seen the other one has seen nothing of that.
+    // A client that has only read the other one needs none of that.
     assert_costs(&busy, "the other one at its own version", &[], async || {
         for api in apis {
             let seen = api.get(idle.list_path()).await?.header(VERSION).to_owned();
@@ -140,7 +140,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
         Ok(())
     })
     .await?;
-    // Whether something has happened in the other one only the API server knows: how far it is, and what there is.
+    // Only the API server knows of changes in the other one: its latest version, and its objects.
     let lists = [("LIST books", 4)];
     assert_costs(&busy, "all", &lists, async || read("/book".to_owned()).await).await?;
     assert_costs(&busy, "what is known by then", &[], async || {
@@ -249,7 +249,7 @@ async fn a_live_read_costs_one_list_of_its_scope() -> Result<()> {
     let (_admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
     let reads = [library.path("book"), library.list_path(), library.loans_path()];
-    // Librarians are shown no loans with their books.
+    // Librarians get no loans with their books.
     let lists = [
         ("GET books", 2),
         ("GET bookloans", 1),

@@ -83,7 +83,7 @@ async fn a_loan_with_other_owners_counts_as_a_loan() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_leftover_loan_is_not_shown_as_a_loan_of_the_new_book() -> Result<()> {
+async fn a_leftover_loan_is_not_served_as_a_loan_of_the_new_book() -> Result<()> {
     let turn = Turn::take().await?;
     let (_admin, _user, library) = turn.services(&[]).await?;
     made_anew(&library).await?;

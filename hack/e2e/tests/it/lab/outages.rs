@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::Turn;
 
-/// The services' own deadline for a request to the API server, and what they and a busy machine may add to it.
+/// The services' own deadline for a request to the API server, and the time that they and a busy machine may add to it.
 const KUBE_TIMEOUT: &str = "--kube-timeout=2";
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Every write, on a book that is there, is ours and is lent to nobody.
+/// Every write, on an existing book of ours without a loan.
 fn writes(library: &Library) -> Vec<Request> {
     let path = library.path("book");
     vec![
@@ -113,7 +113,7 @@ async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outc
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
-    // Both have a connection, so that what is sent is sent.
+    // Both have a connection, so that their requests are sent.
     library.give_back("book", "bob").await?.empty(204);
     turn.control_plane().pause(Component::Apiserver)?;
 
@@ -138,13 +138,13 @@ async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outc
     }
 
     turn.control_plane().resume(Component::Apiserver)?;
-    eventually("what the API server has is what is shown", async || {
+    eventually("both APIs serve the API server's state", async || {
         let stored = library.books().get_opt("book").await?.is_some();
-        let mut is_shown = true;
+        let mut is_served = true;
         for api in library.apis() {
-            is_shown &= (api.get(library.path("book")).await?.status == 200) == stored;
+            is_served &= (api.get(library.path("book")).await?.status == 200) == stored;
         }
-        Ok(is_shown.then_some(()))
+        Ok(is_served.then_some(()))
     })
     .await?;
     eventually("a write is done again", async || {
@@ -171,7 +171,7 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
     for service in [&mut admin, &mut user] {
         service.pause()?;
     }
-    // Ends their watches, or what is deleted now would be told on them before anything else is asked for.
+    // Ends their watches, which would report the deletions before any other request.
     turn.control_plane().restart(Component::Apiserver).await?;
     let library = Library {
         client: turn.cluster().client().await?,
@@ -189,7 +189,7 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
         .books()
         .create(&PostParams::default(), &book("new"))
         .await?;
-    // No version is left that the watches could go on from, neither in etcd nor in the API server's memory.
+    // No version is left at which the watches could resume, neither in etcd nor in the API server's memory.
     turn.control_plane().compact().await?;
     turn.control_plane().restart(Component::Apiserver).await?;
     for service in [&mut admin, &mut user] {
@@ -203,14 +203,14 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
     }
     for log in &logs {
         for (resource, kind) in [("books", "book"), ("bookloans", "loan")] {
-            // It did come by a list, not by an event that was still on its way.
+            // It came by a list, not by an event that was still under way.
             let name = format!("{resource}.bookshelf.lostinsoba.com");
             let mut rest = log.clone();
             rest.line("it listed again", |line| {
                 line["message"] == "listed" && line["resource"] == name
             })
             .await?;
-            // Handlers are told of it all the same.
+            // Handlers get the deletion all the same.
             let key = format!("{}/vanishing", library.namespace);
             let mut rest = log.clone();
             rest.line("it was deleted", |line| {

@@ -68,7 +68,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
     let turn = Turn::take().await?;
     let (mut admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
-    // The first annotation of a book is one more request, as a JSON patch cannot test a member of what is not there.
+    // The first annotation of a book is one more request, since a JSON patch cannot test a member of a missing map.
     let touch = json!({"metadata": {"annotations": {"touched": "first"}}});
     let touched = library.kubectl_patch("book", &touch).await?;
     let version = touched.metadata.resource_version.unwrap_or_default();

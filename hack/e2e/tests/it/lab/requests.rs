@@ -13,7 +13,7 @@ use super::Turn;
 /// The number of times that each operation is done, so that one request more in some of them shows.
 pub(super) const TIMES: u64 = 10;
 
-/// Asserts what the API server is asked for meanwhile, watches aside.
+/// Asserts the number of requests that the API server gets meanwhile, except watches.
 pub(super) async fn assert_costs(
     library: &Library,
     what: &str,
@@ -121,7 +121,7 @@ async fn every_write_is_one_request() -> Result<()> {
         Ok(())
     })
     .await?;
-    // That there is nothing to return is a success, for which the cache's word is not enough.
+    // A return without a loan is a success, for which the cache's word is not enough.
     assert_costs(
         &library,
         "return again",

@@ -105,7 +105,7 @@ async fn without_the_api_server_the_age_grows_and_reads_stop_at_max_staleness() 
         aged(api, &path, start).await?;
     }
     refused(&library, &path).await?;
-    // A write is refused by nobody but the API server.
+    // Only the API server refuses a write.
     let put = library.admin.put(&path).json(&library.body("book")).await?;
     let problem = put.problem(503, "unavailable");
     assert!(problem.message.contains("nothing was written"), "{problem:?}");

@@ -1,4 +1,4 @@
-//! Books and loans that were stored before the schema was as strict as it is: shown, lent, filtered and mended.
+//! Books and loans that were stored before the schema was as strict as it is: served, lent, filtered and mended.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::custom_resource_definitions;

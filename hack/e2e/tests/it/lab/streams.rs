@@ -1,4 +1,4 @@
-//! Event streams and the API server: what they cost it, and what they tell when it was away.
+//! Event streams and the API server: the requests that they cost it, and the events after its absence.
 
 use anyhow::{Context as _, Result};
 use control_plane::Component;
@@ -43,8 +43,8 @@ async fn streams_resumed_from_unknown_versions_share_the_requests_to_the_api_ser
         let request = request.header("Last-Event-ID", "4000000000");
         request.listen().await?.until("synced").await
     });
-    for told in try_join_all(resume).await? {
-        assert_eq!(told.first().context("an event")?.event, "reset");
+    for received in try_join_all(resume).await? {
+        assert_eq!(received.first().context("an event")?.event, "reset");
     }
     assert!(library.books().get_opt("fence").await?.is_none());
     let lists = eventually("the requests are counted", async || {
@@ -69,15 +69,15 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
     for api in library.apis() {
         let mut listener = api.get(library.list_path()).listen().await?;
         let mut mirror = Mirror::default();
-        for told in listener.until("synced").await? {
-            mirror.take(told)?;
+        for received in listener.until("synced").await? {
+            mirror.take(received)?;
         }
         listeners.push((listener, mirror));
     }
     for service in [&mut admin, &mut user] {
         service.pause()?;
     }
-    // As for an expired watch: what happens now is told by no event.
+    // As for an expired watch: no event reports these changes.
     turn.control_plane().restart(Component::Apiserver).await?;
     let library = Library {
         client: turn.cluster().client().await?,
@@ -117,8 +117,8 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
         })
         .await?;
         loop {
-            let told = listener.next().await?.context("the stream goes on")?;
-            if told.data["id"] == live.as_str() {
+            let received = listener.next().await?.context("the stream goes on")?;
+            if received.data["id"] == live.as_str() {
                 break;
             }
         }
@@ -139,14 +139,14 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         before.push((api, listener, synced));
     }
     turn.control_plane().kill(Component::Apiserver)?;
-    // Nobody says whether there is such a version: it is waited for, and the log says on whose behalf.
+    // Nothing confirms or denies this version: the stream waits for it, and the log names its request.
     let ahead = library
         .admin
         .get(library.list_path())
         .header("Last-Event-ID", "4000000000");
     ahead.header("X-Request-ID", "from-ahead").listen().await?;
     let mut log = admin.log();
-    let line = log.line("the API server was asked in vain", |line| {
+    let line = log.line("the live read fails", |line| {
         line["span"]["request_id"] == "from-ahead" && line["message"] != "request"
     });
     line.await?;
@@ -169,17 +169,17 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         .create(&PostParams::default(), &book("new"))
         .await?;
     for listener in &mut listeners {
-        let told = listener.told().await?;
+        let received = listener.told().await?;
         assert_eq!(
-            (told.event.as_str(), &told.data["id"]),
+            (received.event.as_str(), &received.data["id"]),
             ("created", &"new".into())
         );
     }
-    // Where the watch gave way to a new list, who had gone on is sent away, and told everything next time.
+    // If a new list has replaced the watch, a resumed stream ends, and the next one is reset.
     for (api, mut listener, id) in resuming {
         loop {
             match listener.next().await? {
-                Some(told) if told.data["id"] == "new" => break,
+                Some(received) if received.data["id"] == "new" => break,
                 Some(_) => {}
                 None => {
                     let request = api.get(library.list_path()).header("Last-Event-ID", &id);

@@ -98,7 +98,7 @@ async fn both_count_the_same_characters_as_visible() -> Result<()> {
     let visible: Vec<char> = ('\0'..=char::MAX)
         .filter(|character| judge(character).is_ok())
         .collect();
-    // What has no place in a line is another test's.
+    // Another test has the characters that cannot be in a line.
     let blank: Vec<char> = ('\0'..=char::MAX)
         .filter(|character| judge(character) == Err(Rule::NotBlank))
         .filter(|character| text::line(&format!("a{character}"), 2).is_ok())

@@ -30,8 +30,8 @@ async fn are_open(service: &Service, streams: u64) -> Result<()> {
     .await
 }
 
-/// A connection on which `path` is asked for and nothing read, with as little room as the kernel lets it have.
-async fn ask_and_do_not_read(service: &Service, path: &str, accept: &str) -> Result<TcpStream> {
+/// A connection on which `path` is requested and nothing read, with as little room as the kernel lets it have.
+async fn request_and_do_not_read(service: &Service, path: &str, accept: &str) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(1)?;
     let mut stream = socket.connect(service.address()).await?;
@@ -66,16 +66,21 @@ async fn an_idle_stream_sends_heartbeats() -> Result<()> {
     );
     let start = Instant::now();
     stream.write_all(head.as_bytes()).await?;
-    let mut told = Vec::new();
-    // Each with an id to go on from, and no event.
-    let comments = |told: &[u8]| told.windows(7).filter(|window| window == b"\r\n:\nid:").count();
-    while comments(&told) < 2 {
-        let read = timeout(Duration::from_secs(40), stream.read_buf(&mut told)).await??;
+    let mut received = Vec::new();
+    // Each with an id to resume from, and no event.
+    let comments = |received: &[u8]| {
+        received
+            .windows(7)
+            .filter(|window| window == b"\r\n:\nid:")
+            .count()
+    };
+    while comments(&received) < 2 {
+        let read = timeout(Duration::from_secs(40), stream.read_buf(&mut received)).await??;
         assert_ne!(
             read,
             0,
             "the stream has ended: {}",
-            String::from_utf8_lossy(&told)
+            String::from_utf8_lossy(&received)
         );
     }
     assert!(
@@ -116,14 +121,14 @@ async fn a_service_that_ends_ends_its_streams_at_once() -> Result<()> {
 async fn a_stream_ends_with_its_client() -> Result<()> {
     let library = Library::open().await?;
     let service = Service::start(Program::Admin, &library.cluster, &[]).await?;
-    let sockets = service.sockets()?;
+    let before = service.connections()?;
     let mut listener = stream_of(&service.api()?, &library.list_path()).listen().await?;
     synced(&mut listener, &library).await?;
     are_open(&service, 1).await?;
     drop(listener);
     are_open(&service, 0).await?;
     eventually("its connection is closed", async || {
-        Ok((service.sockets()? <= sockets).then_some(()))
+        Ok((service.connections()? <= before).then_some(()))
     })
     .await
 }
@@ -136,20 +141,20 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     let api = service.api()?;
     let mut listener = stream_of(&api, &library.list_path()).listen().await?;
     synced(&mut listener, &library).await?;
-    let sockets = service.sockets()?;
+    let before = service.connections()?;
 
     let mut silent = Vec::new();
     for accept in ["text/event-stream", "application/json"] {
         for _ in 0..3 {
-            silent.push(ask_and_do_not_read(&service, &library.list_path(), accept).await?);
+            silent.push(request_and_do_not_read(&service, &library.list_path(), accept).await?);
         }
     }
     are_open(&service, 4).await?;
     eventually("their connections are open", async || {
-        Ok((service.sockets()? >= sockets + silent.len()).then_some(()))
+        Ok((service.connections()? >= before + silent.len()).then_some(()))
     })
     .await?;
-    // Who reads is told all the while.
+    // A client that reads gets every event meanwhile.
     for round in 0..5 {
         let body = json!({"author": "A", "title": format!("Round {round}")});
         library.put("book-0", &body).await?.json(200);
@@ -158,14 +163,18 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
     }
     are_open(&service, 1).await?;
     eventually("their connections are closed", async || {
-        Ok((service.sockets()? <= sockets).then_some(()))
+        Ok((service.connections()? <= before).then_some(()))
     })
     .await?;
-    // What was on its way to them comes, and then not the rest.
+    // The bytes under way reach them, and then no more.
     for mut stream in silent {
-        let mut told = Vec::new();
-        let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut told)).await?;
-        assert!(told.len() < 400 * 16_384, "{read:?}: {} bytes", told.len());
+        let mut received = Vec::new();
+        let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut received)).await?;
+        assert!(
+            received.len() < 400 * 16_384,
+            "{read:?}: {} bytes",
+            received.len()
+        );
     }
     Ok(())
 }
@@ -179,7 +188,7 @@ async fn a_service_that_ends_does_not_wait_for_clients_that_do_not_read() -> Res
         let mut service = Service::start(program, &Cluster::shared()?, &arguments).await?;
         let mut silent = Vec::new();
         for _ in 0..3 {
-            silent.push(ask_and_do_not_read(&service, &library.list_path(), "text/event-stream").await?);
+            silent.push(request_and_do_not_read(&service, &library.list_path(), "text/event-stream").await?);
         }
         are_open(&service, 3).await?;
         let start = Instant::now();

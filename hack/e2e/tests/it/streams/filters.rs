@@ -41,7 +41,7 @@ async fn a_book_is_created_when_it_enters_the_category_and_deleted_when_it_leave
             ("created", &updated),
             ("deleted", &updated),
         ] {
-            let expected = library.as_shown_by(api, book, true);
+            let expected = library.as_served_by(api, book, true);
             assert_eq!(
                 about(listener, &library, "book").await?,
                 (event.to_owned(), expected)
@@ -59,7 +59,7 @@ async fn loan_streams_have_a_tenants_own_loans_or_those_that_a_librarian_selects
     }
     let of_bob = format!("{}?borrowed_by=bob", library.loans_path());
     let mut bobs = stream_of(&library.user, &library.loans_path()).listen().await?;
-    let mut asked = stream_of(&library.admin, &of_bob).listen().await?;
+    let mut selected = stream_of(&library.admin, &of_bob).listen().await?;
     let mut all = stream_of(&library.admin, &library.loans_path()).listen().await?;
     for (id, tenant) in [("a", "alice"), ("b", "bob"), ("c", "alice")] {
         library.lend(id, tenant).await?;
@@ -67,11 +67,14 @@ async fn loan_streams_have_a_tenants_own_loans_or_those_that_a_librarian_selects
     for id in ["a", "c", "b"] {
         library.admin.delete(library.loan_path(id)).await?.empty(204);
     }
-    for listener in [&mut bobs, &mut asked] {
+    for listener in [&mut bobs, &mut selected] {
         assert!(synced(listener, &library).await?.has.is_empty());
         for event in ["created", "deleted"] {
-            let told = listener.told().await?;
-            assert_eq!((told.event.as_str(), &told.data["book_id"]), (event, &json!("b")));
+            let received = listener.told().await?;
+            assert_eq!(
+                (received.event.as_str(), &received.data["book_id"]),
+                (event, &json!("b"))
+            );
         }
     }
     for id in ["a", "b", "c"] {

@@ -10,7 +10,7 @@ use super::{about, stream_of, synced};
 const STREAMS: usize = 200;
 
 #[tokio::test]
-async fn two_hundred_streams_all_see_what_changes() -> Result<()> {
+async fn two_hundred_streams_all_get_the_changes() -> Result<()> {
     let library = Library::open().await?;
     for id in ["a", "b"] {
         library.add(id).await?;

@@ -1,4 +1,4 @@
-//! Clients that are cut off, and go on from the last event they have taken in.
+//! Clients that are cut off, and resume after the last event that they have received.
 
 mod random;
 
@@ -30,17 +30,17 @@ async fn a_resumed_stream_sends_the_missed_changes_and_nothing_else() -> Result<
             if path == library.loans_path() {
                 assert_eq!(listener.told().await?.event, "deleted");
             } else if library.is_tenants(api) {
-                let told = listener.told().await?;
+                let received = listener.told().await?;
                 assert_eq!(
-                    (told.event.as_str(), &told.data["available"]),
+                    (received.event.as_str(), &received.data["available"]),
                     ("updated", &true.into())
                 );
             } else {
                 // The librarians' books do not change with their loans.
                 library.admin.delete(library.path("going")).await?.empty(204);
-                let told = listener.told().await?;
+                let received = listener.told().await?;
                 assert_eq!(
-                    (told.event.as_str(), &told.data["id"]),
+                    (received.event.as_str(), &received.data["id"]),
                     ("deleted", &"going".into())
                 );
             }
@@ -60,8 +60,8 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
         let mut listener = stream_of(api, &path).listen().await?;
         let mut states = Vec::new();
         let mut mirror = Mirror::default();
-        for told in listener.until("synced").await? {
-            mirror.take(told)?;
+        for received in listener.until("synced").await? {
+            mirror.take(received)?;
             states.push(mirror.clone());
         }
         for number in 0..3 {
@@ -79,9 +79,9 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
                 .await?
                 .json(201);
             loop {
-                let told = listener.told().await?;
-                let is_last = told.event == "created";
-                mirror.take(told)?;
+                let received = listener.told().await?;
+                let is_last = received.event == "created";
+                mirror.take(received)?;
                 states.push(mirror.clone());
                 if is_last {
                     break;
@@ -95,7 +95,7 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
             while !state.has.contains_key(&key) {
                 state.take(listener.told().await?)?;
             }
-            // The loans of the deleted go with them sooner or later; until then they are nobody's.
+            // The loans of deleted books go sooner or later; until then they are leftovers.
             let fresh = listed(api, &library, &path).await?;
             while state.has != fresh.has {
                 state.take(listener.told().await?)?;

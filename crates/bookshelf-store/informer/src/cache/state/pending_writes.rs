@@ -49,7 +49,7 @@ impl PendingWrites {
         }
     }
 
-    /// Takes out what is no newer than this version.
+    /// Takes out the writes that are no newer than this version.
     pub(super) fn take_passed(&mut self, version: ResourceVersion) -> Vec<(ResourceVersion, ObjectKey)> {
         let mut passed = Vec::new();
         while self.order.first().is_some_and(|(ours, _)| *ours <= version) {
@@ -80,7 +80,7 @@ mod tests {
 
     /// The number of writes of a service while its watch is away for some minutes; each event once looked at all of them.
     #[test]
-    fn each_event_takes_out_what_it_has_passed_and_leaves_the_rest() {
+    fn each_event_takes_out_the_writes_that_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;
         let mut pending = PendingWrites::default();
         for number in 1..=MANY {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_writes_to_an_object_the_newer_one_is_pending() {
+    fn the_newer_of_two_writes_to_an_object_is_pending() {
         let mut pending = PendingWrites::default();
         for written in [5, 9, 7] {
             pending.wrote(&key(1), version(written));

@@ -55,7 +55,7 @@ const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
 /// A list under way.
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
-    /// The last listed objects, which are yet to be put in, and whether each is buried.
+    /// The last listed objects, which are yet to be put in; true for a buried one.
     pending: Vec<(Item<V>, bool)>,
     /// The listed objects that readers must not see: deleted by this process, not confirmed yet.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
@@ -97,8 +97,8 @@ impl<V> Listing<V> {
         }
     }
 
-    /// Puts in what is pending: every other one, then those between them. A set splits a node that is full in halves,
-    /// and were a list put in as it comes, in order, all of them but the last would stay half empty.
+    /// Puts in the pending objects: every other one, then those between them. A set splits a full node in halves: with a
+    /// list put in as it comes, in order, all nodes but the last would stay half empty.
     pub(super) fn put_pending(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         let (evens, odds): (Vec<_>, Vec<_>) = pending
@@ -110,7 +110,7 @@ impl<V> Listing<V> {
         }
     }
 
-    /// The copy of this namespace's name that what was listed shares.
+    /// The copy of this namespace's name that the listed objects share.
     pub(super) fn shared_namespace(&self, namespace: &str) -> Option<&Arc<str>> {
         let last = self.pending.last().map(|(item, _)| &item.entry.key);
         let last = last.filter(|key| key.namespace() == namespace);

@@ -16,7 +16,7 @@ impl<V> State<V> {
         tombstone.is_some_and(|tombstone| tombstone.buries(entry))
     }
 
-    /// A source has told how far it is. Another may lag by more than the tombstones' life.
+    /// Forgets the old tombstones of a source that has confirmed a version. Another source may lag by more than their life.
     pub(super) fn forget_tombstones(&mut self, source: usize) {
         let source = &self.sources[source];
         let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;

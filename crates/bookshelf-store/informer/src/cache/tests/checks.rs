@@ -1,11 +1,11 @@
-//! Lists that check what the watch has told.
+//! Lists that check the confirmed state.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::super::SourceEvent;
 use super::{Fixture, fixture, key, object, rv};
 
-/// A check whose list is complete at this version; how many objects were repaired at once.
+/// Applies a check whose list is complete at this version, and returns the number of objects repaired at once.
 fn check(cache: &Fixture, version: u32, objects: &[ConfigMap]) -> usize {
     cache.writer.apply([SourceEvent::CheckStarted]);
     cache
@@ -15,7 +15,7 @@ fn check(cache: &Fixture, version: u32, objects: &[ConfigMap]) -> usize {
 }
 
 #[test]
-fn what_the_watch_failed_to_tell_is_repaired_and_counted() {
+fn a_check_repairs_and_counts_the_changes_that_the_watch_lost() {
     let listed = [
         object("changed", "1", 1, "x"),
         object("ghost", "2", 2, "x"),
@@ -38,7 +38,7 @@ fn what_the_watch_failed_to_tell_is_repaired_and_counted() {
 #[test]
 fn a_check_waits_until_the_watch_has_come_as_far() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
-    // Made at 8, when the watch has told 5.
+    // Made at 8, when the watch has confirmed 5.
     assert_eq!(
         check(&cache, 8, &[object("a", "1", 6, "y"), object("c", "3", 7, "x")]),
         0
@@ -52,17 +52,17 @@ fn a_check_waits_until_the_watch_has_come_as_far() {
         assert_eq!(
             cache.writer.apply([event]),
             0,
-            "what the watch was about to tell is no error"
+            "a change that the watch was about to report is no error"
         );
     }
     assert_eq!(cache.contents(), ["a=y", "c=x"]);
 }
 
 #[test]
-fn what_happens_while_a_check_is_made_is_no_error() {
+fn a_change_during_a_check_is_no_error() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
     cache.writer.apply([SourceEvent::CheckStarted]);
-    // Told before the page that has the objects as they were at 6 arrives.
+    // Reported before the page arrives, which has the objects of version 6.
     cache.applied(object("a", "1", 7, "y"));
     cache.deleted(object("b", "2", 8, "x"));
     cache.writer.observe(object("ours", "4", 10, "x"));
@@ -75,7 +75,7 @@ fn what_happens_while_a_check_is_made_is_no_error() {
 }
 
 #[test]
-fn a_check_does_not_bring_back_what_we_deleted() {
+fn a_check_does_not_bring_back_an_object_deleted_here() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x")]);
     cache.writer.apply([SourceEvent::CheckStarted]);
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(1));
@@ -97,7 +97,7 @@ fn a_list_in_between_takes_the_place_of_a_check() {
 }
 
 #[test]
-fn a_list_older_than_what_was_told_before_it_is_no_check() {
+fn a_list_older_than_the_confirmed_version_is_no_check() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.applied(object("a", "1", 7, "y"));
     assert_eq!(check(&cache, 5, &[object("a", "1", 3, "x")]), 0);
@@ -106,7 +106,7 @@ fn a_list_older_than_what_was_told_before_it_is_no_check() {
 }
 
 #[test]
-fn what_is_told_between_the_question_and_the_first_page_is_no_error() {
+fn a_change_between_the_request_and_the_first_page_is_no_error() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.apply([SourceEvent::CheckStarted]);
     cache.applied(object("a", "1", 7, "y"));

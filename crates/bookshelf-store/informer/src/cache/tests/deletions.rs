@@ -1,4 +1,4 @@
-//! Waiting for the watch to tell a deletion, whose version nobody else tells.
+//! Waiting for the watch to confirm a deletion, whose version nothing else reports.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn the_deletion_of_another_object_is_not_the_one_awaited() {
     cache.applied(object("a", "1", 9, "y"));
     cache.writer.apply([SourceEvent::Bookmark(rv(20))]);
     deletion.confirmed(Duration::from_millis(1)).await.unwrap_err();
-    // One that is told in a list under way is not shown yet.
+    // One that is reported during a list is not served yet.
     let deletion = cache.writer.deletion_of("1".into());
     cache.writer.apply([SourceEvent::ListStarted]);
     cache.deleted(object("a", "1", 30, "y"));
@@ -40,7 +40,7 @@ async fn the_deletion_of_another_object_is_not_the_one_awaited() {
 }
 
 #[tokio::test]
-async fn a_deletion_is_told_by_a_list_that_does_not_have_the_object_any_more() {
+async fn a_list_without_the_object_confirms_its_deletion() {
     for is_check in [false, true] {
         let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
         let deletion = cache.writer.deletion_of("1".into());
@@ -78,7 +78,7 @@ async fn the_deletion_of_an_object_that_cannot_be_read_any_more_is_one() {
 }
 
 #[tokio::test]
-async fn who_reads_once_a_deletion_is_told_sees_its_version() {
+async fn a_read_after_a_confirmed_deletion_has_its_version() {
     let cache = fixture().listed(5, &[]);
     for round in 10..200 {
         let name = format!("object-{round}");
@@ -89,8 +89,8 @@ async fn who_reads_once_a_deletion_is_told_sees_its_version() {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build();
-            let told = runtime.unwrap().block_on(deletion.confirmed(super::SOON));
-            (told.is_ok(), reader.load().newest_version())
+            let confirmed = runtime.unwrap().block_on(deletion.confirmed(super::SOON));
+            (confirmed.is_ok(), reader.load().newest_version())
         });
         cache.deleted(object(&name, &name, round * 10 + 1, "x"));
         assert_eq!(waits.join().unwrap(), (true, Some(rv(round * 10 + 1))));

@@ -8,7 +8,7 @@ use super::super::Event;
 use super::{SOON, fixture, key, object};
 
 #[tokio::test]
-async fn a_subscription_tells_what_changed_also_over_a_list() {
+async fn a_subscription_gets_the_changes_also_over_a_list() {
     let cache = fixture().listed(
         5,
         &[
@@ -45,9 +45,9 @@ async fn a_change_to_an_older_version_is_an_update_too() {
 }
 
 #[tokio::test]
-async fn a_handler_is_told_of_everything_and_survives_its_own_panic() {
+async fn a_handler_gets_every_event_and_survives_its_own_panic() {
     let cache = fixture();
-    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut handled) = tokio::sync::mpsc::unbounded_channel();
     let mut registration = cache.reader.handle(
         move |event| {
             let Event::Created(entry) = event else { return };
@@ -67,14 +67,14 @@ async fn a_handler_is_told_of_everything_and_survives_its_own_panic() {
     registration.wait_synced(SOON).await.unwrap();
     assert_eq!(
         (
-            told.recv().await.unwrap().as_str(),
-            told.recv().await.unwrap().as_str()
+            handled.recv().await.unwrap().as_str(),
+            handled.recv().await.unwrap().as_str()
         ),
         ("a", "c")
     );
     drop(registration);
     assert!(
-        told.recv().await.is_none(),
+        handled.recv().await.is_none(),
         "a handler goes on after its registration is dropped"
     );
 }
@@ -137,7 +137,7 @@ async fn a_handler_of_an_empty_cache_is_synced_too() {
 #[tokio::test(start_paused = true)]
 async fn a_resync_repeats_every_object_as_it_is() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
-    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut handled) = tokio::sync::mpsc::unbounded_channel();
     let _registration = cache.reader.handle(
         move |event| {
             if let Event::Updated { old, new } = event {
@@ -148,6 +148,6 @@ async fn a_resync_repeats_every_object_as_it_is() {
         Some(Duration::from_hours(1)),
     );
     for name in ["a", "b", "a", "b"] {
-        assert_eq!(told.recv().await.unwrap(), name);
+        assert_eq!(handled.recv().await.unwrap(), name);
     }
 }

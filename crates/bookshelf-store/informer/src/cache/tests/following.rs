@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::cache::{Event, Position, TooOld};
 
-/// The changes after a position: what happened to which object, and where to go on from.
+/// The changes after a position: the kind, the object, and the version to resume at.
 fn follow(cache: &Fixture, position: &mut Position) -> Result<Vec<String>, TooOld> {
     let snapshot = cache.reader.snapshot();
     let steps = snapshot.confirmed(None).follow(position)?;
@@ -31,7 +31,7 @@ fn position_at(cache: &Fixture, version: u32) -> Result<Position, TooOld> {
     cache.reader.snapshot().confirmed(None).position_at(rv(version))
 }
 
-fn told(cache: &Fixture) -> Vec<String> {
+fn confirmed(cache: &Fixture) -> Vec<String> {
     let snapshot = cache.reader.snapshot();
     snapshot
         .confirmed(None)
@@ -41,15 +41,15 @@ fn told(cache: &Fixture) -> Vec<String> {
 }
 
 /// Returns true if the served state of a namespace, or of all, is confirmed.
-async fn is_told(cache: &Fixture, namespace: Option<&str>) -> bool {
-    let told = cache
+async fn is_confirmed(cache: &Fixture, namespace: Option<&str>) -> bool {
+    let confirmed = cache
         .reader
         .wait_pending_confirmed(namespace, Duration::from_secs(1));
-    told.await.is_ok()
+    confirmed.await.is_ok()
 }
 
 #[test]
-fn each_event_is_a_change_that_one_can_go_on_from() {
+fn a_follower_can_resume_after_each_event() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     let mut live = position(&cache);
     cache.applied(object("b", "2", 6, "x"));
@@ -66,37 +66,37 @@ fn each_event_is_a_change_that_one_can_go_on_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_own_writes_are_changes_when_the_watch_tells_them() {
+async fn a_local_write_is_a_change_once_the_watch_confirms_it() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     let mut live = position(&cache);
     cache.writer.observe(object("b", "2", 6, "x"));
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
     assert_eq!(cache.contents(), ["b=x"]);
-    assert_eq!(told(&cache), ["a=x"]);
-    assert!(!is_told(&cache, None).await);
+    assert_eq!(confirmed(&cache), ["a=x"]);
+    assert!(!is_confirmed(&cache, None).await);
     assert!(follow(&cache, &mut live).unwrap().is_empty());
     cache.applied(object("b", "2", 6, "x"));
     cache.deleted(object("a", "1", 7, "x"));
     assert_eq!(follow(&cache, &mut live).unwrap(), ["created b 6", "deleted a 7"]);
-    assert_eq!(told(&cache), ["b=x"]);
-    assert!(is_told(&cache, None).await);
+    assert_eq!(confirmed(&cache), ["b=x"]);
+    assert!(is_confirmed(&cache, None).await);
 }
 
 #[test]
-fn what_we_deleted_is_told_until_the_watch_tells_so_although_a_list_comes_in_between() {
+fn an_object_deleted_here_stays_confirmed_over_a_list_until_the_watch_reports_its_deletion() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
     cache.list(6, &[object("a", "1", 3, "x")]);
     assert!(cache.contents().is_empty());
-    assert_eq!(told(&cache), ["a=x"]);
-    // Somebody who was told at another replica that it is there.
+    assert_eq!(confirmed(&cache), ["a=x"]);
+    // A follower to which another replica has reported the object.
     let mut elsewhere = position_at(&cache, 6).unwrap();
     cache.deleted(object("a", "1", 7, "x"));
     assert_eq!(follow(&cache, &mut elsewhere).unwrap(), ["deleted a 7"]);
 }
 
 #[test]
-fn what_a_list_brings_comes_together_and_is_gone_on_from_when_all_of_it_was_taken_in() {
+fn the_changes_of_a_list_come_together_and_can_be_resumed_from_the_last_one_only() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
     let mut live = position(&cache);
     cache.list(9, &[object("b", "2", 8, "y"), object("c", "3", 6, "x")]);
@@ -104,8 +104,8 @@ fn what_a_list_brings_comes_together_and_is_gone_on_from_when_all_of_it_was_take
         follow(&cache, &mut live).unwrap(),
         ["deleted a -", "updated b -", "created c 9"]
     );
-    // Somebody may have seen at 7 what came at 6 and was gone at 8: no list says so. Nor may somebody who goes on from
-    // 5 have taken in no more than that.
+    // A follower at 7 may have an object that was made at 6 and deleted at 8: no list says so. And a follower that
+    // resumes at 5 may have more than that.
     for version in [5, 7] {
         assert_eq!(position_at(&cache, version), Err(TooOld));
     }
@@ -113,7 +113,7 @@ fn what_a_list_brings_comes_together_and_is_gone_on_from_when_all_of_it_was_take
 }
 
 #[test]
-fn who_is_ahead_of_what_was_told_here_is_told_what_comes_after() {
+fn a_follower_ahead_of_the_confirmed_version_gets_the_changes_after_its_own() {
     let cache = fixture().listed(5, &[]);
     let mut ahead = position_at(&cache, 7).unwrap();
     cache.applied(object("a", "1", 6, "x"));
@@ -121,14 +121,14 @@ fn who_is_ahead_of_what_was_told_here_is_told_what_comes_after() {
     assert!(follow(&cache, &mut ahead).unwrap().is_empty());
     cache.applied(object("c", "3", 8, "x"));
     assert_eq!(follow(&cache, &mut ahead).unwrap(), ["created c 8"]);
-    // A list in place of what would have been told up to 20 says not what was gone by then.
+    // A list in place of the events up to 20 does not say what was deleted by then.
     let mut ahead = position_at(&cache, 20).unwrap();
     cache.list(30, &[object("c", "3", 8, "x")]);
     assert_eq!(follow(&cache, &mut ahead), Err(TooOld));
 }
 
 #[test]
-fn who_is_too_far_behind_is_told_so() {
+fn a_follower_older_than_the_journal_is_too_old() {
     let cache = fixture_with(|builder| builder.history(2)).listed(5, &[]);
     let mut slow = position(&cache);
     for version in 6..9 {
@@ -154,7 +154,7 @@ fn an_api_server_restored_from_a_backup_begins_another_history() {
         follow(&cache, &mut live).unwrap(),
         ["created b 8", "updated b 10"]
     );
-    // Versions that both histories have are nobody's to go on from.
+    // No follower resumes at a version that both histories have.
     for version in [7, 8, 9] {
         assert_eq!(position_at(&cache, version), Err(TooOld), "{version}");
     }
@@ -162,7 +162,7 @@ fn an_api_server_restored_from_a_backup_begins_another_history() {
 }
 
 #[test]
-fn who_was_told_what_a_check_repairs_begins_anew() {
+fn a_check_that_repairs_the_cache_makes_followers_begin_anew() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.apply([SourceEvent::Bookmark(rv(9))]);
     let mut live = position(&cache);
@@ -171,7 +171,7 @@ fn who_was_told_what_a_check_repairs_begins_anew() {
         SourceEvent::Listed(object("a", "1", 7, "y")),
     ]);
     assert_eq!(cache.writer.apply([SourceEvent::ListDone(rv(9))]), 1);
-    assert_eq!(told(&cache), ["a=y"]);
+    assert_eq!(confirmed(&cache), ["a=y"]);
     assert_eq!(follow(&cache, &mut live), Err(TooOld));
     assert_eq!(position_at(&cache, 9), Err(TooOld));
 }
@@ -192,7 +192,7 @@ fn several_namespaces_are_followed_together_or_one_by_one() {
     let mut of_west = cache.reader.snapshot().confirmed(Some("west")).position();
     east.apply([SourceEvent::Applied(object_in("east", "a", 6))]);
     east.apply([SourceEvent::Applied(object_in("east", "b", 8))]);
-    // The other one has told nothing after 5: there may be something at 7.
+    // The other source has confirmed nothing after 5: it may have a change at 7.
     assert_eq!(follow(&cache, &mut all).unwrap(), ["created a 5", "created b 5"]);
     west.apply([SourceEvent::Applied(object_in("west", "c", 7))]);
     assert_eq!(follow(&cache, &mut all).unwrap(), ["created c 7"]);
@@ -206,21 +206,21 @@ fn several_namespaces_are_followed_together_or_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_we_deleted_is_ahead_of_the_watch_until_that_tells_it_and_in_its_namespace_only() {
+async fn a_local_deletion_is_pending_in_its_namespace_only_until_the_watch_confirms_it() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
-    assert!(!is_told(&cache, None).await);
-    assert!(!is_told(&cache, Some("ns")).await);
-    assert!(is_told(&cache, Some("other")).await);
+    assert!(!is_confirmed(&cache, None).await);
+    assert!(!is_confirmed(&cache, Some("ns")).await);
+    assert!(is_confirmed(&cache, Some("other")).await);
     cache.deleted(object("a", "1", 7, "x"));
-    assert!(is_told(&cache, None).await);
-    // The answer to a deletion may come after the watch has told it.
+    assert!(is_confirmed(&cache, None).await);
+    // The response to a deletion may come after the watch has confirmed it.
     cache.writer.observe_deleted(&key("a"), "1".into(), rv(3));
-    assert!(is_told(&cache, None).await);
+    assert!(is_confirmed(&cache, None).await);
 }
 
 #[test]
-fn of_few_objects_fewer_changes_are_kept() {
+fn a_cache_of_few_objects_keeps_fewer_changes() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     for version in 6..2_000 {
         cache.applied(object("a", "1", version, "x"));
@@ -230,7 +230,7 @@ fn of_few_objects_fewer_changes_are_kept() {
 }
 
 #[test]
-fn what_an_index_files_is_what_was_told_whatever_we_wrote_ourselves() {
+fn a_confirmed_index_has_no_value_that_is_only_pending() {
     let cache = fixture().listed(
         5,
         &[
@@ -259,7 +259,7 @@ fn what_an_index_files_is_what_was_told_whatever_we_wrote_ourselves() {
         (filed("x"), filed("y")),
         (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()])
     );
-    // What has become another is told to be so when the watch tells it, and is not yet.
+    // The pending write has replaced the confirmed value, and is not confirmed itself.
     cache.writer.observe(object("a", "1", 6, "y"));
     assert_eq!(
         (filed("x"), filed("y")),

@@ -1,4 +1,4 @@
-//! Our own writes: shown at once, and undone by nothing that is older.
+//! Local writes: served at once, and not undone by anything older.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
@@ -6,7 +6,7 @@ use super::super::SourceEvent;
 use super::{fixture, key, object, rv};
 
 #[test]
-fn an_older_event_does_not_undo_our_own_write() {
+fn an_older_event_does_not_undo_a_local_write() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "1", 8, "ours"));
     cache.applied(object("a", "1", 7, "older"));
@@ -16,7 +16,7 @@ fn an_older_event_does_not_undo_our_own_write() {
 }
 
 #[test]
-fn a_list_older_than_our_own_write_does_not_undo_it() {
+fn a_list_older_than_a_local_write_does_not_undo_it() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "1", 8, "ours"));
     cache.writer.observe(object("b", "2", 9, "ours"));
@@ -31,17 +31,17 @@ fn a_list_older_than_our_own_write_does_not_undo_it() {
 }
 
 #[test]
-fn our_own_write_that_the_watch_has_passed_is_not_brought_back() {
+fn a_local_write_that_the_watch_has_passed_is_not_brought_back() {
     let cache = fixture().listed(5, &[]);
     cache.applied(object("a", "1", 6, "ours"));
     cache.deleted(object("a", "1", 7, "ours"));
-    // The answer to our create arrives after the watch told of the creation and of a deletion.
+    // The response to our create arrives after the watch has reported the creation and a deletion.
     cache.writer.observe(object("a", "1", 6, "ours"));
     assert!(cache.contents().is_empty());
 }
 
 #[test]
-fn an_older_event_of_an_unreadable_object_does_not_undo_our_own_write() {
+fn an_older_event_of_an_unreadable_object_does_not_undo_a_local_write() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "1", 8, "ours"));
     let error = "unreadable".to_owned();
@@ -54,7 +54,7 @@ fn an_older_event_of_an_unreadable_object_does_not_undo_our_own_write() {
 }
 
 #[test]
-fn our_own_write_that_the_watch_passes_without_a_word_is_not_selected() {
+fn a_local_write_that_the_watch_passes_without_an_event_is_not_selected() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("b", "2", 8, "ours"));
     cache.writer.observe(object("c", "3", 9, "ours"));
@@ -63,7 +63,7 @@ fn our_own_write_that_the_watch_passes_without_a_word_is_not_selected() {
 }
 
 #[test]
-fn answers_to_our_own_writes_may_come_in_in_any_order() {
+fn responses_to_local_writes_may_come_in_any_order() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     cache.writer.observe(object("a", "1", 9, "second"));
     cache.writer.observe(object("a", "1", 8, "first"));
@@ -78,7 +78,7 @@ fn answers_to_our_own_writes_may_come_in_in_any_order() {
 }
 
 #[test]
-fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
+fn a_local_write_that_cannot_be_converted_takes_the_old_value_away() {
     let without_value = ConfigMap {
         data: None,
         ..object("a", "1", 8, "")
@@ -92,11 +92,11 @@ fn our_own_write_that_cannot_be_converted_takes_the_old_value_away() {
 }
 
 #[test]
-fn an_answer_is_known_where_its_very_version_is_shown() {
+fn a_response_is_known_if_its_very_version_is_served() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     let ours = object("a", "1", 8, "ours");
     assert!(!cache.writer.serves(&ours));
-    // The watch may be faster than the answer.
+    // The watch may be faster than the response.
     cache.applied(ours.clone());
     assert!(cache.writer.serves(&ours));
     for other in [
@@ -109,7 +109,7 @@ fn an_answer_is_known_where_its_very_version_is_shown() {
 }
 
 #[test]
-fn what_is_told_while_a_list_comes_in_is_shown_with_it_and_an_answer_at_once() {
+fn an_event_during_a_list_is_served_with_it_and_a_response_at_once() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     let ours = object("a", "1", 10, "ours");
     cache

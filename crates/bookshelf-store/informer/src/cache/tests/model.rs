@@ -1,5 +1,5 @@
-//! The cache and its indexes against plain maps, on any history an API server can have and any way it can be
-//! told: late, in part, by a list in between, with our own writes ahead of it.
+//! The cache and its indexes against plain maps, on any history an API server can have and in any way that a watch can
+//! report it: late, in part, with a list in between, behind local writes.
 
 mod followers;
 
@@ -32,7 +32,7 @@ enum Step {
     Relist { behind: usize },
     /// The list under way is done, and the watch goes on from there.
     FinishList,
-    /// A list to check is made, as of so many events ago, and half of it arrives.
+    /// The list of a check is made, as of so many events ago, and half of it arrives.
     Check { behind: usize },
     /// The rest of it arrives.
     FinishCheck,
@@ -105,15 +105,15 @@ impl Server {
     }
 }
 
-/// A cache, how far the watch has told it, and what we know of our own writes.
+/// A cache, the number of events that it has confirmed, and the local writes.
 struct Client {
     cache: Fixture,
-    told: usize,
-    /// The list under way: how far it goes. Nothing is delivered meanwhile.
+    confirmed: usize,
+    /// The list under way: the number of events that it covers. Nothing is delivered meanwhile.
     listing: Option<usize>,
-    /// The check under way: how far its list goes, and what has yet to arrive of it.
+    /// The check under way: the number of events that its list covers, and its objects that have yet to arrive.
     checking: Option<(usize, Vec<ConfigMap>)>,
-    /// For each name, the last write of ours that nothing newer has replaced: a value, or gone.
+    /// For each name, the last local write that nothing newer has replaced: a value, or none.
     ours: BTreeMap<&'static str, (u32, Option<String>)>,
 }
 
@@ -121,38 +121,38 @@ impl Client {
     fn new(cache: Fixture) -> Self {
         Self {
             cache: cache.listed(BEGINNING, &[]),
-            told: 0,
+            confirmed: 0,
             listing: None,
             checking: None,
             ours: BTreeMap::new(),
         }
     }
 
-    /// The version up to which the watch has told everything.
+    /// The confirmed version.
     fn version(&self) -> u32 {
-        BEGINNING + u32::try_from(self.told).unwrap()
+        BEGINNING + u32::try_from(self.confirmed).unwrap()
     }
 
     fn deliver(&mut self, server: &Server, events: usize) {
         if self.listing.is_some() {
             return;
         }
-        let until = (self.told + events).min(server.events.len());
+        let until = (self.confirmed + events).min(server.events.len());
         let repaired = self.cache.writer.apply(
-            server.events[self.told..until]
+            server.events[self.confirmed..until]
                 .iter()
                 .map(|(event, _)| event.clone()),
         );
         assert_eq!(repaired, 0, "a check repaired what was right");
-        self.told = until;
+        self.confirmed = until;
     }
 
     fn check(&mut self, server: &Server, behind: usize) {
         if self.listing.is_some() {
             return;
         }
-        let told = server.events.len().saturating_sub(behind).max(self.told);
-        let mut objects: Vec<_> = told
+        let listed = server.events.len().saturating_sub(behind).max(self.confirmed);
+        let mut objects: Vec<_> = listed
             .checked_sub(1)
             .map(|last| server.events[last].1.values().cloned().collect())
             .unwrap_or_default();
@@ -161,22 +161,22 @@ impl Client {
         self.cache
             .writer
             .apply(objects.into_iter().map(SourceEvent::Listed));
-        self.checking = Some((told, rest));
+        self.checking = Some((listed, rest));
     }
 
     fn finish_check(&mut self) {
-        if let Some((told, rest)) = self.checking.take() {
+        if let Some((listed, rest)) = self.checking.take() {
             self.cache.writer.apply(rest.into_iter().map(SourceEvent::Listed));
-            let version = rv(BEGINNING + u32::try_from(told).unwrap());
+            let version = rv(BEGINNING + u32::try_from(listed).unwrap());
             let repaired = self.cache.writer.apply([SourceEvent::ListDone(version)]);
             assert_eq!(repaired, 0, "a check repaired what was right");
         }
     }
 
     fn relist(&mut self, server: &Server, behind: usize) {
-        // A list is never older than what the watch has told: it is read from a quorum.
-        let told = server.events.len().saturating_sub(behind).max(self.told);
-        let objects = told
+        // A list is never older than the confirmed state: it is read from a quorum.
+        let listed = server.events.len().saturating_sub(behind).max(self.confirmed);
+        let objects = listed
             .checked_sub(1)
             .map(|last| server.events[last].1.clone())
             .unwrap_or_default();
@@ -185,12 +185,12 @@ impl Client {
         self.cache
             .writer
             .apply(objects.into_values().map(SourceEvent::Listed));
-        self.listing = Some(told);
+        self.listing = Some(listed);
     }
 
     fn finish_list(&mut self) {
-        if let Some(told) = self.listing.take() {
-            self.told = told;
+        if let Some(listed) = self.listing.take() {
+            self.confirmed = listed;
             self.cache
                 .writer
                 .apply([SourceEvent::ListDone(rv(self.version()))]);
@@ -219,7 +219,7 @@ impl Client {
                     let uid = Uid::from(deleted.metadata.uid.as_deref().unwrap());
                     let snapshot = self.cache.reader.snapshot();
                     let cached = snapshot.get("ns", NAMES[name]);
-                    // As a `CachedClient` does: of what the cache has, the newest version that it shows will do.
+                    // As a `CachedClient` does: for an object in the cache, the newest served version will do.
                     let known = match (cached, snapshot.newest_version()) {
                         (Some(cached), Some(newest)) if cached.uid == uid => newest,
                         _ => known,
@@ -237,9 +237,9 @@ impl Client {
 
     /// The expected read: the confirmed state, and over it newer local writes.
     fn expected(&self, server: &Server) -> Vec<String> {
-        let told = self.told.checked_sub(1).map(|last| &server.events[last].1);
+        let confirmed = self.confirmed.checked_sub(1).map(|last| &server.events[last].1);
         let mut values = BTreeMap::new();
-        for (name, object) in told.into_iter().flatten() {
+        for (name, object) in confirmed.into_iter().flatten() {
             values.insert(*name, object.data.as_ref().unwrap()["value"].clone());
         }
         for (name, (version, value)) in &self.ours {
@@ -259,7 +259,7 @@ impl Client {
 
 proptest! {
     #[test]
-    fn a_read_shows_what_was_told_and_what_we_wrote(steps in prop::collection::vec(step(), 0..40)) {
+    fn a_read_returns_the_confirmed_state_and_local_writes(steps in prop::collection::vec(step(), 0..40)) {
         let mut server = Server::new();
         let mut client = Client::new(fixture());
         let mut generations = BTreeMap::new();
@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn a_check_repairs_whatever_events_were_lost(
+    fn a_check_repairs_the_loss_of_any_events(
         steps in prop::collection::vec((step(), any::<bool>()), 0..30),
     ) {
         let mut server = Server::new();
@@ -319,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn a_subscriber_that_looks_now_and_then_ends_with_what_is_there(
+    fn a_subscriber_that_looks_now_and_then_ends_with_the_current_state(
         rounds in prop::collection::vec(prop::collection::vec(step(), 0..12), 0..6),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -342,7 +342,7 @@ proptest! {
             client.deliver(&server, 1);
             runtime.block_on(subscription.look()).unwrap();
             while let Some(event) = subscription.try_next() {
-                // Each event has to fit what the subscriber was told before.
+                // Each event has to fit the events before it.
                 let fits = match event {
                     Event::Created(new) => seen.insert(new.key.clone(), new.value.clone()).is_none(),
                     Event::Updated { old, new } => {
@@ -352,8 +352,8 @@ proptest! {
                 };
                 prop_assert!(fits, "an event does not follow from those before it, in {:?}", rounds);
             }
-            let told = seen.iter().map(|(key, value)| format!("{}={value}", key.name())).collect::<Vec<_>>();
-            prop_assert_eq!(told, client.cache.contents());
+            let seen_objects = seen.iter().map(|(key, value)| format!("{}={value}", key.name())).collect::<Vec<_>>();
+            prop_assert_eq!(seen_objects, client.cache.contents());
         }
     }
 }

@@ -13,7 +13,7 @@ fn names<'a>(entries: impl Iterator<Item = &'a Arc<Entry<()>>>) -> Vec<String> {
 }
 
 #[test]
-fn what_comes_after_a_place_is_the_rest_whether_an_object_is_there_or_not() {
+fn a_range_begins_after_a_place_with_or_without_an_object() {
     let mut builder = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(()));
     let by_color = builder.label("color");
     let (reader, writer) = builder.build();

@@ -20,7 +20,7 @@ fn refresh(cache: &Fixture, part: Part<'_>, version: u32, objects: &[k8s_openapi
 }
 
 #[test]
-fn what_a_part_does_not_have_is_gone_and_no_late_event_brings_it_back() {
+fn an_object_that_a_part_lacks_is_gone_and_no_late_event_brings_it_back() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
     refresh(
         &cache,
@@ -29,7 +29,7 @@ fn what_a_part_does_not_have_is_gone_and_no_late_event_brings_it_back() {
         &[object("b", "2", 9, "y"), object("c", "3", 8, "x")],
     );
     assert_eq!(cache.contents(), ["b=y", "c=x"]);
-    // Who waits for the version at which it is known to be gone is shown it no more.
+    // A reader that waits for the version at which it is known to be gone does not get it.
     assert_eq!(cache.reader.load().newest_version(), Some(rv(20)));
     assert_eq!(cache.reader.load().resource_version(), Some(rv(5)));
     cache.applied(object("a", "1", 6, "late"));
@@ -43,7 +43,7 @@ fn what_a_part_does_not_have_is_gone_and_no_late_event_brings_it_back() {
 }
 
 #[test]
-fn what_is_newer_than_the_list_or_elsewhere_stays() {
+fn an_object_newer_than_the_list_or_elsewhere_stays() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
     cache.writer.observe(object("ours", "9", 30, "x"));
     refresh(&cache, Part::Namespace("other"), 20, &[]);

@@ -1,4 +1,4 @@
-//! Objects that are left out, as the transform or an index refuses them, and what is counted of that.
+//! Objects that are left out because the transform or an index refuses them, and their counts.
 
 use std::convert::Infallible;
 
@@ -54,7 +54,7 @@ fn an_object_on_which_an_index_panics_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_a_cache_that_is_fed_by_hand_is_told_and_refuses_is_counted() {
+async fn a_cache_fed_by_hand_counts_its_events_and_refusals() {
     let (metrics, mut registry) = (Metrics::default(), Registry::default());
     metrics.register(&mut registry);
     let transform = |map: ConfigMap| {

@@ -57,7 +57,7 @@ fn expression() -> impl Strategy<Value = Expression> {
 
 proptest! {
     #[test]
-    fn a_selector_selects_what_it_says(
+    fn a_selector_selects_the_matching_objects(
         labels in prop::collection::vec(labels(), 0..40),
         expressions in prop::collection::vec(expression(), 0..4),
         namespace in prop::option::of(Just("ns-1")),

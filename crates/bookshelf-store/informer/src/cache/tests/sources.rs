@@ -1,4 +1,4 @@
-//! A cache of several namespaces, each told by a source of its own.
+//! A cache of several namespaces, each fed by a source of its own.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn in_namespace(namespace: &str, name: &str, version: u32) -> ConfigMap {
     object
 }
 
-/// A cache of the namespaces `x` and `y`, and what feeds each.
+/// A cache of the namespaces `x` and `y`, and the writer of each.
 fn fixture() -> (Reader<()>, Writer<ConfigMap, ()>, Writer<ConfigMap, ()>) {
     let builder = Builder::new(|_: ConfigMap| Ok::<_, Infallible>(()));
     let (reader, writer) = builder.namespaces(["y", "x"]).build();
@@ -50,7 +50,7 @@ fn it_is_synced_when_every_namespace_is_and_as_old_as_the_oldest() {
 }
 
 #[test]
-fn what_happens_in_one_namespace_makes_another_no_newer() {
+fn a_change_in_one_namespace_makes_no_other_newer() {
     let (reader, x, y) = fixture();
     list(&x, 9, vec![in_namespace("x", "a", 3)]);
     list(&y, 9, vec![in_namespace("y", "b", 4)]);
@@ -83,7 +83,7 @@ fn a_list_of_one_namespace_leaves_the_others() {
 }
 
 #[test]
-fn our_own_writes_are_kept_by_their_own_namespace_s_version() {
+fn a_local_write_is_pending_by_the_version_of_its_own_namespace() {
     let (reader, x, y) = fixture();
     list(&x, 5, vec![]);
     list(&y, 5, vec![]);
@@ -91,7 +91,7 @@ fn our_own_writes_are_kept_by_their_own_namespace_s_version() {
     x.observe(in_namespace("y", "ours", 9));
     list(&x, 7, vec![]);
     assert_eq!(names(&reader), ["x/ours", "y/ours"]);
-    // Another namespace's events say nothing of ours.
+    // Another namespace's events do not confirm these writes.
     x.apply([SourceEvent::Applied(in_namespace("x", "ours", 8))]);
     x.apply([SourceEvent::Bookmark(rv(20))]);
     assert_eq!(names(&reader), ["x/ours", "y/ours"]);
@@ -101,7 +101,7 @@ fn our_own_writes_are_kept_by_their_own_namespace_s_version() {
 }
 
 #[test]
-fn our_own_write_into_a_namespace_that_nobody_tells_of_is_not_kept() {
+fn a_local_write_into_a_namespace_without_a_source_is_not_kept() {
     let (reader, x, y) = fixture();
     list(&x, 5, vec![]);
     list(&y, 5, vec![]);
@@ -111,7 +111,7 @@ fn our_own_write_into_a_namespace_that_nobody_tells_of_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_we_deleted_is_remembered_until_its_own_namespace_has_told_enough() {
+async fn a_tombstone_lasts_until_its_own_namespace_confirms_a_later_version() {
     let (reader, x, y) = fixture();
     list(&x, 5, vec![]);
     list(&y, 5, vec![in_namespace("y", "a", 3)]);

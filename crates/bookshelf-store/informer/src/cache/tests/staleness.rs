@@ -1,4 +1,4 @@
-//! The age of what readers are shown.
+//! The age of the served state.
 
 use std::time::Duration;
 
@@ -41,11 +41,11 @@ async fn the_age_is_the_time_since_the_last_event_or_bookmark() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shown_is_as_old_as_it_was_until_a_new_list_is_complete() {
+async fn the_served_state_ages_until_a_new_list_is_complete() {
     let cache = cache().await;
     advance(OUTAGE).await;
     cache.writer.apply([SourceEvent::ListStarted, listed()]);
-    // Some API servers tell what happens meanwhile.
+    // Some API servers report the changes during a list.
     cache.writer.apply([
         SourceEvent::Deleted(object("b", "2", 21, "x")),
         SourceEvent::Bookmark(rv(21)),

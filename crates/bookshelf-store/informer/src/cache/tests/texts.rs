@@ -27,7 +27,7 @@ fn assert_found(snapshot: &Snapshot<String>, needles: &[&str], namespace: Option
     assert_eq!(found, expected, "{needles:?} in {namespace:?} after {after:?}");
 }
 
-/// Asserts that searches for each of these needles find what they have to, wherever they begin.
+/// Asserts that searches for each of these needles find the right objects, from any place on.
 #[track_caller]
 pub(super) fn check(snapshot: &Snapshot<String>, needles: &[&str]) {
     let keys: Vec<_> = snapshot.iter().map(|entry| entry.key.clone()).collect();
@@ -89,14 +89,14 @@ proptest! {
 
     #[test]
     fn a_list_has_the_texts_that_events_would_have_made(changes in prop::collection::vec(change(), 0..60)) {
-        let told = fixture().listed(1, &[]);
+        let watched = fixture().listed(1, &[]);
         for (version, change) in (2..).zip(&changes) {
-            apply(&told, version, change);
+            apply(&watched, version, change);
         }
-        let told = told.reader.snapshot();
+        let watched = watched.reader.snapshot();
         let listed = fixture();
         listed.writer.apply([SourceEvent::ListStarted]);
-        listed.writer.apply(told.iter().map(|entry| {
+        listed.writer.apply(watched.iter().map(|entry| {
             let version: u32 = entry.resource_version.to_string().parse().unwrap();
             SourceEvent::Listed(object_in(entry.key.namespace(), entry.key.name(), version, &entry.value))
         }));
@@ -130,7 +130,7 @@ fn a_snapshot_keeps_its_texts() {
 }
 
 #[test]
-fn a_deleted_objects_text_is_found_no_more_before_the_watch_tells() {
+fn the_text_of_an_object_deleted_here_is_not_found_before_the_watch_confirms_it() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
     cache
         .writer

@@ -1,7 +1,7 @@
 //! Events as objects of the API server: what [`kube::runtime::events::Recorder`] does, with names that the API server takes.
 //!
-//! That recorder names an event after its object, however long the object's name is, and has its names refused that are longer
-//! than names may be. Here such an event has a random name, as in client-go (`GenerateEventName`).
+//! The recorder of kube-rs names an event after its object, however long the object's name is, so that the API server refuses
+//! names that are too long. Here such an event has a random name, as in client-go (`GenerateEventName`).
 
 use std::collections::HashMap;
 

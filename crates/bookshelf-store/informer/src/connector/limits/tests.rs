@@ -18,7 +18,7 @@ fn in_seconds(seconds: u64) -> Instant {
 }
 
 #[tokio::test(start_paused = true)]
-async fn turns_come_in_the_order_in_which_they_are_asked_for() {
+async fn turns_come_in_the_order_of_their_requests() {
     for limits in [limits(2, 0.0, 1), limits(64, 20.0, 1)] {
         let (limits, order) = (Arc::new(limits), Arc::new(Mutex::new(Vec::new())));
         join_all((0..40).map(|number| {
@@ -82,13 +82,13 @@ async fn a_queue_that_is_too_long_for_the_deadline_is_refused_at_once() {
             assert_eq!(
                 began.elapsed(),
                 Duration::ZERO,
-                "foreseeable, and not told at once"
+                "foreseeable, and not refused at once"
             );
             refused.lock().unwrap().push(retry_after.as_secs());
         }
     }))
     .await;
-    // One at once, two within their two seconds; the others are told to come one after the other.
+    // One at once, two within their two seconds; the others get times one after the other.
     assert_eq!(*refused.lock().unwrap(), [3, 4, 5]);
 }
 
@@ -104,7 +104,7 @@ async fn a_refused_call_that_returns_in_time_has_its_turn_if_no_new_call_comes()
             };
             let mut tries = 1;
             while let Err(retry_after) = call().await {
-                // As clients are told it: in whole seconds, rounded up.
+                // As `Retry-After` has it: in whole seconds, rounded up.
                 tokio::time::sleep(Duration::from_secs(retry_after.as_secs() + 1)).await;
                 tries += 1;
             }
@@ -117,7 +117,7 @@ async fn a_refused_call_that_returns_in_time_has_its_turn_if_no_new_call_comes()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_goes_at_once_and_what_follows_at_the_rate() {
+async fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
     let limiter = RateLimiter::new(10.0, 5).unwrap();
     let began = Instant::now();
     for number in 0..20_u32 {

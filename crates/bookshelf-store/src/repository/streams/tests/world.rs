@@ -94,17 +94,17 @@ impl<K: kube::Resource + Clone> History<K> {
         }
     }
 
-    fn deliver<V>(&self, told: &mut usize, events: usize, writer: &Writer<K, V>) {
-        let until = told.saturating_add(events).min(self.events.len());
-        writer.apply(self.events[*told..until].iter().cloned());
-        *told = until;
+    fn deliver<V>(&self, delivered: &mut usize, events: usize, writer: &Writer<K, V>) {
+        let until = delivered.saturating_add(events).min(self.events.len());
+        writer.apply(self.events[*delivered..until].iter().cloned());
+        *delivered = until;
     }
 
-    pub(super) fn relist<V>(&self, told: &mut usize, version: u32, writer: &Writer<K, V>) {
+    pub(super) fn relist<V>(&self, delivered: &mut usize, version: u32, writer: &Writer<K, V>) {
         writer.apply([SourceEvent::ListStarted]);
         writer.apply(self.objects.values().cloned().map(SourceEvent::Listed));
         writer.apply([SourceEvent::ListDone(version.to_string().parse().unwrap())]);
-        *told = self.events.len();
+        *delivered = self.events.len();
     }
 }
 

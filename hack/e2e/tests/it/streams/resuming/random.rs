@@ -38,7 +38,7 @@ async fn write(library: &Library, turn: usize) -> Result<()> {
         let category = ["math", "physics", ""][numbers.next(3)];
         let body =
             json!({"id": id, "author": "A", "title": format!("Round {round}"), "category_id": category});
-        // What cannot be done is refused, and that is fine.
+        // Invalid operations are refused, which is fine.
         match numbers.next(7) {
             0 | 1 => drop(library.admin.post(library.list_path()).json(&body).await?),
             2 => drop(library.admin.put(&path).json(&body).await?),
@@ -54,7 +54,7 @@ async fn write(library: &Library, turn: usize) -> Result<()> {
     Ok(())
 }
 
-/// Listens at one replica after the other until it is told to stop, each time for a while only, then takes in the rest.
+/// Listens at one replica after the other until `is_over`, each time for a while only, then takes in the rest.
 async fn follow(
     replicas: [&Api; 2],
     library: &Library,
@@ -70,13 +70,13 @@ async fn follow(
         let request = resumed(replicas[cuts % 2], path, &mirror.last_id);
         let mut listener = request.listen_for(bytes).await?;
         if !mirror.is_synced && mirror.last_id.is_empty() {
-            // What was told without an id to go on from is told again.
+            // The events without an id to resume from come again.
             mirror.has.clear();
         }
         let patience = Duration::from_millis(u64::try_from(numbers.next(150))?);
         let listen = async {
-            while let Some(told) = listener.next().await? {
-                mirror.take(told)?;
+            while let Some(received) = listener.next().await? {
+                mirror.take(received)?;
             }
             anyhow::Ok(())
         };
@@ -85,12 +85,12 @@ async fn follow(
         }
         cuts += 1;
     }
-    // The last connection stays: what is told ends with what is there.
+    // The last connection stays, and its events end in the current state.
     let replica = replicas[cuts % 2];
     let mut listener = resumed(replica, path, &mirror.last_id).listen().await?;
-    eventually("what was told is what all replicas list", async || {
-        while let Ok(told) = tokio::time::timeout(MOMENT, listener.next()).await {
-            mirror.take(told?.context("the stream goes on")?)?;
+    eventually("the stream's state is the list of all replicas", async || {
+        while let Ok(received) = tokio::time::timeout(MOMENT, listener.next()).await {
+            mirror.take(received?.context("the stream goes on")?)?;
         }
         let [a, b] = replicas;
         let lists = [listed(a, library, path).await?, listed(b, library, path).await?];

@@ -1,4 +1,4 @@
-//! Followers that are cut off anywhere and go on at another replica, which was told the same history in another way.
+//! Followers that are cut off anywhere and resume at another replica, which got the same history in another way.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::object::ResourceVersion;
 /// The number of changes in the journal, so few that some followers come too late.
 const HISTORY: usize = 8;
 
-/// A client of the service: what it has been told, and the last version that it was given to go on from.
+/// A client of the service: the objects that it has, and the last version that it was given to resume at.
 #[derive(Default)]
 struct Follower {
     has: BTreeMap<String, String>,
@@ -23,21 +23,23 @@ struct Follower {
 }
 
 impl Follower {
-    /// Tells so many things at most, then cuts the connection; `usize::MAX` keeps it.
+    /// Sends so many events at most, then cuts the connection; `usize::MAX` keeps it.
     fn follow(&mut self, replica: usize, client: &Client, most: usize) {
         let snapshot = client.cache.reader.snapshot();
-        let told = snapshot.confirmed(None);
+        let confirmed = snapshot.confirmed(None);
         let live = self.live.take().filter(|(at, _)| *at == replica);
         let resumed = match live {
-            Some((_, position)) => Some(position).filter(|position| told.knows_after(position)),
-            None => self.version.and_then(|version| told.position_at(version).ok()),
+            Some((_, position)) => Some(position).filter(|position| confirmed.knows_after(position)),
+            None => self
+                .version
+                .and_then(|version| confirmed.position_at(version).ok()),
         };
         let mut left = most;
         let mut position = resumed.unwrap_or_else(|| {
             self.resets += 1;
             self.has.clear();
             self.version = None;
-            let mut list: Vec<_> = told.iter().collect();
+            let mut list: Vec<_> = confirmed.iter().collect();
             list.sort_by_key(|entry| entry.resource_version);
             for entry in list.into_iter().take(left) {
                 left -= 1;
@@ -45,15 +47,15 @@ impl Follower {
                 self.version = Some(entry.resource_version);
             }
             if left > 0 {
-                self.version = told.version();
+                self.version = confirmed.version();
             }
-            told.position()
+            confirmed.position()
         });
         if left == 0 {
             return;
         }
         // A position may be in a gap that came after it: then the connection ends, and the next one finds out.
-        let Ok(steps) = told.follow(&mut position) else {
+        let Ok(steps) = confirmed.follow(&mut position) else {
             return;
         };
         for Followed { change, resume_at } in steps.iter().take(left) {
@@ -80,7 +82,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn whoever_is_cut_off_and_goes_on_anywhere_ends_with_what_is_there(
+    fn a_follower_that_resumes_anywhere_ends_with_the_current_state(
         steps in prop::collection::vec((step(), 0..2_usize, turn()), 0..60),
     ) {
         let mut server = Server::new();

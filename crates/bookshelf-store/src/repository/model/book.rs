@@ -1,0 +1,157 @@
+//! Books: the fields that the domain has, and the content that a librarian writes.
+
+use bookshelf_crd::book::{self, BookSpec};
+use bookshelf_crd::rules::{self, Rule};
+use bookshelf_crd::{self as crd, labels, management, text};
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+
+use super::super::error::{Field, Invalid};
+use super::super::imprint::Imprint;
+use super::super::version::Version;
+use super::{Management, Unconvertible, version};
+
+/// A book.
+#[derive(Clone, Debug)]
+pub struct Book {
+    /// The object's name.
+    pub id: String,
+    /// The object's namespace.
+    pub namespace_id: String,
+    /// The author. Never white space alone.
+    pub author: String,
+    /// Never white space alone.
+    pub title: String,
+    /// Never empty.
+    pub description: Option<String>,
+    /// Never empty.
+    pub category_id: Option<String>,
+    /// The manager of the object, by its label or by the mark of a GitOps tool; never empty.
+    pub managed_by: Option<String>,
+    pub(in super::super) management: Management,
+    pub(in super::super) imprint: Option<Imprint>,
+    /// True once the book is deleted and waits for its finalizers.
+    pub is_being_deleted: bool,
+    /// The version.
+    pub version: Version,
+}
+
+impl TryFrom<&crd::Book> for Book {
+    type Error = Unconvertible;
+
+    fn try_from(object: &crd::Book) -> Result<Self, Unconvertible> {
+        let BookSpec {
+            author,
+            title,
+            description,
+        } = &object.spec;
+        // The schema of an earlier release allowed more than today's. Such a book is served, for its librarian to correct.
+        for (field, text) in [(Field::Author, author), (Field::Title, title)] {
+            let is_blank = text.trim().is_empty();
+            Invalid::check(field, if is_blank { Err(Rule::NotBlank) } else { Ok(()) })?;
+        }
+        Ok(Self {
+            id: object.name_any(),
+            namespace_id: object.namespace().unwrap_or_default(),
+            author: author.clone(),
+            title: title.clone(),
+            description: description.clone().filter(|text| !text.is_empty()),
+            category_id: labels::value(object, labels::CATEGORY).map(str::to_owned),
+            managed_by: management::manager(object).map(str::to_owned),
+            management: Management::of(object),
+            imprint: Imprint::on(object),
+            is_being_deleted: object.metadata.deletion_timestamp.is_some(),
+            version: version(object)?,
+        })
+    }
+}
+
+/// The content of a book that a librarian writes.
+#[derive(Clone, Debug)]
+pub struct BookContent {
+    pub(in super::super) spec: BookSpec,
+    pub(in super::super) category: Option<String>,
+}
+
+impl BookContent {
+    /// Checks the rules. An empty description or category is none.
+    pub fn new(
+        author: String,
+        title: String,
+        description: String,
+        category: String,
+    ) -> Result<Self, Invalid> {
+        Invalid::check(Field::Author, text::line(&author, book::AUTHOR_MAX))?;
+        Invalid::check(Field::Title, text::line(&title, book::TITLE_MAX))?;
+        Invalid::check(
+            Field::Description,
+            text::paragraphs(&description, book::DESCRIPTION_MAX),
+        )?;
+        Invalid::check(Field::Category, rules::label_value(&category))?;
+        let description = Some(description).filter(|text| !text.is_empty());
+        let category = Some(category).filter(|category| !category.is_empty());
+        Ok(Self {
+            spec: BookSpec {
+                author,
+                title,
+                description,
+            },
+            category,
+        })
+    }
+
+    /// Returns the merge patch that replaces the content of a book, and makes it managed by bookshelf.
+    pub(in super::super) fn merge_patch(&self) -> Value {
+        let Self { spec, category } = self;
+        json!({
+            "metadata": {"labels": {
+                (labels::CATEGORY): category,
+                (labels::MANAGED_BY): labels::MANAGED_BY_BOOKSHELF,
+            }},
+            // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
+            "spec": {"author": spec.author, "title": spec.title, "description": spec.description},
+        })
+    }
+
+    /// Returns the fields of the spec for a JSON patch, by name: a value of `None` removes the field.
+    pub(in super::super) fn spec_fields(&self) -> [(&'static str, Option<&str>); 3] {
+        let BookSpec {
+            author,
+            title,
+            description,
+        } = &self.spec;
+        [
+            ("author", Some(author)),
+            ("title", Some(title)),
+            ("description", description.as_deref()),
+        ]
+    }
+
+    /// Returns the parts that an imprint covers. A field that is absent must not add a part: the imprints of earlier releases
+    /// are compared with these.
+    pub(in super::super) fn imprinted(&self) -> [&str; 4] {
+        let Self { spec, category } = self;
+        let description = spec.description.as_deref().unwrap_or_default();
+        let category = category.as_deref().unwrap_or_default();
+        [&spec.author, &spec.title, description, category]
+    }
+
+    /// Returns a book as it was made with this content, and true if it is unchanged since.
+    pub(in super::super) fn as_made(&self, there: Book) -> (Book, bool) {
+        let Self { spec, category } = self;
+        let is_unchanged = there.author == spec.author
+            && there.title == spec.title
+            && there.description == spec.description
+            && there.category_id == *category
+            && there.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
+        let made = Book {
+            author: spec.author.clone(),
+            title: spec.title.clone(),
+            description: spec.description.clone(),
+            category_id: category.clone(),
+            managed_by: Some(labels::MANAGED_BY_BOOKSHELF.to_owned()),
+            ..there
+        };
+        (made, is_unchanged)
+    }
+}

@@ -1,0 +1,97 @@
+//! Token mode, where the API server is disturbed or its requests are counted.
+
+mod away;
+mod costs;
+mod flood;
+mod keys;
+mod shedding;
+
+use anyhow::{Context as _, Result};
+use e2e::{Api, Library, Person, Secrets, Service, book, eventually};
+use kube::api::PostParams;
+
+use super::Turn;
+
+const ARGUMENTS: [&str; 2] = ["--auth-mode=token", "--kube-timeout=2"];
+const AUDIENCE: &str = "bookshelf-admin";
+
+/// A library with a book, and a caller with all rights on its books.
+struct House {
+    admin: Service,
+    user: Service,
+    library: Library,
+    person: Person,
+}
+
+impl House {
+    async fn open(turn: &Turn) -> Result<Self> {
+        let (admin, user, library) = turn.services(&ARGUMENTS).await?;
+        library
+            .books()
+            .create(&PostParams::default(), &book("book"))
+            .await?;
+        let person = Person::new(library.client.clone(), &library.namespace, "caller").await?;
+        person.grant(&library.namespace, &["*"], &["books"], &[]).await?;
+        let house = Self {
+            admin,
+            user,
+            library,
+            person,
+        };
+        // The rights count, and the book is served.
+        house.known_caller().await?;
+        Ok(house)
+    }
+
+    /// A token that has not been reviewed yet, and the librarians' API, asked with it.
+    async fn unknown_caller(&self) -> Result<(String, Api)> {
+        let token = self.person.token(AUDIENCE).await?;
+        let api = self.library.admin.as_bearer(&token);
+        Ok((token, api))
+    }
+
+    /// The same with decisions that are kept, on reads and updates.
+    async fn known_caller(&self) -> Result<(String, Api)> {
+        let (token, api) = self.unknown_caller().await?;
+        eventually("the book is shown", async || {
+            let read = api.get(self.library.path("book")).await?;
+            Ok((read.status == 200).then_some(()))
+        })
+        .await?;
+        self.put(&api).await?;
+        Ok((token, api))
+    }
+
+    /// Asserts that logs and metrics have none of these tokens.
+    async fn has_told(&self, tokens: &[&str]) -> Result<()> {
+        let mut secrets = Secrets::default();
+        for token in tokens {
+            secrets.add(token);
+        }
+        secrets.assert_not_in_service(&self.admin).await?;
+        secrets.assert_not_in_service(&self.user).await
+    }
+
+    async fn put(&self, api: &Api) -> Result<u16> {
+        let body = self.library.body("book");
+        let put = api.put(self.library.path("book")).json(&body).await?;
+        Ok(put.status)
+    }
+}
+
+/// The numbers of `TokenReview`s and `SubjectAccessReview`s that the API server has answered.
+async fn reviews(library: &Library) -> Result<(u64, u64)> {
+    let request = http::Request::get("/metrics").body(Vec::new())?;
+    let metrics = library.client.request_text(request).await?;
+    let count = |resource: &str| {
+        let resource = format!(r#"resource="{resource}""#);
+        let of_requests = metrics
+            .lines()
+            .filter(|line| line.starts_with("apiserver_request_total{"));
+        let of_resource = of_requests.filter(|line| line.contains(&resource));
+        let counts =
+            of_resource.map(|line| Ok(line.rsplit_once(' ').context("a value")?.1.parse::<u64>()?));
+        counts.sum::<Result<u64>>()
+    };
+    Ok((count("tokenreviews")?, count("subjectaccessreviews")?))
+}

@@ -1,0 +1,110 @@
+//! A flood of made-up tokens.
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::Result;
+use e2e::{Person, eventually};
+
+use super::{AUDIENCE, House, Turn, reviews};
+
+/// Callers at once, and requests of each, with a token of its own each.
+const FLOOD: (usize, usize) = (8, 500);
+
+#[tokio::test]
+async fn a_flood_of_made_up_tokens_costs_ten_reviews_a_second_and_keeps_no_caller_out() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let (_, known) = house.known_caller().await?;
+    let path: Arc<str> = house.library.path("book").into();
+    let before = reviews(&house.library).await?.0;
+    let start = Instant::now();
+    let flood = (0..FLOOD.0).map(|caller| {
+        let (api, path) = (house.library.admin.clone(), Arc::clone(&path));
+        tokio::spawn(async move {
+            let mut reviewed = 0_u32;
+            for number in 0..FLOOD.1 {
+                let answer = api
+                    .as_bearer(&format!("made-up-{caller}-{number}"))
+                    .get(&*path)
+                    .await?;
+                if answer.status == 401 {
+                    reviewed += 1;
+                } else {
+                    let problem = answer.problem(429, "overloaded");
+                    assert!(
+                        problem.retry_after.is_some_and(|seconds| seconds > 0),
+                        "{problem:?}"
+                    );
+                }
+            }
+            anyhow::Ok(reviewed)
+        })
+    });
+    let flood: Vec<_> = flood.collect();
+    while !flood.iter().all(tokio::task::JoinHandle::is_finished) {
+        known.get(&*path).await?.json(200);
+    }
+    let mut refused = 0_u32;
+    for caller in flood {
+        refused += caller.await??;
+    }
+    let seconds = start.elapsed().as_secs();
+    // A burst, what the rate allows, and the renewals of the known caller.
+    let most = 20 + 10 * (seconds + 1) + seconds / 5 + 1;
+    let reviews = eventually("the reviews are counted", async || {
+        let counted = reviews(&house.library).await?.0 - before;
+        Ok((counted >= u64::from(refused)).then_some(counted))
+    })
+    .await?;
+    assert!(reviews <= most, "{reviews} reviews in {seconds} s");
+    assert!(refused >= 20, "{refused}");
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_caller_who_asks_about_many_rights_has_a_limit_of_its_own() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let (_, known) = house.known_caller().await?;
+    let library = &house.library;
+    let curious = Person::new(library.client.clone(), &library.namespace, "curious").await?;
+    let curious = library.admin.as_bearer(&curious.token(AUDIENCE).await?);
+    let before = reviews(library).await?.1;
+    let start = Instant::now();
+    let flood = (0..FLOOD.0).map(|caller| {
+        let curious = curious.clone();
+        tokio::spawn(async move {
+            let mut refused = 0_u32;
+            for number in 0..FLOOD.1 {
+                let answer = curious.get(format!("/book/made-up-{caller}-{number}")).await?;
+                if answer.status == 403 {
+                    continue;
+                }
+                let problem = answer.problem(429, "overloaded");
+                assert!(
+                    problem.retry_after.is_some_and(|seconds| seconds > 0),
+                    "{problem:?}"
+                );
+                refused += 1;
+            }
+            anyhow::Ok(refused)
+        })
+    });
+    let flood: Vec<_> = flood.collect();
+    while !flood.iter().all(tokio::task::JoinHandle::is_finished) {
+        known.get(library.path("book")).await?.json(200);
+    }
+    let mut refused = 0;
+    for caller in flood {
+        refused += caller.await??;
+    }
+    let seconds = start.elapsed().as_secs();
+    let counted = reviews(library).await?.1 - before;
+    // What may come at once, what the rate allows, and the renewals of the known caller.
+    let most = 1000 + 100 * (seconds + 1) + seconds / 5 + 1;
+    assert!(counted <= most, "{counted} reviews in {seconds} s");
+    assert!(refused > 0, "{counted} reviews in {seconds} s");
+    turn.leave();
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Token mode while the API server sheds the reviews (429).
+
+use std::{fs, io, time::Duration};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use e2e::{Library, book, eventually};
+use futures::stream;
+use kube::api::PostParams;
+use reqwest::{Body, Client, header::CONTENT_TYPE};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::{House, Turn};
+
+/// A priority level without a seat. It takes one request alone all the same, and rejects those beside it.
+const SHED: &str = r#"
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: {name: no-reviews}
+spec:
+  type: Limited
+  limited:
+    nominalConcurrencyShares: 0
+    lendablePercent: 0
+    borrowingLimitPercent: 0
+    limitResponse: {type: Reject}
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {name: no-reviews}
+spec:
+  matchingPrecedence: 2
+  priorityLevelConfiguration: {name: no-reviews}
+  rules:
+  - subjects:
+    - kind: ServiceAccount
+      serviceAccount: {name: bookshelf-admin-api, namespace: bookshelf}
+    resourceRules:
+    - verbs: [create]
+      apiGroups: [authentication.k8s.io]
+      resources: [tokenreviews]
+      clusterScope: true
+    - verbs: [create]
+      apiGroups: [bookshelf.lostinsoba.com]
+      resources: [books]
+      namespaces: ["*"]
+"#;
+
+/// Returns when a metric of the API server about that level has a value.
+async fn level_has(library: &Library, metric: &str, value: &str) -> Result<()> {
+    eventually(&format!("{metric} is {value}"), async || {
+        let request = http::Request::get("/metrics").body(Vec::new())?;
+        let metrics = library.client.request_text(request).await?;
+        let mut lines = metrics.lines();
+        let is_so = lines.any(|line| {
+            let is_it = line.starts_with(metric) && line.contains(r#"priority_level="no-reviews""#);
+            is_it && line.ends_with(&format!(" {value}"))
+        });
+        Ok(is_so.then_some(()))
+    })
+    .await
+}
+
+/// Takes the place of that request: a create whose body never comes.
+async fn occupy(turn: &Turn, namespace: &str) -> Result<JoinHandle<()>> {
+    let kubeconfig = serde_json::to_value(turn.cluster().kubeconfig_of("admin-api").await?)?;
+    let text = |pointer: &str| {
+        let text = kubeconfig.pointer(pointer).and_then(Value::as_str);
+        text.map(str::to_owned).with_context(|| format!("no {pointer}"))
+    };
+    let ca = fs::read(turn.control_plane().data_dir().join("pki/ca.crt"))?;
+    let mut trusted = RootCertStore::empty();
+    trusted.add(CertificateDer::from_pem_slice(&ca)?)?;
+    let client = Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured(e2e::tls(trusted, &["http/1.1"])?)
+        .build()?;
+    let server = text("/clusters/0/cluster/server")?;
+    let path = format!("/apis/bookshelf.lostinsoba.com/v1alpha1/namespaces/{namespace}/books");
+    let create = client
+        .post(format!("{server}{path}"))
+        .bearer_auth(text("/users/0/user/token")?)
+        .header(CONTENT_TYPE, "application/json")
+        .body(Body::wrap_stream(stream::pending::<Result<Bytes, io::Error>>()));
+    Ok(tokio::spawn(async move {
+        // It ends with the test.
+        let _ = create.send().await;
+    }))
+}
+
+#[tokio::test]
+async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_out() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let (path, library) = (house.library.path("book"), &house.library);
+    let (known_token, known) = house.known_caller().await?;
+    let mut stream = known.get(library.list_path()).listen().await?;
+    stream.until("synced").await?;
+    let kubectl = turn.cluster().kubectl().await?;
+    kubectl.apply(SHED).await?;
+    level_has(library, "apiserver_flowcontrol_nominal_limit_seats", "0").await?;
+    let occupant = occupy(&turn, &library.namespace).await?;
+    level_has(library, "apiserver_flowcontrol_current_executing_seats", "1").await?;
+
+    let (unknown_token, unknown) = house.unknown_caller().await?;
+    super::away::assert_undecided(&unknown, library).await?;
+    eventually("the kept decision ends", async || {
+        let read = known.get(&path).await?;
+        if read.status != 200 {
+            read.problem(503, "unavailable");
+        }
+        Ok((read.status != 200).then_some(()))
+    })
+    .await?;
+
+    // A stream goes on, without events while nobody can say who listens.
+    library
+        .books()
+        .create(&PostParams::default(), &book("later"))
+        .await?;
+    let key = format!("{}/later", library.namespace);
+    let mut log = house.admin.log();
+    log.line("the book is known", |line| {
+        line["kind"] == "book" && line["key"] == key
+    })
+    .await?;
+    let told = timeout(Duration::from_secs(2), stream.next()).await;
+    assert!(told.is_err(), "{told:?}");
+
+    occupant.abort();
+    kubectl
+        .run(&["delete", "flowschema,prioritylevelconfiguration", "no-reviews"])
+        .await?;
+    for api in [&known, &unknown] {
+        eventually("the caller is let in", async || {
+            Ok((api.get(&path).await?.status == 200).then_some(()))
+        })
+        .await?;
+    }
+    let told = stream.told().await?;
+    assert_eq!(
+        (told.event.as_str(), &told.data["id"]),
+        ("created", &json!("later"))
+    );
+    house.has_told(&[&known_token, &unknown_token]).await?;
+    turn.leave();
+    Ok(())
+}
