@@ -116,7 +116,7 @@ async fn a_server_error_is_a_span_with_status_error() -> Result<()> {
     let library = Library::open().await?;
     let collector = Collector::start().await?;
     let wire = Wire::to(Cluster::shared()?.kubeconfig_of(Program::Admin.name()).await?).await?;
-    let arguments = [&collector.flag(), "--events=false"];
+    let arguments = [&collector.flag(), "--events=false", "--history=false"];
     let service = Service::launch_as(Program::Admin, wire.kubeconfig(), &arguments).await?;
     service.ready().await?;
     let api = service.api()?;

@@ -15,8 +15,8 @@ impl Disturbed {
     async fn start(program: Program) -> Result<Self> {
         let kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
         let wire = Wire::to(kubeconfig).await?;
-        // An event on its way would be what finds its connection broken.
-        let arguments = ["--events=false"];
+        // An Event or a line of the history on its way would be what finds its connection broken.
+        let arguments = ["--events=false", "--history=false"];
         let service = Service::launch_as(program, wire.kubeconfig(), &arguments).await?;
         service.ready().await?;
         Ok(Self { service, wire })
