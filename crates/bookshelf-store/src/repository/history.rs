@@ -9,6 +9,7 @@ mod erasure;
 mod follower;
 mod lines;
 mod pending;
+mod progress;
 mod read;
 mod record;
 mod recorder;

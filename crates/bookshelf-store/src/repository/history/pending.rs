@@ -130,27 +130,14 @@ impl Pending {
         due.into_iter().take(most).cloned().collect()
     }
 
-    /// Returns the namespaces with events that are due, that of the longest wait first.
-    pub(super) fn due_namespaces(&self, now: Instant) -> Vec<Arc<str>> {
+    /// Returns each namespace with events, and the time at which the first of them is due.
+    pub(super) fn first_due(&self) -> Vec<(Instant, Arc<str>)> {
         let state = self.state();
-        let mut due: Vec<_> = state
-            .namespaces
-            .iter()
-            .filter_map(|(namespace, waiting)| {
-                let first = waiting.values().map(|waiting| waiting.due).min()?;
-                (first <= now).then(|| (first, Arc::clone(namespace)))
-            })
-            .collect();
-        drop(state);
-        due.sort();
-        due.into_iter().map(|(_, namespace)| namespace).collect()
-    }
-
-    /// Returns the time at which the next event is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let state = self.state();
-        let waiting = state.namespaces.values().flat_map(HashMap::values);
-        waiting.map(|waiting| waiting.due).min()
+        let first_due = state.namespaces.iter().filter_map(|(namespace, waiting)| {
+            let first = waiting.values().map(|waiting| waiting.due).min()?;
+            Some((first, Arc::clone(namespace)))
+        });
+        first_due.collect()
     }
 
     /// Removes an event that is stored, unless a better word for it has come meanwhile.
@@ -305,7 +292,7 @@ mod tests {
             pending.remove("ns", &line("ended"));
             assert_eq!(pending.certain("ns").len(), 1);
             pending.remove("ns", &line("returned"));
-            assert!(pending.certain("ns").is_empty() && pending.next_due().is_none());
+            assert!(pending.certain("ns").is_empty() && pending.first_due().is_empty());
         }
     }
 
@@ -326,17 +313,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_namespace_that_has_waited_longest_comes_first() {
+    async fn a_namespace_is_due_with_its_first_event() {
         let pending = Pending::default();
         let now = Instant::now();
         let after = |seconds| now + Duration::from_secs(seconds);
-        pending.add_seen("late", line("borrowed"), after(2), Proof::Certain);
-        pending.add_seen("early", line("borrowed"), after(1), Proof::Certain);
-        pending.add_seen("not-yet", line("borrowed"), after(9), Proof::Certain);
-        assert_eq!(pending.due_namespaces(now), Vec::<Arc<str>>::new());
-        assert_eq!(pending.due_namespaces(after(3)), ["early".into(), "late".into()]);
-        assert_eq!(pending.next_due(), Some(after(1)));
-        pending.forget("early");
-        assert_eq!(pending.due_namespaces(after(3)), ["late".into()]);
+        pending.add_seen("one", line("borrowed"), after(2), Proof::Certain);
+        pending.add_seen("one", line("ended"), after(1), Proof::Certain);
+        pending.add_seen("other", line("borrowed"), after(9), Proof::Certain);
+        assert_eq!(
+            pending.first_due(),
+            [(after(1), "one".into()), (after(9), "other".into())]
+        );
+        pending.forget("one");
+        assert_eq!(pending.first_due(), [(after(9), "other".into())]);
     }
 }

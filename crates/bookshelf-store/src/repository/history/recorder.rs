@@ -23,6 +23,7 @@ use super::due::{is_due, lacking, recorded};
 use super::follower::{Follower, after_others};
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting};
+use super::progress::{Course, Progress};
 use super::store::{State, Store, Target, name_of, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
@@ -36,8 +37,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
 /// The most events that are looked at for one request: some of them are stored already.
 const LOOKED_AT: usize = 4 * LINES_MAX;
-/// The longest pause after failures: short, since a process that is killed meanwhile takes the words of its acts along.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The recorder of a process.
 pub(super) struct Recorder<V> {
@@ -50,17 +49,6 @@ pub(super) struct Recorder<V> {
 
 /// The states of a namespace that were compared last: the generations of its journals and loans.
 type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
-
-/// The course of the requests.
-#[derive(Default)]
-struct Progress {
-    /// The failures in a row.
-    failures: u32,
-    /// The journal that may be other than the cache has it.
-    reread: Option<ObjectKey>,
-    /// True if the last journal takes no lines, although the cache has it with room.
-    skip_last: bool,
-}
 
 impl<V> Recorder<V> {
     pub(super) async fn run(self) -> Infallible {
@@ -86,11 +74,10 @@ impl<V> Recorder<V> {
                 next_comparison = Instant::now() + COMPARE_EVERY;
             }
             if next_request <= Instant::now() && self.store_some(&follower, &mut progress).await {
-                let doubled = PERIOD.saturating_mul(1 << progress.failures.min(5));
-                next_request = Instant::now() + doubled.min(LONGEST_PAUSE);
+                next_request = Instant::now() + PERIOD;
             }
             sleep(LOOK_EVERY).await;
-            let next_due = self.store.pending.next_due();
+            let next_due = progress.next_turn(self.store.pending.first_due());
             let next_due = next_due.map_or(next_comparison, |due| due.max(next_request).min(next_comparison));
             // News that came while this was busy are not lost: they make the first wait return at once.
             tokio::select! {
@@ -131,19 +118,22 @@ impl<V> Recorder<V> {
 
     /// Stores events of one namespace, by one request at most. Returns true if there was one.
     async fn store_some(&self, follower: &Follower<V>, progress: &mut Progress) -> bool {
-        if let Some(key) = progress.reread.take() {
-            // An answer is in the cache.
-            let read = self.store.client.get(&key).await;
-            progress.skip_last |= read.is_err();
-            return true;
-        }
         let pending = &self.store.pending;
-        for namespace in pending.due_namespaces(Instant::now()) {
+        for namespace in progress.in_turn(pending.first_due(), Instant::now()) {
+            if let Some(key) = progress.of(&namespace).reread.take() {
+                // An answer is in the cache.
+                let read = self.store.client.get(&key).await;
+                progress.of(&namespace).skip_last |= read.is_err();
+                return true;
+            }
             let waiting = self.due(&namespace);
             let unproven = waiting.iter().filter(|waiting| waiting.proof == Proof::Missing);
             let unproven: Vec<&Waiting> = unproven.collect();
             if !unproven.is_empty() {
-                self.prove(&namespace, &unproven, follower).await;
+                if let Err(error) = self.prove(&namespace, &unproven, follower).await {
+                    tracing::debug!(%error, "the end of loans cannot be confirmed yet");
+                    progress.of(&namespace).fail();
+                }
                 return true;
             }
             let lines = waiting.iter().map(|waiting| Line {
@@ -183,22 +173,19 @@ impl<V> Recorder<V> {
     }
 
     /// Asks the API server whether loans are gone that the cache does not have.
-    async fn prove(&self, namespace: &str, missing: &[&Waiting], follower: &Follower<V>) {
-        let listed = self
+    async fn prove(
+        &self,
+        namespace: &str,
+        missing: &[&Waiting],
+        follower: &Follower<V>,
+    ) -> Result<(), Error> {
+        let loans = self
             .live_loans
             .list(Some(namespace), &ListParams::default())
-            .await;
+            .await?;
         let pending = &self.store.pending;
-        let there: Vec<u64> = match listed {
-            Ok(loans) => {
-                let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
-                uids.map(|uid| mark_of(&uid.into())).collect()
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the end of loans cannot be confirmed yet");
-                return;
-            }
-        };
+        let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
+        let there: Vec<u64> = uids.map(|uid| mark_of(&uid.into())).collect();
         for waiting in missing {
             pending.remove(namespace, &waiting.line);
             if !there.contains(&waiting.line.mark) {
@@ -210,12 +197,13 @@ impl<V> Recorder<V> {
                 pending.add_seen(namespace, line, Instant::now(), Proof::Certain);
             }
         }
+        Ok(())
     }
 
     /// Appends lines to the last journal of a namespace, as many as it takes, or begins the next one with them.
     async fn store_lines(&self, namespace: &str, lines: &[Line], progress: &mut Progress) {
         let mut target = self.store.target(namespace);
-        if progress.skip_last
+        if progress.of(namespace).skip_last
             && let Target::Last(last, _) = &target
         {
             let number: u64 = last.name().parse().unwrap_or_default();
@@ -234,12 +222,12 @@ impl<V> Recorder<V> {
         };
         match stored {
             Ok(_) => {
-                *progress = Progress::default();
+                progress.succeed(namespace);
                 for line in sent {
                     self.store.pending.remove(namespace, line);
                 }
             }
-            Err(error) => self.note_failure(namespace, &target, key, &error, progress),
+            Err(error) => self.note_failure(namespace, &target, key, &error, progress.of(namespace)),
         }
     }
 
@@ -249,7 +237,7 @@ impl<V> Recorder<V> {
         target: &Target,
         key: &ObjectKey,
         error: &Error,
-        progress: &mut Progress,
+        course: &mut Course,
     ) {
         let is_new = matches!(target, Target::Next(_));
         match &error.reason {
@@ -259,21 +247,21 @@ impl<V> Recorder<V> {
             // Another process was faster: the journal is full, or there, or gone.
             Reason::Rejected(_) | Reason::NotFound(_) if !is_new => {
                 // The second time in a row, it takes no lines for another reason.
-                progress.skip_last = progress.failures > 0;
-                progress.failures += 1;
-                progress.reread = Some(key.clone());
+                course.skip_last = course.failures > 0;
+                course.fail();
+                course.reread = Some(key.clone());
             }
-            Reason::AlreadyExists(_) => progress.reread = Some(key.clone()),
+            Reason::AlreadyExists(_) => course.reread = Some(key.clone()),
             Reason::NotAllowed(_) | Reason::Rejected(_) => {
-                if progress.failures == 0 {
-                    tracing::warn!(%error, "events of the history cannot be stored, and wait");
+                if course.failures == 0 {
+                    tracing::warn!(namespace, %error, "events of the history cannot be stored, and wait");
                 }
-                progress.failures += 1;
+                course.fail();
             }
             // With a lost answer, what was stored comes with the watch, or is stored twice and read once.
             _ => {
                 tracing::debug!(%error, "events of the history wait");
-                progress.failures += 1;
+                course.fail();
             }
         }
     }
