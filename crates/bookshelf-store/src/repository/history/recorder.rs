@@ -227,7 +227,22 @@ impl<V> Recorder<V> {
                     self.store.pending.remove(namespace, line);
                 }
             }
-            Err(error) => self.note_failure(namespace, &target, key, &error, progress.of(namespace)),
+            Err(error) => {
+                let course = progress.of(namespace);
+                let refused = match &target {
+                    // Once more: meanwhile the definition may be another one.
+                    Target::Next(_) if course.failures > 0 => refused(&error.reason),
+                    _ => Vec::new(),
+                };
+                if refused.is_empty() {
+                    return self.note_failure(namespace, &target, key, &error, course);
+                }
+                for line in refused.into_iter().filter_map(|place| sent.get(place)) {
+                    tracing::warn!(namespace, %line, %error, "an event of the history breaks the schema and is not stored");
+                    self.store.pending.remove(namespace, line);
+                }
+                progress.succeed(namespace);
+            }
         }
     }
 
@@ -267,6 +282,19 @@ impl<V> Recorder<V> {
     }
 }
 
+/// Returns the places of the lines that the schema refuses, as the API server names them: `spec.lines[4]`.
+fn refused(reason: &Reason) -> Vec<usize> {
+    let Reason::Rejected(status) = reason else {
+        return Vec::new();
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let places = causes.filter_map(|cause| {
+        let place = cause.field.strip_prefix("spec.lines[")?.strip_suffix(']')?;
+        place.parse().ok()
+    });
+    places.collect()
+}
+
 fn time() -> String {
     Timestamp::from_second(now()).map_or_else(|_| String::new(), |now| now.to_string())
 }
@@ -296,4 +324,39 @@ fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
     // The derived constructor adds those of the definition, which tell Helm to keep it.
     journal.metadata.annotations = None;
     journal
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::core::response::{StatusCause, StatusDetails};
+
+    use super::*;
+
+    #[test]
+    fn the_lines_that_the_schema_refuses_are_those_that_the_api_server_names() {
+        let refused = |fields: &[&str]| {
+            let mut status = Status::failure("invalid", "Invalid").with_code(422);
+            let causes = fields.iter().map(|field| StatusCause {
+                reason: "FieldValueInvalid".to_owned(),
+                message: "should match".to_owned(),
+                field: (*field).to_owned(),
+            });
+            status.details = Some(StatusDetails {
+                name: String::new(),
+                group: String::new(),
+                kind: String::new(),
+                uid: String::new(),
+                causes: causes.collect(),
+                retry_after_seconds: 0,
+            });
+            refused(&Reason::Rejected(Box::new(status)))
+        };
+        assert_eq!(refused(&["spec.lines[4]", "spec.lines[17]"]), [4, 17]);
+        // A quota names no field.
+        assert_eq!(
+            refused(&["", "spec.lines", "spec.to", "spec.lines[x]"]),
+            [0_usize; 0]
+        );
+    }
 }
