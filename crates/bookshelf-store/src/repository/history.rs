@@ -15,6 +15,8 @@ mod record;
 mod recorder;
 mod retention;
 mod store;
+#[cfg(test)]
+mod testing;
 mod write;
 
 use bookshelf_crd::{self as crd, text};

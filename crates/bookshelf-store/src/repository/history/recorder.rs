@@ -65,6 +65,14 @@ impl<V> Recorder<V> {
         let mut next_request = Instant::now();
         let mut next_comparison = Instant::now();
         loop {
+            if !self.store.is_kept() {
+                while !self.store.is_kept() {
+                    sleep(PERIOD).await;
+                }
+                // Other journals, if any.
+                compared.clear();
+                next_comparison = Instant::now();
+            }
             if !follower.follow(&self.store.pending) {
                 compared.clear();
                 next_comparison = Instant::now();
@@ -257,8 +265,15 @@ impl<V> Recorder<V> {
         let is_new = matches!(target, Target::Next(_));
         match &error.reason {
             Reason::NamespaceTerminating(_) => self.store.pending.forget(namespace),
-            // The namespace.
-            Reason::NotFound(_) if is_new => self.store.pending.forget(namespace),
+            Reason::NotFound(status) if is_new => {
+                let of = status.details.as_ref().map(|details| details.kind.as_str());
+                if of == Some("namespaces") {
+                    self.store.pending.forget(namespace);
+                } else {
+                    self.store.look_for_definition();
+                    course.fail();
+                }
+            }
             // Another process was faster: the journal is full, or there, or gone.
             Reason::Rejected(_) | Reason::NotFound(_) if !is_new => {
                 // The second time in a row, it takes no lines for another reason.
