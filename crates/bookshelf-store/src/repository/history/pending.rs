@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout};
 use super::record::precision;
 use crate::object::{ResourceVersion, Uid};
 
-/// The most events of books that wait in a process: beyond that, further ones are dropped. Events of loans are not.
-const BOOK_EVENTS_MAX: usize = 50_000;
+/// The most events of books, beginnings and ends of loans that wait in a process: beyond that, further ones are dropped. The
+/// comparison of loans and journals finds the beginnings again.
+const MOST: [usize; 3] = [50_000, 50_000, 100_000];
 /// The most ends of loans without an answer that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
 
@@ -29,7 +30,8 @@ pub(super) struct Pending {
 #[derive(Default)]
 struct State {
     namespaces: BTreeMap<Arc<str>, HashMap<Identity, Waiting>>,
-    book_events: usize,
+    /// The numbers of events, by their [`sort`].
+    numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
     unanswered: HashMap<u64, (Happened, Option<String>)>,
@@ -152,8 +154,9 @@ impl Pending {
     pub(super) fn forget(&self, namespace: &str) {
         let mut state = self.state();
         if let Some(gone) = state.namespaces.remove(namespace) {
-            let book_events = gone.keys().filter(|identity| !identity.is_of_loan());
-            state.book_events -= book_events.count();
+            for waiting in gone.values() {
+                state.numbers[sort(waiting.line.happened)] -= 1;
+            }
         }
         drop(state);
         self.stored.notify_waiters();
@@ -218,16 +221,15 @@ impl State {
             }
             return;
         }
-        if !identity.is_of_loan() {
-            if self.book_events >= BOOK_EVENTS_MAX {
-                if !self.has_dropped {
-                    self.has_dropped = true;
-                    tracing::warn!("too many changes of books wait for the history: some are not recorded");
-                }
-                return;
+        let sort = sort(new.line.happened);
+        if self.numbers[sort] >= MOST[sort] {
+            if !self.has_dropped {
+                self.has_dropped = true;
+                tracing::warn!("too many events wait for the history: some are not recorded");
             }
-            self.book_events += 1;
+            return;
         }
+        self.numbers[sort] += 1;
         let waiting = self.namespaces.entry(namespace.into()).or_default();
         waiting.insert(identity, new);
     }
@@ -240,13 +242,20 @@ impl State {
         let is_stored = |there: &Waiting| precision(there.line.happened) <= precision(line.happened);
         if waiting.get(&identity).is_some_and(is_stored) {
             waiting.remove(&identity);
-            if !identity.is_of_loan() {
-                self.book_events -= 1;
-            }
+            self.numbers[sort(line.happened)] -= 1;
         }
         if waiting.is_empty() {
             self.namespaces.remove(namespace);
         }
+    }
+}
+
+/// Returns the place of an event's limit among [`MOST`].
+const fn sort(happened: Happened) -> usize {
+    match happened {
+        Happened::Created | Happened::Updated | Happened::Deleted => 0,
+        Happened::Borrowed => 1,
+        Happened::Ended | Happened::BookGone | Happened::TakenBack | Happened::Returned => 2,
     }
 }
 
@@ -326,5 +335,33 @@ mod tests {
         );
         pending.forget("one");
         assert_eq!(pending.first_due(), [(after(9), "other".into())]);
+    }
+
+    #[tokio::test]
+    async fn events_of_each_sort_have_a_limit_of_their_own() {
+        let pending = Pending::default();
+        let add = |word: &str, mark| {
+            let line = Line { mark, ..line(word) };
+            pending.add_seen("ns", line, Instant::now(), Proof::Certain);
+        };
+        let most = u64::try_from(MOST[1]).unwrap();
+        for mark in 0..=most {
+            add("borrowed", mark);
+        }
+        assert_eq!(pending.certain("ns").len(), MOST[1]);
+        // An end is known to nobody else.
+        add("ended", most);
+        assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
+        pending.remove(
+            "ns",
+            &Line {
+                mark: 0,
+                ..line("borrowed")
+            },
+        );
+        add("borrowed", most);
+        assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
+        pending.forget("ns");
+        assert_eq!(pending.state().numbers, [0; 3]);
     }
 }
