@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use k8s_openapi::jiff::Timestamp;
 
 /// The longest name of a user that a line has; a longer one is left out.
-const BY_MAX: usize = 512;
+pub const BY_MAX: usize = 512;
 /// The beginning of the year 0, the first with four digits, in seconds since 1970.
 const YEAR_0: i64 = -62_167_219_200;
 /// The mark of a name that is not known, or not any more.

@@ -8,7 +8,7 @@ use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::record::precision;
+use super::record::Worth;
 use crate::object::{ResourceVersion, Uid};
 
 /// The most events of books, beginnings and ends of loans that wait in a process: beyond that, further ones are dropped. The
@@ -239,7 +239,7 @@ impl State {
             return;
         };
         let identity = line.identity();
-        let is_stored = |there: &Waiting| precision(there.line.happened) <= precision(line.happened);
+        let is_stored = |there: &Waiting| Worth::of(&there.line) <= Worth::of(line);
         if waiting.get(&identity).is_some_and(is_stored) {
             waiting.remove(&identity);
             self.numbers[sort(line.happened)] -= 1;
@@ -290,7 +290,11 @@ mod tests {
             if !own_first {
                 seen();
             }
-            pending.add_own("ns", line("returned"));
+            let by_ann = || Line {
+                by: Some("ann".to_owned()),
+                ..line("returned")
+            };
+            pending.add_own("ns", by_ann());
             if own_first {
                 seen();
             }
@@ -301,6 +305,8 @@ mod tests {
             pending.remove("ns", &line("ended"));
             assert_eq!(pending.certain("ns").len(), 1);
             pending.remove("ns", &line("returned"));
+            assert_eq!(pending.certain("ns").len(), 1, "by ann");
+            pending.remove("ns", &by_ann());
             assert!(pending.certain("ns").is_empty() && pending.first_due().is_empty());
         }
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{BY_MAX, Happened, Line};
 use futures::future::BoxFuture;
 
 use super::super::books::CachedBook;
@@ -30,11 +30,10 @@ pub async fn acting<F: Future>(user: Option<Arc<str>>, write: F) -> F::Output {
     ACTOR.scope(user, write).await
 }
 
+/// Returns the user, unless a line has no room for the name.
 fn actor() -> Option<String> {
-    ACTOR
-        .try_with(|actor| actor.as_deref().map(str::to_owned))
-        .ok()
-        .flatten()
+    let actor = ACTOR.try_with(|actor| actor.as_deref().map(str::to_owned));
+    actor.ok().flatten().filter(|actor| actor.len() <= BY_MAX)
 }
 
 impl Store {
