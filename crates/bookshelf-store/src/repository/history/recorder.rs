@@ -24,7 +24,7 @@ use super::follower::{Follower, after_others};
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting};
 use super::progress::{Course, Progress};
-use super::store::{State, Store, Target, name_of, records_in};
+use super::store::{State, Store, Target, name_of, number_of, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
 use crate::object::ObjectKey;
@@ -213,8 +213,8 @@ impl<V> Recorder<V> {
         let mut target = self.store.target(namespace);
         if progress.of(namespace).skip_last
             && let Target::Last(last, _) = &target
+            && let Some(number) = number_of(last)
         {
-            let number: u64 = last.name().parse().unwrap_or_default();
             target = Target::Next(ObjectKey::new(namespace, name_of(number + 1)));
         }
         let (key, sent, stored) = match &target {

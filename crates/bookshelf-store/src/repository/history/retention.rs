@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::lines::now;
 use super::record::Records;
-use super::store::{State, Store};
+use super::store::{State, Store, number_of};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -77,9 +77,10 @@ impl Retention {
     }
 
     fn plan(self, mut journals: Vec<&Entry<Records>>, now: i64) -> Plan {
-        // By number: the last one is appended to.
-        journals.sort_by_key(|journal| (journal.key.name().len(), journal.key.name().to_owned()));
+        // By number, after those that others have named.
+        journals.sort_by_key(|journal| (number_of(&journal.key), journal.key.name().to_owned()));
         let mut entries: usize = journals.iter().map(|journal| journal.value.lines).sum();
+        // It is appended to.
         let last = journals.last().map(|journal| journal.key.clone());
         let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
         let mut plan = Plan::default();
@@ -197,6 +198,9 @@ mod tests {
         // A seventh digit comes after six.
         let many = [("1000000", 1, 100), ("999999", 1, 100)];
         assert_eq!(plan(of(100, 100, 100), &many).0, ["999999"]);
+        // A name that is no number is not the last.
+        let others = [("000001", 1, 100), ("a-journal-of-others", 1, 100)];
+        assert_eq!(plan(of(100, 100, 100), &others).0, ["a-journal-of-others"]);
     }
 
     fn names(names: &[&str]) -> Vec<String> {

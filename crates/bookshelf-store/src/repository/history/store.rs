@@ -17,6 +17,8 @@ use crate::connector::{Connector, Error, PriorityLevel, Reason, ResourceClient};
 use crate::object::ObjectKey;
 use crate::{CachedClient, ListWatch};
 
+/// The greatest number of a journal, which no namespace reaches.
+const NUMBER_MAX: u64 = 1_000_000_000;
 /// The time between two looks for the definition, where it is missing.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The time until the next look after a look that failed for another reason.
@@ -119,8 +121,8 @@ impl Store {
     pub(super) fn target(&self, namespace: &str) -> Target {
         let snapshot = self.journals.load();
         let numbered = snapshot.namespaced(namespace).filter_map(|journal| {
-            let number: u64 = journal.key.name().parse().ok()?;
-            (journal.key.name() == name_of(number)).then_some((number, journal))
+            let number = number_of(&journal.key)?;
+            Some((number, journal))
         });
         match numbered.max_by_key(|(number, _)| *number) {
             Some((_, last)) if last.value.lines < LINES_MAX => {
@@ -156,6 +158,12 @@ pub(super) fn records_of_book<'a>(
 /// Returns the name of a journal.
 pub(super) fn name_of(number: u64) -> String {
     format!("{number:06}")
+}
+
+/// Returns the number of a journal; `None` for one that others have named.
+pub(super) fn number_of(key: &ObjectKey) -> Option<u64> {
+    let number = key.name().parse().ok()?;
+    (number <= NUMBER_MAX && key.name() == name_of(number)).then_some(number)
 }
 
 /// The feed of a store.
@@ -242,6 +250,16 @@ mod tests {
 
     const NONE: &str =
         r#"{"apiVersion":"v1","kind":"LoanJournalList","metadata":{"resourceVersion":"1"},"items":[]}"#;
+
+    #[test]
+    fn a_journal_that_others_have_named_has_no_number() {
+        let number = |name: &str| number_of(&ObjectKey::new("ns", name));
+        assert_eq!(number("000007"), Some(7));
+        assert_eq!(number("1234567"), Some(1_234_567));
+        for name in ["7", "0000007", "backup", "18446744073709551615", "1000000001"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
 
     #[tokio::test]
     async fn the_definition_is_looked_for_in_every_namespace_until_all_answer() {
