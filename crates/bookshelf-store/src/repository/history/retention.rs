@@ -32,9 +32,10 @@ pub struct Retention {
 }
 
 /// The work to do in a namespace.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Plan {
-    delete: Vec<ObjectKey>,
+    /// The journals to delete, unless they change first.
+    delete: Vec<(ObjectKey, Preconditions)>,
     blank: Vec<ObjectKey>,
 }
 
@@ -52,11 +53,13 @@ impl Retention {
     async fn apply(self, store: &Store) {
         let journals = store.journals.snapshot();
         for (namespace, _) in journals.namespaces() {
+            // The requests for the namespaces before took a while.
+            let journals = store.journals.snapshot();
             let of_namespace: Vec<_> = journals.namespaced(namespace).map(|journal| &**journal).collect();
             let plan = self.plan(of_namespace, now());
-            for key in plan.delete {
+            for (key, preconditions) in plan.delete {
                 sleep(PAUSE).await;
-                if let Err(error) = store.client.delete(&key, Preconditions::default()).await {
+                if let Err(error) = store.client.delete(&key, preconditions).await {
                     tracing::debug!(%error, "an old journal is not deleted yet");
                 }
             }
@@ -96,7 +99,11 @@ impl Retention {
             let is_last = last.as_ref() == Some(&journal.key);
             if (is_old || is_beyond) && !is_last {
                 entries -= lines;
-                plan.delete.push(journal.key.clone());
+                let preconditions = Preconditions {
+                    uid: Some(journal.uid.to_string()),
+                    resource_version: Some(journal.resource_version.to_string()),
+                };
+                plan.delete.push((journal.key.clone(), preconditions));
             } else if records.iter().any(|record| {
                 record.at() < too_old_for_names && (record.tenant().is_some() || record.by().is_some())
             }) {
@@ -154,8 +161,14 @@ mod tests {
         writer.apply(events.chain([SourceEvent::ListDone("2".parse().unwrap())]));
         let snapshot = reader.snapshot();
         let plan = retention.plan(snapshot.iter().map(|journal| &**journal).collect(), now);
+        let delete = plan.delete.into_iter().map(|(key, preconditions)| {
+            // Of the journal that was looked at, as it was then.
+            assert_eq!(preconditions.uid.as_deref(), Some(key.name()));
+            assert_eq!(preconditions.resource_version.as_deref(), Some("1"));
+            key
+        });
         let names = |keys: Vec<ObjectKey>| keys.iter().map(|key| key.name().to_owned()).collect();
-        (names(plan.delete), names(plan.blank))
+        (names(delete.collect()), names(plan.blank))
     }
 
     fn of(days: u64, entries: usize, names: u64) -> Retention {
