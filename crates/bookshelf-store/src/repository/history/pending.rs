@@ -16,6 +16,8 @@ use crate::object::{ResourceVersion, Uid};
 const MOST: [usize; 3] = [50_000, 50_000, 100_000];
 /// The most ends of loans without an answer that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
+/// The time for which they are: an end that comes later is somebody else's.
+const UNANSWERED_FOR: Duration = Duration::from_mins(1);
 
 /// The events that are not stored yet, by namespace.
 #[derive(Default)]
@@ -34,7 +36,7 @@ struct State {
     numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
-    unanswered: HashMap<u64, (Happened, Option<String>)>,
+    unanswered: HashMap<u64, (Instant, Happened, Option<String>)>,
 }
 
 /// An event that waits to be stored.
@@ -99,12 +101,15 @@ impl Pending {
         if state.unanswered.len() >= UNANSWERED_MAX {
             state.unanswered.clear();
         }
-        state.unanswered.insert(line.mark, (line.happened, line.by));
+        let unanswered = (Instant::now(), line.happened, line.by);
+        state.unanswered.insert(line.mark, unanswered);
     }
 
     /// Takes back what is remembered of a loan.
     pub(super) fn take_unanswered(&self, mark: u64) -> Option<(Happened, Option<String>)> {
-        self.state().unanswered.remove(&mark)
+        let unanswered = self.state().unanswered.remove(&mark);
+        let (_, happened, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
+        Some((happened, by))
     }
 
     /// Returns the events of a namespace that are certain, and so are their words.
@@ -369,5 +374,16 @@ mod tests {
         assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
         pending.forget("ns");
         assert_eq!(pending.state().numbers, [0; 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_without_an_answer_is_not_remembered_for_ever() {
+        let pending = Pending::default();
+        let (line, expected) = (line("returned"), Some((Happened::Returned, None)));
+        for (passed, expected) in [(UNANSWERED_FOR / 2, expected), (UNANSWERED_FOR, None)] {
+            pending.remember_unanswered("ns", line.clone());
+            tokio::time::advance(passed).await;
+            assert_eq!(pending.take_unanswered(line.mark), expected, "{passed:?}");
+        }
     }
 }
