@@ -97,7 +97,7 @@ impl<V> Recorder<V> {
         }
     }
 
-    /// Compares loans with journals, in the namespaces where either has changed, and has stored what is lacking.
+    /// Compares loans with journals, in the namespaces where either has changed, and queues the missing lines.
     fn compare(&self, compared: &mut Compared) {
         let (loans, journals) = (self.loans.snapshot(), self.store.journals.snapshot());
         let mut namespaces: HashMap<Arc<str>, (Option<u64>, Option<u64>)> = HashMap::new();

@@ -1,4 +1,4 @@
-//! The journals of a process: what it has of them, and what it adds.
+//! The journals of a process: its cache of them, and its additions.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) enum Target {
 }
 
 impl Store {
-    /// Creates the store, and what feeds it.
+    /// Creates the store and its feed.
     pub(super) fn new(
         connector: &Connector,
         namespaces: &[String],

@@ -37,7 +37,7 @@ fn actor() -> Option<String> {
 }
 
 impl Store {
-    /// Creates the store of a repository, and adds what keeps it.
+    /// Creates the store of a repository, and adds its feeds.
     pub(in super::super) fn start<V: Send + Sync + 'static>(
         connector: &Connector,
         options: &Options,
