@@ -195,14 +195,11 @@ impl<V> Recorder<V> {
         let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
         let there: Vec<u64> = uids.map(|uid| mark_of(&uid.into())).collect();
         for waiting in missing {
-            pending.remove(namespace, &waiting.line);
-            if !there.contains(&waiting.line.mark) {
+            if there.contains(&waiting.line.mark) {
+                pending.remove(namespace, &waiting.line);
+            } else {
                 let happened = follower.word_for(namespace, &waiting.line, &waiting.proof);
-                let line = Line {
-                    happened,
-                    ..waiting.line.clone()
-                };
-                pending.add_seen(namespace, line, Instant::now(), Proof::Certain);
+                pending.confirm(namespace, &waiting.line, happened);
             }
         }
         Ok(())
