@@ -116,6 +116,7 @@ impl Pending {
     }
 
     /// Returns the events of a namespace that are certain, and so are their words.
+    #[cfg(test)]
     pub(super) fn certain(&self, namespace: &str) -> Vec<Line> {
         self.lines(namespace, |waiting| waiting.proof == Proof::Certain)
     }
