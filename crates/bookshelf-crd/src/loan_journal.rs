@@ -18,7 +18,7 @@ mod line;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use line::{Happened, Identity, Line, NotALine};
+pub use line::{BY_MAX, Happened, Identity, Line, NotALine};
 
 /// The most lines of a journal.
 pub const LINES_MAX: usize = 100;

@@ -14,11 +14,11 @@ use crate::document::Document;
 use crate::extract::Request;
 use crate::list::answer_once;
 use crate::openapi::fields;
-use crate::page::{Page, invalid_continue};
+use crate::page::invalid_continue;
 use crate::problem::Problem;
 pub use lines::JsonLines;
 use lines::{Lines, are_preferred};
-pub use query::{Erasure, HistoryQuery, OfTenant};
+pub use query::{Erasure, HistoryQuery, OfTenant, OwnPart, Part};
 
 /// An event of a book or of a loan.
 #[derive(Serialize, ToSchema)]
@@ -87,7 +87,7 @@ pub fn json_lines() -> String {
 /// from others.
 pub fn answer(
     request: &Request,
-    page: &Page,
+    Part(page): &Part,
     filter: &str,
     mut records: Vec<Record>,
 ) -> Result<HttpResponse, Problem> {

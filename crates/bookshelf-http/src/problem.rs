@@ -281,7 +281,9 @@ impl From<Error> for Problem {
             Error::Forbidden => Code::Forbidden,
             Error::Rejected(_) => Code::Rejected,
             Error::Overloaded { .. } => Code::Overloaded,
-            Error::NotYet | Error::HistoryNotLoaded | Error::Unavailable { .. } => Code::Unavailable,
+            Error::NotYet | Error::HistoryNotLoaded | Error::NameNotStored | Error::Unavailable { .. } => {
+                Code::Unavailable
+            }
             Error::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Error::Internal(_) => Code::Internal,
         };
@@ -292,7 +294,7 @@ impl From<Error> for Problem {
         let retry_after = match &error {
             Error::Unavailable { retry_after, .. } => Some(retry_after.unwrap_or(RETRY_AFTER_DEFAULT)),
             Error::Overloaded { retry_after } => Some((*retry_after).max(RETRY_AFTER_DEFAULT)),
-            Error::NotYet | Error::HistoryNotLoaded => Some(RETRY_AFTER_DEFAULT),
+            Error::NotYet | Error::HistoryNotLoaded | Error::NameNotStored => Some(RETRY_AFTER_DEFAULT),
             _ => None,
         };
         let message = match &error {

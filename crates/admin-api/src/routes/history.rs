@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use bookshelf_http::Repository;
 use bookshelf_http::extract::{Query, Request};
-use bookshelf_http::history::{self, Erasure, History, HistoryQuery, JsonLines, json_lines};
+use bookshelf_http::history::{self, Erasure, History, HistoryQuery, JsonLines, Part, json_lines};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
@@ -29,10 +29,10 @@ use bookshelf_http::route::Reply;
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn of_book(request: &Request, page: &Page) -> Result<Reply, Problem> {
+pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> {
     let key = request.book_key()?;
     let records = request.repository()?.book_history(key)?;
-    Ok(history::answer(request, page, key.id(), records)?.into())
+    Ok(history::answer(request, part, key.id(), records)?.into())
 }
 
 /// The history of a namespace
@@ -54,11 +54,11 @@ pub(crate) fn of_book(request: &Request, page: &Page) -> Result<Reply, Problem> 
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn list(request: &Request, query: &HistoryQuery, page: &Page) -> Result<Reply, Problem> {
+pub(crate) fn list(request: &Request, query: &HistoryQuery, part: &Part) -> Result<Reply, Problem> {
     let records = request
         .repository()?
         .history(request.namespace()?, &query.filter())?;
-    Ok(history::answer(request, page, &query.name(), records)?.into())
+    Ok(history::answer(request, part, &query.name(), records)?.into())
 }
 
 /// Blanks a tenant's name in the history

@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 use k8s_openapi::jiff::Timestamp;
 
 /// The longest name of a user that a line has; a longer one is left out.
-const BY_MAX: usize = 512;
+pub const BY_MAX: usize = 512;
+/// The beginning of the year 0, the first with four digits, in seconds since 1970.
+const YEAR_0: i64 = -62_167_219_200;
 /// The mark of a name that is not known, or not any more.
 const NOBODY: &str = "-";
 
@@ -225,7 +227,9 @@ fn parse_time(text: &str) -> Result<i64, NotALine> {
     Ok(time.as_second())
 }
 
+/// Writes a time of the years 0 to 9999: others are as near as those have it. An offset may lead out of them.
 fn write_time(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
+    let seconds = seconds.clamp(YEAR_0, Timestamp::MAX.as_second());
     let time = Timestamp::from_second(seconds).map_err(|_| fmt::Error)?;
     write!(f, "{time}")
 }
@@ -364,6 +368,22 @@ mod tests {
         let text = line.to_string();
         assert!(text.len() <= LINE_MAX as usize, "{}", text.len());
         assert_eq!(Line::parse(&text), Ok(line));
+    }
+
+    #[test]
+    fn a_time_out_of_four_digit_years_fits_the_schema() {
+        let first: Timestamp = "0000-01-01T00:00:00+23:00".parse().unwrap();
+        for at in [first.as_second(), i64::MIN, i64::MAX] {
+            let line = Line {
+                at,
+                since: Some(at),
+                ..Line::parse("2026-11-23T09:00:00Z ended a 3b241101a2bc42f1 2026-11-22T11:11:09Z bob")
+                    .unwrap()
+            };
+            let text = line.to_string();
+            assert!(Regex::new(PATTERN).unwrap().is_match(&text), "{text}");
+            assert!(Line::parse(&text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 use std::fs;
 
+use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::test::TestRequest;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use bookshelf_store::access::Access as Decisions;
 use bookshelf_store::connector::{Connector, Options};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{HttpMethod, OpenApiBuilder, PathItem, PathsBuilder};
 
@@ -17,8 +18,11 @@ use crate::route::{Reply, Route, Routes};
 const BOOKS: Access = Access::to(Verb::List, Resource::Books);
 const BOOK: Access = Access::to(Verb::Get, Resource::Books);
 
-/// Says yes to every review, as an API server does.
-async fn review(request: HttpRequest) -> HttpResponse {
+/// Says yes to every review, as an API server does, but to journals whatever their name is.
+async fn review(request: HttpRequest, review: web::Json<Value>) -> HttpResponse {
+    let asked = &review["spec"]["resourceAttributes"];
+    let is_named = asked["name"].as_str().is_some_and(|name| !name.is_empty());
+    let is_allowed = asked["resource"] != "loanjournals" || is_named;
     let (version, kind) = if request.path().ends_with("/tokenreviews") {
         ("authentication.k8s.io/v1", "TokenReview")
     } else {
@@ -27,7 +31,7 @@ async fn review(request: HttpRequest) -> HttpResponse {
     let user = json!({"username": "somebody", "uid": "1", "groups": ["system:authenticated"]});
     HttpResponse::Created().json(json!({
         "apiVersion": version, "kind": kind, "metadata": {}, "spec": {},
-        "status": {"authenticated": true, "audiences": ["here"], "user": user, "allowed": true},
+        "status": {"authenticated": true, "audiences": ["here"], "user": user, "allowed": is_allowed},
     }))
 }
 
@@ -38,8 +42,8 @@ fn route(template: &str, access: Access) -> Route {
     Route::read(OpenApiBuilder::new().paths(paths).build(), access, answer)
 }
 
-#[actix_web::test]
-async fn a_kept_decision_takes_no_allocation() {
+/// Returns an authorization by such reviews, and the server of them.
+async fn auth() -> (Auth, ServerHandle) {
     let server = HttpServer::new(|| App::new().default_service(web::to(review)));
     let server = server.workers(1).bind("127.0.0.1:0").unwrap();
     let cluster = json!({"server": format!("http://{}", server.addrs()[0])});
@@ -63,6 +67,34 @@ async fn a_kept_decision_takes_no_allocation() {
         &connector,
         vec!["here".to_owned()],
     )));
+    (auth, handle)
+}
+
+#[actix_web::test]
+async fn a_book_is_no_name_of_a_journal() {
+    let (auth, handle) = auth().await;
+    let template = "/book/{namespace}/{id}/history";
+    let journals = Access::to(Verb::List, Resource::LoanJournals);
+    let routes = Routes::default().route(route(template, journals));
+    let table = Table::new(routes, &HttpMetrics::default());
+    let path = "/book/science/a/history";
+    let (endpoint, parameters) = table.find(&Method::GET, path);
+    let request = TestRequest::with_uri(path).insert_header((AUTHORIZATION, "Bearer a.b.c"));
+    let request = Request::new(request.to_http_request(), parameters);
+    let attributes = Attributes {
+        request: &request,
+        endpoint,
+        is_stream: false,
+        table: &table,
+    };
+    let refused = auth.judge(attributes).await;
+    assert!(refused.is_err(), "the reviews allow journals by name alone");
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_kept_decision_takes_no_allocation() {
+    let (auth, handle) = auth().await;
     let routes = Routes::default()
         .route(route("/book", BOOKS))
         .route(route("/book/{namespace}", BOOKS))

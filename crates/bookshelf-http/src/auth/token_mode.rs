@@ -134,6 +134,12 @@ impl Judgement<'_> {
     /// Requires a verb on the object of the path: the right to all objects of its namespace, or to its name.
     async fn require(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<(), Problem> {
         let (namespace, name) = self.request.raw_book_key();
+        // A journal does not have its book's name.
+        let name = if resource == Resource::LoanJournals {
+            ""
+        } else {
+            name
+        };
         self.require_of(verb, resource, namespace, name, until).await
     }
 

@@ -6,7 +6,10 @@ use utoipa::IntoParams;
 
 use crate::extract::{FromHead, FromQuery, Parameters, Request};
 use crate::openapi::fields;
+use crate::page::Page;
 use crate::problem::Problem;
+
+use super::lines::are_preferred;
 
 const BORROWED_BY: &str = "borrowed_by";
 
@@ -57,13 +60,7 @@ impl FromHead for HistoryQuery {
 
 impl FromHead for OfTenant {
     fn from_head(request: &Request) -> Result<Self, Problem> {
-        let parameters = Parameters::of(request)?;
-        if parameters.get(BORROWED_BY)?.is_some() {
-            return Err(Problem::invalid(
-                BORROWED_BY,
-                "must not be given: this history is the tenant's own",
-            ));
-        }
+        refuse_borrowed_by(&Parameters::of(request)?)?;
         let HistoryQuery {
             borrowed_by: _,
             book_id,
@@ -75,6 +72,40 @@ impl FromHead for OfTenant {
             since,
             until,
         })
+    }
+}
+
+/// Refuses the name of a tenant where the history is a tenant's own.
+fn refuse_borrowed_by(parameters: &Parameters<'_>) -> Result<(), Problem> {
+    let own = || {
+        let reason = "must not be given: this history is the tenant's own";
+        Err(Problem::invalid(BORROWED_BY, reason))
+    };
+    parameters.get(BORROWED_BY)?.map_or(Ok(()), |_| own())
+}
+
+/// The part of a history that an answer has: a page, or all of it as JSON lines.
+#[derive(Debug, Default)]
+pub struct Part(pub(super) Page);
+
+impl FromHead for Part {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
+        // JSON lines have all events, whatever the page is.
+        if are_preferred(request) {
+            return Ok(Self::default());
+        }
+        Page::from_head(request).map(Self)
+    }
+}
+
+/// The part of the history of a tenant's own loans that an answer has.
+#[derive(Debug)]
+pub struct OwnPart(pub Part);
+
+impl FromHead for OwnPart {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
+        refuse_borrowed_by(&Parameters::of(request)?)?;
+        Part::from_head(request).map(Self)
     }
 }
 
@@ -177,7 +208,32 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, 
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::ACCEPT;
+    use actix_web::test::TestRequest;
+
     use super::*;
+    use crate::extract::PathParameters;
+
+    #[test]
+    fn a_tenant_has_no_history_of_another_one() {
+        let refuse = |query: &str| refuse_borrowed_by(&Parameters::parse(query).unwrap());
+        assert!(refuse("since=1970-01-01T00:00:10Z&limit=5").is_ok());
+        let problem = refuse("borrowed_by=bob").unwrap_err().to_string();
+        assert!(problem.starts_with("borrowed_by must not be given"), "{problem}");
+    }
+
+    #[test]
+    fn json_lines_take_no_part_in_pages() {
+        let part = |accept: &'static str| {
+            let request = TestRequest::with_uri("/history/ns?limit=none").insert_header((ACCEPT, accept));
+            Part::from_head(&Request::new(
+                request.to_http_request(),
+                PathParameters::default(),
+            ))
+        };
+        assert!(part("application/x-ndjson").is_ok());
+        assert!(part("application/json").is_err());
+    }
 
     #[test]
     fn a_time_is_of_rfc_3339() {

@@ -65,6 +65,9 @@ pub enum Error {
     /// The history is not loaded yet.
     #[error("the history is not loaded yet")]
     HistoryNotLoaded,
+    /// Another process has not stored events yet, so that a name may still be in them.
+    #[error("events with this name are not stored yet: repeat the request")]
+    NameNotStored,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
     #[error("too many requests wait for the Kubernetes API, nothing was written")]
     Overloaded {

@@ -9,11 +9,14 @@ mod erasure;
 mod follower;
 mod lines;
 mod pending;
+mod progress;
 mod read;
 mod record;
 mod recorder;
 mod retention;
 mod store;
+#[cfg(test)]
+mod testing;
 mod write;
 
 use bookshelf_crd::{self as crd, text};

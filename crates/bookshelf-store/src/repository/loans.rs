@@ -110,7 +110,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     Err(Error::Forbidden)
                 };
             }
-            match self.delete_version(key, loan.version.clone()).await {
+            let deletion = self.delete_version(key, loan.version.clone());
+            match self.ending(&loan, Happened::Returned, deletion).await {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::Returned(&loan));
                     self.record_end(&loan, Happened::Returned);
@@ -118,10 +119,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
                 Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
-                Err(error) => {
-                    self.record_end_if_unknown(&loan, Happened::Returned, &error);
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::UpdateConflict)
@@ -152,21 +150,16 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     }
                 },
             };
-            let deleted = self
-                .loans
-                .delete(&key.to_object_key(), loan.version.clone(), preconditions)
-                .await;
-            match deleted {
+            let name = key.to_object_key();
+            let deletion = self.loans.delete(&name, loan.version.clone(), preconditions);
+            match self.ending(&loan, Happened::TakenBack, deletion).await {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::TakenBack(&loan));
                     self.record_end(&loan, Happened::TakenBack);
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
-                Err(error) => {
-                    self.record_end_if_unknown(&loan, Happened::TakenBack, &error);
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::UpdateConflict)
@@ -180,7 +173,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         else {
             return Ok(());
         };
-        match self.delete_version(key, loan.value.version.clone()).await {
+        let deletion = self.delete_version(key, loan.value.version.clone());
+        match self.ending(&loan.value, Happened::BookGone, deletion).await {
             // Returned meanwhile, or collected with its book.
             Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::Conflict(_)) => Ok(()),
             // Nothing was sent. The loan ends with its book: the garbage collector deletes it.
@@ -195,10 +189,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Ok(())
             }
             // A half has happened, so that no other error would be true.
-            Err(error) => {
-                self.record_end_if_unknown(&loan.value, Happened::BookGone, &error);
-                Err(Error::OutcomeUnknown(error))
-            }
+            Err(error) => Err(Error::OutcomeUnknown(error)),
             Ok(()) => {
                 self.record_end(&loan.value, Happened::BookGone);
                 Ok(())
@@ -229,13 +220,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !loan.is_left_over(&book.version.uid) {
             return Err(Error::AlreadyBorrowed);
         }
-        match self.delete_version(key, loan.version.clone()).await {
+        let deletion = self.delete_version(key, loan.version.clone());
+        match self.ending(loan, Happened::BookGone, deletion).await {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(book.version.uid),
-            Err(error) => {
-                self.record_end_if_unknown(loan, Happened::BookGone, &error);
-                Err(error.into())
-            }
+            Err(error) => Err(error.into()),
             Ok(()) => {
                 self.record_end(loan, Happened::BookGone);
                 Ok(book.version.uid)

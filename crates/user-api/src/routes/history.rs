@@ -1,7 +1,7 @@
 //! The history of a tenant's loans.
 
 use bookshelf_http::extract::{Request, TenantId};
-use bookshelf_http::history::{self, History, JsonLines, OfTenant, json_lines};
+use bookshelf_http::history::{self, History, JsonLines, OfTenant, OwnPart, Part, json_lines};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
@@ -27,7 +27,8 @@ use bookshelf_store::repository::HistoryFilter;
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn of_book(request: &Request, tenant: &TenantId, page: &Page) -> Result<Reply, Problem> {
+pub(crate) fn of_book(request: &Request, tenant: &TenantId, part: &OwnPart) -> Result<Reply, Problem> {
+    let OwnPart(part) = part;
     let key = request.book_key()?;
     let filter = HistoryFilter {
         book_id: Some(key.id()),
@@ -37,7 +38,7 @@ pub(crate) fn of_book(request: &Request, tenant: &TenantId, page: &Page) -> Resu
         .repository()?
         .history_of(request.namespace()?, tenant.tenant()?, &filter)?;
     let name = format!("{} {}", key.id(), tenant.tenant()?.as_str());
-    Ok(history::answer(request, page, &name, records)?.into())
+    Ok(history::answer(request, part, &name, records)?.into())
 }
 
 /// The history of the tenant's loans
@@ -60,20 +61,20 @@ pub(crate) fn of_book(request: &Request, tenant: &TenantId, page: &Page) -> Resu
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) fn list(request: &Request, tenant: &TenantId, query: &Listed) -> Result<Reply, Problem> {
-    let Listed(query, page) = query;
+    let Listed(query, part) = query;
     let records =
         request
             .repository()?
             .history_of(request.namespace()?, tenant.tenant()?, &query.filter())?;
     let name = format!("{} {}", query.name(), tenant.tenant()?.as_str());
-    Ok(history::answer(request, page, &name, records)?.into())
+    Ok(history::answer(request, part, &name, records)?.into())
 }
 
-/// The filters and the page of a list.
-pub(crate) struct Listed(OfTenant, Page);
+/// The filters of a list, and the part of it.
+pub(crate) struct Listed(OfTenant, Part);
 
 impl bookshelf_http::extract::FromHead for Listed {
     fn from_head(request: &Request) -> Result<Self, Problem> {
-        Ok(Self(OfTenant::from_head(request)?, Page::from_head(request)?))
+        Ok(Self(OfTenant::from_head(request)?, Part::from_head(request)?))
     }
 }

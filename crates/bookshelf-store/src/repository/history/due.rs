@@ -6,7 +6,7 @@ use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 
 use super::super::model::Loan;
 use super::lines::{beginning_of, end_of_recorded, mark_of};
-use super::record::{Record, precision};
+use super::record::{Record, Worth};
 
 /// The lines that the journals of a namespace lack.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,29 +45,29 @@ pub(super) fn lacking<'a>(
     }
 }
 
-/// Returns those of these events that journals have, with how much their words tell.
+/// Returns those of these events that journals have, with the most that is told of each.
 pub(super) fn recorded<'a>(
     wanted: impl Iterator<Item = Identity>,
     records: impl Iterator<Item = &'a Record>,
-) -> HashMap<Identity, u8> {
+) -> HashMap<Identity, Worth> {
     let wanted: HashSet<Identity> = wanted.collect();
     let mut recorded = HashMap::new();
     for record in records {
         let identity = record.identity();
         if wanted.contains(&identity) {
-            let precision = precision(record.happened());
-            let most = recorded.entry(identity).or_insert(precision);
-            *most = precision.max(*most);
+            let worth = record.worth();
+            let most = recorded.entry(identity).or_insert(worth);
+            *most = worth.max(*most);
         }
     }
     recorded
 }
 
 /// Returns true if a line adds something to what is recorded of its event.
-pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, u8>) -> bool {
+pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
     recorded
         .get(&line.identity())
-        .is_none_or(|recorded| *recorded < precision(line.happened))
+        .is_none_or(|recorded| *recorded < Worth::of(line))
 }
 
 /// Returns those of these lines that add something to these records.
@@ -177,12 +177,25 @@ mod tests {
     #[test]
     fn a_line_is_due_if_it_is_new_or_has_a_better_word() {
         let (ended, returned) = (end(1, Happened::Ended), end(1, Happened::Returned));
+        let by_ann = Line {
+            by: Some("ann".to_owned()),
+            ..beginning(1)
+        };
+        let blank = Line {
+            tenant: None,
+            ..beginning(1)
+        };
         for (line, journal, expected) in [
             (&ended, vec![], true),
             (&ended, vec![ended.clone()], false),
             (&ended, vec![returned.clone()], false),
             (&returned, vec![ended.clone()], true),
             (&returned, vec![ended.clone(), returned.clone()], false),
+            // Another process has seen what this one has done.
+            (&by_ann, vec![beginning(1)], true),
+            (&beginning(1), vec![by_ann.clone()], false),
+            // A name that was erased does not come back.
+            (&beginning(1), vec![blank], false),
             (&returned, vec![beginning(1), end(2, Happened::Returned)], true),
         ] {
             let journal = records(&journal);

@@ -12,6 +12,7 @@ use super::super::model::{Borrower, Namespace};
 use super::super::{CONFLICT_RETRIES, Repository};
 use super::due::unstored;
 use super::lines::mark_of;
+use super::record::Record;
 use super::store::{Store, records_in};
 use crate::connector::{self, Reason};
 use crate::object::ObjectKey;
@@ -22,7 +23,8 @@ const STORED_WITHIN: Duration = Duration::from_secs(12);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended.
+    /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended. Loans that begin meanwhile
+    /// are none of them.
     pub async fn erase_from_history(
         &self,
         namespace: Namespace<'_>,
@@ -31,35 +33,55 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let (namespace, tenant) = (namespace.as_str(), tenant.as_str());
         self.check_namespace(namespace)?;
         let store = self.history_store()?;
-        let loans = self.loans.reader.snapshot();
-        let live = loans.indexed_in(self.by_tenant, tenant, namespace);
-        let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
-        let is_past = |of: Option<&str>, mark: u64| of == Some(tenant) && !live.contains(&mark);
-        let blank = |line: &mut Line| {
-            if is_past(line.tenant.as_deref(), line.mark) {
-                line.tenant = None;
-                line.by.take_if(|by| by == tenant);
-            }
-        };
+        let known = store.marks_of(namespace, tenant);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
+            let loans = self.loans.reader.snapshot();
+            let live = loans.indexed_in(self.by_tenant, tenant, namespace);
+            let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
+            let is_past = |of: Option<&str>, mark: u64| {
+                of == Some(tenant) && known.contains(&mark) && !live.contains(&mark)
+            };
+            let blank = |line: &mut Line| {
+                if is_past(line.tenant.as_deref(), line.mark) {
+                    line.tenant = None;
+                    line.by.take_if(|by| by == tenant);
+                }
+            };
             store.edit_all(namespace, is_past, blank).await?;
             // Another process may have the name in lines that it has not stored yet.
-            let journals = store.journals.snapshot();
             let named = store.pending.lines(namespace, |waiting| {
                 is_past(waiting.line.tenant.as_deref(), waiting.line.mark)
             });
-            if unstored(named, records_in(&journals, namespace)).is_empty() || Instant::now() >= deadline {
-                break;
+            if named.is_empty() {
+                return Ok(());
             }
-            sleep(LOOK_EVERY).await;
+            let journals = store.journals.snapshot();
+            if unstored(named, records_in(&journals, namespace)).is_empty() {
+                // What was stored since the journals were changed is in the next round.
+                store.pending.edit(namespace, blank);
+            } else if Instant::now() >= deadline {
+                return Err(Error::NameNotStored);
+            } else {
+                sleep(LOOK_EVERY).await;
+            }
         }
-        store.pending.edit(namespace, blank);
-        Ok(())
     }
 }
 
 impl Store {
+    /// Returns the marks of the loans of a tenant that are known of.
+    fn marks_of(&self, namespace: &str, tenant: &str) -> HashSet<u64> {
+        let waiting = self.pending.lines(namespace, |waiting| {
+            waiting.line.tenant.as_deref() == Some(tenant)
+        });
+        let journals = self.journals.snapshot();
+        let records = records_in(&journals, namespace);
+        let stored = records.filter(|record| record.tenant() == Some(tenant));
+        let waiting = waiting.iter().map(|line| line.mark);
+        waiting.chain(stored.map(Record::mark)).collect()
+    }
+
     /// Changes the lines of all journals of a namespace that have such lines.
     async fn edit_all(
         &self,
@@ -129,9 +151,66 @@ fn edit_lines(journal: &mut LoanJournal, edit: impl Fn(&mut Line)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bookshelf_crd::LoanJournalSpec;
 
+    use super::super::super::{Book, Options};
+    use super::super::pending::Proof;
+    use super::super::store::State;
     use super::*;
+
+    /// Returns a repository whose journals are there, and empty.
+    fn repository() -> Arc<Repository<()>> {
+        let options = Options {
+            history: true,
+            ..Options::default()
+        };
+        let repository = Repository::fed_by_hand(|_: &Book| (), options);
+        repository.history.as_ref().unwrap().set_state(State::Ready);
+        Arc::new(repository)
+    }
+
+    fn line(word: &str, mark: u64) -> Line {
+        let since = if word == "borrowed" {
+            ""
+        } else {
+            "2026-11-22T11:11:09Z "
+        };
+        Line::parse(&format!("2026-11-22T11:11:09Z {word} a {mark:016x} {since}bob")).unwrap()
+    }
+
+    async fn erase(repository: &Repository<()>) -> Result<(), Error> {
+        let (namespace, tenant) = (Namespace::parse("ns").unwrap(), Borrower::parse("bob").unwrap());
+        repository.erase_from_history(namespace, tenant).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_another_process_may_store_is_not_called_blanked() {
+        let repository = repository();
+        let pending = &repository.history.as_ref().unwrap().pending;
+        pending.add_seen("ns", line("ended", 1), Instant::now(), Proof::Certain);
+        for _ in 0..2 {
+            assert!(matches!(erase(&repository).await, Err(Error::NameNotStored)));
+        }
+        pending.remove("ns", &line("ended", 1));
+        assert!(erase(&repository).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loan_that_begins_meanwhile_keeps_its_name() {
+        let repository = repository();
+        let pending = &repository.history.as_ref().unwrap().pending;
+        pending.add_seen("ns", line("ended", 1), Instant::now(), Proof::Certain);
+        let meanwhile = async {
+            sleep(LOOK_EVERY / 2).await;
+            pending.add_own("ns", line("borrowed", 2));
+            pending.remove("ns", &line("ended", 1));
+        };
+        let (erased, ()) = tokio::join!(erase(&repository), meanwhile);
+        assert!(erased.is_ok());
+        assert_eq!(pending.certain("ns")[0].tenant.as_deref(), Some("bob"));
+    }
 
     #[test]
     fn lines_that_are_not_changed_stay_as_they_are() {

@@ -13,7 +13,7 @@ use super::pending::{Pending, Proof};
 use crate::cache::{Entry, Event, Position, Reader};
 use crate::object::{ResourceVersion, Uid};
 
-/// The shortest wait before an event that somebody else may have caused is stored: who has caused it stores it first.
+/// The shortest wait before an event of another process is stored: its own process stores it first.
 const OTHERS_FIRST: Duration = Duration::from_secs(5);
 /// The longest time that is added to it, at random, so that one of many processes does it.
 const SPREAD: Duration = Duration::from_secs(5);

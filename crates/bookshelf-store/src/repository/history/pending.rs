@@ -1,5 +1,8 @@
 //! Events that are not stored yet.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,13 +11,16 @@ use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::record::precision;
+use super::record::Worth;
 use crate::object::{ResourceVersion, Uid};
 
-/// The most events of books that wait in a process: beyond that, further ones are dropped. Events of loans are not.
-const BOOK_EVENTS_MAX: usize = 50_000;
+/// The most events of books, beginnings and ends of loans that wait in a process: beyond that, further ones are dropped. The
+/// comparison of loans and journals finds the beginnings again.
+const MOST: [usize; 3] = [50_000, 50_000, 100_000];
 /// The most ends of loans without an answer that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
+/// The time for which they are: an end that comes later is somebody else's.
+const UNANSWERED_FOR: Duration = Duration::from_mins(1);
 
 /// The events that are not stored yet, by namespace.
 #[derive(Default)]
@@ -29,10 +35,11 @@ pub(super) struct Pending {
 #[derive(Default)]
 struct State {
     namespaces: BTreeMap<Arc<str>, HashMap<Identity, Waiting>>,
-    book_events: usize,
+    /// The numbers of events, by their [`sort`].
+    numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
-    unanswered: HashMap<u64, (Happened, Option<String>)>,
+    unanswered: HashMap<u64, (Instant, Happened, Option<String>)>,
 }
 
 /// An event that waits to be stored.
@@ -97,15 +104,19 @@ impl Pending {
         if state.unanswered.len() >= UNANSWERED_MAX {
             state.unanswered.clear();
         }
-        state.unanswered.insert(line.mark, (line.happened, line.by));
+        let unanswered = (Instant::now(), line.happened, line.by);
+        state.unanswered.insert(line.mark, unanswered);
     }
 
     /// Takes back what is remembered of a loan.
     pub(super) fn take_unanswered(&self, mark: u64) -> Option<(Happened, Option<String>)> {
-        self.state().unanswered.remove(&mark)
+        let unanswered = self.state().unanswered.remove(&mark);
+        let (_, happened, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
+        Some((happened, by))
     }
 
     /// Returns the events of a namespace that are certain, and so are their words.
+    #[cfg(test)]
     pub(super) fn certain(&self, namespace: &str) -> Vec<Line> {
         self.lines(namespace, |waiting| waiting.proof == Proof::Certain)
     }
@@ -130,27 +141,26 @@ impl Pending {
         due.into_iter().take(most).cloned().collect()
     }
 
-    /// Returns the namespaces with events that are due, that of the longest wait first.
-    pub(super) fn due_namespaces(&self, now: Instant) -> Vec<Arc<str>> {
+    /// Returns each namespace with events, and the time at which the first of them is due.
+    pub(super) fn first_due(&self) -> Vec<(Instant, Arc<str>)> {
         let state = self.state();
-        let mut due: Vec<_> = state
-            .namespaces
-            .iter()
-            .filter_map(|(namespace, waiting)| {
-                let first = waiting.values().map(|waiting| waiting.due).min()?;
-                (first <= now).then(|| (first, Arc::clone(namespace)))
-            })
-            .collect();
-        drop(state);
-        due.sort();
-        due.into_iter().map(|(_, namespace)| namespace).collect()
+        let first_due = state.namespaces.iter().filter_map(|(namespace, waiting)| {
+            let first = waiting.values().map(|waiting| waiting.due).min()?;
+            Some((first, Arc::clone(namespace)))
+        });
+        first_due.collect()
     }
 
-    /// Returns the time at which the next event is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let state = self.state();
-        let waiting = state.namespaces.values().flat_map(HashMap::values);
-        waiting.map(|waiting| waiting.due).min()
+    /// Has the end of a loan stored that the API server confirms, with this word. Its name may be blanked meanwhile.
+    pub(super) fn confirm(&self, namespace: &str, line: &Line, happened: Happened) {
+        let mut state = self.state();
+        let there = state.namespaces.get_mut(namespace);
+        let waiting = there.and_then(|waiting| waiting.get_mut(&line.identity()));
+        if let Some(waiting) = waiting.filter(|waiting| waiting.proof == Proof::Missing) {
+            waiting.line.happened = happened;
+            waiting.due = Instant::now();
+            waiting.proof = Proof::Certain;
+        }
     }
 
     /// Removes an event that is stored, unless a better word for it has come meanwhile.
@@ -165,8 +175,9 @@ impl Pending {
     pub(super) fn forget(&self, namespace: &str) {
         let mut state = self.state();
         if let Some(gone) = state.namespaces.remove(namespace) {
-            let book_events = gone.keys().filter(|identity| !identity.is_of_loan());
-            state.book_events -= book_events.count();
+            for waiting in gone.values() {
+                state.numbers[sort(waiting.line.happened)] -= 1;
+            }
         }
         drop(state);
         self.stored.notify_waiters();
@@ -231,16 +242,15 @@ impl State {
             }
             return;
         }
-        if !identity.is_of_loan() {
-            if self.book_events >= BOOK_EVENTS_MAX {
-                if !self.has_dropped {
-                    self.has_dropped = true;
-                    tracing::warn!("too many changes of books wait for the history: some are not recorded");
-                }
-                return;
+        let sort = sort(new.line.happened);
+        if self.numbers[sort] >= MOST[sort] {
+            if !self.has_dropped {
+                self.has_dropped = true;
+                tracing::warn!("too many events wait for the history: some are not recorded");
             }
-            self.book_events += 1;
+            return;
         }
+        self.numbers[sort] += 1;
         let waiting = self.namespaces.entry(namespace.into()).or_default();
         waiting.insert(identity, new);
     }
@@ -250,12 +260,10 @@ impl State {
             return;
         };
         let identity = line.identity();
-        let is_stored = |there: &Waiting| precision(there.line.happened) <= precision(line.happened);
+        let is_stored = |there: &Waiting| Worth::of(&there.line) <= Worth::of(line);
         if waiting.get(&identity).is_some_and(is_stored) {
             waiting.remove(&identity);
-            if !identity.is_of_loan() {
-                self.book_events -= 1;
-            }
+            self.numbers[sort(line.happened)] -= 1;
         }
         if waiting.is_empty() {
             self.namespaces.remove(namespace);
@@ -263,80 +271,18 @@ impl State {
     }
 }
 
+/// Returns the place of an event's limit among [`MOST`].
+const fn sort(happened: Happened) -> usize {
+    match happened {
+        Happened::Created | Happened::Updated | Happened::Deleted => 0,
+        Happened::Borrowed => 1,
+        Happened::Ended | Happened::BookGone | Happened::TakenBack | Happened::Returned => 2,
+    }
+}
+
 impl Waiting {
     fn is_better_than(&self, other: &Self) -> bool {
         let rank = |waiting: &Self| (waiting.is_own, waiting.proof != Proof::Missing);
         rank(self) > rank(other)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(word: &str) -> Line {
-        let since = if word == "borrowed" {
-            ""
-        } else {
-            "2026-11-22T11:11:09Z "
-        };
-        Line::parse(&format!(
-            "2026-11-22T12:00:00Z {word} a 3b241101a2bc42f1 {since}bob"
-        ))
-        .unwrap()
-    }
-
-    #[tokio::test]
-    async fn an_act_of_this_process_has_the_better_word_whichever_comes_first() {
-        for own_first in [true, false] {
-            let pending = Pending::default();
-            let seen = || pending.add_seen("ns", line("ended"), Instant::now(), Proof::Certain);
-            if !own_first {
-                seen();
-            }
-            pending.add_own("ns", line("returned"));
-            if own_first {
-                seen();
-            }
-            let waiting = pending.certain("ns");
-            assert_eq!(waiting.len(), 1);
-            assert_eq!(waiting[0].happened, Happened::Returned);
-            // Another process has stored what it saw.
-            pending.remove("ns", &line("ended"));
-            assert_eq!(pending.certain("ns").len(), 1);
-            pending.remove("ns", &line("returned"));
-            assert!(pending.certain("ns").is_empty() && pending.next_due().is_none());
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_flush_waits_for_own_acts_alone_and_not_for_ever() {
-        let pending = Pending::default();
-        pending.add_seen("ns", line("borrowed"), Instant::now(), Proof::Certain);
-        let began = Instant::now();
-        pending.flush(Duration::from_secs(3)).await;
-        assert_eq!(began.elapsed(), Duration::ZERO);
-        pending.add_own("ns", line("returned"));
-        pending.flush(Duration::from_secs(3)).await;
-        assert_eq!(began.elapsed(), Duration::from_secs(3));
-        tokio::join!(pending.flush(Duration::from_secs(3)), async {
-            pending.remove("ns", &line("returned"));
-        });
-        assert_eq!(began.elapsed(), Duration::from_secs(3));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_namespace_that_has_waited_longest_comes_first() {
-        let pending = Pending::default();
-        let now = Instant::now();
-        let after = |seconds| now + Duration::from_secs(seconds);
-        pending.add_seen("late", line("borrowed"), after(2), Proof::Certain);
-        pending.add_seen("early", line("borrowed"), after(1), Proof::Certain);
-        pending.add_seen("not-yet", line("borrowed"), after(9), Proof::Certain);
-        assert_eq!(pending.due_namespaces(now), Vec::<Arc<str>>::new());
-        assert_eq!(pending.due_namespaces(after(3)), ["early".into(), "late".into()]);
-        assert_eq!(pending.next_due(), Some(after(1)));
-        pending.forget("early");
-        assert_eq!(pending.due_namespaces(after(3)), ["late".into()]);
     }
 }

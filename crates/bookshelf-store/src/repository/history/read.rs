@@ -10,6 +10,7 @@ use super::super::Repository;
 use super::super::error::Error;
 use super::super::model::{BookKey, Namespace, Tenant};
 use super::due::unstored;
+use super::pending::Proof;
 use super::record::Record;
 use super::store::{State, Store, records_in, records_of_book};
 
@@ -33,6 +34,14 @@ impl HistoryFilter<'_> {
             && self
                 .borrowed_by
                 .is_none_or(|tenant| record.tenant() == Some(tenant))
+    }
+
+    /// Returns true if the record of a line passes.
+    fn passes_line(&self, line: &Line) -> bool {
+        self.book_id.is_none_or(|id| line.book_id == id)
+            && self
+                .borrowed_by
+                .is_none_or(|tenant| line.tenant.as_deref() == Some(tenant))
     }
 
     fn passes_time(&self, record: &Record) -> bool {
@@ -106,12 +115,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
 impl Store {
     fn read(&self, namespace: &str, filter: &HistoryFilter<'_>) -> Vec<Record> {
         let journals = self.journals.snapshot();
-        let waiting = self.pending.certain(namespace);
-        if let Some(id) = filter.book_id {
-            let waiting = waiting.into_iter().filter(|line| line.book_id == id).collect();
-            self.merge(waiting, || records_of_book(&journals, namespace, id), filter)
-        } else {
-            self.merge(waiting, || records_in(&journals, namespace), filter)
+        let waiting = self.pending.lines(namespace, |waiting| {
+            waiting.proof == Proof::Certain && filter.passes_line(&waiting.line)
+        });
+        match filter.book_id {
+            Some(id) => self.merge(waiting, || records_of_book(&journals, namespace, id), filter),
+            None => self.merge(waiting, || records_in(&journals, namespace), filter),
         }
     }
 

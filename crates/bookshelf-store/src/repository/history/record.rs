@@ -112,20 +112,38 @@ impl Record {
         self.mark
     }
 
+    /// Returns how much the record tells of its event. A name does not count: it would come back after its erasure.
+    pub(super) fn worth(&self) -> Worth {
+        Worth::new(self.happened, self.by.is_some(), self.is_forced)
+    }
+
     /// Returns true if this record tells more of an event than another one of it, or was there first.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
-        let rank = |record: &Self| {
-            let is_named = u8::from(record.tenant.is_some());
-            let is_by_somebody = u8::from(record.by.is_some() || record.is_forced);
-            (precision(record.happened), is_by_somebody, is_named)
-        };
+        let rank = |record: &Self| (record.worth(), record.tenant.is_some());
         (rank(self), other.at, self.happened) > (rank(other), self.at, other.happened)
     }
 }
 
-/// Returns how much the word of an event tells: `ended` less than the other ends of a loan.
-pub(super) fn precision(happened: Happened) -> u8 {
-    u8::from(happened != Happened::Ended)
+/// The worth of a line among those of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Worth {
+    /// `ended` tells less than the other ends of a loan.
+    is_precise: bool,
+    /// The process whose act it was knows more than others.
+    is_by_somebody: bool,
+}
+
+impl Worth {
+    fn new(happened: Happened, has_user: bool, is_forced: bool) -> Self {
+        Self {
+            is_precise: happened != Happened::Ended,
+            is_by_somebody: has_user || is_forced,
+        }
+    }
+
+    pub(super) fn of(line: &Line) -> Self {
+        Self::new(line.happened, line.by.is_some(), line.is_forced)
+    }
 }
 
 /// The records of a journal.

@@ -23,7 +23,8 @@ use super::due::{is_due, lacking, recorded};
 use super::follower::{Follower, after_others};
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting};
-use super::store::{State, Store, Target, name_of, records_in};
+use super::progress::{Course, Progress};
+use super::store::{State, Store, Target, name_of, number_of, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
 use crate::object::ObjectKey;
@@ -36,8 +37,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
 /// The most events that are looked at for one request: some of them are stored already.
 const LOOKED_AT: usize = 4 * LINES_MAX;
-/// The longest pause after failures: short, since a process that is killed meanwhile takes the words of its acts along.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The recorder of a process.
 pub(super) struct Recorder<V> {
@@ -50,17 +49,6 @@ pub(super) struct Recorder<V> {
 
 /// The states of a namespace that were compared last: the generations of its journals and loans.
 type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
-
-/// The course of the requests.
-#[derive(Default)]
-struct Progress {
-    /// The failures in a row.
-    failures: u32,
-    /// The journal that may be other than the cache has it.
-    reread: Option<ObjectKey>,
-    /// True if the last journal takes no lines, although the cache has it with room.
-    skip_last: bool,
-}
 
 impl<V> Recorder<V> {
     pub(super) async fn run(self) -> Infallible {
@@ -77,6 +65,14 @@ impl<V> Recorder<V> {
         let mut next_request = Instant::now();
         let mut next_comparison = Instant::now();
         loop {
+            if !self.store.is_kept() {
+                while !self.store.is_kept() {
+                    sleep(PERIOD).await;
+                }
+                // Other journals, if any.
+                compared.clear();
+                next_comparison = Instant::now();
+            }
             if !follower.follow(&self.store.pending) {
                 compared.clear();
                 next_comparison = Instant::now();
@@ -86,11 +82,10 @@ impl<V> Recorder<V> {
                 next_comparison = Instant::now() + COMPARE_EVERY;
             }
             if next_request <= Instant::now() && self.store_some(&follower, &mut progress).await {
-                let doubled = PERIOD.saturating_mul(1 << progress.failures.min(5));
-                next_request = Instant::now() + doubled.min(LONGEST_PAUSE);
+                next_request = Instant::now() + PERIOD;
             }
             sleep(LOOK_EVERY).await;
-            let next_due = self.store.pending.next_due();
+            let next_due = progress.next_turn(self.store.pending.first_due());
             let next_due = next_due.map_or(next_comparison, |due| due.max(next_request).min(next_comparison));
             // News that came while this was busy are not lost: they make the first wait return at once.
             tokio::select! {
@@ -102,7 +97,7 @@ impl<V> Recorder<V> {
         }
     }
 
-    /// Compares loans with journals, in the namespaces where either has changed, and has stored what is lacking.
+    /// Compares loans with journals, in the namespaces where either has changed, and queues the missing lines.
     fn compare(&self, compared: &mut Compared) {
         let (loans, journals) = (self.loans.snapshot(), self.store.journals.snapshot());
         let mut namespaces: HashMap<Arc<str>, (Option<u64>, Option<u64>)> = HashMap::new();
@@ -131,19 +126,22 @@ impl<V> Recorder<V> {
 
     /// Stores events of one namespace, by one request at most. Returns true if there was one.
     async fn store_some(&self, follower: &Follower<V>, progress: &mut Progress) -> bool {
-        if let Some(key) = progress.reread.take() {
-            // An answer is in the cache.
-            let read = self.store.client.get(&key).await;
-            progress.skip_last |= read.is_err();
-            return true;
-        }
         let pending = &self.store.pending;
-        for namespace in pending.due_namespaces(Instant::now()) {
+        for namespace in progress.in_turn(pending.first_due(), Instant::now()) {
+            if let Some(key) = progress.of(&namespace).reread.take() {
+                // An answer is in the cache.
+                let read = self.store.client.get(&key).await;
+                progress.of(&namespace).skip_last |= read.is_err();
+                return true;
+            }
             let waiting = self.due(&namespace);
             let unproven = waiting.iter().filter(|waiting| waiting.proof == Proof::Missing);
             let unproven: Vec<&Waiting> = unproven.collect();
             if !unproven.is_empty() {
-                self.prove(&namespace, &unproven, follower).await;
+                if let Err(error) = self.prove(&namespace, &unproven, follower).await {
+                    tracing::debug!(%error, "the end of loans cannot be confirmed yet");
+                    progress.of(&namespace).fail();
+                }
                 return true;
             }
             let lines = waiting.iter().map(|waiting| Line {
@@ -183,42 +181,37 @@ impl<V> Recorder<V> {
     }
 
     /// Asks the API server whether loans are gone that the cache does not have.
-    async fn prove(&self, namespace: &str, missing: &[&Waiting], follower: &Follower<V>) {
-        let listed = self
+    async fn prove(
+        &self,
+        namespace: &str,
+        missing: &[&Waiting],
+        follower: &Follower<V>,
+    ) -> Result<(), Error> {
+        let loans = self
             .live_loans
             .list(Some(namespace), &ListParams::default())
-            .await;
+            .await?;
         let pending = &self.store.pending;
-        let there: Vec<u64> = match listed {
-            Ok(loans) => {
-                let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
-                uids.map(|uid| mark_of(&uid.into())).collect()
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the end of loans cannot be confirmed yet");
-                return;
-            }
-        };
+        let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
+        let there: Vec<u64> = uids.map(|uid| mark_of(&uid.into())).collect();
         for waiting in missing {
-            pending.remove(namespace, &waiting.line);
-            if !there.contains(&waiting.line.mark) {
+            if there.contains(&waiting.line.mark) {
+                pending.remove(namespace, &waiting.line);
+            } else {
                 let happened = follower.word_for(namespace, &waiting.line, &waiting.proof);
-                let line = Line {
-                    happened,
-                    ..waiting.line.clone()
-                };
-                pending.add_seen(namespace, line, Instant::now(), Proof::Certain);
+                pending.confirm(namespace, &waiting.line, happened);
             }
         }
+        Ok(())
     }
 
     /// Appends lines to the last journal of a namespace, as many as it takes, or begins the next one with them.
     async fn store_lines(&self, namespace: &str, lines: &[Line], progress: &mut Progress) {
         let mut target = self.store.target(namespace);
-        if progress.skip_last
+        if progress.of(namespace).skip_last
             && let Target::Last(last, _) = &target
+            && let Some(number) = number_of(last)
         {
-            let number: u64 = last.name().parse().unwrap_or_default();
             target = Target::Next(ObjectKey::new(namespace, name_of(number + 1)));
         }
         let (key, sent, stored) = match &target {
@@ -234,12 +227,27 @@ impl<V> Recorder<V> {
         };
         match stored {
             Ok(_) => {
-                *progress = Progress::default();
+                progress.succeed(namespace);
                 for line in sent {
                     self.store.pending.remove(namespace, line);
                 }
             }
-            Err(error) => self.note_failure(namespace, &target, key, &error, progress),
+            Err(error) => {
+                let course = progress.of(namespace);
+                let refused = match &target {
+                    // Once more: meanwhile the definition may be another one.
+                    Target::Next(_) if course.failures > 0 => refused(&error.reason),
+                    _ => Vec::new(),
+                };
+                if refused.is_empty() {
+                    return self.note_failure(namespace, &target, key, &error, course);
+                }
+                for line in refused.into_iter().filter_map(|place| sent.get(place)) {
+                    tracing::warn!(namespace, %line, %error, "an event of the history breaks the schema and is not stored");
+                    self.store.pending.remove(namespace, line);
+                }
+                progress.succeed(namespace);
+            }
         }
     }
 
@@ -249,34 +257,54 @@ impl<V> Recorder<V> {
         target: &Target,
         key: &ObjectKey,
         error: &Error,
-        progress: &mut Progress,
+        course: &mut Course,
     ) {
         let is_new = matches!(target, Target::Next(_));
         match &error.reason {
             Reason::NamespaceTerminating(_) => self.store.pending.forget(namespace),
-            // The namespace.
-            Reason::NotFound(_) if is_new => self.store.pending.forget(namespace),
+            Reason::NotFound(status) if is_new => {
+                let of = status.details.as_ref().map(|details| details.kind.as_str());
+                if of == Some("namespaces") {
+                    self.store.pending.forget(namespace);
+                } else {
+                    self.store.look_for_definition();
+                    course.fail();
+                }
+            }
             // Another process was faster: the journal is full, or there, or gone.
             Reason::Rejected(_) | Reason::NotFound(_) if !is_new => {
                 // The second time in a row, it takes no lines for another reason.
-                progress.skip_last = progress.failures > 0;
-                progress.failures += 1;
-                progress.reread = Some(key.clone());
+                course.skip_last = course.failures > 0;
+                course.fail();
+                course.reread = Some(key.clone());
             }
-            Reason::AlreadyExists(_) => progress.reread = Some(key.clone()),
+            Reason::AlreadyExists(_) => course.reread = Some(key.clone()),
             Reason::NotAllowed(_) | Reason::Rejected(_) => {
-                if progress.failures == 0 {
-                    tracing::warn!(%error, "events of the history cannot be stored, and wait");
+                if course.failures == 0 {
+                    tracing::warn!(namespace, %error, "events of the history cannot be stored, and wait");
                 }
-                progress.failures += 1;
+                course.fail();
             }
             // With a lost answer, what was stored comes with the watch, or is stored twice and read once.
             _ => {
                 tracing::debug!(%error, "events of the history wait");
-                progress.failures += 1;
+                course.fail();
             }
         }
     }
+}
+
+/// Returns the places of the lines that the schema refuses, as the API server names them: `spec.lines[4]`.
+fn refused(reason: &Reason) -> Vec<usize> {
+    let Reason::Rejected(status) = reason else {
+        return Vec::new();
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let places = causes.filter_map(|cause| {
+        let place = cause.field.strip_prefix("spec.lines[")?.strip_suffix(']')?;
+        place.parse().ok()
+    });
+    places.collect()
 }
 
 fn time() -> String {
@@ -308,4 +336,39 @@ fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
     // The derived constructor adds those of the definition, which tell Helm to keep it.
     journal.metadata.annotations = None;
     journal
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::core::response::{StatusCause, StatusDetails};
+
+    use super::*;
+
+    #[test]
+    fn the_lines_that_the_schema_refuses_are_those_that_the_api_server_names() {
+        let refused = |fields: &[&str]| {
+            let mut status = Status::failure("invalid", "Invalid").with_code(422);
+            let causes = fields.iter().map(|field| StatusCause {
+                reason: "FieldValueInvalid".to_owned(),
+                message: "should match".to_owned(),
+                field: (*field).to_owned(),
+            });
+            status.details = Some(StatusDetails {
+                name: String::new(),
+                group: String::new(),
+                kind: String::new(),
+                uid: String::new(),
+                causes: causes.collect(),
+                retry_after_seconds: 0,
+            });
+            refused(&Reason::Rejected(Box::new(status)))
+        };
+        assert_eq!(refused(&["spec.lines[4]", "spec.lines[17]"]), [4, 17]);
+        // A quota names no field.
+        assert_eq!(
+            refused(&["", "spec.lines", "spec.to", "spec.lines[x]"]),
+            [0_usize; 0]
+        );
+    }
 }

@@ -1,16 +1,17 @@
 //! The end of what is too old.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::Line;
+use bookshelf_crd::loan_journal::{Happened, Line};
 use kube::api::Preconditions;
 use tokio::time::sleep;
 
 use super::lines::now;
-use super::record::Records;
-use super::store::{State, Store};
+use super::record::{Record, Records};
+use super::store::{State, Store, number_of};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -32,9 +33,10 @@ pub struct Retention {
 }
 
 /// The work to do in a namespace.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Plan {
-    delete: Vec<ObjectKey>,
+    /// The journals to delete, unless they change first.
+    delete: Vec<(ObjectKey, Preconditions)>,
     blank: Vec<ObjectKey>,
 }
 
@@ -52,11 +54,13 @@ impl Retention {
     async fn apply(self, store: &Store) {
         let journals = store.journals.snapshot();
         for (namespace, _) in journals.namespaces() {
+            // The requests for the namespaces before took a while.
+            let journals = store.journals.snapshot();
             let of_namespace: Vec<_> = journals.namespaced(namespace).map(|journal| &**journal).collect();
             let plan = self.plan(of_namespace, now());
-            for key in plan.delete {
+            for (key, preconditions) in plan.delete {
                 sleep(PAUSE).await;
-                if let Err(error) = store.client.delete(&key, Preconditions::default()).await {
+                if let Err(error) = store.client.delete(&key, preconditions).await {
                     tracing::debug!(%error, "an old journal is not deleted yet");
                 }
             }
@@ -77,10 +81,12 @@ impl Retention {
     }
 
     fn plan(self, mut journals: Vec<&Entry<Records>>, now: i64) -> Plan {
-        // By number: the last one is appended to.
-        journals.sort_by_key(|journal| (journal.key.name().len(), journal.key.name().to_owned()));
+        // By number, after those that others have named.
+        journals.sort_by_key(|journal| (number_of(&journal.key), journal.key.name().to_owned()));
         let mut entries: usize = journals.iter().map(|journal| journal.value.lines).sum();
+        // It is appended to.
         let last = journals.last().map(|journal| journal.key.clone());
+        let has_end_of_later = with_ends_of_later(&journals);
         let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
         let mut plan = Plan::default();
         for journal in journals {
@@ -89,13 +95,17 @@ impl Retention {
                 lines,
                 ..
             } = &journal.value;
-            let latest = records.iter().map(super::Record::at).max();
+            let latest = records.iter().map(Record::at).max();
             let is_old = latest.is_some_and(|latest| latest < too_old);
             let is_beyond = entries.saturating_sub(*lines) >= self.entries;
             let is_last = last.as_ref() == Some(&journal.key);
-            if (is_old || is_beyond) && !is_last {
+            if (is_old || is_beyond) && !is_last && !has_end_of_later.contains(&journal.key) {
                 entries -= lines;
-                plan.delete.push(journal.key.clone());
+                let preconditions = Preconditions {
+                    uid: Some(journal.uid.to_string()),
+                    resource_version: Some(journal.resource_version.to_string()),
+                };
+                plan.delete.push((journal.key.clone(), preconditions));
             } else if records.iter().any(|record| {
                 record.at() < too_old_for_names && (record.tenant().is_some() || record.by().is_some())
             }) {
@@ -106,6 +116,28 @@ impl Retention {
     }
 }
 
+/// Returns the journals with ends of loans whose beginnings are in a later one alone: without such an end, the comparison of
+/// loans with journals would take the loan for one that ends now.
+fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
+    let mut begun = HashSet::new();
+    let mut ended = HashSet::new();
+    let mut with_ends = HashSet::new();
+    for journal in journals.iter().rev() {
+        let records = &journal.value.readable;
+        let ends = || records.iter().filter(|record| record.happened().is_end());
+        // An end that is in a later journal as well does not go with this one.
+        if ends().any(|end| begun.contains(&end.mark()) && !ended.contains(&end.mark())) {
+            with_ends.insert(journal.key.clone());
+        }
+        ended.extend(ends().map(Record::mark));
+        let beginnings = records
+            .iter()
+            .filter(|record| record.happened() == Happened::Borrowed);
+        begun.extend(beginnings.map(Record::mark));
+    }
+    with_ends
+}
+
 fn seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
@@ -113,48 +145,53 @@ fn seconds(time: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use bookshelf_crd::{LoanJournal, LoanJournalSpec};
+    use k8s_openapi::jiff::Timestamp;
 
     use super::super::record::Names;
     use super::*;
     use crate::cache::{Builder, SourceEvent};
 
     const DAY: i64 = 24 * 3600;
+    const NOW: i64 = 1_000 * DAY;
 
     /// Returns the plan for journals of so many lines, each of which is so many days old.
     fn plan(retention: Retention, journals: &[(&str, i64, usize)]) -> (Vec<String>, Vec<String>) {
+        let journals = journals.iter().map(|(name, age, lines)| {
+            let at = Timestamp::from_second(NOW - age * DAY).unwrap();
+            let line = format!("{at} borrowed a 0000000000000001 bob");
+            (*name, vec![line; *lines])
+        });
+        plan_of(retention, journals.collect())
+    }
+
+    fn plan_of(retention: Retention, journals: Vec<(&str, Vec<String>)>) -> (Vec<String>, Vec<String>) {
         let names = Names::default();
         let builder =
             Builder::new(move |journal: LoanJournal| Ok::<_, Infallible>(Records::of(&journal, &names)));
         let (reader, writer) = builder.build();
-        let now = 1_000 * DAY;
-        let objects = journals.iter().map(|(name, age, lines)| {
-            let line = Line {
-                at: now - age * DAY,
-                happened: bookshelf_crd::loan_journal::Happened::Borrowed,
-                book_id: "a".to_owned(),
-                mark: 1,
-                since: None,
-                tenant: Some("bob".to_owned()),
-                by: None,
-                is_forced: false,
-            };
-            let lines = vec![line.to_string(); *lines];
+        let objects = journals.into_iter().map(|(name, lines)| {
             let spec = LoanJournalSpec {
                 lines,
                 ..LoanJournalSpec::default()
             };
             let mut journal = LoanJournal::new(name, spec);
             journal.metadata.namespace = Some("ns".to_owned());
-            journal.metadata.uid = Some((*name).to_owned());
+            journal.metadata.uid = Some(name.to_owned());
             journal.metadata.resource_version = Some("1".to_owned());
             SourceEvent::Listed(journal)
         });
         let events = [SourceEvent::ListStarted].into_iter().chain(objects);
         writer.apply(events.chain([SourceEvent::ListDone("2".parse().unwrap())]));
         let snapshot = reader.snapshot();
-        let plan = retention.plan(snapshot.iter().map(|journal| &**journal).collect(), now);
+        let plan = retention.plan(snapshot.iter().map(|journal| &**journal).collect(), NOW);
+        let delete = plan.delete.into_iter().map(|(key, preconditions)| {
+            // Of the journal that was looked at, as it was then.
+            assert_eq!(preconditions.uid.as_deref(), Some(key.name()));
+            assert_eq!(preconditions.resource_version.as_deref(), Some("1"));
+            key
+        });
         let names = |keys: Vec<ObjectKey>| keys.iter().map(|key| key.name().to_owned()).collect();
-        (names(plan.delete), names(plan.blank))
+        (names(delete.collect()), names(plan.blank))
     }
 
     fn of(days: u64, entries: usize, names: u64) -> Retention {
@@ -197,6 +234,28 @@ mod tests {
         // A seventh digit comes after six.
         let many = [("1000000", 1, 100), ("999999", 1, 100)];
         assert_eq!(plan(of(100, 100, 100), &many).0, ["999999"]);
+        // A name that is no number is not the last.
+        let others = [("000001", 1, 100), ("a-journal-of-others", 1, 100)];
+        assert_eq!(plan(of(100, 100, 100), &others).0, ["a-journal-of-others"]);
+    }
+
+    #[test]
+    fn an_end_stays_for_as_long_as_its_beginning_in_a_later_journal() {
+        let begun = || "1970-01-02T00:00:00Z borrowed a 0000000000000001 -".to_owned();
+        let ended = || "1970-01-02T00:00:00Z ended a 0000000000000001 1970-01-02T00:00:00Z -".to_owned();
+        for (journals, deleted) in [
+            ([vec![ended()], vec![begun()], vec![]], vec!["000002"]),
+            ([vec![begun()], vec![ended()], vec![]], vec!["000001", "000002"]),
+            (
+                [vec![begun(), ended()], vec![begun()], vec![ended()]],
+                vec!["000001", "000002"],
+            ),
+            ([vec![begun(), ended()], vec![], vec![begun()]], vec![]),
+        ] {
+            let journals: Vec<_> = ["000001", "000002", "000003"].into_iter().zip(journals).collect();
+            let plan = plan_of(of(1, 1_000, 1), journals.clone());
+            assert_eq!(plan.0, names(&deleted), "{journals:?}");
+        }
     }
 
     fn names(names: &[&str]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The journals of a process: what it has of them, and what it adds.
+//! The journals of a process: its cache of them, and its additions.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use bookshelf_crd::{LoanJournal, loan_journal::LINES_MAX};
 use kube::api::ListParams;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::pending::Pending;
 use super::record::{Names, Record, Records, hash};
 use crate::cache::{Builder, Reader, Snapshot, Writer};
-use crate::connector::{Connector, PriorityLevel, Reason, ResourceClient};
+use crate::connector::{Connector, Error, PriorityLevel, Reason, ResourceClient};
 use crate::object::ObjectKey;
 use crate::{CachedClient, ListWatch};
 
+/// The greatest number of a journal, which no namespace reaches.
+const NUMBER_MAX: u64 = 1_000_000_000;
 /// The time between two looks for the definition, where it is missing.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// The time until the next look after a look that failed for another reason.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The journals, as this process has them, and the events that it has not stored yet.
 pub(in super::super) struct Store {
@@ -26,6 +31,8 @@ pub(in super::super) struct Store {
     pub(super) pending: Pending,
     pub(super) names: Arc<Names>,
     state: AtomicU8,
+    /// The definition may be missing.
+    lost: Notify,
 }
 
 /// The state of the history.
@@ -49,7 +56,7 @@ pub(super) enum Target {
 }
 
 impl Store {
-    /// Creates the store, and what feeds it.
+    /// Creates the store and its feed.
     pub(super) fn new(
         connector: &Connector,
         namespaces: &[String],
@@ -75,12 +82,13 @@ impl Store {
             pending: Pending::default(),
             names,
             state: AtomicU8::new(State::Loading as u8),
+            lost: Notify::new(),
         });
         let feed = Feed {
             store: Arc::clone(&store),
             resource,
             writer,
-            namespace: namespaces.first().cloned(),
+            namespaces: namespaces.to_vec(),
             watch_timeout,
         };
         (store, feed)
@@ -103,13 +111,18 @@ impl Store {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
+    /// Has the definition looked for again: the API server does not know journals.
+    pub(super) fn look_for_definition(&self) {
+        self.lost.notify_one();
+    }
+
     /// Returns the journal of a namespace to append to: the last one, or the next if that is full. Journals that others have
     /// named are read and not written.
     pub(super) fn target(&self, namespace: &str) -> Target {
         let snapshot = self.journals.load();
         let numbered = snapshot.namespaced(namespace).filter_map(|journal| {
-            let number: u64 = journal.key.name().parse().ok()?;
-            (journal.key.name() == name_of(number)).then_some((number, journal))
+            let number = number_of(&journal.key)?;
+            Some((number, journal))
         });
         match numbered.max_by_key(|(number, _)| *number) {
             Some((_, last)) if last.value.lines < LINES_MAX => {
@@ -147,50 +160,129 @@ pub(super) fn name_of(number: u64) -> String {
     format!("{number:06}")
 }
 
+/// Returns the number of a journal; `None` for one that others have named.
+pub(super) fn number_of(key: &ObjectKey) -> Option<u64> {
+    let number = key.name().parse().ok()?;
+    (number <= NUMBER_MAX && key.name() == name_of(number)).then_some(number)
+}
+
 /// The feed of a store.
 pub(super) struct Feed {
     store: Arc<Store>,
     resource: ResourceClient<LoanJournal>,
     writer: Writer<LoanJournal, Records>,
-    namespace: Option<String>,
+    namespaces: Vec<String>,
     watch_timeout: Duration,
 }
 
 impl Feed {
-    /// Lists and watches the journals, once there can be any.
+    /// Lists and watches the journals, once there can be any, and for as long.
     pub(super) async fn run(self) -> Infallible {
-        self.await_definition().await;
-        let list_watch = ListWatch::new(self.resource).watch_timeout(self.watch_timeout);
-        list_watch.run(self.writer).await
+        let mut once_found = State::Loading;
+        loop {
+            self.await_definition(once_found).await;
+            let list_watch = ListWatch::new(self.resource.clone()).watch_timeout(self.watch_timeout);
+            tokio::select! {
+                never = list_watch.run(self.writer.clone()) => return never,
+                () = self.store.lost.notified() => {}
+            }
+            // The recorder has found that out, which begins with the first list.
+            once_found = State::Ready;
+        }
     }
 
     /// Waits until the API server can list journals: an installation of an earlier release has neither the definition nor the
     /// rights. Says so once.
-    async fn await_definition(&self) {
-        let one = ListParams::default().limit(1);
-        loop {
-            match self.resource.list(self.namespace.as_deref(), &one).await {
-                Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::NotAllowed(_)) => {
-                    if self.store.state() != State::Missing {
-                        self.store.set_state(State::Missing);
-                        self.store.pending.clear();
-                        tracing::warn!(
-                            %error,
-                            "no history is kept: that takes the definition of loanjournals and the rights to get, list, watch, \
-                             create and patch them. Install the definitions and roles of this release, or set --history=false"
-                        );
-                    }
+    async fn await_definition(&self, once_found: State) {
+        while let Some(pause) = self.note(self.look().await, once_found) {
+            sleep(pause).await;
+        }
+    }
+
+    /// Notes the result of a look. Returns the time until the next one, if there has to be one.
+    fn note(&self, looked: Result<(), Error>, once_found: State) -> Option<Duration> {
+        let is_missing = self.store.state() == State::Missing;
+        match looked {
+            Ok(()) => {
+                if is_missing {
+                    self.store.set_state(once_found);
+                    tracing::info!("the definition of loanjournals is there: history is kept");
                 }
-                // The list-watch says what is wrong with anything else.
-                _ => {
-                    if self.store.state() == State::Missing {
-                        self.store.set_state(State::Loading);
-                        tracing::info!("the definition of loanjournals is there: history is kept");
-                    }
-                    return;
-                }
+                None
             }
-            sleep(LOOK_AGAIN_AFTER).await;
+            Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::NotAllowed(_)) => {
+                if !is_missing {
+                    self.store.set_state(State::Missing);
+                    self.store.pending.clear();
+                    tracing::warn!(
+                        %error,
+                        "no history is kept: that takes the definition of loanjournals and the rights to get, list, watch, \
+                         create and patch them. Install the definitions and roles of this release, or set --history=false"
+                    );
+                }
+                Some(LOOK_AGAIN_AFTER)
+            }
+            // It tells nothing of the definition.
+            Err(error) => {
+                tracing::warn!(%error, "the journals of the history cannot be listed yet");
+                Some(RETRY_AFTER)
+            }
+        }
+    }
+
+    /// Lists a journal of each namespace.
+    async fn look(&self) -> Result<(), Error> {
+        let one = ListParams::default().limit(1);
+        if self.namespaces.is_empty() {
+            self.resource.list(None, &one).await?;
+        }
+        for namespace in &self.namespaces {
+            self.resource.list(Some(namespace), &one).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{NO_DEFINITION, connector};
+    use super::*;
+
+    const NONE: &str =
+        r#"{"apiVersion":"v1","kind":"LoanJournalList","metadata":{"resourceVersion":"1"},"items":[]}"#;
+
+    #[test]
+    fn a_journal_that_others_have_named_has_no_number() {
+        let number = |name: &str| number_of(&ObjectKey::new("ns", name));
+        assert_eq!(number("000007"), Some(7));
+        assert_eq!(number("1234567"), Some(1_234_567));
+        for name in ["7", "0000007", "backup", "18446744073709551615", "1000000001"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_definition_is_looked_for_in_every_namespace_until_all_answer() {
+        let answers = vec![
+            // This tells nothing.
+            (400, "{}"),
+            (200, NONE),
+            (404, NO_DEFINITION),
+            // So does this, later.
+            (400, "{}"),
+            (200, NONE),
+            (200, NONE),
+        ];
+        let namespaces = ["a".to_owned(), "b".to_owned()];
+        let (store, feed) = Store::new(&connector(answers), &namespaces, Duration::from_mins(1));
+        for (state, pause) in [
+            (State::Loading, Some(RETRY_AFTER)),
+            (State::Missing, Some(LOOK_AGAIN_AFTER)),
+            (State::Missing, Some(RETRY_AFTER)),
+            (State::Ready, None),
+        ] {
+            let looked = feed.note(feed.look().await, State::Ready);
+            assert_eq!((store.state(), looked), (state, pause));
         }
     }
 }

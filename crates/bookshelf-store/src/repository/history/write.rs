@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{BY_MAX, Happened, Line};
 use futures::future::BoxFuture;
 
 use super::super::books::CachedBook;
@@ -30,15 +30,29 @@ pub async fn acting<F: Future>(user: Option<Arc<str>>, write: F) -> F::Output {
     ACTOR.scope(user, write).await
 }
 
+/// Returns the user, unless a line has no room for the name.
 fn actor() -> Option<String> {
-    ACTOR
-        .try_with(|actor| actor.as_deref().map(str::to_owned))
-        .ok()
-        .flatten()
+    let actor = ACTOR.try_with(|actor| actor.as_deref().map(str::to_owned));
+    actor.ok().flatten().filter(|actor| actor.len() <= BY_MAX)
+}
+
+/// The end of a loan that is requested, and not answered for as long as it is there.
+struct Requested<'a> {
+    history: &'a Store,
+    namespace: &'a str,
+    end: Option<Line>,
+}
+
+impl Drop for Requested<'_> {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            self.history.pending.remember_unanswered(self.namespace, end);
+        }
+    }
 }
 
 impl Store {
-    /// Creates the store of a repository, and adds what keeps it.
+    /// Creates the store of a repository, and adds its feeds.
     pub(in super::super) fn start<V: Send + Sync + 'static>(
         connector: &Connector,
         options: &Options,
@@ -95,18 +109,28 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Remembers the end of a loan if its request was not answered.
-    pub(in super::super) fn record_end_if_unknown(
+    /// Requests the end of a loan, and remembers that if there is no answer: it is lost, or the caller has gone away.
+    pub(in super::super) async fn ending<T>(
         &self,
         loan: &Loan,
         happened: Happened,
-        error: &connector::Error,
-    ) {
-        let is_unknown = matches!(error.reason, Reason::OutcomeUnknown(_) | Reason::Unreadable(_));
-        if let Some(history) = self.kept_history().filter(|_| is_unknown) {
-            let line = end_of(loan, happened, now(), actor());
-            history.pending.remember_unanswered(&loan.namespace_id, line);
+        request: impl Future<Output = Result<T, connector::Error>>,
+    ) -> Result<T, connector::Error> {
+        let mut requested = self.kept_history().map(|history| Requested {
+            history,
+            namespace: &loan.namespace_id,
+            end: Some(end_of(loan, happened, now(), actor())),
+        });
+        let answer = request.await;
+        let is_unknown = |error: &connector::Error| {
+            matches!(error.reason, Reason::OutcomeUnknown(_) | Reason::Unreadable(_))
+        };
+        if let Some(requested) = &mut requested
+            && !answer.as_ref().is_err_and(is_unknown)
+        {
+            requested.end = None;
         }
+        answer
     }
 
     /// Records that a book was added.
@@ -146,5 +170,46 @@ impl<V: Send + Sync + 'static> Repository<V> {
             };
             history.pending.add_own(key.namespace, line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures::FutureExt as _;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_loan_is_remembered_if_its_request_has_no_answer() {
+        let options = Options {
+            history: true,
+            ..Options::default()
+        };
+        let repository = Repository::fed_by_hand(|_: &Book| (), options);
+        let history = repository.history.as_ref().unwrap();
+        let uid = Uid::from("3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
+        let remembered = || history.pending.take_unanswered(mark_of(&uid));
+        let loan = Loan {
+            book_id: "a".to_owned(),
+            namespace_id: "ns".to_owned(),
+            borrowed_by: "bob".into(),
+            borrowed_at: Timestamp::from_second(1_000).unwrap(),
+            imprint: None,
+            book_uid: None,
+            version: Version {
+                uid: uid.clone(),
+                resource_version: "1".parse().unwrap(),
+            },
+        };
+        let answered = repository.ending(&loan, Happened::Returned, ready(Ok(())));
+        assert!(answered.await.is_ok());
+        assert_eq!(remembered(), None);
+        // The caller goes away.
+        let dropped = repository.ending(&loan, Happened::Returned, pending::<Result<(), _>>());
+        assert!(dropped.now_or_never().is_none());
+        assert_eq!(remembered(), Some((Happened::Returned, None)));
     }
 }

@@ -1,0 +1,110 @@
+//! The course of the requests of a recorder, by namespace: one that refuses lines holds no other one up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::object::ObjectKey;
+
+/// The pause after the first of several failures.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after failures: short, since a process that is killed meanwhile takes the words of its acts along.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The namespaces with failures.
+#[derive(Default)]
+pub(super) struct Progress(HashMap<Arc<str>, Course>);
+
+/// The course of the requests of a namespace since the last success.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    /// The failures in a row.
+    pub(super) failures: u32,
+    /// The end of the pause.
+    not_before: Option<Instant>,
+    /// The journal that may be other than the cache has it.
+    pub(super) reread: Option<ObjectKey>,
+    /// True if the last journal takes no lines, although the cache has it with room.
+    pub(super) skip_last: bool,
+}
+
+impl Progress {
+    /// Returns the namespaces whose turn it is, the longest wait first. Forgets namespaces without events.
+    pub(super) fn in_turn(&mut self, first_due: Vec<(Instant, Arc<str>)>, now: Instant) -> Vec<Arc<str>> {
+        self.0
+            .retain(|namespace, _| first_due.iter().any(|(_, waiting)| waiting == namespace));
+        let mut in_turn = self.turns(first_due);
+        in_turn.retain(|(turn, _)| *turn <= now);
+        in_turn.sort();
+        in_turn.into_iter().map(|(_, namespace)| namespace).collect()
+    }
+
+    /// Returns the time of the next turn.
+    pub(super) fn next_turn(&self, first_due: Vec<(Instant, Arc<str>)>) -> Option<Instant> {
+        self.turns(first_due).into_iter().map(|(turn, _)| turn).min()
+    }
+
+    /// Returns when each namespace has its turn: after a pause it comes behind those that have waited meanwhile.
+    fn turns(&self, mut first_due: Vec<(Instant, Arc<str>)>) -> Vec<(Instant, Arc<str>)> {
+        for (due, namespace) in &mut first_due {
+            let not_before = self.0.get(namespace).and_then(|course| course.not_before);
+            *due = not_before.map_or(*due, |not_before| not_before.max(*due));
+        }
+        first_due
+    }
+
+    pub(super) fn of(&mut self, namespace: &str) -> &mut Course {
+        self.0.entry(namespace.into()).or_default()
+    }
+
+    /// Forgets the failures of a namespace.
+    pub(super) fn succeed(&mut self, namespace: &str) {
+        self.0.remove(namespace);
+    }
+}
+
+impl Course {
+    /// Counts a failure, and pauses.
+    pub(super) fn fail(&mut self) {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(5));
+        self.not_before = Some(Instant::now() + pause.min(LONGEST_PAUSE));
+        self.failures += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_that_refuses_lines_holds_no_other_one_up() {
+        let began = Instant::now();
+        let first_due = || vec![(began + FIRST_PAUSE, "fine".into()), (began, "full".into())];
+        let mut progress = Progress::default();
+        assert_eq!(progress.in_turn(first_due(), began), ["full".into()]);
+        for _ in 0..10 {
+            progress.of("full").fail();
+            tokio::time::advance(FIRST_PAUSE).await;
+            let in_turn = progress.in_turn(first_due(), Instant::now());
+            assert_eq!(in_turn.first(), Some(&"fine".into()), "{in_turn:?}");
+            assert_eq!(progress.next_turn(first_due()), Some(began + FIRST_PAUSE));
+            tokio::time::advance(LONGEST_PAUSE).await;
+            let in_turn = progress.in_turn(first_due(), Instant::now());
+            assert_eq!(in_turn, ["fine".into(), "full".into()]);
+        }
+        // Nor do its failures count for another one.
+        assert_eq!(progress.of("fine").failures, 0);
+        progress.succeed("full");
+        assert_eq!(progress.of("full").failures, 0);
+    }
+
+    #[tokio::test]
+    async fn a_namespace_without_events_is_forgotten() {
+        let mut progress = Progress::default();
+        progress.of("gone").fail();
+        progress.in_turn(Vec::new(), Instant::now());
+        assert_eq!(progress.0.len(), 0);
+    }
+}
