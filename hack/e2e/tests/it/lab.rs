@@ -65,7 +65,7 @@ struct Lab {
     cluster: Cluster,
     is_in_order: AtomicBool,
     turn: Arc<Mutex<()>>,
-    /// What makes and ends loans is in `audit.log` there.
+    /// The directory of `audit.log`, the API server's record of requests that make and end loans.
     directory: TempDir,
 }
 

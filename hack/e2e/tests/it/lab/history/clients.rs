@@ -21,7 +21,7 @@ const PACE: Duration = Duration::from_millis(25);
 /// The number of books that are lent over the APIs, and of those that kubectl lends.
 pub(super) const BOOKS: u64 = 8;
 
-/// What goes on, and how far it is.
+/// The course of a run.
 #[derive(Default)]
 pub(super) struct Progress {
     pub(super) loans: AtomicU64,
