@@ -3,8 +3,7 @@
 mod lines;
 mod query;
 
-use actix_web::HttpResponse;
-use bookshelf_store::repository::{Happened, Order, Place, Record};
+use bookshelf_store::repository::{Happened, HistoryFilter, Order, Place, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,9 +15,10 @@ use crate::list::answer_once;
 use crate::openapi::fields;
 use crate::page::invalid_continue;
 use crate::problem::Problem;
+use crate::route::Reply;
 pub use lines::JsonLines;
 use lines::{Lines, are_preferred};
-pub use query::{Erasure, HistoryQuery, OfTenant, OwnPart, Part};
+pub use query::{Erasure, HistoryQuery, OwnHistory, Part, TenantQuery};
 
 /// An event of a book or of a loan.
 #[derive(Serialize, ToSchema)]
@@ -83,19 +83,19 @@ pub fn json_lines() -> String {
     format!("{}\n", an_event())
 }
 
-/// Answers with these events, which are the newest first: a page of the list, or all as JSON lines. `filter` tells one list
-/// from others.
+/// Answers with the events of this filter, which are the newest first: a page of the list, or all as JSON lines.
 pub fn answer(
     request: &Request,
     Part(page): &Part,
-    filter: &str,
+    filter: &HistoryFilter<'_>,
     mut records: Vec<Record>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Reply, Problem> {
     let namespace = request.namespace()?;
     if are_preferred(request) {
-        return Ok(Lines::new(namespace.as_str(), records).answer());
+        return Ok(Lines::new(namespace.as_str(), records).answer().into());
     }
-    let page = page.clone().of_search(filter);
+    // A page goes on in the list of its own filter alone.
+    let page = page.clone().of_search(&format!("{filter:?}"));
     let after = page.after(Some(namespace))?;
     if !after.id.is_empty() {
         let after = parse(after.id).ok_or_else(invalid_continue)?;
@@ -118,7 +118,7 @@ pub fn answer(
         let namespace = namespace.as_str();
         (document, Place { namespace, id })
     });
-    Ok(answer_once(request, &page, members))
+    Ok(answer_once(request, &page, members).into())
 }
 
 fn view<'a>(namespace_id: &'a str, record: &'a Record) -> EventView<'a> {

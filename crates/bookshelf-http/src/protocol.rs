@@ -151,10 +151,14 @@ pub(crate) fn length_of_body(request: &HttpRequest) -> Option<usize> {
     if !headers.contains_key(UPGRADE) || headers.contains_key(TRANSFER_ENCODING) {
         return None;
     }
-    let length = headers.get(CONTENT_LENGTH);
+    Some(declared_length(request).unwrap_or(0))
+}
+
+/// Returns the bytes that the body of a request declares.
+pub(crate) fn declared_length(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(CONTENT_LENGTH)?;
     // One that is no number is refused by the parser.
-    let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    Some(length.unwrap_or(0))
+    length.to_str().ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

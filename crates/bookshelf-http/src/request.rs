@@ -258,16 +258,11 @@ impl Exchange {
             Err(refusal) => return Ok((refusal, Freshness::default())),
         };
         if freshness.is_default() {
-            return Ok((acting(self.actor(), call()).await, freshness));
+            return Ok((acting(self.user.clone(), call()).await, freshness));
         }
         // Boxed, so that other changes do not carry the room that it needs.
         let freshness = Box::pin(self.ensure(freshness)).await?;
-        Ok((acting(self.actor(), call()).await, freshness))
-    }
-
-    /// Returns the name of the user, for the history.
-    fn actor(&self) -> Option<Arc<str>> {
-        Some(self.user.as_ref()?.name.as_str().into())
+        Ok((acting(self.user.clone(), call()).await, freshness))
     }
 
     /// Waits until the cache has this freshness.

@@ -4,15 +4,18 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use bookshelf_http::Repository;
 use bookshelf_http::extract::{Query, Request};
-use bookshelf_http::history::{self, Erasure, History, HistoryQuery, JsonLines, Part, json_lines};
+use bookshelf_http::history::{
+    self, Erasure, History, HistoryQuery, JsonLines, Part, TenantQuery, json_lines,
+};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
+use bookshelf_store::repository::HistoryFilter;
 
 /// The history of a book
 ///
-/// What happened to the books of this id and to their loans, newest first, those of earlier books of this id included. With
-/// `Accept: application/x-ndjson` all of it, a line for each event.
+/// The events of the books of this id and of their loans, newest first, those of earlier books of this id included. With
+/// `Accept: application/x-ndjson` all of them, a line each.
 #[utoipa::path(
     get,
     path = "/book/{namespace}/{id}/history",
@@ -30,9 +33,7 @@ use bookshelf_http::route::Reply;
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
 pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> {
-    let key = request.book_key()?;
-    let records = request.repository()?.book_history(key)?;
-    Ok(history::answer(request, part, key.id(), records)?.into())
+    answer(request, &HistoryFilter::of_book(request.book_key()?), part)
 }
 
 /// The history of a namespace
@@ -43,7 +44,7 @@ pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> 
     path = "/history/{namespace}",
     operation_id = "list_history",
     tag = "history",
-    params(HistoryQuery, Page),
+    params(TenantQuery, HistoryQuery, Page),
     responses((
         status = 200,
         description = "The events; none if there are none",
@@ -54,11 +55,22 @@ pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> 
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn list(request: &Request, query: &HistoryQuery, part: &Part) -> Result<Reply, Problem> {
-    let records = request
-        .repository()?
-        .history(request.namespace()?, &query.filter())?;
-    Ok(history::answer(request, part, &query.name(), records)?.into())
+pub(crate) fn list(
+    request: &Request,
+    tenant: &TenantQuery,
+    query: &HistoryQuery,
+    part: &Part,
+) -> Result<Reply, Problem> {
+    let filter = HistoryFilter {
+        borrowed_by: tenant.borrowed_by(),
+        ..query.filter()
+    };
+    answer(request, &filter, part)
+}
+
+fn answer(request: &Request, filter: &HistoryFilter<'_>, part: &Part) -> Result<Reply, Problem> {
+    let records = request.repository()?.history(request.namespace()?, filter)?;
+    history::answer(request, part, filter, records)
 }
 
 /// Blanks a tenant's name in the history

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt as _;
@@ -73,14 +73,9 @@ fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
 
 /// Refuses a body by its declared length, before any of it arrives.
 fn check_length(request: &HttpRequest, limit: usize) -> Result<(), Problem> {
-    let length = request.headers().get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
-    let is_too_large =
-        length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit));
-    if is_too_large {
-        Err(too_large(limit))
-    } else {
-        Ok(())
+    match protocol::declared_length(request) {
+        Some(length) if length > limit => Err(too_large(limit)),
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use bookshelf_store::repository::{Borrower, HistoryFilter};
 use jiff::Timestamp;
 use utoipa::IntoParams;
 
-use crate::extract::{FromHead, FromQuery, Parameters, Request};
+use crate::extract::{FromHead, FromQuery, Parameters, Request, TenantId};
 use crate::openapi::fields;
 use crate::page::Page;
 use crate::problem::Problem;
@@ -16,7 +16,7 @@ const BORROWED_BY: &str = "borrowed_by";
 /// The filters of a history, without that by tenant.
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct OfTenant {
+pub struct HistoryQuery {
     /// Only the events of this book id.
     #[param(required = false, value_type = String)]
     book_id: String,
@@ -28,29 +28,23 @@ pub struct OfTenant {
     until: Option<i64>,
 }
 
-/// The filters of a history.
-#[derive(Debug, Default, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct HistoryQuery {
-    /// Only the events of loans of this tenant.
-    #[param(required = false, schema_with = fields::borrower_filter)]
-    borrowed_by: String,
-    /// Only the events of this book id.
-    #[param(required = false, value_type = String)]
-    book_id: String,
-    /// Only events at this time or later, in the form of RFC 3339.
-    #[param(required = false, schema_with = fields::time)]
-    since: Option<i64>,
-    /// Only events before this time.
-    #[param(required = false, schema_with = fields::time)]
-    until: Option<i64>,
+impl HistoryQuery {
+    /// Returns the filter.
+    #[must_use]
+    pub fn filter(&self) -> HistoryFilter<'_> {
+        HistoryFilter {
+            book_id: unless_empty(&self.book_id),
+            borrowed_by: None,
+            since: self.since,
+            until: self.until,
+        }
+    }
 }
 
 impl FromHead for HistoryQuery {
     fn from_head(request: &Request) -> Result<Self, Problem> {
         let parameters = Parameters::of(request)?;
         Ok(Self {
-            borrowed_by: parameters.get(BORROWED_BY)?.unwrap_or_default().to_owned(),
             book_id: parameters.get("book_id")?.unwrap_or_default().to_owned(),
             since: time(&parameters, "since")?,
             until: time(&parameters, "until")?,
@@ -58,20 +52,40 @@ impl FromHead for HistoryQuery {
     }
 }
 
-impl FromHead for OfTenant {
+/// The filter of a history by tenant.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TenantQuery {
+    /// Only the events of loans of this tenant.
+    #[param(required = false, schema_with = fields::borrower_filter)]
+    borrowed_by: String,
+}
+
+impl TenantQuery {
+    /// Returns the tenant; `None` where the events are of all.
+    #[must_use]
+    pub fn borrowed_by(&self) -> Option<&str> {
+        unless_empty(&self.borrowed_by)
+    }
+}
+
+impl FromHead for TenantQuery {
     fn from_head(request: &Request) -> Result<Self, Problem> {
+        let parameters = Parameters::of(request)?;
+        let borrowed_by = parameters.get(BORROWED_BY)?.unwrap_or_default().to_owned();
+        Ok(Self { borrowed_by })
+    }
+}
+
+/// The tenant whose own history is requested.
+#[derive(Debug)]
+pub struct OwnHistory(pub TenantId);
+
+impl FromHead for OwnHistory {
+    fn from_head(request: &Request) -> Result<Self, Problem> {
+        let tenant = TenantId::from_head(request)?;
         refuse_borrowed_by(&Parameters::of(request)?)?;
-        let HistoryQuery {
-            borrowed_by: _,
-            book_id,
-            since,
-            until,
-        } = HistoryQuery::from_head(request)?;
-        Ok(Self {
-            book_id,
-            since,
-            until,
-        })
+        Ok(Self(tenant))
     }
 }
 
@@ -96,59 +110,6 @@ impl FromHead for Part {
         }
         Page::from_head(request).map(Self)
     }
-}
-
-/// The part of the history of a tenant's own loans that an answer has.
-#[derive(Debug)]
-pub struct OwnPart(pub Part);
-
-impl FromHead for OwnPart {
-    fn from_head(request: &Request) -> Result<Self, Problem> {
-        refuse_borrowed_by(&Parameters::of(request)?)?;
-        Part::from_head(request).map(Self)
-    }
-}
-
-impl HistoryQuery {
-    /// Returns the filter.
-    #[must_use]
-    pub fn filter(&self) -> HistoryFilter<'_> {
-        HistoryFilter {
-            book_id: unless_empty(&self.book_id),
-            borrowed_by: unless_empty(&self.borrowed_by),
-            since: self.since,
-            until: self.until,
-        }
-    }
-
-    /// Returns what tells a list of this filter from others.
-    #[must_use]
-    pub fn name(&self) -> String {
-        name(&self.filter())
-    }
-}
-
-impl OfTenant {
-    /// Returns the filter.
-    #[must_use]
-    pub fn filter(&self) -> HistoryFilter<'_> {
-        HistoryFilter {
-            book_id: unless_empty(&self.book_id),
-            borrowed_by: None,
-            since: self.since,
-            until: self.until,
-        }
-    }
-
-    /// Returns what tells a list of this filter from others.
-    #[must_use]
-    pub fn name(&self) -> String {
-        name(&self.filter())
-    }
-}
-
-fn name(filter: &HistoryFilter<'_>) -> String {
-    format!("{filter:?}")
 }
 
 fn unless_empty(text: &str) -> Option<&str> {

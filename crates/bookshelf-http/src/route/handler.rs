@@ -76,6 +76,29 @@ where
     }
 }
 
+impl<F, A, B, C> ReadHandler<(A, B, C)> for F
+where
+    F: Fn(&Request, &A, &B, &C) -> Result<Reply, Problem> + 'static,
+    A: FromHead,
+    B: FromHead,
+    C: FromHead,
+{
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        A::from_head(request)?;
+        B::from_head(request)?;
+        C::from_head(request).map(drop)
+    }
+
+    fn call(&self, request: &Request) -> Result<Reply, Problem> {
+        self(
+            request,
+            &A::from_head(request)?,
+            &B::from_head(request)?,
+            &C::from_head(request)?,
+        )
+    }
+}
+
 /// A handler of an endpoint.
 #[derive(Clone)]
 pub(crate) enum Handler {

@@ -114,7 +114,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.ending(&loan, Happened::Returned, deletion).await {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::Returned(&loan));
-                    self.record_end(&loan, Happened::Returned);
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -155,7 +154,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.ending(&loan, Happened::TakenBack, deletion).await {
                 Ok(()) => {
                     self.tell_of_loan(key, &loan, &Happening::TakenBack(&loan));
-                    self.record_end(&loan, Happened::TakenBack);
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -190,10 +188,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             }
             // A half has happened, so that no other error would be true.
             Err(error) => Err(Error::OutcomeUnknown(error)),
-            Ok(()) => {
-                self.record_end(&loan.value, Happened::BookGone);
-                Ok(())
-            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -225,10 +220,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(book.version.uid),
             Err(error) => Err(error.into()),
-            Ok(()) => {
-                self.record_end(loan, Happened::BookGone);
-                Ok(book.version.uid)
-            }
+            Ok(()) => Ok(book.version.uid),
         }
     }
 

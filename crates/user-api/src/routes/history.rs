@@ -1,7 +1,7 @@
 //! The history of a tenant's loans.
 
 use bookshelf_http::extract::{Request, TenantId};
-use bookshelf_http::history::{self, History, JsonLines, OfTenant, OwnPart, Part, json_lines};
+use bookshelf_http::history::{self, History, HistoryQuery, JsonLines, OwnHistory, Part, json_lines};
 use bookshelf_http::page::Page;
 use bookshelf_http::problem::{Code, Problem};
 use bookshelf_http::route::Reply;
@@ -27,18 +27,8 @@ use bookshelf_store::repository::HistoryFilter;
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn of_book(request: &Request, tenant: &TenantId, part: &OwnPart) -> Result<Reply, Problem> {
-    let OwnPart(part) = part;
-    let key = request.book_key()?;
-    let filter = HistoryFilter {
-        book_id: Some(key.id()),
-        ..HistoryFilter::default()
-    };
-    let records = request
-        .repository()?
-        .history_of(request.namespace()?, tenant.tenant()?, &filter)?;
-    let name = format!("{} {}", key.id(), tenant.tenant()?.as_str());
-    Ok(history::answer(request, part, &name, records)?.into())
+pub(crate) fn of_book(request: &Request, own: &OwnHistory, part: &Part) -> Result<Reply, Problem> {
+    answer(request, own, HistoryFilter::of_book(request.book_key()?), part)
 }
 
 /// The history of the tenant's loans
@@ -49,7 +39,7 @@ pub(crate) fn of_book(request: &Request, tenant: &TenantId, part: &OwnPart) -> R
     path = "/history/{namespace}",
     operation_id = "list_history",
     tag = "history",
-    params(TenantId, OfTenant, Page),
+    params(TenantId, HistoryQuery, Page),
     responses((
         status = 200,
         description = "The events; none if there are none",
@@ -60,21 +50,27 @@ pub(crate) fn of_book(request: &Request, tenant: &TenantId, part: &OwnPart) -> R
     )),
     extensions(("x-problems" = json!([Code::NotFound])))
 )]
-pub(crate) fn list(request: &Request, tenant: &TenantId, query: &Listed) -> Result<Reply, Problem> {
-    let Listed(query, part) = query;
-    let records =
-        request
-            .repository()?
-            .history_of(request.namespace()?, tenant.tenant()?, &query.filter())?;
-    let name = format!("{} {}", query.name(), tenant.tenant()?.as_str());
-    Ok(history::answer(request, part, &name, records)?.into())
+pub(crate) fn list(
+    request: &Request,
+    own: &OwnHistory,
+    query: &HistoryQuery,
+    part: &Part,
+) -> Result<Reply, Problem> {
+    answer(request, own, query.filter(), part)
 }
 
-/// The filters of a list, and the part of it.
-pub(crate) struct Listed(OfTenant, Part);
-
-impl bookshelf_http::extract::FromHead for Listed {
-    fn from_head(request: &Request) -> Result<Self, Problem> {
-        Ok(Self(OfTenant::from_head(request)?, Part::from_head(request)?))
-    }
+fn answer(
+    request: &Request,
+    OwnHistory(tenant): &OwnHistory,
+    filter: HistoryFilter<'_>,
+    part: &Part,
+) -> Result<Reply, Problem> {
+    let namespace = request.namespace()?;
+    let tenant = tenant.tenant()?;
+    let filter = HistoryFilter {
+        borrowed_by: Some(tenant.as_str()),
+        ..filter
+    };
+    let records = request.repository()?.history_of(namespace, tenant, &filter)?;
+    history::answer(request, part, &filter, records)
 }

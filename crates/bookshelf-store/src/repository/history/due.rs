@@ -83,28 +83,14 @@ pub(super) fn unstored<'a>(lines: Vec<Line>, records: impl Iterator<Item = &'a R
 mod tests {
     use std::collections::BTreeSet;
 
-    use k8s_openapi::jiff::Timestamp;
     use proptest::prelude::*;
 
-    use super::super::super::version::Version;
     use super::super::record::Names;
     use super::*;
 
     fn loan(number: u64) -> Loan {
-        Loan {
-            book_id: format!("book-{number}"),
-            namespace_id: "ns".to_owned(),
-            borrowed_by: "bob".into(),
-            borrowed_at: Timestamp::from_second(1_000).unwrap(),
-            imprint: None,
-            book_uid: None,
-            version: Version {
-                uid: format!("{number:08x}-0000-4000-8000-000000000000")
-                    .as_str()
-                    .into(),
-                resource_version: "1".parse().unwrap(),
-            },
-        }
+        let uid = format!("{number:08x}-0000-4000-8000-000000000000");
+        super::super::testing::loan(&format!("book-{number}"), &uid)
     }
 
     fn beginning(number: u64) -> Line {

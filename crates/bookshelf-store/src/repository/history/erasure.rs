@@ -151,24 +151,18 @@ fn edit_lines(journal: &mut LoanJournal, edit: impl Fn(&mut Line)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use bookshelf_crd::LoanJournalSpec;
 
-    use super::super::super::{Book, Options};
     use super::super::pending::Proof;
     use super::super::store::State;
+    use super::super::testing;
     use super::*;
 
     /// Returns a repository whose journals are there, and empty.
-    fn repository() -> Arc<Repository<()>> {
-        let options = Options {
-            history: true,
-            ..Options::default()
-        };
-        let repository = Repository::fed_by_hand(|_: &Book| (), options);
+    fn repository() -> Repository<()> {
+        let repository = testing::repository();
         repository.history.as_ref().unwrap().set_state(State::Ready);
-        Arc::new(repository)
+        repository
     }
 
     fn line(word: &str, mark: u64) -> Line {

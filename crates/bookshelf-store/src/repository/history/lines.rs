@@ -2,11 +2,9 @@
 
 use bookshelf_crd::loan_journal::{Happened, Line};
 use k8s_openapi::jiff::Timestamp;
-use siphasher::sip::SipHasher13;
-use std::hash::{Hash as _, Hasher as _};
 
 use super::super::model::Loan;
-use super::record::Record;
+use super::record::{Record, hash};
 use crate::object::{ResourceVersion, Uid};
 
 /// Returns the current time in seconds since 1970.
@@ -24,12 +22,6 @@ pub(super) fn mark_of(uid: &Uid) -> u64 {
 /// Returns the mark of a change of an object, the same in every process.
 pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
     hash(&format!("{uid} {version}"))
-}
-
-fn hash(text: &str) -> u64 {
-    let mut hasher = SipHasher13::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Returns the line of the beginning of a loan.

@@ -27,21 +27,20 @@ pub struct HistoryFilter<'a> {
     pub until: Option<i64>,
 }
 
-impl HistoryFilter<'_> {
-    /// Returns true if a record passes, whatever its time is: doubles of it may have another one.
-    fn passes(&self, record: &Record) -> bool {
-        self.book_id.is_none_or(|id| record.book_id() == id)
-            && self
-                .borrowed_by
-                .is_none_or(|tenant| record.tenant() == Some(tenant))
+impl<'a> HistoryFilter<'a> {
+    /// Creates the filter of the events of a book id.
+    #[must_use]
+    pub fn of_book(key: BookKey<'a>) -> Self {
+        Self {
+            book_id: Some(key.id),
+            ..Self::default()
+        }
     }
 
-    /// Returns true if the record of a line passes.
-    fn passes_line(&self, line: &Line) -> bool {
-        self.book_id.is_none_or(|id| line.book_id == id)
-            && self
-                .borrowed_by
-                .is_none_or(|tenant| line.tenant.as_deref() == Some(tenant))
+    /// Returns true if an event of this book and tenant passes, whatever its time is: doubles of it may have another one.
+    fn passes(&self, book_id: &str, tenant: Option<&str>) -> bool {
+        self.book_id.is_none_or(|id| book_id == id)
+            && self.borrowed_by.is_none_or(|borrower| tenant == Some(borrower))
     }
 
     fn passes_time(&self, record: &Record) -> bool {
@@ -51,15 +50,6 @@ impl HistoryFilter<'_> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Returns the history of a book id, newest first.
-    pub fn book_history(&self, key: BookKey<'_>) -> Result<Vec<Record>, Error> {
-        let filter = HistoryFilter {
-            book_id: Some(key.id),
-            ..HistoryFilter::default()
-        };
-        self.read_history(key.namespace, &filter)
-    }
-
     /// Returns the history of a namespace, newest first.
     pub fn history(
         &self,
@@ -116,7 +106,8 @@ impl Store {
     fn read(&self, namespace: &str, filter: &HistoryFilter<'_>) -> Vec<Record> {
         let journals = self.journals.snapshot();
         let waiting = self.pending.lines(namespace, |waiting| {
-            waiting.proof == Proof::Certain && filter.passes_line(&waiting.line)
+            let Line { book_id, tenant, .. } = &waiting.line;
+            waiting.proof == Proof::Certain && filter.passes(book_id, tenant.as_deref())
         });
         match filter.book_id {
             Some(id) => self.merge(waiting, || records_of_book(&journals, namespace, id), filter),
@@ -145,7 +136,7 @@ impl Store {
 /// Returns the events of these records, each once, newest first.
 fn events<'a>(records: impl Iterator<Item = &'a Record>, filter: &HistoryFilter<'_>) -> Vec<Record> {
     let mut events = HashMap::new();
-    for record in records.filter(|record| filter.passes(record)) {
+    for record in records.filter(|record| filter.passes(record.book_id(), record.tenant())) {
         match events.entry(record.identity()) {
             Entry::Vacant(vacant) => {
                 vacant.insert(record);

@@ -163,7 +163,10 @@ impl Records {
         let lines = lines.filter_map(|line| Line::parse(line).ok());
         let records: Box<[Record]> = lines.map(|line| Record::new(line, names)).collect();
         Self {
-            books: records.iter().map(|record| hash(record.book_id())).collect(),
+            books: records
+                .iter()
+                .map(|record| hash_of_book(record.book_id()))
+                .collect(),
             readable: records,
             lines: journal.spec.lines.len(),
         }
@@ -177,12 +180,17 @@ impl Records {
     }
 }
 
-/// Returns the hash of a book's id.
-pub(super) fn hash(book_id: &str) -> u32 {
+/// Returns the hash of a text, the same in every process.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = SipHasher13::new();
-    book_id.hash(&mut hasher);
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Returns the hash of a book's id.
+pub(super) fn hash_of_book(book_id: &str) -> u32 {
     // Half of it is enough: the id is compared as well.
-    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+    u32::try_from(hash(book_id) >> 32).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -214,7 +222,7 @@ mod tests {
         let records = Records::of(&LoanJournal::new("000001", spec), &Names::default());
         assert_eq!((records.readable.len(), records.lines), (3, 4));
         for (id, count) in [("a", 2), ("b", 1), ("c", 0)] {
-            let of_book = records.of_book(id, hash(id));
+            let of_book = records.of_book(id, hash_of_book(id));
             assert_eq!(
                 of_book.filter(|record| record.book_id() == id).count(),
                 count,
@@ -222,7 +230,7 @@ mod tests {
             );
         }
         // Another book of the same hash is none.
-        assert_eq!(records.of_book("c", hash("a")).count(), 0);
+        assert_eq!(records.of_book("c", hash_of_book("a")).count(), 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::pending::Pending;
-use super::record::{Names, Record, Records, hash};
+use super::record::{Names, Record, Records, hash_of_book};
 use crate::cache::{Builder, Reader, Snapshot, Writer};
 use crate::connector::{Connector, Error, PriorityLevel, Reason, ResourceClient};
 use crate::object::ObjectKey;
@@ -150,7 +150,7 @@ pub(super) fn records_of_book<'a>(
     namespace: &'a str,
     id: &'a str,
 ) -> impl Iterator<Item = &'a Record> {
-    let hash = hash(id);
+    let hash = hash_of_book(id);
     let journals = journals.namespaced(namespace);
     journals.flat_map(move |journal| journal.value.of_book(id, hash))
 }

@@ -1,9 +1,14 @@
-//! An API server that gives answers in their order.
+//! Loans and repositories for tests, and an API server that gives answers in their order.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
+use k8s_openapi::jiff::Timestamp;
+
+use super::super::model::{Book, Loan};
+use super::super::version::Version;
+use super::super::{self as repository, Repository};
 use crate::connector::{Connector, Options};
 
 /// The answer of an API server without the definition of journals.
@@ -29,4 +34,29 @@ pub(super) fn connector(answers: Vec<(u16, &'static str)>) -> Connector {
     });
     let config = kube::Config::new(format!("http://{address}").parse().unwrap());
     Connector::new(config, &Options::default()).unwrap()
+}
+
+/// Returns a loan of a book, with this uid.
+pub(super) fn loan(book_id: &str, uid: &str) -> Loan {
+    Loan {
+        book_id: book_id.to_owned(),
+        namespace_id: "ns".to_owned(),
+        borrowed_by: "bob".into(),
+        borrowed_at: Timestamp::from_second(1_000).unwrap(),
+        imprint: None,
+        book_uid: None,
+        version: Version {
+            uid: uid.into(),
+            resource_version: "1".parse().unwrap(),
+        },
+    }
+}
+
+/// Returns a repository with a history that nothing has loaded.
+pub(super) fn repository() -> Repository<()> {
+    let options = repository::Options {
+        history: true,
+        ..repository::Options::default()
+    };
+    Repository::fed_by_hand(|_: &Book| (), options)
 }

@@ -16,24 +16,28 @@ use super::lines::{beginning_of, end_of, mark_of, mark_of_change, now, of_book};
 use super::pending::Proof;
 use super::recorder::Recorder;
 use super::store::Store;
+use crate::access::User;
 use crate::cache::Reader;
 use crate::connector::{self, Connector, PriorityLevel, Reason};
 use crate::object::Uid;
 
 tokio::task_local! {
     /// The user on whose behalf the current task writes.
-    static ACTOR: Option<Arc<str>>;
+    static ACTOR: Option<Arc<User>>;
 }
 
 /// Runs a write on behalf of a user, whom the history names.
-pub async fn acting<F: Future>(user: Option<Arc<str>>, write: F) -> F::Output {
+pub async fn acting<F: Future>(user: Option<Arc<User>>, write: F) -> F::Output {
     ACTOR.scope(user, write).await
 }
 
 /// Returns the user, unless a line has no room for the name.
 fn actor() -> Option<String> {
-    let actor = ACTOR.try_with(|actor| actor.as_deref().map(str::to_owned));
-    actor.ok().flatten().filter(|actor| actor.len() <= BY_MAX)
+    let actor = ACTOR.try_with(|actor| {
+        let name = &actor.as_ref()?.name;
+        (name.len() <= BY_MAX).then(|| name.clone())
+    });
+    actor.ok().flatten()
 }
 
 /// The end of a loan that is requested, and not answered for as long as it is there.
@@ -98,7 +102,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     /// Records the end of a loan.
-    pub(in super::super) fn record_end(&self, loan: &Loan, happened: Happened) {
+    fn record_end(&self, loan: &Loan, happened: Happened) {
         if let Some(history) = self.kept_history() {
             let line = end_of(loan, happened, now(), actor());
             history.pending.add_own(&loan.namespace_id, line);
@@ -109,7 +113,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Requests the end of a loan, and remembers that if there is no answer: it is lost, or the caller has gone away.
+    /// Requests the end of a loan, and records it. Without an answer it is remembered: the answer is lost, or the caller has
+    /// gone away.
     pub(in super::super) async fn ending<T>(
         &self,
         loan: &Loan,
@@ -129,6 +134,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             && !answer.as_ref().is_err_and(is_unknown)
         {
             requested.end = None;
+        }
+        if answer.is_ok() {
+            self.record_end(loan, happened);
         }
         answer
     }
@@ -178,38 +186,25 @@ mod tests {
     use std::future::{pending, ready};
 
     use futures::FutureExt as _;
-    use k8s_openapi::jiff::Timestamp;
 
+    use super::super::testing::{loan, repository};
     use super::*;
 
     #[tokio::test]
-    async fn the_end_of_a_loan_is_remembered_if_its_request_has_no_answer() {
-        let options = Options {
-            history: true,
-            ..Options::default()
-        };
-        let repository = Repository::fed_by_hand(|_: &Book| (), options);
+    async fn the_end_of_a_loan_is_recorded_or_remembered_if_its_request_has_no_answer() {
+        let repository = repository();
         let history = repository.history.as_ref().unwrap();
-        let uid = Uid::from("3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
-        let remembered = || history.pending.take_unanswered(mark_of(&uid));
-        let loan = Loan {
-            book_id: "a".to_owned(),
-            namespace_id: "ns".to_owned(),
-            borrowed_by: "bob".into(),
-            borrowed_at: Timestamp::from_second(1_000).unwrap(),
-            imprint: None,
-            book_uid: None,
-            version: Version {
-                uid: uid.clone(),
-                resource_version: "1".parse().unwrap(),
-            },
-        };
-        let answered = repository.ending(&loan, Happened::Returned, ready(Ok(())));
-        assert!(answered.await.is_ok());
-        assert_eq!(remembered(), None);
+        let answered = loan("a", "3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
+        let unanswered = loan("b", "5c352212-b3cd-43f2-8b65-10e3c0c20aff");
+        let remembered = |loan: &Loan| history.pending.take_unanswered(mark_of(&loan.version.uid));
+        let ended = repository.ending(&answered, Happened::Returned, ready(Ok(())));
+        assert!(ended.await.is_ok());
+        assert_eq!(remembered(&answered), None);
+        let recorded = history.pending.certain("ns");
+        assert!(recorded.iter().any(|line| line.happened == Happened::Returned));
         // The caller goes away.
-        let dropped = repository.ending(&loan, Happened::Returned, pending::<Result<(), _>>());
+        let dropped = repository.ending(&unanswered, Happened::Returned, pending::<Result<(), _>>());
         assert!(dropped.now_or_never().is_none());
-        assert_eq!(remembered(), Some((Happened::Returned, None)));
+        assert_eq!(remembered(&unanswered), Some((Happened::Returned, None)));
     }
 }
