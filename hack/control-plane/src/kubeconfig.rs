@@ -64,7 +64,7 @@ pub fn save_kubeconfig(kubeconfig: &Kubeconfig, path: &Path) -> Result<()> {
 
 /// A client with the rights of `kubeconfig`, with a deadline on every request and without kube's retries.
 ///
-/// For setting up and for checking; it is no part of the test's subject.
+/// It sets tests up and checks their results; it is no part of their subject.
 pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.connect_timeout = Some(TIMEOUT);

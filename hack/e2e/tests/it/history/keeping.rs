@@ -13,6 +13,13 @@ fn journals(library: &Library) -> kube::Api<LoanJournal> {
     kube::Api::namespaced(library.client.clone(), &library.namespace)
 }
 
+/// The journals that are left, and their names.
+async fn left(library: &Library) -> Result<(Vec<LoanJournal>, Vec<String>)> {
+    let left = journals(library).list(&ListParams::default()).await?.items;
+    let names = left.iter().map(ResourceExt::name_any).collect();
+    Ok((left, names))
+}
+
 fn now() -> Result<String> {
     let second = Timestamp::now().as_second();
     Ok(Timestamp::from_second(second)?.to_string())
@@ -46,8 +53,7 @@ async fn old_journals_are_deleted_old_names_blanked_and_the_last_journal_stays()
     ];
     let service = Service::start(Program::Admin, &library.cluster, &arguments).await?;
     eventually("only the old journal that is not the last is gone", async || {
-        let left = journals(&library).list(&ListParams::default()).await?.items;
-        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+        let (left, names) = left(&library).await?;
         let is_blank = |journal: &LoanJournal| {
             let lines = &journal.spec.lines;
             lines.iter().all(|line| line.ends_with(" 3b241101a2bc42f1 -"))
@@ -74,8 +80,7 @@ async fn a_namespace_keeps_about_as_many_events_as_the_flag_says() -> Result<()>
     ];
     let service = Service::start(Program::Admin, &library.cluster, &arguments).await?;
     eventually("the oldest journals are gone", async || {
-        let left = journals(&library).list(&ListParams::default()).await?.items;
-        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+        let (_, names) = left(&library).await?;
         Ok((names == ["000003", "000004"]).then_some(()))
     })
     .await?;

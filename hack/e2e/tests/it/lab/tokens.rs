@@ -72,6 +72,15 @@ impl House {
         secrets.assert_not_in_service(&self.user).await
     }
 
+    /// Waits until a caller is let in.
+    async fn lets_in(&self, caller: &Api) -> Result<()> {
+        let path = self.library.path("book");
+        eventually("the caller is let in", async || {
+            Ok((caller.get(&path).await?.status == 200).then_some(()))
+        })
+        .await
+    }
+
     async fn put(&self, api: &Api) -> Result<u16> {
         let body = self.library.body("book");
         let put = api.put(self.library.path("book")).json(&body).await?;

@@ -113,7 +113,7 @@ struct Client {
     listing: Option<usize>,
     /// The check under way: the number of events that its list covers, and its objects that have yet to arrive.
     checking: Option<(usize, Vec<ConfigMap>)>,
-    /// For each name, the last local write that nothing newer has replaced: a value, or none.
+    /// The last local write of each name that nothing newer has replaced: a value, or none.
     ours: BTreeMap<&'static str, (u32, Option<String>)>,
 }
 

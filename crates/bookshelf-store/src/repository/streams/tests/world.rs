@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bookshelf_crd as crd;
 use kube::Resource as _;
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use crate::cache::{SourceEvent, Writer};
 use crate::connector::{self, Connector};
-use crate::repository::{Options, Repository};
+use crate::repository::{Book, Options, Repository};
 
 const NAMES: [&str; 2] = ["a", "b"];
 pub(super) const CATEGORIES: [&str; 2] = ["math", "physics"];
@@ -115,27 +114,24 @@ pub(super) struct Replica {
     loans: usize,
 }
 
+fn title(book: &Book) -> String {
+    book.title.clone()
+}
+
 impl Replica {
     pub(super) fn new() -> Self {
-        Self::of("http://127.0.0.1:1")
+        Self::fed(Repository::fed_by_hand(title, Options::default()))
     }
 
     /// Returns a replica whose API server is at this address.
     pub(super) fn of(api_server: &str) -> Self {
         let config = kube::Config::new(api_server.parse().unwrap());
         let connector = Connector::new(config, &connector::Options::default()).unwrap();
-        let options = Options {
-            namespaces: Vec::new(),
-            events: false,
-            resync: None,
-            check: None,
-            watch_timeout: Duration::from_secs(30),
-            cache_descriptions: true,
-            history: false,
-            retention: None,
-            search: true,
-        };
-        let (repository, _) = Repository::new(&connector, |book| book.title.clone(), options);
+        let (repository, _) = Repository::new(&connector, title, Options::default());
+        Self::fed(repository)
+    }
+
+    fn fed(repository: Repository<String>) -> Self {
         Self {
             repository: Arc::new(repository),
             books: 0,

@@ -72,10 +72,7 @@ async fn without_the_api_server_only_kept_decisions_let_callers_in_and_for_ten_s
 
     turn.control_plane().restart(Component::Apiserver).await?;
     for api in [&known, &unknown] {
-        eventually("the caller is let in again", async || {
-            Ok((api.get(&path).await?.status == 200).then_some(()))
-        })
-        .await?;
+        house.lets_in(api).await?;
     }
     house.has_told(&[&known_token, &unknown_token]).await?;
     turn.leave();
@@ -96,10 +93,7 @@ async fn a_hanging_api_server_lets_no_unknown_caller_in_and_makes_it_wait_for_th
     assert_undecided(&unknown, &house.library).await?;
 
     turn.control_plane().resume(Component::Apiserver)?;
-    eventually("the caller is let in", async || {
-        Ok((unknown.get(&path).await?.status == 200).then_some(()))
-    })
-    .await?;
+    house.lets_in(&unknown).await?;
     house.has_told(&[&known_token, &unknown_token]).await?;
     turn.leave();
     Ok(())
@@ -142,10 +136,7 @@ async fn an_account_that_may_not_create_reviews_is_an_internal_error_that_the_lo
     })
     .await?;
     let (unknown_token, unknown) = house.unknown_caller().await?;
-    eventually("the caller is let in", async || {
-        Ok((unknown.get(&path).await?.status == 200).then_some(()))
-    })
-    .await?;
+    house.lets_in(&unknown).await?;
     house.has_told(&[&unknown_token]).await?;
     turn.leave();
     Ok(())

@@ -137,10 +137,7 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_ou
         .run(&["delete", "flowschema,prioritylevelconfiguration", "no-reviews"])
         .await?;
     for api in [&known, &unknown] {
-        eventually("the caller is let in", async || {
-            Ok((api.get(&path).await?.status == 200).then_some(()))
-        })
-        .await?;
+        house.lets_in(api).await?;
     }
     let told = stream.told().await?;
     assert_eq!(
