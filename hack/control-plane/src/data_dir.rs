@@ -20,7 +20,7 @@ const LOCK: &str = "lock";
 pub struct DataDir {
     path: PathBuf,
     temporary: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -41,7 +41,7 @@ impl DataDir {
         let directory = Self {
             path,
             temporary: false,
-            _lock: lock,
+            lock,
         };
         directory.end_leftovers()?;
         Ok(directory)
@@ -76,7 +76,7 @@ impl DataDir {
         Ok(Self {
             path,
             temporary: true,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -131,6 +131,8 @@ impl Drop for DataDir {
             // A directory that cannot be removed now is swept later.
             let _ = fs::remove_dir_all(&self.path);
         }
+        // A child process that was forked a moment ago still has the file, and with it the lock.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -211,7 +213,7 @@ mod tests {
     #[test]
     fn the_refusal_of_a_second_owner_names_the_first() {
         let place = tempfile::tempdir().unwrap();
-        let first = DataDir::open(place.path()).unwrap();
+        let _first = DataDir::open(place.path()).unwrap();
 
         let refusal = DataDir::open(place.path()).unwrap_err().to_string();
 
@@ -219,7 +221,16 @@ mod tests {
             refusal.contains(&format!("already running (process {})", std::process::id())),
             "{refusal}"
         );
+    }
+
+    #[test]
+    fn a_directory_is_free_at_once_although_a_forked_process_has_the_lock_file() {
+        let place = tempfile::tempdir().unwrap();
+        let first = DataDir::open(place.path()).unwrap();
+        let _of_a_fork = first.lock.try_clone().unwrap();
+
         drop(first);
+
         DataDir::open(place.path()).unwrap();
     }
 

@@ -214,11 +214,17 @@ async fn nothing_can_be_created_in_a_terminating_namespace() -> Result<()> {
             .then_some(()))
     })
     .await?;
-    let answer = library
-        .admin
-        .post(library.list_path())
-        .json(&library.body("new"))
-        .await?;
-    answer.problem(404, "not_found");
+    // The admission of the API server follows the namespaces by a watch of its own.
+    eventually("the API server's admission knows that, too", async || {
+        let body = library.body("new");
+        let answer = library.admin.post(library.list_path()).json(&body).await?;
+        if answer.status == 409 {
+            answer.problem(409, "namespace_terminating");
+            return Ok(None);
+        }
+        answer.problem(404, "not_found");
+        Ok(Some(()))
+    })
+    .await?;
     Ok(())
 }

@@ -27,7 +27,8 @@ async fn create(api: &Api, library: &Library, number: usize) -> Result<usize> {
 #[tokio::test]
 async fn each_of_400_concurrent_creates_is_answered_with_its_book() -> Result<()> {
     let library = Library::open().await?;
-    let service = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
+    // However slow the machine: a wait of half of it for a turn is no refusal.
+    let service = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-timeout=120"]).await?;
     let api = service.api()?;
     let tries = try_join_all((0..400).map(|number| create(&api, &library, number))).await?;
     assert!(tries.iter().all(|tries| *tries == 1), "{tries:?}");
@@ -37,10 +38,11 @@ async fn each_of_400_concurrent_creates_is_answered_with_its_book() -> Result<()
 #[tokio::test]
 async fn a_refusal_by_the_rate_limit_names_the_time_when_a_retry_succeeds() -> Result<()> {
     let library = Library::open().await?;
-    let arguments = ["--kube-qps=30", "--kube-burst=5", "--kube-timeout=2"];
+    // A turn comes within half the timeout, and the API server has the other half, which a slow machine needs.
+    let arguments = ["--kube-qps=10", "--kube-burst=5", "--kube-timeout=10"];
     let service = Service::start(Program::Admin, &Cluster::shared()?, &arguments).await?;
     let api = service.api()?;
-    let tries = try_join_all((0..150).map(|number| create(&api, &library, number))).await?;
+    let tries = try_join_all((0..100).map(|number| create(&api, &library, number))).await?;
     assert!(tries.iter().any(|tries| *tries > 1), "nobody was refused");
     // Once more, where others came between.
     assert!(tries.iter().all(|tries| *tries <= 3), "{tries:?}");

@@ -15,7 +15,7 @@ static CHARTS: Shared<Charts> = Shared::new();
 /// A control plane without bookshelf.
 pub(super) struct Charts {
     pub(super) cluster: Cluster,
-    /// A cluster has the CRDs and the roles for people once: installations take turns.
+    /// A cluster has the CRDs and the roles for people once: what installs them, also as a dry run, takes turns.
     pub(super) turn: Mutex<()>,
     version: String,
     _control_plane: ControlPlane,
@@ -90,6 +90,8 @@ const DRY_RUN: [&str; 6] = [
 #[tokio::test]
 async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
     let charts = Charts::get().await?;
+    // Installations of other tests remove the CRDs.
+    let _turn = charts.turn.lock().await;
     let kubectl = charts.cluster.kubectl().await?;
     charts.restricted(&kubectl, "restricted").await?;
     let version = format!("--kube-version={}", charts.version);
@@ -126,6 +128,8 @@ async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
 #[tokio::test]
 async fn a_less_restricted_pod_is_noticed() -> Result<()> {
     let charts = Charts::get().await?;
+    // Installations of other tests remove the CRDs.
+    let _turn = charts.turn.lock().await;
     let kubectl = charts.cluster.kubectl().await?;
     charts.restricted(&kubectl, "noticed").await?;
     let lax = [

@@ -228,22 +228,40 @@ impl Run {
         );
         // Most of a short run is far from the seconds before all processes are killed.
         assert!(last.lost + last.without_word < loans / 3, "{last:?}");
-        let expected = events_of(&lines);
         for process in 0..PROCESSES.len() {
-            let api = self.fleet.running(process).await?;
-            let tenants = if process < 2 {
-                vec![None]
-            } else {
-                vec![Some("bob"), Some("kate"), Some("eve"), Some("ann")]
-            };
-            let mut read = Vec::new();
-            for tenant in tenants {
-                read.extend(events(&api, namespace, tenant).await?);
-            }
-            read.sort();
-            assert_eq!(read, expected, "of process {process}");
+            self.is_as_stored(process).await?;
         }
         Ok(())
+    }
+
+    /// Waits until a process answers with the events of loans that are stored: it also has those that it is about to store.
+    async fn is_as_stored(&self, process: usize) -> Result<()> {
+        let api = self.fleet.running(process).await?;
+        let tenants = if process < 2 {
+            vec![None]
+        } else {
+            vec![Some("bob"), Some("kate"), Some("eve"), Some("ann")]
+        };
+        let mut difference = Vec::new();
+        let same = eventually("a process answers with what is stored", async || {
+            let mut read = Vec::new();
+            for tenant in &tenants {
+                read.extend(events(&api, &self.library.namespace, *tenant).await?);
+            }
+            read.sort();
+            let stored = events_of(&lines(&self.library).await?);
+            difference = read
+                .iter()
+                .filter(|event| !stored.contains(event))
+                .cloned()
+                .collect();
+            difference.extend(stored.iter().filter(|event| !read.contains(event)).cloned());
+            Ok((read == stored).then_some(()))
+        });
+        let Ok(same) = tokio::time::timeout(PATIENCE, same).await else {
+            panic!("process {process} answers otherwise: {difference:#?}");
+        };
+        same
     }
 }
 
