@@ -70,6 +70,11 @@ pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
         .is_none_or(|recorded| *recorded < Worth::of(line))
 }
 
+/// Returns true if the recorded word of a line's event is a precise one, so that a process knew it from the answer to a request.
+pub(super) fn is_precise(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
+    recorded.get(&line.identity()).is_some_and(|worth| worth.is_precise())
+}
+
 /// Returns those of these lines that add something to these records.
 pub(super) fn unstored<'a>(lines: Vec<Line>, records: impl Iterator<Item = &'a Record>) -> Vec<Line> {
     if lines.is_empty() {
@@ -187,6 +192,17 @@ mod tests {
             let journal = records(&journal);
             let recorded = recorded([line.identity()].into_iter(), journal.iter());
             assert_eq!(is_due(line, &recorded), expected, "{line} {journal:?}");
+        }
+    }
+
+    #[test]
+    fn a_precise_word_of_the_same_end_is_found() {
+        let taken_back = records(&[beginning(1), end(1, Happened::TakenBack)]);
+        let ended = records(&[beginning(1), end(1, Happened::Ended), end(2, Happened::Returned)]);
+        let requested = end(1, Happened::Returned);
+        for (journal, expected) in [(&taken_back, true), (&ended, false)] {
+            let recorded = recorded([requested.identity()].into_iter(), journal.iter());
+            assert_eq!(is_precise(&requested, &recorded), expected, "{journal:?}");
         }
     }
 }

@@ -9,14 +9,10 @@ use tokio::time::Instant;
 use super::super::books::CachedBook;
 use super::super::model::Loan;
 use super::lines::{beginning_of, end_of, mark_of, mark_of_change, now, of_book};
-use super::pending::{Pending, Proof};
+use super::pending::{Pending, Proof, after_others};
 use crate::cache::{Entry, Event, Position, Reader};
 use crate::object::{ResourceVersion, Uid};
 
-/// The shortest wait before an event of another process is stored: its own process stores it first.
-const OTHERS_FIRST: Duration = Duration::from_secs(5);
-/// The longest time that is added to it, at random, so that one of many processes does it.
-const SPREAD: Duration = Duration::from_secs(5);
 /// The time for which the end of a book is known, for the word of its loan's end.
 const GONE_FOR: Duration = Duration::from_mins(2);
 
@@ -27,11 +23,6 @@ pub(super) struct Follower<V> {
     positions: Option<(Position, Position)>,
     /// Books that were deleted, by their uid: at which version, and when that was reported.
     gone: HashMap<Uid, (ResourceVersion, Instant)>,
-}
-
-/// Returns the time at which an event that somebody else may have caused is stored.
-pub(super) fn after_others() -> Instant {
-    Instant::now() + OTHERS_FIRST + SPREAD.mul_f64(rand::random_range(0.0..1.0))
 }
 
 impl<V> Follower<V> {
@@ -89,7 +80,7 @@ impl<V> Follower<V> {
         let snapshot = self.books.load();
         let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);
         let is_book_gone = match proof {
-            Proof::Certain => return line.happened,
+            Proof::Certain | Proof::Requested => return line.happened,
             Proof::Ended(None, _) => false,
             Proof::Ended(Some(uid), ended) => match book.filter(|book| book.uid == *uid) {
                 Some(book) => book.value.is_being_deleted && book.resource_version < *ended,
@@ -114,7 +105,7 @@ fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) 
             let loan = &loan.value;
             add(loan, beginning_of(loan, None), Proof::Certain);
             if let Some((happened, by)) = pending.take_unanswered(mark_of(&loan.version.uid)) {
-                pending.add_own(&loan.namespace_id, end_of(loan, happened, now(), by));
+                add(loan, end_of(loan, happened, now(), by), Proof::Requested);
             } else {
                 let line = end_of(loan, Happened::Ended, now(), None);
                 add(loan, line, Proof::Ended(loan.book_uid.clone(), version));

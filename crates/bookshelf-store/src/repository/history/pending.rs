@@ -17,6 +17,10 @@ use crate::object::{ResourceVersion, Uid};
 /// The most events of books, beginnings and ends of loans that wait in a process: beyond that, further ones are dropped. The
 /// comparison of loans and journals finds the beginnings again.
 const MOST: [usize; 3] = [50_000, 50_000, 100_000];
+/// The shortest wait before an event of another process is stored: its own process stores it first.
+const OTHERS_FIRST: Duration = Duration::from_secs(5);
+/// The longest time that is added to it, at random, so that one of many processes does it.
+const SPREAD: Duration = Duration::from_secs(5);
 /// The most ends of loans without an answer that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
 /// The time for which they are: an end that comes later is somebody else's.
@@ -58,10 +62,18 @@ pub(super) struct Waiting {
 pub(super) enum Proof {
     /// An answer of the API server, or the watch.
     Certain,
+    /// The watch has reported the end of a loan that this process requested without an answer. It may be the end that another
+    /// process requested after that, which that process stores first.
+    Requested,
     /// The watch has reported the end of a loan, at this version. The word depends on the loan's book, which has this uid.
     Ended(Option<Uid>, ResourceVersion),
     /// The cache does not have a loan of which a journal has the beginning. The API server has the last word.
     Missing,
+}
+
+/// Returns the time at which an event that somebody else may have caused is stored.
+pub(super) fn after_others() -> Instant {
+    Instant::now() + OTHERS_FIRST + SPREAD.mul_f64(rand::random_range(0.0..1.0))
 }
 
 impl Pending {
@@ -99,7 +111,7 @@ impl Pending {
         let there = state.namespaces.get(namespace);
         if there.is_some_and(|waiting| waiting.contains_key(&identity)) {
             drop(state);
-            return self.add_own(namespace, line);
+            return self.add_seen(namespace, line, after_others(), Proof::Requested);
         }
         if state.unanswered.len() >= UNANSWERED_MAX {
             state.unanswered.clear();
@@ -282,7 +294,10 @@ const fn sort(happened: Happened) -> usize {
 
 impl Waiting {
     fn is_better_than(&self, other: &Self) -> bool {
-        let rank = |waiting: &Self| (waiting.is_own, waiting.proof != Proof::Missing);
+        let rank = |waiting: &Self| {
+            let is_requested = waiting.proof == Proof::Requested;
+            (waiting.is_own, waiting.proof != Proof::Missing, is_requested)
+        };
         rank(self) > rank(other)
     }
 }

@@ -141,6 +141,11 @@ impl Worth {
         }
     }
 
+    /// Returns true unless the word is only that a loan has ended.
+    pub(super) fn is_precise(self) -> bool {
+        self.is_precise
+    }
+
     pub(super) fn of(line: &Line) -> Self {
         Self::new(line.happened, line.by.is_some(), line.is_forced)
     }

@@ -19,10 +19,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::books::CachedBook;
 use super::super::model::Loan;
-use super::due::{is_due, lacking, recorded};
-use super::follower::{Follower, after_others};
+use super::due::{is_due, is_precise, lacking, recorded};
+use super::follower::Follower;
 use super::lines::{mark_of, now};
-use super::pending::{Proof, Waiting};
+use super::pending::{Proof, Waiting, after_others};
 use super::progress::{Course, Progress};
 use super::store::{State, Store, Target, name_of, number_of, records_in};
 use crate::cache::Reader;
@@ -171,7 +171,8 @@ impl<V> Recorder<V> {
                 let loan = loans.get(namespace, &waiting.line.book_id);
                 loan.is_some_and(|loan| mark_of(&loan.uid) == waiting.line.mark)
             };
-            if is_there || !is_due(&waiting.line, &recorded) {
+            let is_anothers = waiting.proof == Proof::Requested && is_precise(&waiting.line, &recorded);
+            if is_there || is_anothers || !is_due(&waiting.line, &recorded) {
                 pending.remove(namespace, &waiting.line);
             } else {
                 due.push(waiting);

@@ -214,9 +214,10 @@ impl Run {
         let complete = tokio::time::timeout(PATIENCE, complete).await;
         let Ok(complete) = complete else {
             panic!(
-                "{} differences: {:#?}",
+                "{} differences: {:#?}\n{:#?}",
                 last.wrong.len(),
-                &last.wrong[..last.wrong.len().min(20)]
+                &last.wrong[..last.wrong.len().min(20)],
+                self.disturbances
             );
         };
         let (loans, lines) = complete?;

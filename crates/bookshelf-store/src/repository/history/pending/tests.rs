@@ -125,3 +125,15 @@ async fn a_name_that_is_blanked_stays_so_when_its_event_is_confirmed() {
     };
     assert_eq!(pending.certain("ns"), [expected]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_without_an_answer_leaves_the_first_word_to_other_processes() {
+    let pending = Pending::default();
+    pending.add_seen("ns", line("ended"), Instant::now(), Proof::Certain);
+    pending.remember_unanswered("ns", line("returned"));
+
+    assert!(pending.due("ns", Instant::now() + OTHERS_FIRST / 2, 1).is_empty());
+    let due = pending.due("ns", Instant::now() + OTHERS_FIRST + SPREAD, 1);
+    assert_eq!(due[0].line.happened, Happened::Returned);
+    assert_eq!(due[0].proof, Proof::Requested);
+}

@@ -29,7 +29,7 @@ pub(super) enum Client {
     User,
     Controller,
     Kubectl,
-    /// The API server was ended before it logged the request.
+    /// The API server did not log the request as a success.
     Unknown,
 }
 

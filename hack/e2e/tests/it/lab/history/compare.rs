@@ -111,9 +111,9 @@ pub(super) fn compare(
         let lines = recorded.get(mark).map_or(&[][..], Vec::as_slice);
         let mut loan = loan.clone();
         if loan.end.is_none() && !live.contains(mark) {
-            // The request was carried out, and the API server ended before it was logged.
-            let ended = disturbances.unlogged_after(loan.begun);
-            loan.end = ended.map(|ended| (ended, Client::Unknown));
+            // The request was carried out, and the API server or its client ended before it was logged as a success: at any
+            // time since the beginning.
+            loan.end = Some((loan.begun, Client::Unknown));
         }
         comparison.add(&loan, lines, disturbances);
     }
