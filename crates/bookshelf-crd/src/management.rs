@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_mark_is_none() {
+    fn a_key_that_only_looks_like_a_mark_is_none() {
         let mut book = labelled(None);
         for mark in MARKS {
             // In the other place.

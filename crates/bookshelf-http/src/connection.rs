@@ -84,7 +84,7 @@ impl Connections {
 
 impl Connection {
     /// Notes a request, which is not about an event stream yet.
-    pub(crate) fn is_asked(&self) {
+    pub(crate) fn note_request(&self) {
         self.is_used.set(true);
         self.is_about(false);
     }

@@ -24,7 +24,7 @@ use crate::args::AuthMode;
 use crate::document::Document;
 use crate::entity_tag;
 
-/// The document of an API, made when it is asked for first.
+/// The document of an API, made on the first request for it.
 pub(crate) struct Description {
     make: fn(AuthMode) -> Value,
     auth_mode: AuthMode,

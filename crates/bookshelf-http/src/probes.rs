@@ -33,7 +33,7 @@ where
     B: MessageBody + 'static,
 {
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.is_asked();
+        connection.note_request();
     }
     let answer = match protocol::check_host(request.request()) {
         Ok(()) => Ok(service.call(request)),

@@ -125,7 +125,7 @@ impl Exchange {
         let is_stream = has_stream && stream::is_preferred(&request);
         if let Some(connection) = request.conn_data::<Connection>() {
             // A stream says so when it begins.
-            connection.is_asked();
+            connection.note_request();
         }
         if is_stream {
             request.extensions_mut().insert(RequestId(id.clone()));

@@ -252,6 +252,6 @@ fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, SocketA
         .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))?;
     let bound = listener
         .local_addr()
-        .with_context(|| format!("cannot tell the address of {flag}"))?;
+        .with_context(|| format!("cannot get the address of {flag}"))?;
     Ok((listener, bound))
 }

@@ -294,9 +294,9 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             .map(|entry| entry.uid.clone());
         let deletion = self.cached.writer().deletion_of(version.uid.clone());
         let deleted = self.cached.delete(key, preconditions).await;
-        let is_told = match &deleted {
+        let is_awaited = match &deleted {
             Ok(_) => true,
-            // Somebody was faster: what the watch has told already it does not tell again.
+            // Another delete was faster: the watch does not report it again.
             Err(_) => cached.as_ref() == Some(&version.uid),
         };
         match &deleted {
@@ -304,7 +304,7 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return deleted.map(|_| ()),
             _ => {}
         }
-        if is_told {
+        if is_awaited {
             self.await_version_of(deletion, key).await;
         }
         deleted.map(|_| ())

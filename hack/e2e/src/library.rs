@@ -146,14 +146,14 @@ impl Library {
     pub async fn add(&self, id: &str) -> Result<Answer> {
         let answer = self.admin.post(self.list_path()).json(&self.body(id)).await?;
         assert_eq!(answer.status, 201, "{}", answer.text());
-        self.shown(id).await?;
+        self.appeared(id).await?;
         Ok(answer)
     }
 
     /// Adds a book as kubectl does, past the APIs; both serve it before this returns.
     pub async fn plant(&self, book: &Book) -> Result<Book> {
         let planted = self.books().create(&PostParams::default(), book).await?;
-        self.shown(&planted.name_any()).await?;
+        self.appeared(&planted.name_any()).await?;
         Ok(planted)
     }
 
@@ -244,7 +244,7 @@ impl Library {
     }
 
     /// Returns when both APIs serve a book of this id.
-    pub async fn shown(&self, id: &str) -> Result<()> {
+    pub async fn appeared(&self, id: &str) -> Result<()> {
         self.seen(id, |answer| answer.status == 200).await
     }
 

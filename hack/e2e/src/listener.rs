@@ -76,7 +76,7 @@ impl Listener {
     }
 
     /// The next event, which has to come.
-    pub async fn told(&mut self) -> Result<StreamEvent> {
+    pub async fn next_event(&mut self) -> Result<StreamEvent> {
         self.next().await?.context("the stream has ended")
     }
 
@@ -84,7 +84,7 @@ impl Listener {
     pub async fn until(&mut self, event: &str) -> Result<Vec<StreamEvent>> {
         let mut events = Vec::new();
         loop {
-            let received = self.told().await?;
+            let received = self.next_event().await?;
             let is_it = received.event == event;
             events.push(received);
             if is_it {

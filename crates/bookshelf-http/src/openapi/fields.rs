@@ -154,7 +154,7 @@ pub fn tenant() -> Object {
         .build()
 }
 
-/// A borrower whose loans are asked for; the empty string is everybody.
+/// The borrower of the requested loans; the empty string is every tenant.
 #[must_use]
 pub fn borrower_filter() -> Object {
     let borrower = string("Only the loans of this borrower; all, if empty.");

@@ -27,7 +27,7 @@ use crate::args::ServeArgs;
 use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::tls::HTTP_2;
 
-/// The time that a client has to close a connection whose end it was told, as `actix-web` has it.
+/// The time that a client has to close a connection whose end it has seen, as `actix-web` has it.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Starts a server of apps, one for each thread and protocol.

@@ -63,7 +63,7 @@ where
         }
     }
 
-    /// Serves a connection until its client closes it. At the end of the process, the client is told to open no more
+    /// Serves a connection until its client closes it. At the end of the process, GOAWAY keeps the client from more
     /// requests, and those under way are answered.
     pub(super) async fn serve(&self, stream: TlsStream<TcpStream>, peer: Option<SocketAddr>) {
         let opened = self.connections.accepted(&stream, self.write_timeout);
@@ -79,7 +79,7 @@ where
         let Ok(Ok(mut connection)) = timeout(HEAD_TIMEOUT, builder.handshake(stream)).await else {
             return;
         };
-        opened.is_asked();
+        opened.note_request();
         let unanswered = Unanswered::new(&opened);
         let mut ending = pin!(self.ending.notified());
         let mut is_ending = false;

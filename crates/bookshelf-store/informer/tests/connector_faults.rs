@@ -313,7 +313,7 @@ async fn an_event_whose_answer_is_lost_is_sent_again_and_one_that_is_refused_is_
     let (events, send) = connector.events();
     let sending = tokio::spawn(send);
     for (reason, attempts) in [("Lost", 2), ("Refused", 3)] {
-        events.tell(event(reason), ObjectReference::default());
+        events.record(event(reason), ObjectReference::default());
         events.flush(Duration::from_secs(30)).await;
         assert_eq!(requests.load(Ordering::SeqCst), attempts, "{reason}");
     }
@@ -336,7 +336,7 @@ async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let (events, send) = connector(&url, options).events();
     let sending = tokio::spawn(send);
     // It takes the first one off the queue, and is never answered.
-    let record = |number: usize| events.tell(event(&format!("Reason{number}")), ObjectReference::default());
+    let record = |number: usize| events.record(event(&format!("Reason{number}")), ObjectReference::default());
     record(0);
     let _taken = listener.accept().await.unwrap();
     let started = Instant::now();

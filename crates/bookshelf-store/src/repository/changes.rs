@@ -48,7 +48,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         {
             Ok(created) => {
                 let value = Book::try_from(&created).map_err(internal)?;
-                self.tell(key, &value.version.uid, &Happening::Created);
+                self.record_event(key, &value.version.uid, &Happening::Created);
                 self.record_creation(key, &value);
                 Ok(Made {
                     value,
@@ -177,7 +177,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
             match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
                 Ok(object) => {
-                    self.tell(key, &version.uid, happening);
+                    self.record_event(key, &version.uid, happening);
                     let book = Book::try_from(&object).map_err(internal)?;
                     self.record_update(key, &version, &book, false);
                     return Ok(book);
@@ -197,7 +197,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         verdict: Result<T, Error>,
     ) -> Result<T, Error> {
         if matches!(verdict, Err(Error::NotManageable)) {
-            self.tell(key, &found.version.uid, &Happening::Refused);
+            self.record_event(key, &found.version.uid, &Happening::Refused);
         }
         verdict
     }
@@ -237,7 +237,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) -> crd::Book {
     let mut book = crd::Book::new(key.id, content.spec.clone());
     book.metadata.namespace = Some(key.namespace.to_owned());
-    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    // The derived constructor adds those of the definition, with which Helm keeps it.
     book.metadata.annotations = None;
     let labels = book.metadata.labels.get_or_insert_default();
     labels.insert(

@@ -30,7 +30,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, metadata)));
             match self.books.cached.patch(&object_key, &patch).await {
                 Ok(object) => {
-                    self.tell(key, &version.uid, &Happening::ForciblyUpdated);
+                    self.record_event(key, &version.uid, &Happening::ForciblyUpdated);
                     let book = Book::try_from(&object).map_err(internal)?;
                     self.record_update(key, &version, &book, true);
                     return Ok(book);
@@ -60,7 +60,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Err(error) => return Err(error.into()),
                 // The book first: if it is refused, the loan stays.
                 Ok(()) => {
-                    self.tell(key, &uid, &Happening::ForciblyDeleted);
+                    self.record_event(key, &uid, &Happening::ForciblyDeleted);
                     self.record_deletion(key, &uid, true);
                     return self.delete_loan_of(key, &uid).await;
                 }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tested_is_the_label_as_it_was_found() {
+    fn the_label_is_tested_as_it_was_found() {
         let path = "/metadata/labels/app.kubernetes.io~1managed-by";
         for (label, path, value) in [
             (ManagedBy::NoLabels, "/metadata/labels", Value::Null),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_absence_of_each_mark_is_tested_in_what_is_there() {
+    fn the_absence_of_each_mark_is_tested_in_the_existing_metadata() {
         let paths = |label, has_annotations| {
             let tests = tests(found(label, has_annotations));
             let absent = tests.into_iter().skip(1).filter(|test| test["value"].is_null());

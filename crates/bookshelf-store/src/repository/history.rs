@@ -49,21 +49,21 @@ pub(super) enum Happening<'a> {
 
 impl<V> Repository<V> {
     /// Records a change of the book with this uid. Does not wait, and does not fail.
-    pub(super) fn tell(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
+    pub(super) fn record_event(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
         if let Some(events) = &self.events {
-            events.tell(happening.event(key), reference::<crd::Book>(key, book));
+            events.record(happening.event(key), reference::<crd::Book>(key, book));
         }
     }
 
     /// Records a change of the book of a loan.
-    pub(super) fn tell_of_loan(&self, key: BookKey<'_>, loan: &Loan, happening: &Happening<'_>) {
+    pub(super) fn record_loan_event(&self, key: BookKey<'_>, loan: &Loan, happening: &Happening<'_>) {
         // A loan that was made by hand does not name its book.
         let book = loan.book_uid.clone().or_else(|| {
             let books = self.books.reader.load();
             books.get(key.namespace, key.id).map(|book| book.uid.clone())
         });
         if let Some(book) = book {
-            self.tell(key, &book, happening);
+            self.record_event(key, &book, happening);
         }
     }
 }

@@ -61,7 +61,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.loans.cached.create(&object).await {
                 Ok(object) => {
                     let loan = Loan::try_from(&object).map_err(internal)?;
-                    self.tell(key, &book, &Happening::Borrowed(&loan));
+                    self.record_event(key, &book, &Happening::Borrowed(&loan));
                     self.record_beginning(&loan);
                     return Ok(loan);
                 }
@@ -113,7 +113,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let deletion = self.delete_version(key, loan.version.clone());
             match self.ending(&loan, Happened::Returned, deletion).await {
                 Ok(()) => {
-                    self.tell_of_loan(key, &loan, &Happening::Returned(&loan));
+                    self.record_loan_event(key, &loan, &Happening::Returned(&loan));
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -153,7 +153,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let deletion = self.loans.delete(&name, loan.version.clone(), preconditions);
             match self.ending(&loan, Happened::TakenBack, deletion).await {
                 Ok(()) => {
-                    self.tell_of_loan(key, &loan, &Happening::TakenBack(&loan));
+                    self.record_loan_event(key, &loan, &Happening::TakenBack(&loan));
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -250,7 +250,7 @@ fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
     };
     let mut loan = crd::BookLoan::new(key.id, spec);
     loan.metadata.namespace = Some(key.namespace.to_owned());
-    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    // The derived constructor adds those of the definition, with which Helm keeps it.
     loan.metadata.annotations = None;
     loan.metadata.owner_references = Some(vec![OwnerReference {
         api_version: crd::Book::api_version(&()).into_owned(),

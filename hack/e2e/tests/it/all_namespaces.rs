@@ -34,7 +34,7 @@ async fn the_books_of_all_namespaces_are_sorted_by_namespace_then_id() -> Result
             .json(&body)
             .await?
             .json(201);
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     let mut namespaces = [one.namespace.as_str(), two.namespace.as_str()];
     namespaces.sort_unstable();

@@ -1,4 +1,4 @@
-//! Token mode: who callers are, and what they may do, against the real API server with real tokens.
+//! Token mode: authentication and authorization of callers, against the real API server with real tokens.
 
 mod ending;
 mod hostile;
@@ -27,12 +27,12 @@ struct Pair {
     user: Service,
 }
 
-/// A library whose APIs are asked by people with tokens.
+/// A library whose APIs get requests from people with tokens.
 struct House {
-    /// Asked without a token.
+    /// For requests without a token.
     admin: Api,
     user: Api,
-    /// Asked by a librarian who may do everything in it.
+    /// For requests of a librarian who may do everything in it.
     library: Library,
     pair: Arc<Pair>,
 }
@@ -75,8 +75,8 @@ impl House {
         Person::new(self.library.client.clone(), &self.library.namespace, name).await
     }
 
-    /// The API of an audience, asked by a person.
-    async fn asked_by(&self, person: &Person, audience: &str) -> Result<Api> {
+    /// The API of an audience, for requests of a person.
+    async fn api_for(&self, person: &Person, audience: &str) -> Result<Api> {
         let api = if audience == ADMIN {
             &self.admin
         } else {

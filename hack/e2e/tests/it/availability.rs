@@ -29,7 +29,7 @@ async fn a_book_is_available_until_it_is_borrowed_and_when_it_is_back() -> Resul
             .json(&body)
             .await?
             .json(201);
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     for round in 0..50 {
         for (action, is_available) in [("borrow", false), ("return", true)] {

@@ -76,7 +76,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
     run(&commands(&page, "Restore")?, &library, &kubectl, directory.path()).await?;
 
     for id in ["lent", "free", "managed"] {
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     assert_eq!(library.admin.get(library.list_path()).await?.json(200), books);
     // The garbage collector has looked at loans since: it collects one with the `uid` of before.

@@ -249,7 +249,7 @@ async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Resu
             .await?
             .json(201);
     }
-    library.shown("a").await?;
+    library.appeared("a").await?;
     library.borrow("a", "bob").await?.json(201);
     let live = async |api: &Api, path: String| {
         let answer = api.get(path).header("Cache-Control", "max-age=0, No-Cache");
@@ -293,7 +293,7 @@ async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Resu
 async fn a_borrow_is_repeated_on_a_replica_that_does_not_know_the_book_yet() -> Result<()> {
     let (library, [_, user]) = behind().await?;
     library.add("book").await?;
-    library.shown("book").await?;
+    library.appeared("book").await?;
     let borrow = |api: &Api, id: &str| {
         let borrow = api.post(format!("{}/borrow", library.path(id))).tenant("bob");
         borrow.header("Idempotency-Key", "key")

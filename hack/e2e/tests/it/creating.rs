@@ -117,14 +117,14 @@ async fn a_book_read_from_either_api_can_be_posted_again_after_its_deletion() ->
         .json(&full)
         .await?
         .json(201);
-    library.shown("book").await?;
+    library.appeared("book").await?;
     for api in library.apis() {
         let served = api.get(library.path("book")).await?.json(200);
         library.admin.delete(library.path("book")).await?.empty(204);
         let again = library.admin.post(library.list_path()).json(&served).await?;
         let again = again.json(201);
         assert_eq!(library.as_served_by(api, &again, true), served);
-        library.shown("book").await?;
+        library.appeared("book").await?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ async fn a_book_has_its_description_and_lists_have_none() -> Result<()> {
         .json(&body)
         .await?
         .json(201);
-    library.shown("book").await?;
+    library.appeared("book").await?;
     library.lend("book", "bob").await?;
     let (_services, apis) = apis(&library).await?;
     let path = library.path("book");
@@ -111,12 +111,12 @@ async fn streams_without_descriptions_still_send_the_change_of_one() -> Result<(
         // The stream may have begun before the watch reported the book.
         let book = match book {
             Some(book) => book.data.clone(),
-            None => listener.told().await?.data,
+            None => listener.next_event().await?.data,
         };
         assert_eq!(book, expected);
         let body = json!({"author": "A", "title": "T", "description": format!("After {}", library.is_tenants(with))});
         library.put("book", &body).await?.json(200);
-        let updated = listener.told().await?;
+        let updated = listener.next_event().await?;
         assert_eq!((updated.event.as_str(), &updated.data), ("updated", &expected));
     }
     Ok(())

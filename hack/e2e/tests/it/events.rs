@@ -167,7 +167,7 @@ async fn a_repeated_event_is_counted_and_a_repeated_request_is_not() -> Result<(
         let body = json!({"author": "A", "title": format!("Title {number}")});
         library.put("book", &body).await?.json(200);
     }
-    library.shown("book").await?;
+    library.appeared("book").await?;
     for _ in 0..3 {
         let borrow = library.user.post(library.path("book/borrow")).tenant("bob");
         borrow.header("Idempotency-Key", "key").await?.json(201);
@@ -236,7 +236,7 @@ async fn no_events_are_recorded_when_events_are_off() -> Result<()> {
         .json(&library.body("book"))
         .await?
         .json(201);
-    library.shown("book").await?;
+    library.appeared("book").await?;
     quiet
         .put(library.path("book"))
         .json(&library.body("book"))

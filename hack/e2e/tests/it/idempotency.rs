@@ -97,7 +97,7 @@ async fn a_key_with_another_body_is_refused() -> Result<()> {
     create(&library, &library.admin, "key", &library.body("book"))
         .await?
         .json(201);
-    library.shown("book").await?;
+    library.appeared("book").await?;
     e2e::eventually("the other replica shows it", async || {
         Ok((other.api()?.get(library.path("book")).await?.status == 200).then_some(()))
     })
@@ -136,7 +136,7 @@ async fn a_book_created_without_the_key_is_still_a_conflict() -> Result<()> {
     ] {
         request.await?.problem(409, "already_exists");
     }
-    library.shown("book").await?;
+    library.appeared("book").await?;
     borrow(&library, &library.user, "key", "bob").await?.json(201);
     for (key, tenant) in [("another", "bob"), ("key", "alice")] {
         let refused = borrow(&library, &library.user, key, tenant).await?;
@@ -192,7 +192,7 @@ async fn errors_are_not_repeated() -> Result<()> {
     library.books().delete("book", &DeleteParams::default()).await?;
     attempt().await?.json(201);
 
-    library.shown("book").await?;
+    library.appeared("book").await?;
     library
         .loans()
         .create(&PostParams::default(), &loan("book", "alice"))
@@ -218,7 +218,7 @@ async fn a_key_lasts_as_long_as_its_object() -> Result<()> {
     assert_ne!(first.header("etag"), second.header("etag"));
 
     library.vanished("no-such").await?;
-    library.shown("book").await?;
+    library.appeared("book").await?;
     let first = borrow(&library, &library.user, "key", "bob").await?;
     library.give_back("book", "bob").await?.empty(204);
     let second = borrow(&library, &library.user, "key", "bob").await?;

@@ -41,8 +41,8 @@ async fn two_books_that_kubectl_adds_are_in_both_apis_and_helms_is_lent_but_not_
     let apply = ["apply", "-n", &library.namespace, "-f", "-"];
     kubectl.run_with_input(&apply, &list.to_string()).await?;
 
-    library.shown("landau-mechanics").await?;
-    library.shown("modenov-analytic-geometry").await?;
+    library.appeared("landau-mechanics").await?;
+    library.appeared("modenov-analytic-geometry").await?;
     for api in library.apis() {
         let list = api.get(library.list_path()).await?.json(200);
         let expected = [

@@ -41,7 +41,7 @@ async fn library() -> Result<Library> {
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": category});
         let created = library.admin.post(library.list_path()).json(&body).await?;
         created.json(201);
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     for id in ["a", "b", "c", "f"] {
         library.lend(id, if id == "c" { "alice" } else { "bob" }).await?;

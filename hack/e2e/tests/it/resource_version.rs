@@ -29,7 +29,7 @@ async fn a_read_at_a_known_version_is_answered_like_one_without_a_version() -> R
         let body = json!({"id": id, "author": "A", "title": "T", "category_id": category});
         let made = library.admin.post(library.list_path()).json(&body).await?;
         made.json(201);
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     library.lend("c", "tenant").await?;
     let (list, book) = (library.list_path(), library.path("a"));

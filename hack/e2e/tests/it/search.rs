@@ -12,7 +12,7 @@ async fn add(library: &Library, id: &str, author: &str, title: &str, category: &
     let body = json!({"id": id, "author": author, "title": title, "category_id": category});
     let added = library.admin.post(library.list_path()).json(&body).await?;
     added.json(201);
-    library.shown(id).await
+    library.appeared(id).await
 }
 
 /// A library of books in several scripts.

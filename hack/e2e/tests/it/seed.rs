@@ -29,8 +29,8 @@ async fn the_seeds_session_goes_as_in_the_seed() -> Result<()> {
     kubectl
         .apply(&books.replace("science-library", namespace))
         .await?;
-    library.shown("modenov-analytic-geometry").await?;
-    library.shown("taylor-biological-science").await?;
+    library.appeared("modenov-analytic-geometry").await?;
+    library.appeared("taylor-biological-science").await?;
 
     // kubectl get books -n science-library
     let [modenov, taylor] = [

@@ -27,7 +27,7 @@ fn resumed(api: &Api, path: &str, last_id: &str) -> Request {
 /// The next event about the book of this id, or its loan, in the library: its name and its data.
 async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(String, Value)> {
     loop {
-        let StreamEvent { event, data, .. } = listener.told().await?;
+        let StreamEvent { event, data, .. } = listener.next_event().await?;
         let is_it = data["id"] == id || data["book_id"] == id;
         if is_it && data["namespace_id"] == library.namespace.as_str() {
             return Ok((event, data));
@@ -179,7 +179,7 @@ async fn line_separators_in_event_data_are_escaped() -> Result<()> {
     body["title"] = "A\u{2028}B\u{2029}C".into();
     let added = library.admin.post(library.list_path()).json(&body).await?;
     added.json(201);
-    library.shown("book").await?;
+    library.appeared("book").await?;
     for api in library.apis() {
         let mut listener = stream_of(api, &library.list_path()).listen().await?;
         let list = synced(&mut listener, &library).await?;

@@ -215,7 +215,7 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
         let mut listener = api.get("/book").listen().await?;
         let mut take = async |listener: &mut Listener| -> Result<Mirror> {
             let mut mirror = states.last().cloned().unwrap_or_default();
-            mirror.take(listener.told().await?)?;
+            mirror.take(listener.next_event().await?)?;
             states.push(mirror.clone());
             Ok(mirror)
         };
@@ -231,7 +231,7 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
             }
             take(&mut listener).await?;
         }
-        let received = of_west.told().await?;
+        let received = of_west.next_event().await?;
         assert_eq!(
             (received.event.as_str(), &received.data["id"]),
             ("created", &json!(id))
@@ -245,7 +245,7 @@ async fn streams_cover_the_watched_namespaces_and_resume_from_any_id() -> Result
                 .listen()
                 .await?;
             while state.has != fresh {
-                state.take(listener.told().await?)?;
+                state.take(listener.next_event().await?)?;
             }
         }
     }

@@ -35,7 +35,7 @@ impl<V> Snapshot<V> {
             expressions.all(|expression| entry.labels.fulfil(expression))
         };
         let mut selected: Vec<_> = self
-            .to_judge(&expressions, namespace)
+            .candidates_for(&expressions, namespace)
             .filter(is_selected)
             .collect();
         selected.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -43,7 +43,7 @@ impl<V> Snapshot<V> {
     }
 
     /// The objects among which all are that fulfil the expressions.
-    pub(super) fn to_judge<'s, 'n>(
+    pub(super) fn candidates_for<'s, 'n>(
         &'s self,
         expressions: &'n [Expression],
         namespace: Option<&'n str>,

@@ -47,7 +47,7 @@ enum Item {
 
 impl Events {
     /// Puts an event about an object into the queue, if that has room. Does not wait.
-    pub fn tell(&self, event: Event, about: ObjectReference) {
+    pub fn record(&self, event: Event, about: ObjectReference) {
         if self
             .queue
             .try_send(Item::Event(Box::new((event, about))))

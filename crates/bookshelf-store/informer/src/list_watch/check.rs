@@ -14,7 +14,7 @@ where
 {
     /// Lists once in each check period; the cache compares and repairs when the watch has reached the list's version. Ends
     /// when that shows that only a new list helps.
-    pub(super) async fn check_now_and_then(&self) -> Failure {
+    pub(super) async fn check_periodically(&self) -> Failure {
         let Some(period) = self.list_watch.check_period else {
             return std::future::pending().await;
         };

@@ -57,7 +57,7 @@ where
                     tracing::info!(resource, namespace = self.namespace.as_deref(), version, "listed");
                     tokio::select! {
                         failure = self.watch(version, &mut pause) => failure,
-                        failure = self.check_now_and_then() => failure,
+                        failure = self.check_periodically() => failure,
                     }
                 }
                 Err(failure) => failure,

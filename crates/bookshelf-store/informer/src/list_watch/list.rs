@@ -26,16 +26,16 @@ where
     pub(super) async fn list(&self, can_stream: &mut bool) -> Result<String, Failure> {
         let confirmed = self.confirmed_version();
         let started = Instant::now();
-        let mut listed = self.list_somehow(can_stream).await?;
+        let mut listed = self.list_streaming_or_paged(can_stream).await?;
         if confirmed > Some(parse(&listed)?) {
             // Restored from a backup. The list left out objects that were deleted here before; they exist again.
-            listed = self.list_somehow(can_stream).await?;
+            listed = self.list_streaming_or_paged(can_stream).await?;
         }
         self.metrics.listed(started.elapsed());
         Ok(listed)
     }
 
-    async fn list_somehow(&self, can_stream: &mut bool) -> Result<String, Failure> {
+    async fn list_streaming_or_paged(&self, can_stream: &mut bool) -> Result<String, Failure> {
         if !*can_stream {
             self.apply([SourceEvent::ListStarted]);
             return self.paged_list().await;

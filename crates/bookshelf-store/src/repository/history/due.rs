@@ -45,7 +45,7 @@ pub(super) fn lacking<'a>(
     }
 }
 
-/// Returns those of these events that journals have, with the most that is told of each.
+/// Returns those of these events that journals have, with the most that each of them says.
 pub(super) fn recorded<'a>(
     wanted: impl Iterator<Item = Identity>,
     records: impl Iterator<Item = &'a Record>,
@@ -72,7 +72,9 @@ pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
 
 /// Returns true if the recorded word of a line's event is a precise one, so that a process knew it from the answer to a request.
 pub(super) fn is_precise(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
-    recorded.get(&line.identity()).is_some_and(|worth| worth.is_precise())
+    recorded
+        .get(&line.identity())
+        .is_some_and(|worth| worth.is_precise())
 }
 
 /// Returns those of these lines that add something to these records.

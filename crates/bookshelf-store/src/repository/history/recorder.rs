@@ -334,7 +334,7 @@ fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
     };
     let mut journal = crd::LoanJournal::new(key.name(), spec);
     journal.metadata.namespace = Some(key.namespace().to_owned());
-    // The derived constructor adds those of the definition, which tell Helm to keep it.
+    // The derived constructor adds those of the definition, with which Helm keeps it.
     journal.metadata.annotations = None;
     journal
 }

@@ -23,7 +23,7 @@ async fn callers_are_judged_as_ever_while_the_process_drains() -> Result<()> {
         .grant(&library.namespace, &["get", "watch"], &["books"], &[])
         .await?;
     let reader = library.admin.as_bearer(&reader.token(ADMIN).await?);
-    eventually("the book is shown", async || {
+    eventually("the book appears", async || {
         Ok((reader.get(library.path("book")).await?.status == 200).then_some(()))
     })
     .await?;

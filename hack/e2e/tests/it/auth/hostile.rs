@@ -28,7 +28,7 @@ async fn a_name_is_judged_as_it_is_served() -> Result<()> {
     let (house, other) = (House::open().await?, House::open().await?);
     for library in [&house.library, &other.library] {
         library.plant(&book("book")).await?;
-        library.shown("book").await?;
+        library.appeared("book").await?;
     }
     let person = house.person("reader").await?;
     let (own, foreign) = (&house.library.namespace, &other.library.namespace);
@@ -71,7 +71,7 @@ async fn a_name_is_judged_as_it_is_served() -> Result<()> {
 async fn no_method_and_no_spelling_of_a_public_path_needs_less() -> Result<()> {
     let house = House::open().await?;
     house.library.plant(&book("book")).await?;
-    house.library.shown("book").await?;
+    house.library.appeared("book").await?;
     let path = house.library.path("book");
     let stranger = house.person("stranger").await?.token(ADMIN).await?;
     super::reviewed(house.admin.as_bearer(&stranger)).await?;
@@ -113,7 +113,7 @@ async fn no_method_and_no_spelling_of_a_public_path_needs_less() -> Result<()> {
     }
     assert_eq!(status(&house, "GET /health", None).await?, 200);
     assert_eq!(status(&house, "HEAD /health", None).await?, 200);
-    house.library.shown("book").await
+    house.library.appeared("book").await
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ async fn a_list_of_all_has_the_namespaces_that_the_caller_may_list() -> Result<(
     let person = house.person("reader").await?;
     for audience in [ADMIN, USER] {
         let stranger = house.person(&format!("stranger-{audience}")).await?;
-        let api = house.asked_by(&stranger, audience).await?;
+        let api = house.api_for(&stranger, audience).await?;
         for path in ["/book", "/namespace", "/book?limit=1", "/book?category_id=math"] {
             assert_eq!(api.get(path).await?.json(200), json!({"list": []}), "{path}");
         }
@@ -27,7 +27,7 @@ async fn a_list_of_all_has_the_namespaces_that_the_caller_may_list() -> Result<(
     }
     person.grant(namespace, &["list"], &["books"], &[]).await?;
     for audience in [ADMIN, USER] {
-        let api = house.asked_by(&person, audience).await?;
+        let api = house.api_for(&person, audience).await?;
         let listed = api.get("/namespace").await?.json(200);
         assert_eq!(listed, json!({"list": [{"id": namespace, "books": 3}]}));
         let whole = api.get("/book").await?;

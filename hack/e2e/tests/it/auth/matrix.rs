@@ -33,7 +33,7 @@ async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<(
     house.library.plant(&book(&id)).await?;
     let name = |kind: &str| format!("{kind}-{number}");
     let status = async |caller: &Person| {
-        let api = house.asked_by(caller, row.api).await?;
+        let api = house.api_for(caller, row.api).await?;
         row.status(&api, namespace, &id).await
     };
     let about = row.about();
@@ -85,7 +85,7 @@ async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<(
         for (verb, resource) in row.rights {
             right.grant_everywhere(&[verb], &[resource]).await?;
         }
-        let api = house.asked_by(&right, row.api).await?;
+        let api = house.api_for(&right, row.api).await?;
         return eventually(&format!("{about}, with its right"), async || {
             let status = row.status(&api, namespace, &id).await?;
             Ok((status == row.status).then_some(()))
@@ -93,7 +93,7 @@ async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<(
         .await;
     }
     // A missing book is refused as one that is there: nobody learns of what they may not see.
-    let api = house.asked_by(&stranger, row.api).await?;
+    let api = house.api_for(&stranger, row.api).await?;
     let missing = row.status(&api, namespace, "missing").await?;
     assert_eq!(missing, 403, "{about}, missing");
     let nowhere = row.status(&api, "no-such-namespace", &id).await?;
@@ -167,11 +167,11 @@ async fn the_table_of_callers_has_every_operation() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_refused_without_a_token_and_then_not_found() -> Result<()> {
+async fn an_unknown_route_is_refused_without_a_token_and_then_not_found() -> Result<()> {
     let house = House::open().await?;
     let stranger = house.person("stranger").await?;
     for (audience, api) in [(ADMIN, &house.admin), (USER, &house.user)] {
-        let by_stranger = house.asked_by(&stranger, audience).await?;
+        let by_stranger = house.api_for(&stranger, audience).await?;
         for (method, path, status) in [
             (Method::GET, "/nowhere", 404),
             (Method::GET, "/health/", 404),

@@ -15,7 +15,7 @@ async fn a_repeated_create_needs_the_right_that_the_first_one_needed() -> Result
     let grant = person
         .grant(&library.namespace, &["create"], &["books"], &[])
         .await?;
-    let api = house.asked_by(&person, ADMIN).await?;
+    let api = house.api_for(&person, ADMIN).await?;
     let create = async || {
         let create = api.post(library.list_path()).header("Idempotency-Key", "key");
         create.json(&library.body("book")).await
@@ -47,7 +47,7 @@ async fn a_key_of_a_borrow_belongs_to_the_tenant_and_opens_nothing_to_others() -
         person
             .grant(namespace, &["act-as"], &["tenants"], &tenants)
             .await?;
-        apis.push(house.asked_by(&person, USER).await?);
+        apis.push(house.api_for(&person, USER).await?);
     }
     let borrow = async |number: usize, tenant: &str| {
         let borrow = apis[number].post(library.path("book/borrow")).tenant(tenant);
@@ -76,12 +76,12 @@ async fn a_tag_and_a_page_of_another_caller_open_nothing() -> Result<()> {
             person
                 .grant(&house.library.namespace, &rights, &["books"], &[])
                 .await?;
-            house.asked_by(&person, USER).await
+            house.api_for(&person, USER).await
         }
     };
     let (alice, bob) = (tenant("alice").await?, tenant("bob").await?);
     let stranger = house.person("stranger").await?;
-    let stranger = house.asked_by(&stranger, USER).await?;
+    let stranger = house.api_for(&stranger, USER).await?;
     alice.post(library.path("a/borrow")).await?.json(201);
     let loan = alice.get(library.loan_path("a")).await?;
     loan.json(200);
@@ -119,8 +119,8 @@ async fn a_stream_is_resumed_with_the_right_as_of_now_and_tells_a_tenant_nothing
     let rights = ["get", "list", "watch"];
     let grant = alice.grant(&library.namespace, &rights, &["books"], &[]).await?;
     bob.grant(&library.namespace, &rights, &["books"], &[]).await?;
-    let alices = house.asked_by(&alice, USER).await?;
-    let bobs = house.asked_by(&bob, USER).await?;
+    let alices = house.api_for(&alice, USER).await?;
+    let bobs = house.api_for(&bob, USER).await?;
     let stream = alices.get(library.loans_path()).listen().await?;
     let last_id = { stream }.until("synced").await?[0].last_id.clone();
     alices.post(library.path("first/borrow")).await?.json(201);
@@ -134,9 +134,9 @@ async fn a_stream_is_resumed_with_the_right_as_of_now_and_tells_a_tenant_nothing
     library.plant(&book("second")).await?;
     bobs.post(library.path("second/borrow")).await?.json(201);
     loop {
-        let told = resumed.told().await?;
-        assert_ne!(told.data["book_id"], "first", "{told:?}");
-        if told.data["book_id"] == "second" {
+        let received = resumed.next_event().await?;
+        assert_ne!(received.data["book_id"], "first", "{received:?}");
+        if received.data["book_id"] == "second" {
             break;
         }
     }

@@ -16,8 +16,8 @@ async fn a_role_with_stars_is_every_tenant_of_its_namespace_and_nobody_elsewhere
     let person = house.person("star").await?;
     person.grant(&library.namespace, &["*"], &["*"], &[]).await?;
     let (admin, user) = (
-        house.asked_by(&person, ADMIN).await?,
-        house.asked_by(&person, USER).await?,
+        house.api_for(&person, ADMIN).await?,
+        house.api_for(&person, USER).await?,
     );
     for tenant in ["alice", "bob"] {
         user.post(library.path("book/borrow"))

@@ -55,7 +55,7 @@ impl Watched {
         }
     }
 
-    fn told(&self, answer: &Answer) {
+    fn check(&self, answer: &Answer) {
         self.secrets.assert_not_in_answer(answer);
     }
 
@@ -91,12 +91,12 @@ impl Watched {
             api.post(format!("{path}/return")),
             api.get(library.loans_path()),
         ] {
-            self.told(&request.await?);
+            self.check(&request.await?);
         }
         let mut stream = api.get(library.list_path()).listen().await?;
-        for told in stream.until("synced").await? {
+        for event in stream.until("synced").await? {
             self.secrets
-                .assert_not_in("an event stream", &told.data.to_string());
+                .assert_not_in("an event stream", &event.data.to_string());
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Watched {
         ] {
             let refused = request.await?;
             assert!([401, 429].contains(&refused.status), "{}", refused.status);
-            self.told(&refused);
+            self.check(&refused);
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Watched {
                 "{}",
                 refused.status
             );
-            self.told(&refused);
+            self.check(&refused);
         }
         Ok(())
     }

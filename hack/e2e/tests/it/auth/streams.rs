@@ -18,7 +18,7 @@ async fn a_stream_ends_within_ten_seconds_of_the_right_to_it() -> Result<()> {
         let grant = person
             .grant(&library.namespace, &["watch"], &["books"], &[])
             .await?;
-        let api = house.asked_by(&person, audience).await?;
+        let api = house.api_for(&person, audience).await?;
         let mut stream = api.get(library.list_path()).listen().await?;
         let opened = Instant::now();
         stream.until("synced").await?;
@@ -50,7 +50,7 @@ async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
     person
         .grant(&library.namespace, &["watch"], &["books"], &[])
         .await?;
-    let api = house.asked_by(&person, USER).await?;
+    let api = house.api_for(&person, USER).await?;
     let mut stream = api.get(library.list_path()).listen().await?;
     stream.until("synced").await?;
     let opened = Instant::now();
@@ -61,8 +61,11 @@ async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
         number += 1;
         let id = format!("book-{number}");
         library.plant(&book(&id)).await?;
-        let told = stream.told().await?;
-        assert_eq!((told.event.as_str(), &told.data["id"]), ("created", &id.into()));
+        let received = stream.next_event().await?;
+        assert_eq!(
+            (received.event.as_str(), &received.data["id"]),
+            ("created", &id.into())
+        );
         pace.tick().await;
     }
     Ok(())

@@ -19,7 +19,7 @@ async fn a_tenant_has_the_name_of_its_user_unless_it_may_act_as_another() -> Res
     person
         .grant(&library.namespace, &["act-as"], &["tenants"], &["bob"])
         .await?;
-    let api = house.asked_by(&person, USER).await?;
+    let api = house.api_for(&person, USER).await?;
     let own = person.user_name();
 
     let borrowed = api.post(library.path("own/borrow")).await?.json(201);
@@ -87,7 +87,7 @@ async fn a_tenant_header_that_breaks_the_rule_is_refused_before_rights_are() -> 
     let house = House::open().await?;
     let library = &house.library;
     let stranger = house.person("stranger").await?;
-    let api = house.asked_by(&stranger, USER).await?;
+    let api = house.api_for(&stranger, USER).await?;
     let long = "x".repeat(10_000);
     for value in ["", " ", "a b", "ä", &long] {
         for request in [
@@ -119,7 +119,7 @@ async fn a_key_belongs_to_the_user_who_creates_with_it() -> Result<()> {
         person
             .grant(&library.namespace, &["create"], &["books"], &[])
             .await?;
-        apis.push(house.asked_by(&person, ADMIN).await?);
+        apis.push(house.api_for(&person, ADMIN).await?);
     }
     let body = library.body("book");
     let create = async |number: usize| {
@@ -143,7 +143,7 @@ async fn writes_and_refusals_are_logged_with_user_and_tenant() -> Result<()> {
     person
         .grant(&library.namespace, &["get"], &["books"], &[])
         .await?;
-    let api = house.asked_by(&person, USER).await?;
+    let api = house.api_for(&person, USER).await?;
     let user = person.user_name();
     api.post(library.path("book/borrow")).await?.json(201);
     api.get(library.loan_path("book"))

@@ -92,7 +92,7 @@ async fn the_token_of_a_deleted_account_is_refused_within_20_seconds() -> Result
     person
         .grant(&house.library.namespace, &["list"], &["books"], &[])
         .await?;
-    let api = house.asked_by(&person, ADMIN).await?;
+    let api = house.api_for(&person, ADMIN).await?;
     api.get(&path).await?.json(200);
     person.leave().await?;
     let left = std::time::Instant::now();
@@ -112,7 +112,7 @@ async fn a_right_that_is_taken_away_ends_within_ten_seconds() -> Result<()> {
     let grant = person
         .grant(&house.library.namespace, &["list"], &["books"], &[])
         .await?;
-    let api = house.asked_by(&person, ADMIN).await?;
+    let api = house.api_for(&person, ADMIN).await?;
     let read = api.get(&path).await?;
     read.json(200);
     grant.revoke().await?;

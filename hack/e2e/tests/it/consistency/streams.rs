@@ -16,18 +16,18 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
         }
         let [first, second] = ["first", "second"].map(|id| format!("{id}-{}", library.is_tenants(api)));
         library.add(&first).await?;
-        mirror.take(listener.told().await?)?;
+        mirror.take(listener.next_event().await?)?;
         drop(listener);
 
         let request = replica.api.get(library.list_path());
         let mut listener = request.header("Last-Event-ID", &mirror.last_id).listen().await?;
         library.add(&second).await?;
         replica.wire.release();
-        let mut received = listener.told().await?;
+        let mut received = listener.next_event().await?;
         // Events that depend on loans, too, are sent again from the replica's version on.
         while library.is_tenants(api) && received.data["id"] != second.as_str() {
             mirror.take(received)?;
-            received = listener.told().await?;
+            received = listener.next_event().await?;
         }
         assert_eq!(
             (received.event.as_str(), &received.data["id"]),

@@ -197,7 +197,7 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
     }
 
     library.vanished("vanishing").await?;
-    library.shown("new").await?;
+    library.appeared("new").await?;
     for api in library.apis() {
         assert_eq!(library.ids(api, "").await?, ["kept", "new"]);
     }

@@ -181,7 +181,7 @@ async fn a_write_with_an_idempotency_key_is_one_request_and_its_repetition_one_r
         .await?;
     }
     for key in 0..TIMES {
-        library.shown(&format!("book-{key}")).await?;
+        library.appeared(&format!("book-{key}")).await?;
     }
     for (what, requests) in [("first", "POST bookloans"), ("again", "GET bookloans")] {
         assert_costs(&library, what, &[(requests, TIMES)], async || {

@@ -105,7 +105,7 @@ async fn every_write_is_one_request() -> Result<()> {
     })
     .await?;
     for id in &ids {
-        library.shown(id).await?;
+        library.appeared(id).await?;
     }
     assert_costs(&library, "borrow", &[("POST bookloans", TIMES)], async || {
         for id in &ids {

@@ -106,7 +106,7 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
     for (api, (listener, mirror)) in library.apis().into_iter().zip(&mut listeners) {
         let fresh = Mirror::of_list(&api.get(library.list_path()).await?.json(200))?;
         while mirror.has != fresh {
-            mirror.take(listener.told().await?)?;
+            mirror.take(listener.next_event().await?)?;
         }
         assert_eq!(mirror.resets, 0);
         // And live again.
@@ -169,7 +169,7 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         .create(&PostParams::default(), &book("new"))
         .await?;
     for listener in &mut listeners {
-        let received = listener.told().await?;
+        let received = listener.next_event().await?;
         assert_eq!(
             (received.event.as_str(), &received.data["id"]),
             ("created", &"new".into())

@@ -53,7 +53,7 @@ impl House {
     /// The same with decisions that are kept, on reads and updates.
     async fn known_caller(&self) -> Result<(String, Api)> {
         let (token, api) = self.unknown_caller().await?;
-        eventually("the book is shown", async || {
+        eventually("the book appears", async || {
             let read = api.get(self.library.path("book")).await?;
             Ok((read.status == 200).then_some(()))
         })
@@ -63,7 +63,7 @@ impl House {
     }
 
     /// Asserts that logs and metrics have none of these tokens.
-    async fn has_told(&self, tokens: &[&str]) -> Result<()> {
+    async fn keeps_secret(&self, tokens: &[&str]) -> Result<()> {
         let mut secrets = Secrets::default();
         for token in tokens {
             secrets.add(token);

@@ -70,7 +70,7 @@ async fn loan_streams_have_a_tenants_own_loans_or_those_that_a_librarian_selects
     for listener in [&mut bobs, &mut selected] {
         assert!(synced(listener, &library).await?.has.is_empty());
         for event in ["created", "deleted"] {
-            let received = listener.told().await?;
+            let received = listener.next_event().await?;
             assert_eq!(
                 (received.event.as_str(), &received.data["book_id"]),
                 (event, &json!("b"))

@@ -28,9 +28,9 @@ async fn a_resumed_stream_sends_the_missed_changes_and_nothing_else() -> Result<
             let give_back = library.user.post(library.path("book/return")).tenant("bob");
             give_back.await?.empty(204);
             if path == library.loans_path() {
-                assert_eq!(listener.told().await?.event, "deleted");
+                assert_eq!(listener.next_event().await?.event, "deleted");
             } else if library.is_tenants(api) {
-                let received = listener.told().await?;
+                let received = listener.next_event().await?;
                 assert_eq!(
                     (received.event.as_str(), &received.data["available"]),
                     ("updated", &true.into())
@@ -38,7 +38,7 @@ async fn a_resumed_stream_sends_the_missed_changes_and_nothing_else() -> Result<
             } else {
                 // The librarians' books do not change with their loans.
                 library.admin.delete(library.path("going")).await?.empty(204);
-                let received = listener.told().await?;
+                let received = listener.next_event().await?;
                 assert_eq!(
                     (received.event.as_str(), &received.data["id"]),
                     ("deleted", &"going".into())
@@ -79,7 +79,7 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
                 .await?
                 .json(201);
             loop {
-                let received = listener.told().await?;
+                let received = listener.next_event().await?;
                 let is_last = received.event == "created";
                 mirror.take(received)?;
                 states.push(mirror.clone());
@@ -93,12 +93,12 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
         for mut state in states {
             let mut listener = resumed(api, &path, &state.last_id).listen().await?;
             while !state.has.contains_key(&key) {
-                state.take(listener.told().await?)?;
+                state.take(listener.next_event().await?)?;
             }
             // The loans of deleted books go sooner or later; until then they are leftovers.
             let fresh = listed(api, &library, &path).await?;
             while state.has != fresh.has {
-                state.take(listener.told().await?)?;
+                state.take(listener.next_event().await?)?;
             }
         }
         library.admin.delete(library.path("last")).await?.empty(204);
@@ -127,7 +127,7 @@ async fn an_invalid_or_future_id_resets_the_stream() -> Result<()> {
             {
                 let request = stream_of(api, &path).header("Last-Event-ID", id);
                 let mut listener = request.listen().await?;
-                let first = listener.told().await?;
+                let first = listener.next_event().await?;
                 assert_eq!(
                     (first.event.as_str(), first.data),
                     ("reset", serde_json::json!({})),

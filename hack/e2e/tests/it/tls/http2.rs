@@ -102,10 +102,10 @@ async fn streams_and_requests_share_a_connection_and_streams_go_on_from_their_la
     let body = json!({"author": "A", "title": "Over HTTP/2"});
     api.put(library.path("book")).json(&body).await?.json(200);
     for listener in &mut listeners {
-        assert_eq!(listener.told().await?.data["title"], "Over HTTP/2");
+        assert_eq!(listener.next_event().await?.data["title"], "Over HTTP/2");
     }
     let resumed = api.get(library.list_path()).header("Last-Event-ID", &last_id);
-    let received = resumed.listen().await?.told().await?;
+    let received = resumed.listen().await?.next_event().await?;
     assert_eq!(
         (received.event.as_str(), &received.data["title"]),
         ("updated", &json!("Over HTTP/2"))

@@ -29,7 +29,7 @@ async fn an_unwatched_namespace_is_refused_like_any_other_to_callers_without_a_r
             Ok::<Api, anyhow::Error>(api.as_bearer(&token))
         };
         let (reader, stranger) = (as_person(&reader).await?, as_person(&stranger).await?);
-        eventually("the book is shown", async || {
+        eventually("the book appears", async || {
             Ok((reader.get(east.path("book")).await?.status == 200).then_some(()))
         })
         .await?;

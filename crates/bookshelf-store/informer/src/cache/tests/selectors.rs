@@ -102,7 +102,7 @@ fn looked_at(selector: Expression, namespace: Option<&str>) -> usize {
         })
         .collect();
     let reader = cache(true, &labels);
-    reader.load().to_judge(&[selector], namespace).count()
+    reader.load().candidates_for(&[selector], namespace).count()
 }
 
 #[test]
@@ -143,6 +143,6 @@ fn the_index_that_has_fewest_in_the_namespace_is_looked_at() {
     let expressions = [("size", "l"), ("color", "red")]
         .map(|(key, value)| Expression::Equal(key.to_owned(), value.to_owned()));
     let snapshot = reader.snapshot();
-    assert_eq!(snapshot.to_judge(&expressions, Some("here")).count(), 10);
-    assert_eq!(snapshot.to_judge(&expressions, Some("there")).count(), 10);
+    assert_eq!(snapshot.candidates_for(&expressions, Some("here")).count(), 10);
+    assert_eq!(snapshot.candidates_for(&expressions, Some("there")).count(), 10);
 }

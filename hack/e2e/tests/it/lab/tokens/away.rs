@@ -74,7 +74,7 @@ async fn without_the_api_server_only_kept_decisions_let_callers_in_and_for_ten_s
     for api in [&known, &unknown] {
         house.lets_in(api).await?;
     }
-    house.has_told(&[&known_token, &unknown_token]).await?;
+    house.keeps_secret(&[&known_token, &unknown_token]).await?;
     turn.leave();
     Ok(())
 }
@@ -94,7 +94,7 @@ async fn a_hanging_api_server_lets_no_unknown_caller_in_and_makes_it_wait_for_th
 
     turn.control_plane().resume(Component::Apiserver)?;
     house.lets_in(&unknown).await?;
-    house.has_told(&[&known_token, &unknown_token]).await?;
+    house.keeps_secret(&[&known_token, &unknown_token]).await?;
     turn.leave();
     Ok(())
 }
@@ -137,7 +137,7 @@ async fn an_account_that_may_not_create_reviews_is_an_internal_error_that_the_lo
     .await?;
     let (unknown_token, unknown) = house.unknown_caller().await?;
     house.lets_in(&unknown).await?;
-    house.has_told(&[&unknown_token]).await?;
+    house.keeps_secret(&[&unknown_token]).await?;
     turn.leave();
     Ok(())
 }

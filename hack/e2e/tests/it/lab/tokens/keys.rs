@@ -103,7 +103,7 @@ async fn a_token_is_good_from_its_beginning_to_its_end_and_with_the_right_signat
         tokens.push(token);
     }
     let tokens = tokens.iter().map(String::as_str).collect::<Vec<_>>();
-    house.has_told(&tokens).await?;
+    house.keeps_secret(&tokens).await?;
     turn.leave();
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn a_kept_decision_ends_with_the_token() -> Result<()> {
         "{:?}",
         made.elapsed()
     );
-    house.has_told(&[&token]).await?;
+    house.keeps_secret(&[&token]).await?;
     turn.leave();
     Ok(())
 }
@@ -181,7 +181,7 @@ async fn tokens_of_an_old_key_are_good_until_the_api_server_forgets_the_key() ->
         Ok((status(&house, &of_new).await? == 200).then_some(()))
     })
     .await?;
-    house.has_told(&[&of_old, &of_new]).await?;
+    house.keeps_secret(&[&of_old, &of_new]).await?;
     drop(keys);
     turn.control_plane().restart(Component::Apiserver).await?;
     turn.leave();

@@ -129,8 +129,8 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_ou
         line["kind"] == "book" && line["key"] == key
     })
     .await?;
-    let told = timeout(Duration::from_secs(2), stream.next()).await;
-    assert!(told.is_err(), "{told:?}");
+    let received = timeout(Duration::from_secs(2), stream.next()).await;
+    assert!(received.is_err(), "{received:?}");
 
     occupant.abort();
     kubectl
@@ -139,12 +139,12 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_ou
     for api in [&known, &unknown] {
         house.lets_in(api).await?;
     }
-    let told = stream.told().await?;
+    let received = stream.next_event().await?;
     assert_eq!(
-        (told.event.as_str(), &told.data["id"]),
+        (received.event.as_str(), &received.data["id"]),
         ("created", &json!("later"))
     );
-    house.has_told(&[&known_token, &unknown_token]).await?;
+    house.keeps_secret(&[&known_token, &unknown_token]).await?;
     turn.leave();
     Ok(())
 }
