@@ -11,6 +11,8 @@ use super::audit::{Client, Loan, Loans};
 const STORED_WITHIN: SignedDuration = SignedDuration::from_secs(12);
 /// The longest time until a loan is stored, whoever made it: the contract's.
 const OTHERS_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+/// The longest time for which a request is carried out after its process is killed.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(5);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// The longest time until all watches are back once the API server is.
 const WATCHES_WITHIN: SignedDuration = SignedDuration::from_secs(15);
@@ -67,7 +69,10 @@ impl Disturbances {
     fn may_lose_word(&self, ended: Timestamp) -> bool {
         let all = self.without_processes.iter().map(|[killed, _]| killed);
         let mut kills = self.kills.iter().chain(all);
-        kills.any(|killed| (self.stored_until(*killed, STORED_WITHIN)..=*killed).contains(&ended))
+        kills.any(|killed| {
+            let stored_until = self.stored_until(*killed, STORED_WITHIN);
+            (stored_until..=*killed + IN_FLIGHT).contains(&ended)
+        })
     }
 }
 
