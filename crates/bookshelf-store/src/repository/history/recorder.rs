@@ -171,8 +171,8 @@ impl<V> Recorder<V> {
                 let loan = loans.get(namespace, &waiting.line.book_id);
                 loan.is_some_and(|loan| mark_of(&loan.uid) == waiting.line.mark)
             };
-            let is_anothers = waiting.proof == Proof::Requested && is_precise(&waiting.line, &recorded);
-            if is_there || is_anothers || !is_due(&waiting.line, &recorded) {
+            let is_recorded = waiting.proof == Proof::Requested && is_precise(&waiting.line, &recorded);
+            if is_there || is_recorded || !is_due(&waiting.line, &recorded) {
                 pending.remove(namespace, &waiting.line);
             } else {
                 due.push(waiting);
