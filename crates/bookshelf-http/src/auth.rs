@@ -135,6 +135,11 @@ impl Grant {
     pub(crate) fn visible(&self) -> &Visible {
         &self.visible
     }
+
+    /// Returns true if it depends on the namespaces that the cache has.
+    pub(crate) fn depends_on_cache(&self) -> bool {
+        matches!(self.visible, Visible::Only(_))
+    }
 }
 
 impl From<Problem> for Refused {
@@ -147,7 +152,7 @@ impl From<Problem> for Refused {
 }
 
 /// Checks the names in the path of a request and then its tenant, which it returns where the route has one.
-fn check_names<'a>(
+pub(crate) fn check_names<'a>(
     request: &'a Request,
     endpoint: &Endpoint,
     user: Option<&'a User>,

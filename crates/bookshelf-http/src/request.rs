@@ -1,6 +1,7 @@
 //! The way of every request: an id, a line in the log, a place in the metrics, and errors in one form.
 
 mod abandoned;
+mod errors;
 mod id;
 
 use std::future::{Ready, ready};
@@ -18,15 +19,16 @@ use bookshelf_store::repository::{Tenant, acting};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
-use crate::auth::{Attributes, Auth, Grant, Refused};
+use crate::auth::{Attributes, Auth, Grant, Refused, check_names};
 use crate::connection::Connection;
 use crate::extract::{Request, TenantId};
 use crate::freshness::{self, Freshness, FreshnessGuard};
 use crate::metrics::HttpMetrics;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::route::{Endpoint, Extract, Handler, Read, Reply, Table};
 use crate::{protocol, stream, trace};
+use errors::as_problem;
 pub(crate) use id::span_of_stream;
 use id::{REQUEST_ID, RequestId, request_id};
 
@@ -67,9 +69,9 @@ pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
     }))
 }
 
-async fn run(exchange: Exchange, task: Task, payload: Payload) -> Answered {
-    let run = exchange.run(task, payload);
-    let (response, freshness) = run.instrument(exchange.span.clone()).await;
+async fn run(mut exchange: Exchange, task: Task, payload: Payload) -> Answered {
+    let span = exchange.span.clone();
+    let (response, freshness) = exchange.run(task, payload).instrument(span).await;
     Ok(exchange.end(response, freshness))
 }
 
@@ -174,21 +176,35 @@ impl Exchange {
 
     /// Checks a request that was decided on, and answers it at once if memory has the answer.
     fn dispatch(&mut self, judged: Result<Grant, Refused>) -> Dispatch {
-        let granted = judged.map_err(|Refused { problem, user }| {
-            self.user = user;
-            self.has_version = problem.is_of_request();
-            *problem
-        });
-        let dispatch = granted.and_then(|grant| {
-            // Successful reads are not logged with their user.
-            if !self.request.method().is_safe() {
-                self.user = grant.user().cloned();
-            }
-            let endpoint = Rc::clone(grant.endpoint());
-            self.request.is_granted(grant);
-            self.dispatch_granted(&endpoint)
+        let dispatch = self.grant(judged).and_then(|endpoint| {
+            let dispatch = self.dispatch_granted(&endpoint);
+            // The names come first. A request that is not refused pays for them once, in its handler.
+            dispatch.map_err(|problem| {
+                let named = check_names(&self.request, &endpoint, self.request.user());
+                named.err().unwrap_or(problem)
+            })
         });
         dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
+    }
+
+    /// Notes a decision, and returns the endpoint whose handler may run.
+    fn grant(&mut self, judged: Result<Grant, Refused>) -> Result<Rc<Endpoint>, Problem> {
+        match judged {
+            Ok(grant) => {
+                // Successful reads are not logged with their user.
+                if !self.request.method().is_safe() {
+                    self.user = grant.user().cloned();
+                }
+                let endpoint = Rc::clone(grant.endpoint());
+                self.request.is_granted(grant);
+                Ok(endpoint)
+            }
+            Err(Refused { problem, user }) => {
+                self.user = user;
+                self.has_version = problem.is_of_request();
+                Err(*problem)
+            }
+        }
     }
 
     fn dispatch_granted(&self, endpoint: &Rc<Endpoint>) -> Result<Dispatch, Problem> {
@@ -204,7 +220,7 @@ impl Exchange {
         };
         let read = match (&endpoint.handler, &endpoint.stream) {
             (Handler::Change(extract), _) => {
-                self.request.check_path()?;
+                check_names(&self.request, endpoint, self.request.user())?;
                 protocol::check_encoding(&self.request)?;
                 return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
@@ -226,7 +242,7 @@ impl Exchange {
     }
 
     /// Runs a task. Returns the answer and the freshness that the cache had for it.
-    async fn run(&self, task: Task, payload: Payload) -> (HttpResponse, Freshness) {
+    async fn run(&mut self, task: Task, payload: Payload) -> (HttpResponse, Freshness) {
         let ran = match task {
             Task::Finish(answer) => answer.await.map(|response| (response, Freshness::default())),
             Task::Refresh(read, freshness) => self.refresh(&read, freshness).await,
@@ -235,8 +251,17 @@ impl Exchange {
         ran.unwrap_or_else(|problem| (HttpResponse::from_error(problem), Freshness::default()))
     }
 
-    async fn refresh(&self, read: &Read, freshness: Freshness) -> Result<(HttpResponse, Freshness), Problem> {
+    async fn refresh(
+        &mut self,
+        read: &Read,
+        freshness: Freshness,
+    ) -> Result<(HttpResponse, Freshness), Problem> {
         let freshness = self.ensure(freshness).await?;
+        // By now the cache may have namespaces that no decision was made on.
+        if self.request.grant().is_some_and(Grant::depends_on_cache) {
+            let judged = self.judge().await;
+            self.grant(judged)?;
+        }
         let response = match (read.call)(&self.request) {
             Ok(Reply::Now(response)) => Ok(response),
             Ok(Reply::Later(answer)) => answer.await,
@@ -341,33 +366,6 @@ impl Exchange {
         match &self.endpoint {
             Some(endpoint) => endpoint.metrics.answered(status, took),
             None => self.api.metrics.unrouted(self.request.method(), status, took),
-        }
-    }
-}
-
-fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
-    let id = id.to_str().unwrap_or_default();
-    let Some(error) = response.error() else {
-        return response;
-    };
-    match error.as_error::<Problem>() {
-        Some(problem) => {
-            if let Some(cause) = problem.cause() {
-                if response.status().is_client_error() {
-                    tracing::info!(cause, "{problem}");
-                } else {
-                    tracing::warn!(cause, "{problem}");
-                }
-            }
-            problem.to_response(id)
-        }
-        // Errors of actix-web itself: a path or header that it cannot read.
-        None if response.status().is_client_error() => {
-            Problem::new(Code::InvalidRequest, error.to_string()).to_response(id)
-        }
-        None => {
-            tracing::error!(%error, "unexpected error");
-            Problem::new(Code::Internal, "internal error").to_response(id)
         }
     }
 }

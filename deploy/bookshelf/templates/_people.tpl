@@ -17,7 +17,7 @@
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
-# Reads the history, and blanks names in it.
+# Reads the history, and blanks names in it; with kubectl, changes any line of it.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [loanjournals]
   verbs: [get, list, watch, update]
@@ -51,7 +51,7 @@
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
-# Reads the history, and blanks names in it.
+# Reads the history, and blanks names in it; with kubectl, changes any line of it.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [loanjournals]
   verbs: [get, list, watch, update]

@@ -136,16 +136,6 @@ impl Request {
         Ok(Namespace::parse(self.raw_namespace().unwrap_or_default())?)
     }
 
-    /// Checks the names in the path, before anything of the body is looked at.
-    pub(crate) fn check_path(&self) -> Result<(), Problem> {
-        if self.parameters.id.is_some() {
-            self.book_key()?;
-        } else if self.parameters.namespace.is_some() {
-            self.namespace()?;
-        }
-        Ok(())
-    }
-
     /// Returns the namespaces that a list has: that of the path or, where the route is about all namespaces, those that the
     /// caller may see.
     pub fn namespaces(&self) -> Result<Namespaces<'_>, Problem> {

@@ -99,12 +99,14 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
                     tracing::info!("the right to this stream has ended");
                     return None;
                 },
-                waited = stream.wait(), if holds => return match waited {
-                    Ok(()) => Some(self.chunk()),
+                waited = stream.wait(), if holds => match waited {
+                    // The decision has ended while the stream waited.
+                    Ok(()) if !standing.holds() => {}
+                    Ok(()) => return Some(self.chunk()),
                     Err(cut_off) => {
                         streams.metrics.cut_off.inc();
                         tracing::info!("{cut_off}: its client may go on from the last id");
-                        None
+                        return None;
                     }
                 },
                 _ = heartbeat.tick() => return Some(self::heartbeat(stream.id())),

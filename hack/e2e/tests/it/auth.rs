@@ -4,6 +4,7 @@ mod ending;
 mod hostile;
 mod lists;
 mod matrix;
+mod order;
 mod repeated;
 mod roles;
 mod secrets;

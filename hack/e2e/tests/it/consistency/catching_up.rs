@@ -1,9 +1,9 @@
 //! `X-Resource-Version` on replicas whose watches are behind.
 
 use anyhow::Result;
-use e2e::{Library, eventually};
+use e2e::{Library, Person, Program, eventually};
 
-use super::{VERSION, behind, get_at, ids, replicas};
+use super::{Replica, VERSION, behind, get_at, ids, replicas};
 
 #[tokio::test]
 async fn a_lagging_replica_catches_up_with_a_requested_version() -> Result<()> {
@@ -102,6 +102,55 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_return() -> Result<(
         assert!(answer.status < 300, "{}", answer.text());
         let read = get_at(&user.api, &path, answer.header(VERSION)).await?;
         assert_eq!(read.json(200)["available"], is_available, "{action}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lagging_replica_lists_the_new_namespaces_of_a_caller_who_does_not_see_all() -> Result<()> {
+    for (program, audience) in [
+        (Program::Admin, "bookshelf-admin"),
+        (Program::User, "bookshelf-user"),
+    ] {
+        let replica = Replica::start(program, &["--auth-mode=token"]).await?;
+        let [known, requested, live] = [
+            Library::open().await?,
+            Library::open().await?,
+            Library::open().await?,
+        ];
+        let reader = Person::new(known.client.clone(), &known.namespace, "reader").await?;
+        for library in [&known, &requested, &live] {
+            reader
+                .grant(&library.namespace, &["get", "list"], &["books"], &[])
+                .await?;
+        }
+        // No request of the replica's own before the watches are held: its connection would be held, too.
+        known.add("known").await?;
+        let key = format!("{}/known", known.namespace);
+        let mut log = replica.service.log();
+        log.line("the replica watches", |line| {
+            line["kind"] == "book" && line["key"] == key
+        })
+        .await?;
+        replica.wire.hold();
+        let api = replica.api.as_bearer(&reader.token(audience).await?);
+        for library in [&known, &requested, &live] {
+            eventually("the right counts", async || {
+                let list = api.get(library.list_path()).await?;
+                Ok((list.status == 200).then_some(()))
+            })
+            .await?;
+        }
+
+        let created = requested.add("requested").await?;
+        assert_eq!(ids(&api.get("/book").await?), ["known"]);
+        let mut listed = ids(&get_at(&api, "/book", created.header(VERSION)).await?);
+        listed.sort_by_key(ToString::to_string);
+        assert_eq!(listed, ["known", "requested"], "{program:?}");
+
+        live.add("live").await?;
+        let namespaces = api.get("/namespace").header("Cache-Control", "no-cache").await?;
+        assert_eq!(ids(&namespaces).len(), 3, "{program:?}: {}", namespaces.text());
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
-//! Token mode while the API server sheds the reviews (429).
+//! Token mode while the API server sheds the reviews (429), or has them wait.
 
-use std::{fs, io, time::Duration};
+use std::{
+    fs, io,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -49,6 +52,36 @@ spec:
       apiGroups: [bookshelf.lostinsoba.com]
       resources: [books]
       namespaces: ["*"]
+"#;
+
+/// A priority level without a seat, whose requests wait until they are out of time.
+const QUEUE: &str = r#"
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: {name: slow-reviews}
+spec:
+  type: Limited
+  limited:
+    nominalConcurrencyShares: 0
+    lendablePercent: 0
+    borrowingLimitPercent: 0
+    limitResponse: {type: Queue, queuing: {queues: 1, handSize: 1, queueLengthLimit: 50}}
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {name: slow-reviews}
+spec:
+  matchingPrecedence: 2
+  priorityLevelConfiguration: {name: slow-reviews}
+  rules:
+  - subjects:
+    - kind: ServiceAccount
+      serviceAccount: {name: bookshelf-admin-api, namespace: bookshelf}
+    resourceRules:
+    - verbs: [create]
+      apiGroups: [authentication.k8s.io, authorization.k8s.io]
+      resources: [tokenreviews, subjectaccessreviews]
+      clusterScope: true
 "#;
 
 /// Returns when a metric of the API server about that level has a value.
@@ -145,6 +178,53 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_ou
         ("created", &json!("later"))
     );
     house.keeps_secret(&[&known_token, &unknown_token]).await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_sends_no_event_while_a_slow_review_decides_on_it() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let library = &house.library;
+    let kubectl = turn.cluster().kubectl().await?;
+    // Its decisions are made now, so that they end ten seconds later.
+    let (_, caller) = house.unknown_caller().await?;
+    let mut stream = caller.get(library.list_path()).listen().await?;
+    let opened = Instant::now();
+    stream.until("synced").await?;
+    kubectl.apply(QUEUE).await?;
+    let (_, waiting) = house.unknown_caller().await?;
+    eventually("reviews wait", async || {
+        let answer = waiting.get(library.path("book")).await?;
+        Ok((answer.status == 503).then_some(()))
+    })
+    .await?;
+    eventually("the decisions end", async || {
+        Ok((opened.elapsed() >= Duration::from_secs(10)).then_some(()))
+    })
+    .await?;
+
+    let (key, mut log) = (format!("{}/later", library.namespace), house.admin.log());
+    library
+        .books()
+        .create(&PostParams::default(), &book("later"))
+        .await?;
+    log.line("the book is known", |line| {
+        line["kind"] == "book" && line["key"] == key
+    })
+    .await?;
+    let told = timeout(Duration::from_secs(1), stream.next()).await;
+    assert!(told.is_err(), "{told:?}");
+
+    kubectl
+        .run(&["delete", "flowschema,prioritylevelconfiguration", "slow-reviews"])
+        .await?;
+    let told = stream.told().await?;
+    assert_eq!(
+        (told.event.as_str(), &told.data["id"]),
+        ("created", &json!("later"))
+    );
     turn.leave();
     Ok(())
 }
