@@ -20,6 +20,12 @@ pub(crate) fn workspace() -> &'static Path {
     this_crate.ancestors().nth(2).unwrap_or(this_crate)
 }
 
+/// The directory in which cargo keeps the sources of dependencies.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let named = env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or_else(|| Some(env::home_dir()?.join(".cargo")))
+}
+
 /// `cargo ARGUMENTS`, to be run at the root of the workspace; ended when it is dropped.
 pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     at_root(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)

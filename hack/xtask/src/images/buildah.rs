@@ -1,8 +1,12 @@
 //! Images by buildah, of binaries that cargo builds here: for machines that reach no registry of images, and no engine.
 //!
 //! buildah runs the last stage of the Dockerfiles alone: the stage before it is replaced by a directory with the binary.
+//!
+//! Binaries and images have the same bytes wherever the same commit is built with the same toolchain: neither has a path
+//! or a time of the machine.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Stdio,
@@ -16,7 +20,7 @@ use tokio::process::Command;
 
 use super::revision;
 use crate::cargo::tool::CargoTool;
-use crate::cargo::{at_root, workspace};
+use crate::cargo::{at_root, cargo_home, workspace};
 
 pub(super) const NAME: &str = "buildah";
 
@@ -54,6 +58,14 @@ pub(super) async fn build(profile: &str) -> Result<()> {
             "{} does not list its dependencies",
             image.program
         );
+        for (directory, name) in renamed_directories()? {
+            let directory = format!("{}/", directory.display());
+            ensure!(
+                directory == format!("{name}/") || memmem::find(&program, directory.as_bytes()).is_none(),
+                "{} names {directory}, so that it is another program on another machine",
+                image.program,
+            );
+        }
         let bytes = program.len();
         ensure!(
             profile != "release" || bytes <= MAX_BYTES,
@@ -73,16 +85,35 @@ async fn static_programs(profile: &str) -> Result<PathBuf> {
     let target = version.lines().find_map(|line| line.strip_prefix("host: "));
     let target = target.context("rustc names its host")?;
     let auditable = CARGO_AUDITABLE.find_or_install().await?;
-    // With --target, the flag spares proc macros, which are libraries.
+    // With --target, the flags spare proc macros, which are libraries.
+    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    for (directory, name) in renamed_directories()? {
+        // Cargo splits at this character, and so leaves blanks in paths alone.
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(directory);
+        flags.push("=");
+        flags.push(name);
+    }
+    // Information for debuggers has paths, too, also that of C code.
+    let strip = format!("CARGO_PROFILE_{}_STRIP", profile.to_uppercase().replace('-', "_"));
     let mut build = at_root(auditable, ["auditable", "build", "--locked"]);
     build
         .args(["--profile", profile, "--target", target])
         .args(["--package", "admin-api", "--package", "user-api"])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env(strip, "true");
     let status = build.status().await.context("cannot run cargo")?;
     ensure!(status.success(), "cargo could not build the programs ({status})");
     let directory = if profile == "dev" { "debug" } else { profile };
     Ok(workspace().join("target").join(target).join(directory))
+}
+
+/// The directories whose paths would get into the programs, in messages of panics, and the names that they have there.
+fn renamed_directories() -> Result<[(PathBuf, &'static str); 2]> {
+    Ok([
+        (cargo_home().context("cargo has no home directory")?, "/cargo"),
+        (workspace().to_owned(), "/src"),
+    ])
 }
 
 struct Image {
@@ -108,6 +139,8 @@ impl Image {
         let mut build = self.buildah();
         build
             .args(["build", "--quiet", "--isolation", "chroot", "--tag", &self.name])
+            // Of the files, and of the image itself.
+            .arg("--timestamp=0")
             .arg(format!("--build-context=build={}", context.display()))
             .arg(format!("--build-arg=REVISION={revision}"))
             .arg("--file")

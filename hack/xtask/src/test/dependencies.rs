@@ -1,13 +1,13 @@
 //! Licences, sources and advisories of the dependencies, by cargo-deny and deny.toml.
 
-use std::{env, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use anyhow::Result;
 use tokio::process::Command;
 
 use super::step;
 use crate::cargo::tool::CargoTool;
-use crate::cargo::workspace;
+use crate::cargo::{cargo_home, workspace};
 
 const CARGO_DENY: CargoTool = CargoTool {
     name: "cargo-deny",
@@ -40,9 +40,7 @@ fn run(deny: &PathBuf, arguments: &[&str]) -> Command {
 
 /// Reports a database of advisories in the place in which cargo-deny looks for it.
 fn has_advisories() -> bool {
-    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));
-    cargo_home
+    cargo_home()
         .and_then(|home| fs::read_dir(home.join("advisory-dbs")).ok())
         .is_some_and(|entries| entries.flatten().any(|entry| entry.path().is_dir()))
 }
