@@ -55,7 +55,7 @@ spec:
 "#;
 
 /// A priority level without a seat, whose requests wait until they are out of time.
-const QUEUE: &str = r#"
+const QUEUE: &str = r"
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: PriorityLevelConfiguration
 metadata: {name: slow-reviews}
@@ -82,7 +82,7 @@ spec:
       apiGroups: [authentication.k8s.io, authorization.k8s.io]
       resources: [tokenreviews, subjectaccessreviews]
       clusterScope: true
-"#;
+";
 
 /// Returns when a metric of the API server about that level has a value.
 async fn level_has(library: &Library, metric: &str, value: &str) -> Result<()> {
@@ -214,15 +214,15 @@ async fn a_stream_sends_no_event_while_a_slow_review_decides_on_it() -> Result<(
         line["kind"] == "book" && line["key"] == key
     })
     .await?;
-    let told = timeout(Duration::from_secs(1), stream.next()).await;
-    assert!(told.is_err(), "{told:?}");
+    let received = timeout(Duration::from_secs(1), stream.next()).await;
+    assert!(received.is_err(), "{received:?}");
 
     kubectl
         .run(&["delete", "flowschema,prioritylevelconfiguration", "slow-reviews"])
         .await?;
-    let told = stream.told().await?;
+    let received = stream.next_event().await?;
     assert_eq!(
-        (told.event.as_str(), &told.data["id"]),
+        (received.event.as_str(), &received.data["id"]),
         ("created", &json!("later"))
     );
     turn.leave();
