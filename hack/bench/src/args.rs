@@ -107,6 +107,9 @@ pub enum Part {
     Tokens,
     /// Requests and bytes of a loan's history, and the memory and reads of a million events
     History,
+    /// The librarians' page in a browser, where node and Chromium are: the time until its first rows, its nodes, and its heap
+    /// over 120 times --duration of updates
+    Page,
 }
 
 impl std::fmt::Display for Part {

@@ -4,6 +4,7 @@ mod history;
 mod latency;
 mod load;
 mod memory;
+mod page;
 pub(crate) mod reads;
 mod resync;
 mod start;
@@ -27,6 +28,7 @@ pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Part::Latency => latency::measure(rig).await,
         Part::History => history::measure(rig).await,
         Part::Resync => resync::measure(rig).await,
+        Part::Page => page::measure(rig).await,
         Part::Tokens => tokens::measure(rig).await,
     }
 }

@@ -69,6 +69,21 @@ impl Browser {
         Ok(())
     }
 
+    /// Runs a program of measurements, with these variables. Returns what it prints.
+    pub async fn measure(&self, file: &str, variables: &[(&str, &str)]) -> Result<String> {
+        let mut command = Command::new(&self.node);
+        command
+            .arg(file)
+            .current_dir(&self.directory)
+            .env("BOOKSHELF_CHROMIUM", &self.chromium)
+            .envs(variables.iter().copied())
+            .kill_on_drop(true);
+        let output = command.output().await.context("cannot run node")?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{file}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Runs a program of the packages.
     ///
     /// # Panics

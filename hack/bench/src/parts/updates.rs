@@ -184,14 +184,15 @@ async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f6
 }
 
 /// Updates that go on until they are stopped, or dropped.
-struct Updates {
+pub(super) struct Updates {
     workers: JoinSet<Result<()>>,
     done: Arc<AtomicU64>,
     started: Instant,
 }
 
 impl Updates {
-    fn start(rig: &Rig<'_>) -> Self {
+    /// Starts to update books.
+    pub(super) fn start(rig: &Rig<'_>) -> Self {
         // An edition that the book has from another round, or run, would be no change.
         let edition = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
         let mut workers = JoinSet::new();
@@ -218,11 +219,11 @@ impl Updates {
     }
 
     /// The number of updates each second.
-    fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.done() / self.started.elapsed().as_secs_f64()
     }
 
-    async fn stop(mut self) -> Result<()> {
+    pub(super) async fn stop(mut self) -> Result<()> {
         // Those that have ended have failed.
         if let Some(ended) = self.workers.try_join_next() {
             ended?.context("books cannot be updated")?;

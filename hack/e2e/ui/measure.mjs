@@ -1,0 +1,64 @@
+// Measures the librarians' page: the time until its first rows, its nodes, and its heap over a time. Prints JSON.
+
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const variable = (name) => process.env[name] ?? assert.fail(`${name} is not set: cargo xtask bench sets it`);
+
+const MEBIBYTE = 1024 * 1024;
+const admin = variable('BOOKSHELF_ADMIN');
+const rounds = Number(variable('BOOKSHELF_ROUNDS'));
+const seconds = Number(variable('BOOKSHELF_SECONDS'));
+const browser = await chromium.launch({
+  executablePath: variable('BOOKSHELF_CHROMIUM'),
+  args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
+});
+
+/** Opens the page; its time until the first row counts from the navigation. */
+async function open() {
+  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+  await page.addInitScript(() => {
+    const look = () => {
+      if (!document.querySelector('main a[href^="#/book/"]')) return;
+      observer.disconnect();
+      // Rows are there for a person once they are painted.
+      requestAnimationFrame(() => setTimeout(() => Object.assign(window, { firstRow: performance.now() })));
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(`${admin}/`);
+  await page.waitForFunction('window.firstRow');
+  return page;
+}
+
+/** Returns the number of nodes, and the heap in MiB without garbage. */
+async function size(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable');
+  await session.send('HeapProfiler.collectGarbage');
+  const { metrics } = await session.send('Performance.getMetrics');
+  await session.detach();
+  const value = (name) => metrics.find((metric) => metric.name === name).value;
+  return { nodes: value('Nodes'), heap: value('JSHeapUsedSize') / MEBIBYTE };
+}
+
+const figures = { firstRows: [], nodes: [], heap: [] };
+for (let round = 0; round < rounds; round += 1) {
+  const page = await open();
+  figures.firstRows.push(await page.evaluate('window.firstRow'));
+  figures.nodes.push((await size(page)).nodes);
+  await page.context().close();
+}
+if (seconds) {
+  const page = await open();
+  // After the first tenth, everything that is made once is there.
+  for (const part of [0.1, 0.9]) {
+    await new Promise((done) => setTimeout(done, seconds * part * 1000));
+    const { nodes, heap } = await size(page);
+    figures.nodes.push(nodes);
+    figures.heap.push(heap);
+  }
+}
+await browser.close();
+console.log(JSON.stringify(figures));
