@@ -55,7 +55,7 @@ spec:
 "#;
 
 /// A priority level without a seat, whose requests wait until they are out of time.
-const QUEUE: &str = r#"
+const QUEUE: &str = r"
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: PriorityLevelConfiguration
 metadata: {name: slow-reviews}
@@ -82,7 +82,7 @@ spec:
       apiGroups: [authentication.k8s.io, authorization.k8s.io]
       resources: [tokenreviews, subjectaccessreviews]
       clusterScope: true
-"#;
+";
 
 /// Returns when a metric of the API server about that level has a value.
 async fn level_has(library: &Library, metric: &str, value: &str) -> Result<()> {
