@@ -2,7 +2,8 @@
 //!
 //! The route table says what each route [requires](Access); there is no route without. `Auth::judge` compares that with the
 //! caller, and makes the `Grant` without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
-//! 400 of the names in the path and of the tenant; 403.
+//! 400 of the names in the path and of the tenant; 403. The names in a request that is granted are checked before anything
+//! else of it is refused.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
 //! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is

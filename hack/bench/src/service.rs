@@ -25,7 +25,7 @@ pub(crate) struct Service {
     process: Process,
     /// Its address.
     pub(crate) address: SocketAddr,
-    readiness: String,
+    operations: String,
     log: PathBuf,
 }
 
@@ -72,7 +72,7 @@ impl Service {
         Ok(Self {
             process,
             address,
-            readiness: format!("http://{operations}/readyz"),
+            operations: format!("http://{operations}"),
             log: log_path(dir, api.name()),
         })
     }
@@ -88,7 +88,7 @@ impl Service {
                 );
             }
             // Before it listens, it does not answer.
-            let answer = rig.http.get(&self.readiness).send().await;
+            let answer = rig.http.get(format!("{}/readyz", self.operations)).send().await;
             Ok(answer.is_ok_and(|answer| answer.status() == 200).then_some(()))
         })
         .await
@@ -97,6 +97,20 @@ impl Service {
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The sum of a metric's series whose labels have this text.
+    pub(crate) async fn metric(&self, rig: &Rig<'_>, name: &str, label: &str) -> Result<f64> {
+        let answer = rig
+            .http
+            .get(format!("{}/metrics", self.operations))
+            .send()
+            .await?;
+        let metrics = answer.error_for_status()?.text().await?;
+        let series = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        let series = series.filter(|line| line.starts_with('{') && line.contains(label));
+        let values = series.map(|line| Ok(line.rsplit_once(' ').context("a value")?.1.parse::<f64>()?));
+        values.sum()
     }
 
     /// The process id.

@@ -90,9 +90,10 @@ impl Service {
         save_kubeconfig(kubeconfig, &path)?;
         let mut command = program.command()?;
         command
-            // An argument overrides it.
+            // Arguments override these.
             .env("BOOKSHELF_AUTH_MODE", "header")
-            .args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"])
+            .env("BOOKSHELF_LISTEN", "127.0.0.1:0")
+            .env("BOOKSHELF_OPS_LISTEN", "127.0.0.1:0")
             .arg("--kubeconfig")
             .arg(path)
             .args(arguments);

@@ -45,3 +45,28 @@ impl HeaderMode {
         peer.is_some_and(|peer| self.trusted.iter().any(|network| network.contains(&peer)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_ipv4_address_of_a_proxy_is_the_same_in_an_ipv6_address() {
+        let mode = HeaderMode::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        for (peer, is_trusted) in [
+            ("10.1.2.3:80", true),
+            ("[::ffff:10.1.2.3]:80", true),
+            ("11.1.2.3:80", false),
+            ("[::ffff:11.1.2.3]:80", false),
+            ("[::a01:203]:80", false),
+        ] {
+            let request = TestRequest::default().peer_addr(peer.parse().unwrap());
+            let request = request.insert_header(("X-Forwarded-For", "10.1.2.3"));
+            assert_eq!(mode.trusts(&request.to_http_request()), is_trusted, "{peer}");
+        }
+        let unknown = TestRequest::default().to_http_request();
+        assert!(!mode.trusts(&unknown), "without an address");
+    }
+}

@@ -119,6 +119,45 @@ fn expiry(token: &str) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{Resource, Verb};
+
+    #[test]
+    fn a_right_is_asked_for_with_all_that_is_known_of_the_user() {
+        let groups = vec!["system:serviceaccounts".to_owned(), "readers".to_owned()];
+        let extra = BTreeMap::from([("example.com/pod".to_owned(), vec!["a".to_owned(), "b".to_owned()])]);
+        let name = "system:serviceaccount:people:alice".to_owned();
+        let uid = Some("a-uid".to_owned());
+        let user = User::new(
+            &Hasher::new(),
+            name.clone(),
+            uid.clone(),
+            groups.clone(),
+            extra.clone(),
+        );
+        let permission = Permission {
+            verb: Verb::ActAs,
+            resource: Resource::Tenants,
+            namespace: "science",
+            name: "bob",
+        };
+        let attributes = ResourceAttributes {
+            group: Some("bookshelf.lostinsoba.com".to_owned()),
+            resource: Some("tenants".to_owned()),
+            verb: Some("act-as".to_owned()),
+            namespace: Some("science".to_owned()),
+            name: Some("bob".to_owned()),
+            ..ResourceAttributes::default()
+        };
+        let expected = SubjectAccessReviewSpec {
+            user: Some(name),
+            uid,
+            groups: Some(groups),
+            extra: Some(extra),
+            resource_attributes: Some(attributes),
+            non_resource_attributes: None,
+        };
+        assert_eq!(subject_access(&user, permission).spec, expected);
+    }
 
     #[test]
     fn a_decision_on_a_json_web_token_ends_with_the_token() {

@@ -20,7 +20,7 @@ use crate::{
 const AUDIENCE: &str = "--auth-audience=https://kubernetes.default.svc";
 
 /// First requests in a round: fewer than the reviews that a process may send at once.
-const FIRST_REQUESTS: usize = 10;
+const FIRST_REQUESTS: u64 = 10;
 
 /// Made-up tokens a second, and the connections that they come on.
 const FLOOD: u64 = 1000;
@@ -42,6 +42,7 @@ struct Samples {
     kept: Vec<Load>,
     flooded: Vec<Load>,
     first: Vec<f64>,
+    reviewed: Vec<f64>,
     second: Vec<f64>,
     made_up: Vec<f64>,
     reviews: Vec<f64>,
@@ -69,6 +70,11 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
         .target(Target::RatioAtMost(1.1)),
         Figure::new("first GET of a token", Unit::Milliseconds, samples.first)
             .beside("second GET", samples.second),
+        Figure::new(
+            "reviews in a first GET, with the API server",
+            Unit::Milliseconds,
+            samples.reviewed,
+        ),
         Figure::new("made-up tokens a second", Unit::PerSecond, samples.made_up),
         Figure::new(
             "GET in a flood of made-up tokens, p99",
@@ -105,11 +111,16 @@ async fn round(rig: &Rig<'_>, samples: &mut Samples) -> Result<()> {
 
     let service = Service::start(rig, rig.args.api, &["--auth-mode=token", AUDIENCE]).await?;
     let (id, url) = (service.id(), service.url(&path));
+    let reviewed = reviewed(rig, &service).await?;
     for _ in 0..FIRST_REQUESTS {
         let token = rig.cluster.token(rig.args.api).await?;
         samples.first.push(milliseconds(rig, &url, &token).await?);
         samples.second.push(milliseconds(rig, &url, &token).await?);
     }
+    let reviewed = self::reviewed(rig, &service).await? - reviewed;
+    samples
+        .reviewed
+        .push(reviewed * 1e3 / approximate(FIRST_REQUESTS));
     let token = rig.cluster.token(rig.args.api).await?;
     milliseconds(rig, &url, &token).await?;
     let load = || load::load_as(id, Some(&token), &url, rig.args.duration);
@@ -143,6 +154,12 @@ async fn round(rig: &Rig<'_>, samples: &mut Samples) -> Result<()> {
 fn growth(before: Option<Memory>, id: u32) -> Option<f64> {
     let grown = memory(id)?.resident.saturating_sub(before?.resident);
     Some(approximate(grown) / MEBIBYTE)
+}
+
+/// The seconds for which a service has waited for reviews.
+async fn reviewed(rig: &Rig<'_>, service: &Service) -> Result<f64> {
+    let name = "rest_client_request_duration_seconds_sum";
+    service.metric(rig, name, "reviews.").await
 }
 
 /// Sends one request and returns its time.

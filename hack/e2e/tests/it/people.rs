@@ -1,9 +1,13 @@
 //! The chart's roles for people: what each opens, as the API server decides.
 
-use anyhow::Result;
-use control_plane::Kubectl;
-use e2e::{Library, eventually};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bookshelf_crd::{Book, BookLoan};
+use control_plane::{Kubectl, client, service_account_kubeconfig};
+use e2e::{Library, eventually, loan};
 use http::Request;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 const VERBS: [&str; 8] = [
@@ -120,5 +124,61 @@ async fn the_admin_of_a_namespace_binds_librarians_and_tenants_there() -> Result
             assert_eq!(outcome.is_ok(), may_bind, "{name}: {outcome:?}");
         }
     }
+    Ok(())
+}
+
+/// Asserts that RBAC refuses a write.
+fn assert_denied<T: std::fmt::Debug>(verb: &str, outcome: kube::Result<T>) -> Result<()> {
+    let error = outcome.err().with_context(|| format!("{verb} succeeded"))?;
+    let kube::Error::Api(status) = &error else {
+        anyhow::bail!("{verb}: {error}");
+    };
+    let words = format!("cannot {verb} resource \"bookloans\"");
+    assert!(
+        status.code == 403 && status.message.contains(&words),
+        "{status:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tenant_makes_changes_and_ends_no_loan_past_user_api() -> Result<()> {
+    let library = Library::open().await?;
+    for id in ["lent", "free"] {
+        library.add(id).await?;
+    }
+    library.lend("lent", "bob").await?;
+    let kubectl = library.cluster.kubectl().await?;
+    let namespace = &library.namespace;
+    kubectl
+        .run(&["create", "serviceaccount", "tenant", "-n", namespace])
+        .await?;
+    let account = format!("--serviceaccount={namespace}:tenant");
+    let role = "--clusterrole=bookshelf-tenant";
+    kubectl
+        .run(&["create", "rolebinding", "tenant", "-n", namespace, role, &account])
+        .await?;
+    let lifetime = Duration::from_mins(10);
+    let kubeconfig = service_account_kubeconfig(library.cluster.kubeconfig(), namespace, "tenant", lifetime);
+    let tenant = client(kubeconfig.await?).await?;
+    let books = kube::Api::<Book>::namespaced(tenant.clone(), namespace);
+    eventually("the tenant may read books", async || {
+        Ok(books.get("free").await.ok())
+    })
+    .await?;
+
+    let loans = kube::Api::<BookLoan>::namespaced(tenant, namespace);
+    let own = loan("free", "tenant");
+    assert_denied("create", loans.create(&PostParams::default(), &own).await)?;
+    let apply = Patch::Apply(own);
+    let parameters = PatchParams::apply("tenant");
+    assert_denied("patch", loans.patch("free", &parameters, &apply).await)?;
+    let patch = Patch::Merge(json!({"spec": {"borrowedBy": "tenant"}}));
+    let parameters = PatchParams::default();
+    assert_denied("patch", loans.patch("lent", &parameters, &patch).await)?;
+    assert_denied("delete", loans.delete("lent", &DeleteParams::default()).await)?;
+    assert_denied("get", loans.get("lent").await)?;
+    assert!(library.loans().get_opt("free").await?.is_none());
+    assert_eq!(library.loans().get("lent").await?.spec.borrowed_by, "bob");
     Ok(())
 }

@@ -146,3 +146,30 @@ async fn tokens_are_reviewed_over_tls_with_both_protocols() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn tokens_in_the_clear_are_warned_of_once_where_others_can_connect() -> Result<()> {
+    let library = Library::open().await?;
+    let certificates = Certificates::new(&Issued::new()?)?;
+    let [certificate, key] = certificates.flags();
+    for program in Program::ALL {
+        for (arguments, warnings) in [
+            (&["--auth-mode=token", "--listen=0.0.0.0:0"][..], 1),
+            (&["--auth-mode=token", "--listen=127.0.0.1:0"], 0),
+            (
+                &["--auth-mode=token", "--listen=0.0.0.0:0", &certificate, &key],
+                0,
+            ),
+        ] {
+            let service = Service::start(program, &library.cluster, arguments).await?;
+            let log = service.log().rest()?;
+            let is_warning = |line: &&serde_json::Value| {
+                let message = line["message"].as_str().unwrap_or_default();
+                line["level"] == "WARN" && message.contains("tokens travel in the clear")
+            };
+            let found = log.iter().filter(is_warning).count();
+            assert_eq!(found, warnings, "{program:?} {arguments:?}");
+        }
+    }
+    Ok(())
+}

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{GROUP_VERSION, actors};
 
-/// A book of each tool, all lent by user-api's account.
+/// A book of nobody and one of each tool, all lent by user-api's account.
 async fn lent_books(library: &Library) -> Result<Vec<Book>> {
     let actors = actors(library).await?;
     let user_api = actors
@@ -23,11 +23,14 @@ async fn lent_books(library: &Library) -> Result<Vec<Book>> {
     let managed_by = [(labels::MANAGED_BY, "bookshelf"), (labels::MANAGED_BY, "Helm")];
     let marks = MARKS.iter().map(|mark| (mark.key, ""));
     let mut books = Vec::new();
-    for (number, (key, value)) in managed_by.into_iter().chain(marks).enumerate() {
+    let kinds = managed_by.into_iter().chain(marks).map(Some);
+    for (number, kind) in [None].into_iter().chain(kinds).enumerate() {
         let mut book = book(&format!("book-{number}"));
-        // In both places, so that a mark is in its own.
-        book.labels_mut().insert(key.to_owned(), value.to_owned());
-        book.annotations_mut().insert(key.to_owned(), value.to_owned());
+        if let Some((key, value)) = kind {
+            // In both places, so that a mark is in its own.
+            book.labels_mut().insert(key.to_owned(), value.to_owned());
+            book.annotations_mut().insert(key.to_owned(), value.to_owned());
+        }
         let book = library.books().create(&PostParams::default(), &book).await?;
         let loan: BookLoan = serde_json::from_value(json!({
             "apiVersion": GROUP_VERSION, "kind": "BookLoan",

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use e2e::{book, raw};
+use http::{HeaderName, Method};
 
 use super::{ADMIN, House};
 
@@ -131,6 +132,37 @@ async fn garbage_of_every_size_is_refused() -> Result<()> {
                 Ok(_) => false,
             };
             assert!(is_refused, "{} bytes: {status:?}", garbage.len());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_answer_sets_a_cookie_or_lets_another_origin_in() -> Result<()> {
+    let house = House::open().await?;
+    house.library.plant(&book("book")).await?;
+    let path = house.library.path("book");
+    for api in [&house.admin, &house.library.admin] {
+        for request in [
+            api.get("/"),
+            api.get("/health"),
+            api.get("/openapi.json"),
+            api.get(&path),
+            api.get("/nowhere"),
+            api.request(Method::OPTIONS, &path),
+            api.request(Method::OPTIONS, "/health"),
+        ] {
+            let asked = request
+                .header("Origin", "https://evil.example")
+                .header("Access-Control-Request-Method", "GET")
+                .header("Access-Control-Request-Headers", "authorization")
+                .header("Cookie", "token=a");
+            let answer = asked.await?;
+            let names = answer.headers.keys().map(HeaderName::as_str);
+            for name in names {
+                let is_for_browsers = name.starts_with("access-control-") || name == "set-cookie";
+                assert!(!is_for_browsers, "{}: {name}", answer.what);
+            }
         }
     }
     Ok(())

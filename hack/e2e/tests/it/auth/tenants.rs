@@ -110,6 +110,21 @@ async fn a_tenant_header_that_breaks_the_rule_is_refused_before_rights_are() -> 
 }
 
 #[tokio::test]
+async fn a_user_name_that_is_no_tenants_is_refused_where_a_tenant_is_needed() -> Result<()> {
+    let house = House::open().await?;
+    let library = &house.library;
+    // A ServiceAccount may have a name of 253 characters, and a tenant no longer one than that.
+    let api = house
+        .asked_by(&house.person(&"a".repeat(253)).await?, USER)
+        .await?;
+    api.get(library.loans_path()).await?.invalid("X-TENANT-ID");
+    let named = api.get(library.loans_path()).tenant("bob").await?;
+    named.problem(403, "forbidden");
+    api.get(library.list_path()).await?.problem(403, "forbidden");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_key_belongs_to_the_user_who_creates_with_it() -> Result<()> {
     let house = House::open().await?;
     let library = &house.library;

@@ -124,3 +124,37 @@ async fn who_goes_on_asking_costs_one_review_of_each_kind_in_five_seconds_at_mos
     turn.leave();
     Ok(())
 }
+
+#[tokio::test]
+async fn no_credentials_and_malformed_ones_and_public_routes_cost_no_review() -> Result<()> {
+    let turn = Turn::take().await?;
+    let house = House::open(&turn).await?;
+    let (token, _) = house.known_caller().await?;
+    let (path, good) = (house.library.path("book"), format!("Bearer {token}"));
+    let before = super::reviews(&house.library).await?;
+    for api in [&house.library.admin, &house.library.user] {
+        api.get(&path).await?.problem(401, "unauthenticated");
+        for value in [
+            "Basic YTpi".to_owned(),
+            "Bearer".to_owned(),
+            "Bearer =".to_owned(),
+            "Bearer ä".to_owned(),
+            format!("Bearer {}", "a".repeat(16 * 1024 + 1)),
+            format!("{good} {token}"),
+            format!("Token {token}"),
+        ] {
+            let refused = api.get(&path).header("Authorization", value).await?;
+            refused.problem(401, "unauthenticated");
+        }
+        let twice = api.get(&path).header("Authorization", &good);
+        let twice = twice.header("Authorization", "Bearer another").await?;
+        twice.problem(401, "unauthenticated");
+        for public in ["/", "/health", "/openapi.json", "/docs", "/ui/app.css"] {
+            let answer = api.get(public).header("Authorization", "Bearer unknown").await?;
+            assert_eq!(answer.status, 200, "{public}");
+        }
+    }
+    assert_eq!(super::reviews(&house.library).await?, before);
+    turn.leave();
+    Ok(())
+}
