@@ -1,5 +1,7 @@
 //! Releases of the chart, by the real helm on a real API server.
 
+mod owner;
+
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;
 use e2e::{Cluster, Library, Program, Service, book, chart, eventually, program};
