@@ -37,6 +37,10 @@ pub enum Tool {
     Helm,
     /// Checks manifests against schemas.
     Kubeconform,
+    /// Saves etcd.
+    Etcdctl,
+    /// Restores etcd.
+    Etcdutl,
 }
 
 impl Tool {
@@ -59,6 +63,8 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Kubeconform => "kubeconform",
+            Self::Etcdctl => "etcdctl",
+            Self::Etcdutl => "etcdutl",
         }
     }
 
@@ -68,6 +74,7 @@ impl Tool {
             Self::Kubectl => &["version", "--client"],
             Self::Helm => &["version", "--short"],
             Self::Kubeconform => &["-v"],
+            Self::Etcdctl | Self::Etcdutl => &["version"],
         }
     }
 
@@ -79,6 +86,8 @@ impl Tool {
             Self::KubeApiserver if version < pinned => format!("{pinned} or newer"),
             // The two are released together: a newer one is not made for this API server.
             Self::KubeControllerManager if version != pinned => format!("{pinned}"),
+            // The first whose etcdutl raises revisions.
+            Self::Etcdctl | Self::Etcdutl if version < Version::new(3, 6) => "3.6 or newer".to_owned(),
             Self::Helm if version < Version::new(3, 0) => "3 or newer".to_owned(),
             _ => return None,
         };

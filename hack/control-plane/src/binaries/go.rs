@@ -91,6 +91,6 @@ fn expectation(tool: Tool) -> &'static str {
         Tool::KubeControllerManager => "about 2 minutes, once",
         Tool::Etcd | Tool::Kubectl => "about a minute, once",
         Tool::Helm => "about 3 minutes, once",
-        Tool::Kubeconform => "less than a minute, once",
+        Tool::Kubeconform | Tool::Etcdctl | Tool::Etcdutl => "less than a minute, once",
     }
 }

@@ -33,6 +33,7 @@ macro_rules! module {
 static ETCD: Module = module!("etcd", "go.etcd.io/etcd/server/v3");
 pub(super) static KUBERNETES: Module = module!("kubernetes", "k8s.io/kubernetes");
 static HELM: Module = module!("helm", "helm.sh/helm/v4");
+static ETCDCTL: Module = module!("etcdctl", "go.etcd.io/etcd/etcdctl/v3");
 static KUBECONFORM: Module = module!("kubeconform", "github.com/yannh/kubeconform");
 
 impl Module {
@@ -43,6 +44,7 @@ impl Module {
             Tool::KubeApiserver | Tool::KubeControllerManager | Tool::Kubectl => &KUBERNETES,
             Tool::Helm => &HELM,
             Tool::Kubeconform => &KUBECONFORM,
+            Tool::Etcdctl | Tool::Etcdutl => &ETCDCTL,
         }
     }
 
@@ -127,6 +129,8 @@ pub(super) fn package(tool: Tool) -> &'static str {
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
         Tool::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
+        Tool::Etcdctl => "go.etcd.io/etcd/etcdctl/v3",
+        Tool::Etcdutl => "go.etcd.io/etcd/etcdutl/v3",
     }
 }
 
@@ -136,7 +140,8 @@ mod tests {
 
     #[test]
     fn versions_come_from_the_pins() {
-        for tool in Tool::CONTROL_PLANE.into_iter().chain([Tool::Kubeconform]) {
+        let others = [Tool::Kubeconform, Tool::Etcdctl, Tool::Etcdutl];
+        for tool in Tool::CONTROL_PLANE.into_iter().chain(others) {
             let module = Module::of(tool);
             assert!(module.release().starts_with('v'), "{tool}: {}", module.release());
             assert!(module.version() > Version::new(0, 0), "{tool}");

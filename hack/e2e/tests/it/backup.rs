@@ -1,38 +1,39 @@
-//! The procedure of docs/backup.md, with its own commands.
+//! The procedures of docs/backup.md, with their own commands.
 
-use std::process::Stdio;
+use std::{fs, path::Path, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use control_plane::Kubectl;
-use e2e::{Cluster, Library, book, chart, eventually, loan};
+use control_plane::{
+    Component, ControlPlane,
+    binaries::{Tool, find_or_build},
+};
+use e2e::{Cluster, Library, Program, Service, book, chart, eventually, loan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::ResourceExt as _;
+use kube::{ResourceExt as _, api::DeleteParams};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// The first block of shell in a section of the page.
-fn commands(page: &str, section: &str) -> Result<String> {
+/// A block of shell in a section of the page.
+fn commands(section: &str, block: usize) -> Result<String> {
+    let page = fs::read_to_string(chart().join("../../docs/backup.md"))?;
     let (_, section) = page
         .split_once(&format!("\n## {section}\n"))
         .context("the section")?;
-    let (_, block) = section.split_once("```sh\n").context("a block")?;
+    let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
+    let block = section.split("```sh\n").nth(block + 1).context("a block")?;
     let (block, _) = block.split_once("```").context("the end of the block")?;
     Ok(block.to_owned())
 }
 
-async fn run(
-    commands: &str,
-    library: &Library,
-    kubectl: &Kubectl,
-    directory: &std::path::Path,
-) -> Result<()> {
-    let programs = kubectl.program().parent().context("a directory")?;
+/// Runs commands in a directory, with these variables and with a program on PATH.
+async fn run(commands: &str, directory: &Path, variables: &[(&str, &str)], program: &Path) -> Result<()> {
+    let programs = program.parent().context("a directory")?;
     let path = format!("{}:{}", programs.display(), std::env::var("PATH")?);
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", commands])
         .current_dir(directory)
         .env("PATH", path)
-        .env("KUBECONFIG", library.cluster.kubeconfig())
-        .env("NAMESPACE", &library.namespace)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .await?;
@@ -47,9 +48,10 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         eprintln!("SKIPPED: jq is not on PATH (Debian: apt install jq)");
         return Ok(());
     }
-    let page = std::fs::read_to_string(chart().join("../../docs/backup.md"))?;
     let library = Library::open().await?;
     let kubectl = Cluster::shared()?.kubectl().await?;
+    let kubeconfig = library.cluster.kubeconfig().to_str().context("a path")?;
+    let variables = [("KUBECONFIG", kubeconfig), ("NAMESPACE", &library.namespace)];
     for id in ["lent", "free"] {
         library.add(id).await?;
     }
@@ -65,7 +67,11 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
     let before = loans.get("lent").await?;
     let lent = library.admin.get(library.loan_path("lent")).await?.json(200);
     let directory = tempfile::tempdir()?;
-    run(&commands(&page, "Save")?, &library, &kubectl, directory.path()).await?;
+    let run_block = async |section: &str| {
+        let commands = commands(section, 0)?;
+        run(&commands, directory.path(), &variables, kubectl.program()).await
+    };
+    run_block("Save").await?;
 
     let namespace = library.namespace.as_str();
     kubectl.run(&["delete", "namespace", namespace]).await?;
@@ -73,7 +79,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         library.vanished(id).await?;
     }
     kubectl.run(&["create", "namespace", namespace]).await?;
-    run(&commands(&page, "Restore")?, &library, &kubectl, directory.path()).await?;
+    run_block("Restore").await?;
 
     for id in ["lent", "free", "managed"] {
         library.appeared(id).await?;
@@ -114,5 +120,99 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         assert_eq!(loan["borrowed_by"], tenant);
         library.give_back(id, tenant).await?.empty(204);
     }
+    Ok(())
+}
+
+/// etcdctl or etcdutl, with the variables that lead to the etcd of a control plane.
+async fn run_on_etcd(
+    tool: Tool,
+    commands: &str,
+    control_plane: &ControlPlane,
+    directory: &Path,
+) -> Result<()> {
+    let program = tokio::task::spawn_blocking(move || find_or_build(tool)).await??;
+    let state = control_plane.data_dir();
+    let ports: Value = serde_json::from_slice(&fs::read(state.join("ports.json"))?)?;
+    let endpoint = format!("https://127.0.0.1:{}", ports["etcd"]);
+    let file = |name: &str| state.join(name).display().to_string();
+    let variables = [
+        ("ETCDCTL_ENDPOINTS", endpoint.as_str()),
+        ("ETCDCTL_CACERT", &file("pki/ca.crt")),
+        ("ETCDCTL_CERT", &file("pki/tls.crt")),
+        ("ETCDCTL_KEY", &file("pki/tls.key")),
+        ("DATA_DIR", &file("etcd")),
+    ];
+    run(commands, directory, &variables, &program).await
+}
+
+#[tokio::test]
+async fn running_apis_serve_every_book_and_loan_of_a_restored_etcd() -> Result<()> {
+    const SECTION: &str = "The whole cluster";
+    let control_plane = ControlPlane::start().await?;
+    let cluster = Cluster::install(&control_plane).await?;
+    let (admin, user) = tokio::try_join!(
+        Service::start(Program::Admin, &cluster, &[]),
+        Service::start(Program::User, &cluster, &[]),
+    )?;
+    let mut library = Library::open_in(&cluster, &admin, &user).await?;
+    let kubectl = cluster.kubectl().await?;
+    for id in ["lent", "free"] {
+        library.add(id).await?;
+    }
+    library.lend("lent", "bob").await?;
+    let lent = library.admin.get(library.loan_path("lent")).await?.json(200);
+    let all = ["get", "books,bookloans", "-A", "-o", "yaml"];
+    let saved = kubectl.run(&all).await?;
+    let directory = tempfile::tempdir()?;
+    run_on_etcd(
+        Tool::Etcdctl,
+        &commands(SECTION, 0)?,
+        &control_plane,
+        directory.path(),
+    )
+    .await?;
+
+    // All of this is lost.
+    library.add("later").await?;
+    library.give_back("lent", "bob").await?.empty(204);
+    library.lend("free", "alice").await?;
+    library.books().delete("free", &DeleteParams::default()).await?;
+    library.vanished("free").await?;
+    control_plane.kill(Component::Apiserver)?;
+    control_plane.kill(Component::Etcd)?;
+    fs::rename(
+        control_plane.data_dir().join("etcd"),
+        directory.path().join("lost"),
+    )?;
+    run_on_etcd(
+        Tool::Etcdutl,
+        &commands(SECTION, 1)?,
+        &control_plane,
+        directory.path(),
+    )
+    .await?;
+    control_plane.restart(Component::Etcd).await?;
+    control_plane.restart(Component::Apiserver).await?;
+
+    assert_eq!(kubectl.run(&all).await?, saved);
+    library.client = cluster.client().await?;
+    library.vanished("later").await?;
+    library.shown("free").await?;
+    for api in library.apis() {
+        eventually("the loans are those of the snapshot", async || {
+            let loans = api.get(library.loans_path()).tenant("bob").await?.json(200);
+            Ok((loans["list"] == json!([lent])).then_some(()))
+        })
+        .await?;
+    }
+    // The garbage collector, at its start, looks at all loans.
+    control_plane.restart(Component::ControllerManager).await?;
+    library
+        .borrow("lent", "carol")
+        .await?
+        .problem(409, "already_borrowed");
+    library.give_back("lent", "bob").await?.empty(204);
+    library.lend("free", "carol").await?;
+    library.add("later").await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The Helm chart.
 
+mod answers;
 mod api_server;
 mod dashboards;
 mod releases;

@@ -1,8 +1,10 @@
 //! Releases of the chart, by the real helm on a real API server.
 
+mod owner;
+
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;
-use e2e::{Cluster, Library, Program, Service, book, chart, program};
+use e2e::{Cluster, Library, Program, Service, book, chart, eventually, program};
 use tokio::process::Command;
 
 use super::{
@@ -186,7 +188,7 @@ async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_api_is_switched_off_and_on_alone() -> Result<()> {
+async fn an_api_is_switched_off_and_on_scaled_and_upgraded_alone() -> Result<()> {
     let charts = Charts::get().await?;
     let _turn = charts.turn.lock().await;
     let releases = Releases::of(&charts.cluster).await?;
@@ -216,12 +218,69 @@ async fn an_api_is_switched_off_and_on_alone() -> Result<()> {
         .install("switched", &["--set=userApi.enabled=true"])
         .await?;
     assert_eq!(releases.installed().await?, both);
+    let next = "--set=userApi.enabled=true,userApi.replicas=3,userApi.image.tag=next";
+    releases.install("switched", &[next]).await?;
+    let of_user = [
+        "get",
+        "deployment",
+        "switched-bookshelf-user-api",
+        "-n",
+        "switched",
+        "-o",
+        "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image}",
+    ];
+    let of_user = releases.kubectl.run(&of_user).await?;
+    assert_eq!(of_user, "3 bookshelf-user-api:next");
     assert_eq!(
         releases.kubectl.run(&uid).await?,
         of_admin,
         "the other was not touched"
     );
     releases.uninstall("switched").await?;
+    releases.clear().await
+}
+
+#[tokio::test]
+async fn the_network_policies_admit_the_pod_of_helm_test_while_it_runs() -> Result<()> {
+    let charts = Charts::get().await?;
+    let _turn = charts.turn.lock().await;
+    let releases = Releases::of(&charts.cluster).await?;
+    let kubectl = &releases.kubectl;
+    releases
+        .install("tested", &["--set=networkPolicy.enabled=true"])
+        .await?;
+    let policies = ["get", "networkpolicies", "-n", "tested", "-o", "name"];
+    let without = kubectl.run(&policies).await?;
+    assert_eq!(without.lines().count(), 2, "{without}");
+    let pod_ends = async {
+        eventually("the Pod is there", async || {
+            let pod = kubectl.run(&["get", "pod", "tested-bookshelf-test", "-n", "tested"]);
+            Ok(pod.await.is_ok().then_some(()))
+        })
+        .await?;
+        let during = kubectl.run(&policies).await?;
+        assert!(
+            during.contains("networkpolicy.networking.k8s.io/tested-bookshelf-test"),
+            "{during}"
+        );
+        // No kubelet runs here.
+        let succeeded = [
+            "patch",
+            "pod",
+            "tested-bookshelf-test",
+            "-n",
+            "tested",
+            "--subresource=status",
+            "--type=merge",
+            "--patch={\"status\": {\"phase\": \"Succeeded\"}}",
+        ];
+        kubectl.run(&succeeded).await
+    };
+    let test = releases.helm(&["test", "tested", "-n", "tested"]);
+    let (said, _) = tokio::try_join!(test, pod_ends)?;
+    assert!(said.contains("Succeeded"), "{said}");
+    assert_eq!(kubectl.run(&policies).await?, without);
+    releases.uninstall("tested").await?;
     releases.clear().await
 }
 

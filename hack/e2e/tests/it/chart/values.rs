@@ -20,6 +20,24 @@ async fn helm_lint_has_no_objection() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn the_values_of_the_page_on_production_render() -> Result<()> {
+    let page = std::fs::read_to_string(chart().join("../../docs/production.md"))?;
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let values: Vec<_> = blocks.filter(|block| !block.starts_with("apiVersion")).collect();
+    assert_eq!(values.len(), 2, "{values:?}");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("values.yaml");
+    for values in values {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        std::fs::write(&file, values.replace("sha256:…", &digest))?;
+        let manifests = rendered("bookshelf", &["-f", file.to_str().context("a path")?]).await?;
+        assert_eq!(of_kind(&manifests, "Deployment")?.len(), 2, "{values}");
+    }
+    Ok(())
+}
+
 /// The keys of a file of values, each with true if a comment stands just before it. Keys inside lists do not count.
 fn commented_keys(values: &str) -> Vec<(String, bool)> {
     let (mut keys, mut path) = (Vec::new(), Vec::<(usize, String)>::new());
