@@ -197,7 +197,7 @@ async fn running_apis_serve_every_book_and_loan_of_a_restored_etcd() -> Result<(
     assert_eq!(kubectl.run(&all).await?, saved);
     library.client = cluster.client().await?;
     library.vanished("later").await?;
-    library.shown("free").await?;
+    library.appeared("free").await?;
     for api in library.apis() {
         eventually("the loans are those of the snapshot", async || {
             let loans = api.get(library.loans_path()).tenant("bob").await?.json(200);

@@ -115,7 +115,7 @@ async fn a_user_name_that_is_no_tenants_is_refused_where_a_tenant_is_needed() ->
     let library = &house.library;
     // A ServiceAccount may have a name of 253 characters, and a tenant no longer one than that.
     let api = house
-        .asked_by(&house.person(&"a".repeat(253)).await?, USER)
+        .api_for(&house.person(&"a".repeat(253)).await?, USER)
         .await?;
     api.get(library.loans_path()).await?.invalid("X-TENANT-ID");
     let named = api.get(library.loans_path()).tenant("bob").await?;
