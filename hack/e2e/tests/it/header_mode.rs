@@ -60,3 +60,19 @@ async fn with_trusted_proxies_only_these_may_connect() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn credentials_say_nothing_in_header_mode() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    for value in ["Bearer garbage", "Basic YTpi", "", "ä"] {
+        for api in library.apis() {
+            let read = api.get(library.path("book")).header("Authorization", value);
+            read.header("Authorization", "Bearer another").await?.json(200);
+        }
+    }
+    let borrow = library.user.post(library.path("book/borrow")).tenant("bob");
+    let loan = borrow.header("Authorization", "Bearer garbage").await?.json(201);
+    assert_eq!(loan["borrowed_by"], "bob");
+    Ok(())
+}
