@@ -188,10 +188,8 @@ async fn a_stream_sends_no_event_while_a_slow_review_decides_on_it() -> Result<(
     let house = House::open(&turn).await?;
     let library = &house.library;
     let kubectl = turn.cluster().kubectl().await?;
-    // Its decisions are made now, so that they end ten seconds later.
     let (_, caller) = house.unknown_caller().await?;
     let mut stream = caller.get(library.list_path()).listen().await?;
-    let opened = Instant::now();
     stream.until("synced").await?;
     kubectl.apply(QUEUE).await?;
     let (_, waiting) = house.unknown_caller().await?;
@@ -200,8 +198,10 @@ async fn a_stream_sends_no_event_while_a_slow_review_decides_on_it() -> Result<(
         Ok((answer.status == 503).then_some(()))
     })
     .await?;
+    // A decision that was made before lasts for ten seconds.
+    let waits_since = Instant::now();
     eventually("the decisions end", async || {
-        Ok((opened.elapsed() >= Duration::from_secs(10)).then_some(()))
+        Ok((waits_since.elapsed() >= Duration::from_secs(10)).then_some(()))
     })
     .await?;
 
