@@ -7,7 +7,7 @@
 //!
 //! A decision, a yes or a no, is kept for [`KEPT_FOR`] from the moment at which its review was sent, that of a token no longer
 //! than the token itself is valid; an error is not kept. Callers that wait for the same decision share one review. Tokens are
-//! known by a keyed hash alone: a token is in memory only for as long as a request with it.
+//! known by a keyed hash alone: nothing holds a token longer than a request with it. Buffers that are free may have its bytes.
 //!
 //! # Limits
 //!
