@@ -157,7 +157,7 @@ async fn follow(listener: &mut Listener, mirror: &mut Mirror, library: &Library)
     let list = library.admin.get(library.list_path()).await?.json(200);
     let listed = Mirror::of_list(&list)?;
     while mirror.has != listed {
-        mirror.take(listener.told().await?)?;
+        mirror.take(listener.next_event().await?)?;
     }
     Ok(())
 }
