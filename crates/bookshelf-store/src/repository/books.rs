@@ -41,9 +41,22 @@ impl<V> CachedBook<V> {
 }
 
 fn content_hash(book: &Book) -> u32 {
+    let Book {
+        author,
+        title,
+        description,
+        category_id,
+        // Not content.
+        id: _,
+        namespace_id: _,
+        managed_by: _,
+        management: _,
+        imprint: _,
+        is_being_deleted: _,
+        version: _,
+    } = book;
     let mut hasher = SipHasher13::new();
-    let content = (&book.author, &book.title, &book.description, &book.category_id);
-    content.hash(&mut hasher);
+    (author, title, description, category_id).hash(&mut hasher);
     // Half of it is enough to tell two versions of one book apart.
     u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }

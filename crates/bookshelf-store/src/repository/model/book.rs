@@ -4,7 +4,7 @@ use bookshelf_crd::book::{self, BookSpec};
 use bookshelf_crd::rules::{self, Rule};
 use bookshelf_crd::{self as crd, labels, management, text};
 use kube::ResourceExt as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::error::{Field, Invalid};
 use super::super::imprint::Imprint;
@@ -102,14 +102,17 @@ impl BookContent {
 
     /// Returns the merge patch that replaces the content of a book, and makes it managed by bookshelf.
     pub(in super::super) fn merge_patch(&self) -> Value {
-        let Self { spec, category } = self;
+        let fields = self.spec_fields().into_iter();
+        // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
+        let spec: Map<String, Value> = fields
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
         json!({
             "metadata": {"labels": {
-                (labels::CATEGORY): category,
+                (labels::CATEGORY): self.category,
                 (labels::MANAGED_BY): labels::MANAGED_BY_BOOKSHELF,
             }},
-            // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
-            "spec": {"author": spec.author, "title": spec.title, "description": spec.description},
+            "spec": spec,
         })
     }
 
@@ -130,24 +133,40 @@ impl BookContent {
     /// Returns the parts that an imprint covers. A field that is absent must not add a part: the imprints of earlier releases
     /// are compared with these.
     pub(in super::super) fn imprinted(&self) -> [&str; 4] {
-        let Self { spec, category } = self;
-        let description = spec.description.as_deref().unwrap_or_default();
+        let Self {
+            spec:
+                BookSpec {
+                    author,
+                    title,
+                    description,
+                },
+            category,
+        } = self;
+        let description = description.as_deref().unwrap_or_default();
         let category = category.as_deref().unwrap_or_default();
-        [&spec.author, &spec.title, description, category]
+        [author, title, description, category]
     }
 
     /// Returns a book as it was made with this content, and true if it is unchanged since.
     pub(in super::super) fn as_made(&self, there: Book) -> (Book, bool) {
-        let Self { spec, category } = self;
-        let is_unchanged = there.author == spec.author
-            && there.title == spec.title
-            && there.description == spec.description
+        let Self {
+            spec:
+                BookSpec {
+                    author,
+                    title,
+                    description,
+                },
+            category,
+        } = self;
+        let is_unchanged = there.author == *author
+            && there.title == *title
+            && there.description == *description
             && there.category_id == *category
             && there.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
         let made = Book {
-            author: spec.author.clone(),
-            title: spec.title.clone(),
-            description: spec.description.clone(),
+            author: author.clone(),
+            title: title.clone(),
+            description: description.clone(),
             category_id: category.clone(),
             managed_by: Some(labels::MANAGED_BY_BOOKSHELF.to_owned()),
             ..there
