@@ -8,7 +8,7 @@ use e2e::{chart, eventually};
 
 use super::{Charts, Releases, helm, values_file};
 
-/// The ClusterRole of the page.
+/// The `ClusterRole` of the page.
 fn installer() -> Result<String> {
     let page = std::fs::read_to_string(chart().join("../../docs/production.md"))?;
     let mut blocks = page.split("```yaml\n").skip(1);
