@@ -162,7 +162,7 @@ async fn follow(listener: &mut Listener, mirror: &mut Mirror, library: &Library)
     Ok(())
 }
 
-/// etcdctl or etcdutl, with the variables that lead to the etcd of a control plane.
+/// Runs commands with etcdctl or etcdutl on PATH, and with the variables that lead to the etcd of a control plane.
 async fn run_on_etcd(
     tool: Tool,
     commands: &str,
