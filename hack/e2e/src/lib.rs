@@ -55,5 +55,5 @@ pub use secrets::Secrets;
 pub use service::{Program, Service};
 pub use shared::Shared;
 pub use signer::{Signer, unsigned};
-pub use wait::eventually;
+pub use wait::{eventually, patiently};
 pub use wire::Wire;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
-use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book};
+use e2e::{Answer, Api, Cluster, Library, Program, Request, Service, book, patiently};
 use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
@@ -269,8 +269,11 @@ async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
             let mut book: Value = read.json(200);
             let number: u64 = book["title"].as_str().context("a title")?.parse()?;
             book["title"] = (number + 1).to_string().into();
-            let put = api.put(path).json(&book);
-            let answer = put.header("If-Match", read.header("etag")).await?;
+            let answer = patiently(async || {
+                let put = api.put(path).json(&book);
+                put.header("If-Match", read.header("etag")).await
+            });
+            let answer = answer.await?;
             if answer.status == 200 {
                 break;
             }
@@ -287,7 +290,7 @@ async fn no_increment_of_1000_by_16_clients_of_two_replicas_is_lost() -> Result<
     const CLIENTS: usize = 16;
     const INCREMENTS: usize = 1_000;
     let library = Library::open().await?;
-    let replica = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
+    let replica = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-timeout=30"]).await?;
     let body = json!({"id": "book", "author": "A", "title": "0"});
     library
         .admin

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
-use e2e::{Answer, Api, Library};
+use e2e::{Answer, Api, Library, patiently};
 use serde_json::json;
 
 use super::{VERSION, get_at, ids, replicas};
@@ -54,38 +54,52 @@ impl Client<'_> {
     async fn round(&mut self, round: usize) -> Result<()> {
         let (path, list) = (self.path(), self.library.list_path());
         let body = json!({"id": self.id, "author": "A", "title": "First"});
-        let request = self.admin().post(&list).header(VERSION, &self.version);
-        self.heard(&request.json(&body).await?, 201);
+        let answer = patiently(async || {
+            let request = self.admin().post(&list).header(VERSION, &self.version);
+            request.json(&body).await
+        });
+        self.heard(&answer.await?, 201);
         let read = self.read(self.admins, &path).await?;
         assert_eq!(read.json(200)["title"], "First", "round {round}");
 
         let title = format!("Round {round}");
         let body = json!({"author": "A", "title": title});
-        let request = self.admin().put(&path).header(VERSION, &self.version);
-        self.heard(&request.json(&body).await?, 200);
+        let answer = patiently(async || {
+            let request = self.admin().put(&path).header(VERSION, &self.version);
+            request.json(&body).await
+        });
+        self.heard(&answer.await?, 200);
         let read = self.read(self.users, &path).await?;
         assert_eq!(read.json(200)["title"], title.as_str(), "round {round}");
 
         for is_filed in [true, false] {
             let category = if is_filed { &*self.id } else { "" };
             let body = json!({"category_id": category});
-            let request = self.admin().patch(format!("{path}/category"));
-            self.heard(&request.header(VERSION, &self.version).json(&body).await?, 200);
+            let answer = patiently(async || {
+                let request = self.admin().patch(format!("{path}/category"));
+                request.header(VERSION, &self.version).json(&body).await
+            });
+            self.heard(&answer.await?, 200);
             let filed = format!("{list}?category_id={}", self.id);
             let read = self.read(self.admins, &filed).await?;
             assert_eq!(ids(&read).len(), usize::from(is_filed), "round {round}");
         }
 
         for (action, status) in [("borrow", 201), ("return", 204), ("borrow", 201)] {
-            let request = self.users[self.turn % 2].post(format!("{path}/{action}"));
-            let answer = request.tenant("bob").header(VERSION, &self.version).await?;
-            self.heard(&answer, status);
+            let answer = patiently(async || {
+                let request = self.users[self.turn % 2].post(format!("{path}/{action}"));
+                request.tenant("bob").header(VERSION, &self.version).await
+            });
+            self.heard(&answer.await?, status);
             let read = self.read(self.users, &path).await?;
             assert_eq!(read.json(200)["available"], action == "return", "round {round}");
         }
 
-        let request = self.admin().delete(format!("{path}?force=true"));
-        self.heard(&request.header(VERSION, &self.version).await?, 204);
+        let answer = patiently(async || {
+            let request = self.admin().delete(format!("{path}?force=true"));
+            request.header(VERSION, &self.version).await
+        });
+        self.heard(&answer.await?, 204);
         let read = self.read(self.users, &path).await?;
         read.problem(404, "not_found");
         Ok(())
