@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../ui/conflict.js");
+/// The fields of a GET's answer that a PUT accepts and does not replace.
+const IGNORED: [&str; 4] = ["available", "id", "managed_by", "namespace_id"];
 const DOCUMENT: &str = include_str!("../../../docs/admin-api.openapi.json");
 
 /// The page sends its fields alone, in a PUT that replaces the book.
@@ -25,6 +27,7 @@ fn the_page_has_every_field_that_a_put_replaces() {
         .collect();
     let document: Value = serde_json::from_str(DOCUMENT).unwrap();
     let body = &document["components"]["schemas"]["BookBody"]["properties"];
-    let replaced: BTreeSet<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    let replaced = body.as_object().unwrap().keys().map(String::as_str);
+    let replaced: BTreeSet<&str> = replaced.filter(|field| !IGNORED.contains(field)).collect();
     assert_eq!(fields, replaced);
 }
