@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    process::Output,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -53,14 +54,8 @@ impl Browser {
     ///
     /// When a test fails; the message has node's report.
     pub async fn run(&self, file: &str, variables: &[(&str, &str)]) -> Result<()> {
-        let mut command = Command::new(&self.node);
-        command
-            .args(["--test", "--test-reporter=spec", file])
-            .current_dir(&self.directory)
-            .env("BOOKSHELF_CHROMIUM", &self.chromium)
-            .envs(variables.iter().copied())
-            .kill_on_drop(true);
-        let output = command.output().await.context("cannot run node")?;
+        let arguments = ["--test", "--test-reporter=spec", file];
+        let output = self.node(&arguments, variables).await?;
         let report = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{file}:\n{report}\n{errors}");
@@ -71,17 +66,22 @@ impl Browser {
 
     /// Runs a program of measurements, with these variables. Returns what it prints.
     pub async fn measure(&self, file: &str, variables: &[(&str, &str)]) -> Result<String> {
+        let output = self.node(&[file], variables).await?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{file}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs node with the browser and these variables.
+    async fn node(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output> {
         let mut command = Command::new(&self.node);
         command
-            .arg(file)
+            .args(arguments)
             .current_dir(&self.directory)
             .env("BOOKSHELF_CHROMIUM", &self.chromium)
             .envs(variables.iter().copied())
             .kill_on_drop(true);
-        let output = command.output().await.context("cannot run node")?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{file}: {errors}");
-        Ok(String::from_utf8(output.stdout)?)
+        command.output().await.context("cannot run node")
     }
 
     /// Runs a program of the packages.

@@ -30,10 +30,10 @@ struct Pair {
 
 /// A library whose APIs get requests from people with tokens.
 struct House {
-    /// For requests without a token.
+    /// The librarians' API, without a token.
     admin: Api,
     user: Api,
-    /// For requests of a librarian who may do everything in it.
+    /// The APIs of a librarian who may do everything in the library.
     library: Library,
     pair: Arc<Pair>,
 }

@@ -133,18 +133,13 @@ impl BookContent {
     /// Returns the parts that an imprint covers. A field that is absent must not add a part: the imprints of earlier releases
     /// are compared with these.
     pub(in super::super) fn imprinted(&self) -> [&str; 4] {
-        let Self {
-            spec:
-                BookSpec {
-                    author,
-                    title,
-                    description,
-                },
-            category,
-        } = self;
-        let description = description.as_deref().unwrap_or_default();
-        let category = category.as_deref().unwrap_or_default();
-        [author, title, description, category]
+        let [author, title, description] = self.spec_fields().map(|(_, value)| value.unwrap_or_default());
+        [
+            author,
+            title,
+            description,
+            self.category.as_deref().unwrap_or_default(),
+        ]
     }
 
     /// Returns a book as it was made with this content, and true if it is unchanged since.
