@@ -21,11 +21,9 @@ impl SharedApis {
     pub async fn get() -> Result<Self> {
         let pair = SHARED.get(async || {
             let cluster = Cluster::shared()?;
-            // The tests share the API server, which is slow on a slow machine.
-            let arguments = ["--kube-timeout=30"];
             let (admin, user) = tokio::try_join!(
-                Service::start(Program::Admin, &cluster, &arguments),
-                Service::start(Program::User, &cluster, &arguments),
+                Service::start(Program::Admin, &cluster, &[]),
+                Service::start(Program::User, &cluster, &[]),
             )?;
             Ok(Pair { admin, user })
         });

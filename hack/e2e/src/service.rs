@@ -92,6 +92,8 @@ impl Service {
         command
             // Arguments override these.
             .env("BOOKSHELF_AUTH_MODE", "header")
+            // The tests share the API server, which is slow on a slow machine.
+            .env("BOOKSHELF_KUBE_TIMEOUT", "30")
             .env("BOOKSHELF_LISTEN", "127.0.0.1:0")
             .env("BOOKSHELF_OPS_LISTEN", "127.0.0.1:0")
             .arg("--kubeconfig")

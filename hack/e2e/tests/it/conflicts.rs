@@ -290,7 +290,7 @@ async fn no_increment_of_1000_by_16_clients_of_two_replicas_is_lost() -> Result<
     const CLIENTS: usize = 16;
     const INCREMENTS: usize = 1_000;
     let library = Library::open().await?;
-    let replica = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-timeout=30"]).await?;
+    let replica = Service::start(Program::Admin, &Cluster::shared()?, &[]).await?;
     let body = json!({"id": "book", "author": "A", "title": "0"});
     library
         .admin

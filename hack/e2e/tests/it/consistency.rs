@@ -16,9 +16,8 @@ use serde_json::{Value, json};
 pub(super) const VERSION: &str = "X-Resource-Version";
 
 /// Watches stay open for as long as a test takes, so that the wire holds them.
-const ARGUMENTS: [&str; 3] = [
+const ARGUMENTS: [&str; 2] = [
     "--watch-timeout=3600",
-    "--kube-timeout=30",
     "--log=info,bookshelf_store=debug,kube_informer=debug",
 ];
 
@@ -195,7 +194,7 @@ async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable()
         assert!(answer.header(VERSION).len() < 20, "{}", answer.header(VERSION));
     }
     let took = start.elapsed();
-    assert!((2..8).contains(&took.as_secs()), "{took:?}");
+    assert!((2..30).contains(&took.as_secs()), "{took:?}");
     // Nothing was done.
     assert_eq!(
         library.user.get(library.path("book")).await?.json(200)["available"],

@@ -9,7 +9,7 @@ use e2e::{Cluster, Library, Program, Service, book, eventually};
 use futures::future::try_join_all;
 use k8s_openapi::api::events::v1::Event;
 use kube::{ResourceExt as _, api::ListParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The events about a book, those of the same kind together, sorted: reason, type, note, and how often.
 async fn recorded(library: &Library, id: &str) -> Result<Vec<(String, String, String, i32)>> {
@@ -307,24 +307,32 @@ async fn an_account_without_the_right_is_warned_once_and_serves_as_ever() -> Res
 
 #[tokio::test]
 async fn pending_events_are_recorded_before_the_process_ends() -> Result<()> {
-    let mut apis = Apis::start().await?;
-    let library = apis.library().await?;
-    // More than are sent at once.
-    let ids = (0..40).map(|number| format!("book-{number}")).collect::<Vec<_>>();
-    let creates = ids.iter().map(|id| {
-        let create = library.admin.post(library.list_path());
-        create.json(&library.body(id)).into_future()
-    });
-    for create in try_join_all(creates).await? {
-        create.json(201);
-    }
-    assert!(apis.admin.terminate().await?, "it ends with success");
-    for id in &ids {
-        let recorded = recorded(&library, id).await?;
-        assert!(
-            matches!(recorded.as_slice(), [(reason, ..)] if reason == "Created"),
-            "{id}: {recorded:?}"
-        );
-    }
-    Ok(())
+    eventually("a process that ends has sent its events in time", async || {
+        let mut apis = Apis::start().await?;
+        let library = apis.library().await?;
+        // More than are sent at once.
+        let ids = (0..28).map(|number| format!("book-{number}")).collect::<Vec<_>>();
+        let creates = ids.iter().map(|id| {
+            let create = library.admin.post(library.list_path());
+            create.json(&library.body(id)).into_future()
+        });
+        for create in try_join_all(creates).await? {
+            create.json(201);
+        }
+        assert!(apis.admin.terminate().await?, "it ends with success");
+        // It waits for three seconds: on a slow machine that may be too short, and the log says so.
+        let is_late = |line: &Value| line["message"] == "some Kubernetes Events were not sent";
+        if apis.admin.log().find(is_late)?.is_some() {
+            return Ok(None);
+        }
+        for id in &ids {
+            let recorded = recorded(&library, id).await?;
+            assert!(
+                matches!(recorded.as_slice(), [(reason, ..)] if reason == "Created"),
+                "{id}: {recorded:?}"
+            );
+        }
+        Ok(Some(()))
+    })
+    .await
 }

@@ -128,7 +128,7 @@ async fn every_query_is_about_metrics_that_both_programs_serve() -> Result<()> {
     let [certificate, key] = certificates.flags();
     let mut programs = Vec::new();
     for program in Program::ALL {
-        let arguments = ["--kube-qps=0.01", "--kube-burst=4", "--kube-timeout=1"];
+        let arguments = ["--kube-qps=0.01", "--kube-burst=4"];
         let arguments = [&arguments[..], &[&certificate, &key]].concat();
         let service = Service::start(program, &Cluster::shared()?, &arguments).await?;
         let api = issued.api(service.address(), &["http/1.1"])?;

@@ -57,10 +57,9 @@ async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
         (library.path("book"), vec![]),
     ] {
         assert_costs(&library, &path, &requests, async || {
-            let start = Instant::now();
+            // An answer after the time to catch up would be 503.
             let read = library.admin.get(&path).header(VERSION, &version).await?;
             read.json(200);
-            assert!(start.elapsed() < Duration::from_secs(2), "{path}");
             // It can be carried on to a third.
             assert_eq!(read.header(VERSION), version);
             Ok(())
@@ -117,9 +116,8 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
     let apis = busy.apis();
     let read = async |path: String| -> Result<()> {
         for api in apis {
-            let start = Instant::now();
+            // An answer after the time to catch up would be 503.
             api.get(&path).header(VERSION, &version).await?.json(200);
-            assert!(start.elapsed() < Duration::from_secs(2), "{path}");
         }
         Ok(())
     };

@@ -132,13 +132,13 @@ async fn a_kept_decision_ends_with_the_token() -> Result<()> {
     let least = VALID_FOR.saturating_sub(Duration::from_secs(1));
     assert!(made.elapsed() >= least, "{:?}", made.elapsed());
     assert!(
-        made.elapsed() < VALID_FOR + Duration::from_secs(2),
+        made.elapsed() < VALID_FOR + Duration::from_secs(4),
         "{:?}",
         made.elapsed()
     );
     while stream.next().await?.is_some() {}
     assert!(
-        made.elapsed() < VALID_FOR + Duration::from_secs(3),
+        made.elapsed() < VALID_FOR + Duration::from_secs(5),
         "{:?}",
         made.elapsed()
     );
@@ -173,7 +173,7 @@ async fn tokens_of_an_old_key_are_good_until_the_api_server_forgets_the_key() ->
     })
     .await?;
     assert!(
-        forgotten.elapsed() < Duration::from_secs(21),
+        forgotten.elapsed() < Duration::from_secs(30),
         "{:?}",
         forgotten.elapsed()
     );
