@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bookshelf_crd::LoanJournal;
 use bookshelf_crd::loan_journal::Line;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::error::Error;
 use super::super::model::{Borrower, Namespace};
@@ -36,6 +36,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let known = store.marks_of(namespace, tenant);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
+            let Ok(turn) = timeout_at(deadline, store.turn.lock()).await else {
+                return Err(Error::NameNotStored);
+            };
             let loans = self.loans.reader.snapshot();
             let live = loans.indexed_in(self.by_tenant, tenant, namespace);
             let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
@@ -48,11 +51,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     line.by.take_if(|by| by == tenant);
                 }
             };
-            store.edit_all(namespace, is_past, blank).await?;
-            // Another process may have the name in lines that it has not stored yet.
+            // Before the journals are changed: an event that leaves the queue is in a journal, or on its way into one.
             let named = store.pending.lines(namespace, |waiting| {
                 is_past(waiting.line.tenant.as_deref(), waiting.line.mark)
             });
+            store.edit_all(namespace, is_past, blank).await?;
+            // Another process may have the name in lines that it has not stored yet.
             if named.is_empty() {
                 return Ok(());
             }
@@ -63,6 +67,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             } else if Instant::now() >= deadline {
                 return Err(Error::NameNotStored);
             } else {
+                drop(turn);
                 sleep(LOOK_EVERY).await;
             }
         }
@@ -151,6 +156,8 @@ fn edit_lines(journal: &mut LoanJournal, edit: impl Fn(&mut Line)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use bookshelf_crd::LoanJournalSpec;
 
     use super::super::pending::Proof;
@@ -204,6 +211,31 @@ mod tests {
         let (erased, ()) = tokio::join!(erase(&repository), meanwhile);
         assert!(erased.is_ok());
         assert_eq!(pending.certain("ns")[0].tenant.as_deref(), Some("bob"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_on_its_way_into_a_journal_is_waited_for() {
+        let repository = repository();
+        let store = repository.history.as_ref().unwrap();
+        store
+            .pending
+            .add_seen("ns", line("ended", 1), Instant::now(), Proof::Certain);
+        let turn = store.turn.lock().await;
+        let is_stored = Cell::new(false);
+        let erased = async {
+            let erased = erase(&repository).await;
+            assert!(is_stored.get());
+            erased
+        };
+        let meanwhile = async {
+            // Another process has stored it, too.
+            store.pending.remove("ns", &line("ended", 1));
+            sleep(4 * LOOK_EVERY).await;
+            is_stored.set(true);
+            drop(turn);
+        };
+        let (erased, ()) = tokio::join!(erased, meanwhile);
+        assert!(erased.is_ok());
     }
 
     #[test]

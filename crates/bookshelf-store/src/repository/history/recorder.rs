@@ -126,6 +126,7 @@ impl<V> Recorder<V> {
 
     /// Stores events of one namespace, by one request at most. Returns true if there was one.
     async fn store_some(&self, follower: &Follower<V>, progress: &mut Progress) -> bool {
+        let _turn = self.store.turn.lock().await;
         let pending = &self.store.pending;
         for namespace in progress.in_turn(pending.first_due(), Instant::now()) {
             if let Some(key) = progress.of(&namespace).reread.take() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bookshelf_crd::{LoanJournal, loan_journal::LINES_MAX};
 use kube::api::ListParams;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::sleep;
 
 use super::pending::Pending;
@@ -30,6 +30,9 @@ pub(in super::super) struct Store {
     pub(super) client: CachedClient<LoanJournal, Records>,
     pub(super) pending: Pending,
     pub(super) names: Arc<Names>,
+    /// Held while pending events are on their way into a journal, and while a name is erased: a request that was prepared
+    /// before the erasure would bring the name back after it.
+    pub(super) turn: Mutex<()>,
     state: AtomicU8,
     /// The definition may be missing.
     lost: Notify,
@@ -81,6 +84,7 @@ impl Store {
             client: CachedClient::new(resource.clone(), writer.clone()),
             pending: Pending::default(),
             names,
+            turn: Mutex::default(),
             state: AtomicU8::new(State::Loading as u8),
             lost: Notify::new(),
         });
