@@ -1,6 +1,6 @@
 //! The flags of admin-api.
 
-use bookshelf_http::api::ApiArgs;
+use bookshelf_http::ApiArgs;
 use bookshelf_http::args::RetentionArgs;
 use clap::Parser;
 

@@ -46,5 +46,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         retention: Some(args.retention.retention()),
         ..API
     };
-    bookshelf_http::api::run(api, &args.api).await
+    bookshelf_http::run(api, &args.api).await
 }

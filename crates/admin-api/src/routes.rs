@@ -4,16 +4,16 @@ pub(crate) mod books;
 pub(crate) mod history;
 pub(crate) mod loans;
 
-use bookshelf_http::auth::{Access, Resource, Verb};
 use bookshelf_http::route::Routes;
+use bookshelf_http::route::{Resource, Right, Verb};
 use bookshelf_http::{change, namespaces, read, service};
 
 /// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
-    let books = |verb| Access::to(verb, Resource::Books);
-    let loans = |verb| Access::to(verb, Resource::BookLoans);
-    let journals = |verb| Access::to(verb, Resource::LoanJournals);
+    let books = |verb| Right::to(verb, Resource::Books);
+    let loans = |verb| Right::to(verb, Resource::BookLoans);
+    let journals = |verb| Right::to(verb, Resource::LoanJournals);
     service::routes()
         .route(
             read!(books::list, books(Verb::List))

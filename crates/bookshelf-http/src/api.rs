@@ -1,48 +1,12 @@
-//! The life of an API process, from its flags to its end. Both binaries call [`run`].
+//! The definition of an API. Each binary has one.
 
-use std::sync::Arc;
-
-use actix_web::web::Data;
-use anyhow::Context as _;
-use bookshelf_store::access::Access;
-use bookshelf_store::connector::Connector;
-use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{Book, Retention};
-use clap::Args;
-use prometheus_client::registry::Registry;
 use serde_json::Value;
 
-use crate::Repository;
-use crate::args::{
-    AuthArgs, AuthMode, CacheArgs, HistoryArgs, KubeArgs, List, LogArgs, ScopeArgs, ServeArgs,
-};
-use crate::auth::{Auth, HeaderMode, TokenMode};
+use crate::args::AuthMode;
 use crate::document::Document;
-use crate::refused::Refusals;
 use crate::route::Routes;
-use crate::serve::Server;
-use crate::telemetry;
-use crate::tls::Tls;
 use crate::ui::Page;
-
-/// The flags of an API.
-#[derive(Args, Clone, Debug)]
-pub struct ApiArgs {
-    #[command(flatten)]
-    pub(crate) serve: ServeArgs,
-    #[command(flatten)]
-    auth: AuthArgs,
-    #[command(flatten)]
-    kube: KubeArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    cache: CacheArgs,
-    #[command(flatten)]
-    history: HistoryArgs,
-    #[command(flatten)]
-    log: LogArgs,
-}
 
 /// The differences between one API and the other.
 #[derive(Clone, Copy, Debug)]
@@ -61,66 +25,4 @@ pub struct Api {
     pub retention: Option<Retention>,
     /// The web page.
     pub page: Page,
-}
-
-/// Serves an API until SIGTERM or SIGINT.
-pub async fn run(api: Api, args: &ApiArgs) -> anyhow::Result<()> {
-    let service = api.name.strip_prefix("bookshelf-").unwrap_or(api.name);
-    args.cache.check()?;
-    args.auth.check(args.serve.listen)?;
-    let refusals = Refusals::default();
-    let telemetry = telemetry::init(&args.log, service, &refusals)?;
-    let served = serve(api, args, refusals).await;
-    telemetry.shut_down().await;
-    served
-}
-
-async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<()> {
-    let tls = Tls::load(&args.serve)?;
-    let metrics = Metrics::default();
-    let mut registry = Registry::default();
-    metrics.register(&mut registry);
-    let connector = Connector::infer(args.kube.options(api.name, metrics))
-        .await
-        .context("cannot connect to the Kubernetes API; --kubeconfig names a kubeconfig")?;
-    let mut options = args.cache.options(&args.scope, &args.history);
-    options.retention = api.retention;
-    let (repository, feed) = Repository::new(&connector, api.view, options);
-    let server = Server {
-        api,
-        auth_mode: args.auth.auth_mode,
-        auth: auth(api, args, &connector),
-        args: &args.serve,
-        tls,
-        max_staleness: args.cache.max_staleness,
-        repository: Data::new(repository),
-        feed,
-        registry,
-        refusals,
-    };
-    server.run().await
-}
-
-/// Returns the decisions on requests, as the flags want them.
-fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
-    let trusted = List::all(&args.auth.trusted_proxy);
-    let mut audiences = List::all(&args.auth.auth_audience);
-    if audiences.is_empty() {
-        audiences.push(api.audience.to_owned());
-    }
-    Arc::new(match args.auth.auth_mode {
-        AuthMode::Header => {
-            if trusted.is_empty() {
-                tracing::info!("header mode: everyone on this machine is believed");
-            }
-            Auth::Header(HeaderMode::new(trusted))
-        }
-        AuthMode::Token => {
-            let is_encrypted = args.serve.tls_cert_file.is_some();
-            if !is_encrypted && !args.serve.listen.ip().to_canonical().is_loopback() {
-                tracing::warn!("tokens travel in the clear, unless something in front of this API encrypts");
-            }
-            Auth::Token(TokenMode::new(Access::new(connector, audiences)))
-        }
-    })
 }

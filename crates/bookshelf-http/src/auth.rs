@@ -1,7 +1,7 @@
 //! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
 //!
-//! The route table says what each route [requires](Access); there is no route without. `Auth::judge` compares that with the
-//! caller, and makes the `Grant` without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
+//! The route table says what each route [requires](crate::route::Right); there is no route without. `Auth::judge` compares that with the
+//! caller, and makes the `Granted` without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
 //! 400 of the names in the path and of the tenant; 403. The names in a request that is granted are checked before anything
 //! else of it is refused.
 //!
@@ -9,7 +9,6 @@
 //! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is
 //! believed.
 
-mod access;
 mod bearer;
 mod header_mode;
 mod standing;
@@ -20,19 +19,17 @@ mod token_mode;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bookshelf_store::access::User;
 use bookshelf_store::repository::Tenant;
 use futures::FutureExt as _;
 
-pub use access::Access;
-pub use bookshelf_store::access::{Resource, Verb};
 pub(crate) use header_mode::HeaderMode;
 pub(crate) use standing::Standing;
 pub(crate) use token_mode::TokenMode;
 
 use crate::extract::{Request, TenantId};
+use crate::grant::Grant;
 use crate::problem::Problem;
 use crate::route::{Endpoint, Table};
 
@@ -54,24 +51,11 @@ pub(crate) struct Attributes<'a> {
     pub(crate) table: &'a Table,
 }
 
-/// The permission to run a handler. Only [`Auth::judge`] makes one.
+/// The permission to run the handler of an endpoint. Only [`Auth::judge`] makes one.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct Granted {
     endpoint: Rc<Endpoint>,
-    /// The user of a token; `None` where no token is needed.
-    user: Option<Arc<User>>,
-    visible: Visible,
-    /// The end of the decisions that it was made of.
-    until: Option<Instant>,
-}
-
-/// The namespaces of which a list of all namespaces consists.
-#[derive(Clone, Debug)]
-pub enum Visible {
-    /// All.
-    All,
-    /// These, in order.
-    Only(Arc<[Box<str>]>),
+    grant: Grant,
 }
 
 /// A request that is refused, and its user where that is known.
@@ -92,18 +76,18 @@ enum Reviews {
 
 impl Auth {
     /// Decides on a request by kept decisions; `None` if that takes a review.
-    pub(crate) fn judge_now(&self, attributes: Attributes<'_>) -> Option<Result<Grant, Refused>> {
+    pub(crate) fn judge_now(&self, attributes: Attributes<'_>) -> Option<Result<Granted, Refused>> {
         self.judge_by(attributes, Reviews::Kept).now_or_never()
     }
 
     /// Decides on a request, by reviews where no decision is kept.
-    pub(crate) async fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
+    pub(crate) async fn judge(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
         self.judge_by(attributes, Reviews::Any).await
     }
 
-    async fn judge_by(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
-        if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.access.is_public()) {
-            return Ok(Grant::to_all(endpoint));
+    async fn judge_by(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Granted, Refused> {
+        if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.right.is_public()) {
+            return Ok(Granted::to_all(endpoint));
         }
         match self {
             Self::Token(mode) => mode.judge(attributes, reviews).await,
@@ -112,34 +96,18 @@ impl Auth {
     }
 }
 
-impl Grant {
+impl Granted {
+    /// Permits the handler of an endpoint that takes no credentials, or whose caller is believed.
     fn to_all(endpoint: &Rc<Endpoint>) -> Self {
         Self {
             endpoint: Rc::clone(endpoint),
-            user: None,
-            visible: Visible::All,
-            until: None,
+            grant: Grant::to_all(),
         }
     }
 
-    /// Returns the endpoint whose handler may run.
-    pub(crate) fn endpoint(&self) -> &Rc<Endpoint> {
-        &self.endpoint
-    }
-
-    /// Returns the user of the token, in token mode.
-    pub(crate) fn user(&self) -> Option<&Arc<User>> {
-        self.user.as_ref()
-    }
-
-    /// Returns the namespaces of a list of all namespaces.
-    pub(crate) fn visible(&self) -> &Visible {
-        &self.visible
-    }
-
-    /// Returns true if it depends on the namespaces that the cache has.
-    pub(crate) fn depends_on_cache(&self) -> bool {
-        matches!(self.visible, Visible::Only(_))
+    /// Returns the endpoint whose handler may run, and what the handler may see.
+    pub(crate) fn into_parts(self) -> (Rc<Endpoint>, Grant) {
+        (self.endpoint, self.grant)
     }
 }
 
@@ -159,7 +127,7 @@ pub(crate) fn check_names<'a>(
     user: Option<&'a User>,
 ) -> Result<Option<Cow<'a, str>>, Problem> {
     request.scope()?;
-    if !endpoint.access.is_of_tenant() {
+    if !endpoint.right.is_of_tenant() {
         return Ok(None);
     }
     let tenant = TenantId::named_by(request, user)?;

@@ -10,7 +10,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use crate::Repository;
 use crate::document::Document;
 use crate::extract::{FromHead, FromQuery as _, Parameters, Request};
-use crate::list::{self, Name};
+use crate::list::{self, Lists, Name};
 use crate::openapi::fields;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
@@ -94,7 +94,7 @@ impl ListQuery {
             namespaces: &list::name_of(namespaces),
             filter: &self.category_id,
         };
-        let lists = request.lists()?;
+        let lists = request.data::<Lists>()?;
         let response = lists.answer(request, &self.page, name, generation, members);
         Ok(response.into())
     }

@@ -86,11 +86,11 @@ impl Connection {
     /// Notes a request, which is not about an event stream yet.
     pub(crate) fn note_request(&self) {
         self.is_used.set(true);
-        self.is_about(false);
+        self.set_stream(false);
     }
 
     /// Notes that the connection has an event stream from now on, or none.
-    pub(crate) fn is_about(&self, is_stream: bool) {
+    pub(crate) fn set_stream(&self, is_stream: bool) {
         let streams = &self.of.counts.streams;
         match (self.is_stream.replace(is_stream), is_stream) {
             (false, true) => drop(streams.fetch_add(1, Ordering::Relaxed)),
@@ -102,7 +102,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.is_about(false);
+        self.set_stream(false);
         self.of.counts.all.fetch_sub(1, Ordering::Relaxed);
         // The server answers 408 by itself, and reports it nowhere. Few clients close a connection at just that time.
         if !self.is_used.get() && self.opened.elapsed() + CLOCK_STEP >= HEAD_TIMEOUT {

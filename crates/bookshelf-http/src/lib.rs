@@ -1,6 +1,6 @@
 //! The shared part of both HTTP APIs of bookshelf. It knows books, but no route of its own beside `/namespace`:
 //!
-//! - [`api`] — an API from its flags to its end;
+//! - [`run`](run()) — an API from its flags to its end; [`api`] — what one API has and the other has not;
 //! - [`auth`] — authentication and authorization: the decision on every request;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs and traces;
@@ -32,6 +32,7 @@ pub mod document;
 mod entity_tag;
 pub mod extract;
 mod freshness;
+mod grant;
 pub mod history;
 pub mod list;
 pub mod loans;
@@ -45,7 +46,9 @@ mod protocol;
 mod readiness;
 mod refused;
 mod request;
+mod request_id;
 pub mod route;
+mod run;
 mod serve;
 pub mod service;
 mod stream;
@@ -56,6 +59,8 @@ mod tls;
 mod trace;
 pub mod ui;
 pub mod view;
+
+pub use run::{ApiArgs, run};
 
 /// The repository of both APIs, which keeps each book's JSON at hand.
 pub type Repository = bookshelf_store::repository::Repository<document::Document>;

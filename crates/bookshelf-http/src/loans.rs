@@ -3,7 +3,7 @@
 use bookshelf_store::repository::{Borrower, Place};
 
 use crate::extract::Request;
-use crate::list::Name;
+use crate::list::{Lists, Name};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::route::Reply;
@@ -21,7 +21,7 @@ pub fn list(request: &Request, borrower: Option<Borrower<'_>>, page: &Page) -> R
         namespaces: namespace.as_str(),
         filter: borrower.map_or("", Borrower::as_str),
     };
-    let lists = request.lists()?;
+    let lists = request.data::<Lists>()?;
     let response = lists.answer(request, page, name, list.generation(), || {
         list.iter()
             .map(|entry| (view::loan(&entry.value), Place::of(entry)))

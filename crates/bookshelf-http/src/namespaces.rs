@@ -3,7 +3,7 @@
 use bookshelf_store::repository::Place;
 
 use crate::extract::Request;
-use crate::list::{self, Name};
+use crate::list::{self, Lists, Name};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::route::Reply;
@@ -27,7 +27,7 @@ pub fn list(request: &Request, page: &Page) -> Result<Reply, Problem> {
         namespaces: &list::name_of(namespaces),
         filter: "",
     };
-    let lists = request.lists()?;
+    let lists = request.data::<Lists>()?;
     let response = lists.answer(request, page, name, with_books.generation(), || {
         let namespaces = with_books.iter_after(after);
         namespaces.map(|(namespace, books)| (view::namespace(namespace, books), Place { namespace, id: "" }))

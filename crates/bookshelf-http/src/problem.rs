@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use bookshelf_store::error::Error;
 use serde::Serialize;
@@ -19,7 +19,6 @@ use utoipa::ToSchema;
 pub use code::Code;
 
 use crate::openapi::fields;
-use crate::protocol;
 
 /// The default of `Retry-After`.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
@@ -209,7 +208,7 @@ impl Problem {
         // A struct of strings and numbers always serializes.
         let mut response = response.body(serde_json::to_vec(&body).unwrap_or_default());
         if self.closes {
-            protocol::close(&mut response);
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }

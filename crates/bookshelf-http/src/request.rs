@@ -2,7 +2,6 @@
 
 mod abandoned;
 mod errors;
-mod id;
 
 use std::future::{Ready, ready};
 use std::mem;
@@ -19,18 +18,18 @@ use bookshelf_store::repository::{Tenant, acting};
 use futures::future::{Either, LocalBoxFuture};
 use tracing::{Instrument as _, Span};
 
-use crate::auth::{Attributes, Auth, Grant, Refused, check_names};
+use crate::auth::{Attributes, Auth, Granted, Refused, Standing, check_names};
 use crate::connection::Connection;
 use crate::extract::{Request, TenantId};
 use crate::freshness::{self, Freshness, FreshnessGuard};
+use crate::grant::Grant;
 use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
+use crate::request_id::{REQUEST_ID, RequestId, request_id};
 use crate::route::{Endpoint, Extract, Handler, Read, Reply, Table};
-use crate::{protocol, stream, trace};
+use crate::{protocol, request_id, stream, trace};
 use errors::as_problem;
-pub(crate) use id::span_of_stream;
-use id::{REQUEST_ID, RequestId, request_id};
 
 /// An API, as each thread has it.
 pub(crate) struct Api {
@@ -109,7 +108,7 @@ enum Task {
     /// A handler of reads needs more than the cache has.
     Finish(LocalBoxFuture<'static, Result<HttpResponse, Problem>>),
     /// A handler of reads runs when the cache is as fresh as this.
-    Refresh(Rc<Read>, Freshness),
+    Read(Rc<Read>, Freshness),
     /// A handler of changes runs, also when the cache is as fresh as this.
     Change(Rc<Extract>, Freshness),
 }
@@ -136,7 +135,7 @@ impl Exchange {
         let span = if method.is_safe() && !trace::is_on() && !is_stream {
             Span::none()
         } else {
-            id::span(&id)
+            request_id::span(&id)
         };
         let template = endpoint.as_ref().map(|endpoint| endpoint.metrics.template());
         trace::begin(&span, &request, template);
@@ -156,12 +155,12 @@ impl Exchange {
     }
 
     /// Decides on the request, where that takes no review.
-    fn judge_now(&self) -> Option<Result<Grant, Refused>> {
+    fn judge_now(&self) -> Option<Result<Granted, Refused>> {
         self.span.in_scope(|| self.api.auth.judge_now(self.attributes()))
     }
 
     /// Decides on the request.
-    async fn judge(&self) -> Result<Grant, Refused> {
+    async fn judge(&self) -> Result<Granted, Refused> {
         self.api.auth.judge(self.attributes()).await
     }
 
@@ -175,7 +174,7 @@ impl Exchange {
     }
 
     /// Checks a request that was decided on, and answers it at once if memory has the answer.
-    fn dispatch(&mut self, judged: Result<Grant, Refused>) -> Dispatch {
+    fn dispatch(&mut self, judged: Result<Granted, Refused>) -> Dispatch {
         let dispatch = self.grant(judged).and_then(|endpoint| {
             let dispatch = self.dispatch_granted(&endpoint);
             // The names come first. A request that is not refused pays for them once, in its handler.
@@ -188,15 +187,15 @@ impl Exchange {
     }
 
     /// Notes a decision, and returns the endpoint whose handler may run.
-    fn grant(&mut self, judged: Result<Grant, Refused>) -> Result<Rc<Endpoint>, Problem> {
+    fn grant(&mut self, judged: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
         match judged {
-            Ok(grant) => {
+            Ok(granted) => {
+                let (endpoint, grant) = granted.into_parts();
                 // Successful reads are not logged with their user.
                 if !self.request.method().is_safe() {
-                    self.user = grant.user().cloned();
+                    self.user.clone_from(&grant.user);
                 }
-                let endpoint = Rc::clone(grant.endpoint());
-                self.request.is_granted(grant);
+                self.request.set_grant(grant);
                 Ok(endpoint)
             }
             Err(Refused { problem, user }) => {
@@ -209,7 +208,7 @@ impl Exchange {
 
     fn dispatch_granted(&self, endpoint: &Rc<Endpoint>) -> Result<Dispatch, Problem> {
         protocol::check_host(&self.request)?;
-        let freshness = if endpoint.access.is_public() {
+        let freshness = if endpoint.right.is_public() {
             Freshness::default()
         } else if self.is_synced {
             let guard = &self.api.freshness;
@@ -225,7 +224,7 @@ impl Exchange {
                 return Ok(Dispatch::Run(Task::Change(Rc::clone(extract), freshness)));
             }
             (Handler::Read(_), Some(stream)) if self.is_stream => {
-                stream::prepare(&self.request, endpoint, &self.api);
+                self.request.extensions_mut().insert(self.standing(endpoint));
                 stream
             }
             (Handler::Read(read), _) => read,
@@ -238,20 +237,38 @@ impl Exchange {
         }
         // A request that is not valid does not wait.
         (read.check)(&self.request)?;
-        Ok(Dispatch::Run(Task::Refresh(Rc::clone(read), freshness)))
+        Ok(Dispatch::Run(Task::Read(Rc::clone(read), freshness)))
+    }
+
+    /// Returns the right of a stream that was granted to go on.
+    fn standing(&self, endpoint: &Rc<Endpoint>) -> Standing {
+        let until = self.request.grant().and_then(|grant| grant.until);
+        let (request, endpoint, api) = (self.request.clone(), Rc::clone(endpoint), Rc::clone(&self.api));
+        Standing::new(until, move || {
+            let (request, endpoint, api) = (request.clone(), Rc::clone(&endpoint), Rc::clone(&api));
+            Box::pin(async move {
+                let attributes = Attributes {
+                    request: &request,
+                    endpoint: Some(&endpoint),
+                    is_stream: true,
+                    table: &api.table,
+                };
+                api.auth.judge(attributes).await
+            })
+        })
     }
 
     /// Runs a task. Returns the answer and the freshness that the cache had for it.
     async fn run(&mut self, task: Task, payload: Payload) -> (HttpResponse, Freshness) {
         let ran = match task {
             Task::Finish(answer) => answer.await.map(|response| (response, Freshness::default())),
-            Task::Refresh(read, freshness) => self.refresh(&read, freshness).await,
+            Task::Read(read, freshness) => self.read(&read, freshness).await,
             Task::Change(extract, freshness) => self.change(&*extract, payload, freshness).await,
         };
         ran.unwrap_or_else(|problem| (HttpResponse::from_error(problem), Freshness::default()))
     }
 
-    async fn refresh(
+    async fn read(
         &mut self,
         read: &Read,
         freshness: Freshness,
@@ -312,7 +329,7 @@ impl Exchange {
         let mut response = if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
             response
         } else {
-            let of_error = self.span.is_none().then(|| id::span(&self.id));
+            let of_error = self.span.is_none().then(|| request_id::span(&self.id));
             of_error.as_ref().unwrap_or(&self.span).in_scope(|| {
                 let response = as_problem(response, &self.id);
                 self.log(response.status(), is_quiet);
@@ -325,7 +342,7 @@ impl Exchange {
         let is_public = self
             .endpoint
             .as_ref()
-            .is_some_and(|endpoint| endpoint.access.is_public());
+            .is_some_and(|endpoint| endpoint.right.is_public());
         if !self.has_version {
             freshness::add_private(response.headers_mut());
         } else if self.is_synced && !is_public {
@@ -353,7 +370,7 @@ impl Exchange {
         let is_of_tenant = self
             .endpoint
             .as_ref()
-            .is_some_and(|endpoint| endpoint.access.is_of_tenant());
+            .is_some_and(|endpoint| endpoint.right.is_of_tenant());
         let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
         let tenant = is_tenant_s.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
         // A name that breaks the rule could be anything.

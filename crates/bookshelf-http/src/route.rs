@@ -16,6 +16,7 @@
 //! `request.rs` runs it.
 
 mod handler;
+mod right;
 mod table;
 
 use std::rc::Rc;
@@ -25,18 +26,17 @@ use actix_web::{FromRequest, Handler as ActixHandler, Responder};
 use bookshelf_store::repository::Served;
 use utoipa::openapi::{OpenApi, PathItem};
 
-use crate::auth::Access;
-
 pub(crate) use handler::{Extract, Handler, Read};
 pub use handler::{ReadHandler, Reply};
+pub use right::{Resource, Right, Verb};
 pub(crate) use table::{Endpoint, Table};
 
 /// The route of a handler of reads, with the operation that its `#[utoipa::path]` attribute describes and the right that it
 /// requires: a [`Route`].
 #[macro_export]
 macro_rules! read {
-    ($($handler:ident)::+, $access:expr) => {
-        $crate::route::Route::read($crate::operation!($($handler)::+), $access, $($handler)::+)
+    ($($handler:ident)::+, $right:expr) => {
+        $crate::route::Route::read($crate::operation!($($handler)::+), $right, $($handler)::+)
     };
 }
 
@@ -44,8 +44,8 @@ macro_rules! read {
 /// describes and the right that it requires: a [`Route`].
 #[macro_export]
 macro_rules! change {
-    ($($handler:ident)::+, $access:expr) => {
-        $crate::route::Route::change($crate::operation!($($handler)::+), $access, $($handler)::+)
+    ($($handler:ident)::+, $right:expr) => {
+        $crate::route::Route::change($crate::operation!($($handler)::+), $right, $($handler)::+)
     };
 }
 
@@ -67,19 +67,19 @@ pub struct Route {
     handler: Handler,
     stream: Option<Rc<Read>>,
     served: Served,
-    access: Access,
+    right: Right,
 }
 
 impl Route {
     /// Creates the route of a handler of `GET` and `HEAD`.
     #[must_use]
-    pub fn read<A>(documentation: OpenApi, access: Access, handler: impl ReadHandler<A>) -> Self {
-        Self::new(documentation, access, Handler::Read(Rc::new(Read::new(handler))))
+    pub fn read<A>(documentation: OpenApi, right: Right, handler: impl ReadHandler<A>) -> Self {
+        Self::new(documentation, right, Handler::Read(Rc::new(Read::new(handler))))
     }
 
     /// Creates the route of a handler of other methods.
     #[must_use]
-    pub fn change<F, A>(documentation: OpenApi, access: Access, handler: F) -> Self
+    pub fn change<F, A>(documentation: OpenApi, right: Right, handler: F) -> Self
     where
         F: ActixHandler<A>,
         A: FromRequest + 'static,
@@ -87,18 +87,18 @@ impl Route {
     {
         Self::new(
             documentation,
-            access,
+            right,
             Handler::Change(handler::extract(handler).into()),
         )
     }
 
-    fn new(documentation: OpenApi, access: Access, handler: Handler) -> Self {
+    fn new(documentation: OpenApi, right: Right, handler: Handler) -> Self {
         Self {
             documentation,
             handler,
             stream: None,
             served: Served::default(),
-            access,
+            right,
         }
     }
 
@@ -134,11 +134,11 @@ impl Routes {
     }
 
     /// Returns the right that each operation requires, by its path and method, and true if it has an event stream.
-    pub(crate) fn rights(&self) -> impl Iterator<Item = (&str, Method, Access, bool)> {
+    pub(crate) fn rights(&self) -> impl Iterator<Item = (&str, Method, Right, bool)> {
         self.0.iter().flat_map(|route| {
             let paths = route.documentation.paths.paths.iter();
             paths.flat_map(|(path, item)| {
-                methods(item).map(|method| (path.as_str(), method, route.access, route.stream.is_some()))
+                methods(item).map(|method| (path.as_str(), method, route.right, route.stream.is_some()))
             })
         })
     }

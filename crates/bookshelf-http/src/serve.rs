@@ -96,7 +96,7 @@ impl Server<'_> {
         let mut is_forced = false;
         let ended = tokio::select! {
             ended = &mut server => ended.context("the server panicked")?.context("the server failed"),
-            dead = feed => Err(anyhow::anyhow!("what feeds the cache ended: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
+            dead = feed => Err(anyhow::anyhow!("the feed of the cache stopped: {}", dead.err().map_or_else(String::new, |error| error.to_string()))),
             forced = shut_down(self.args, &mut signals, &readiness, (&streams, &connections), &handle) => {
                 is_forced = forced;
                 Ok(())

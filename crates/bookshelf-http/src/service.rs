@@ -5,24 +5,23 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use utoipa::ToSchema;
 
-use crate::auth::Access;
 use crate::extract::Request;
 use crate::openapi::Description;
 use crate::problem::Problem;
 use crate::read;
-use crate::route::{Reply, Routes};
+use crate::route::{Reply, Right, Routes};
 use crate::{answer, docs, ui};
 
 /// Returns the routes of the service itself, for an API to add its own.
 #[must_use]
 pub fn routes() -> Routes {
     Routes::default()
-        .route(read!(health, Access::PUBLIC))
-        .route(read!(openapi, Access::PUBLIC))
-        .route(read!(docs::page, Access::PUBLIC))
-        .route(read!(docs::file, Access::PUBLIC))
-        .route(read!(ui::page, Access::PUBLIC))
-        .route(read!(ui::file, Access::PUBLIC))
+        .route(read!(health, Right::PUBLIC))
+        .route(read!(openapi, Right::PUBLIC))
+        .route(read!(docs::page, Right::PUBLIC))
+        .route(read!(docs::file, Right::PUBLIC))
+        .route(read!(ui::page, Right::PUBLIC))
+        .route(read!(ui::file, Right::PUBLIC))
 }
 
 /// The API answers

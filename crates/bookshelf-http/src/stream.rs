@@ -10,7 +10,6 @@ mod open;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -26,9 +25,7 @@ use crate::entity_tag::check_match;
 use crate::extract::Request;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
-use crate::request::Api;
-use crate::route::Endpoint;
-use crate::{protocol, request};
+use crate::{protocol, request_id};
 pub(crate) use accept::is_preferred;
 pub(crate) use open::Streams;
 
@@ -44,12 +41,6 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(crate) fn last_event_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(LAST_EVENT_ID)?;
     Some(id.to_str().unwrap_or_default())
-}
-
-/// Prepares a granted request whose answer is a stream.
-pub(crate) fn prepare(request: &Request, endpoint: &Rc<Endpoint>, api: &Rc<Api>) {
-    let standing = Standing::new(request, endpoint, api);
-    request.extensions_mut().insert(standing);
 }
 
 /// Returns the answer to a request for a stream: the stream that `begin` makes, each member as `json` writes it.
@@ -81,12 +72,12 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
         return Ok(response.streaming(futures::stream::empty::<Result<Bytes, Infallible>>()));
     }
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.is_about(true);
+        connection.set_stream(true);
     }
     let standing = request.extensions_mut().remove::<Standing>();
     // Without a standing nothing would end the stream of a caller that has lost the right to it.
     let standing = standing.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
-    let body = streams.open(stream, json, standing, request::span_of_stream(request));
+    let body = streams.open(stream, json, standing, request_id::span_of_stream(request));
     let mut response = response.streaming(body);
     protocol::frame_stream(request, &mut response);
     Ok(response)

@@ -14,11 +14,11 @@ use clap::Parser;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
-use crate::Repository;
-use crate::api::{Api, ApiArgs};
+use crate::api::Api;
 use crate::args::AuthMode;
 use crate::auth::{Auth, HeaderMode};
 use crate::serve::service::Service;
+use crate::{ApiArgs, Repository};
 
 /// An API in header mode, with the defaults of its flags.
 pub struct InProcess {

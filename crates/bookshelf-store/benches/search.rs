@@ -128,37 +128,45 @@ fn texts(criterion: &mut Criterion) {
 
 /// Prints the CPU time of an event, for caches without texts and with them, in turns: the median of batches.
 fn events(_: &mut Criterion) {
-    const BATCH: usize = 100;
-    println!("| books | an event without texts | with texts |");
-    println!("|--:|--:|--:|");
+    println!("| books | changed | an event without texts | with texts |");
+    println!("|--:|---|--:|--:|");
     for size in sizes() {
-        let caches = [false, true].map(|has_texts| titles::cache(size, has_texts));
-        let mut times = [const { Vec::new() }; 2];
-        let mut version = size;
-        for _ in 0..200 {
-            // One after the other would find its page in the processor's cache.
-            let next = || {
-                version += 1;
-                titles::book(version.wrapping_mul(7919) % size, version + 1)
-            };
-            let books: Vec<_> = std::iter::repeat_with(next).take(BATCH).collect();
-            for (cache, times) in caches.iter().zip(&mut times) {
-                let events: Vec<_> = books.iter().cloned().map(SourceEvent::Applied).collect();
-                let started = cpu_time();
-                for event in events {
-                    cache.writer.apply([event]);
-                }
-                times.push(
-                    cpu_time().saturating_sub(started) / u32::try_from(BATCH).expect("a batch is small"),
-                );
-            }
+        for changed in ["description", "title"] {
+            let [without, with] = event_times(size, changed == "title");
+            println!("| {size} | {changed} | {without:.1?} | {with:.1?} |");
         }
-        let [without, with] = times.map(|mut times| {
-            times.sort_unstable();
-            times[times.len() / 2]
-        });
-        println!("| {size} | {without:.1?} | {with:.1?} |");
     }
+}
+
+fn event_times(size: usize, has_other_text: bool) -> [Duration; 2] {
+    const BATCH: usize = 100;
+    let caches = [false, true].map(|has_texts| titles::cache(size, has_texts));
+    let mut times = [const { Vec::new() }; 2];
+    let mut version = size;
+    for _ in 0..200 {
+        // One after the other would find its page in the processor's cache.
+        let next = || {
+            version += 1;
+            let mut book = titles::book(version.wrapping_mul(7919) % size, version + 1);
+            if has_other_text {
+                book.spec.title = format!("{} {version}", book.spec.title);
+            }
+            book
+        };
+        let books: Vec<_> = std::iter::repeat_with(next).take(BATCH).collect();
+        for (cache, times) in caches.iter().zip(&mut times) {
+            let events: Vec<_> = books.iter().cloned().map(SourceEvent::Applied).collect();
+            let started = cpu_time();
+            for event in events {
+                cache.writer.apply([event]);
+            }
+            times.push(cpu_time().saturating_sub(started) / u32::try_from(BATCH).expect("a batch is small"));
+        }
+    }
+    times.map(|mut times| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    })
 }
 
 criterion_group!(benches, searches, texts, events);

@@ -1,6 +1,6 @@
 //! The flags of user-api.
 
-use bookshelf_http::api::ApiArgs;
+use bookshelf_http::ApiArgs;
 use clap::Parser;
 
 /// The HTTP API of bookshelf for tenants

@@ -41,5 +41,5 @@ pub const API: Api = Api {
 
 /// Serves the API until SIGTERM or SIGINT.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    bookshelf_http::api::run(API, &args.api).await
+    bookshelf_http::run(API, &args.api).await
 }

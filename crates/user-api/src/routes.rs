@@ -4,14 +4,14 @@ pub(crate) mod books;
 pub(crate) mod history;
 pub(crate) mod loans;
 
-use bookshelf_http::auth::{Access, Resource, Verb};
 use bookshelf_http::route::Routes;
+use bookshelf_http::route::{Resource, Right, Verb};
 use bookshelf_http::{change, namespaces, read, service};
 
 /// Returns every route.
 #[must_use]
 pub fn routes() -> Routes {
-    let books = |verb| Access::to(verb, Resource::Books);
+    let books = |verb| Right::to(verb, Resource::Books);
     // A tenant's loans take no right on loans: with such a right its user could write them past this API.
     let of_tenant = |verb| books(verb).of_tenant();
     service::routes()

@@ -15,8 +15,8 @@ pub struct AuthArgs {
     #[arg(long, env = "BOOKSHELF_AUTH_MODE", value_enum, default_value_t = AuthMode::Token, value_name = "MODE")]
     pub auth_mode: AuthMode,
 
-    /// Audience of the tokens that are accepted; several: separated by commas, or the flag again. Default: the name of the
-    /// API, bookshelf-admin or bookshelf-user
+    /// Accepted audiences of tokens, separated by commas or in repeated flags. Default: the name of the API, bookshelf-admin
+    /// or bookshelf-user
     #[arg(
         long,
         env = "BOOKSHELF_AUTH_AUDIENCE",

@@ -34,7 +34,7 @@ pub struct RetentionArgs {
     #[arg(long, env = "BOOKSHELF_HISTORY_NAMES_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
     pub history_names_days: u32,
 
-    /// Seconds between two looks for what is too old in the history, on average
+    /// Average seconds between two runs of the retention
     #[arg(long, env = "BOOKSHELF_HISTORY_CHECK_PERIOD", default_value = "3600", value_parser = positive_seconds, value_name = "SECONDS")]
     pub history_check_period: Duration,
 }

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 
-use super::{Attributes, Grant, Refused, check_names};
+use super::{Attributes, Granted, Refused, check_names};
 use crate::problem::{Code, Problem};
 use crate::protocol;
 
@@ -18,7 +18,7 @@ impl HeaderMode {
         Self { trusted }
     }
 
-    pub(super) fn judge(&self, attributes: Attributes<'_>) -> Result<Grant, Refused> {
+    pub(super) fn judge(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
         if !self.trusted.is_empty() && !self.trusts(attributes.request) {
             let problem = Problem::unauthenticated("this API takes requests from its gateway alone", false);
             return Err(problem
@@ -36,7 +36,7 @@ impl HeaderMode {
                            --trusted-proxy, this API is for its own machine";
             return Err(Problem::new(Code::Forbidden, message).into());
         }
-        Ok(Grant::to_all(endpoint))
+        Ok(Granted::to_all(endpoint))
     }
 
     /// Returns true if the client's address is one of a trusted proxy.

@@ -1,15 +1,11 @@
 //! The right of an open stream to go on.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures::future::{LocalBoxFuture, pending};
 use tokio::time::sleep_until;
 
-use super::{Attributes, Grant, Refused};
-use crate::extract::Request;
-use crate::request::Api;
-use crate::route::Endpoint;
+use super::{Granted, Refused};
 
 /// The pause after a judgement that could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -25,25 +21,12 @@ pub(crate) struct Standing {
     judging: Option<Judging>,
 }
 
-type Judging = LocalBoxFuture<'static, Result<Grant, Refused>>;
+/// A judgement that is under way.
+pub(crate) type Judging = LocalBoxFuture<'static, Result<Granted, Refused>>;
 
 impl Standing {
-    /// Creates the right of a stream that was granted.
-    pub(crate) fn new(request: &Request, endpoint: &Rc<Endpoint>, api: &Rc<Api>) -> Self {
-        let until = request.grant().and_then(|grant| grant.until);
-        let (request, endpoint, api) = (request.clone(), Rc::clone(endpoint), Rc::clone(api));
-        let judge = move || -> Judging {
-            let (request, endpoint, api) = (request.clone(), Rc::clone(&endpoint), Rc::clone(&api));
-            Box::pin(async move {
-                let attributes = Attributes {
-                    request: &request,
-                    endpoint: Some(&endpoint),
-                    is_stream: true,
-                    table: &api.table,
-                };
-                api.auth.judge(attributes).await
-            })
-        };
+    /// Creates the right of a stream that was granted until a time, and is judged by `judge` from then on.
+    pub(crate) fn new(until: Option<Instant>, judge: impl Fn() -> Judging + 'static) -> Self {
         Self {
             until,
             next: until,
@@ -68,7 +51,7 @@ impl Standing {
         let judged = self.judging.get_or_insert_with(&self.judge).await;
         self.judging = None;
         match judged {
-            Ok(grant) => {
+            Ok(Granted { grant, .. }) => {
                 self.until = grant.until;
                 self.next = grant.until;
                 true

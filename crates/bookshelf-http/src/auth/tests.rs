@@ -13,10 +13,10 @@ use utoipa::openapi::{HttpMethod, OpenApiBuilder, PathItem, PathsBuilder};
 
 use super::*;
 use crate::metrics::HttpMetrics;
-use crate::route::{Reply, Route, Routes};
+use crate::route::{Reply, Resource, Right, Route, Routes, Verb};
 
-const BOOKS: Access = Access::to(Verb::List, Resource::Books);
-const BOOK: Access = Access::to(Verb::Get, Resource::Books);
+const BOOKS: Right = Right::to(Verb::List, Resource::Books);
+const BOOK: Right = Right::to(Verb::Get, Resource::Books);
 
 /// Says yes to every review, as an API server does, but to journals whatever their name is.
 async fn review(request: HttpRequest, review: web::Json<Value>) -> HttpResponse {
@@ -35,11 +35,11 @@ async fn review(request: HttpRequest, review: web::Json<Value>) -> HttpResponse 
     }))
 }
 
-fn route(template: &str, access: Access) -> Route {
+fn route(template: &str, right: Right) -> Route {
     let answer = |_: &Request| -> Result<Reply, Problem> { Ok(HttpResponse::Ok().finish().into()) };
     let item = PathItem::new(HttpMethod::Get, Operation::new());
     let paths = PathsBuilder::new().path(template, item).build();
-    Route::read(OpenApiBuilder::new().paths(paths).build(), access, answer)
+    Route::read(OpenApiBuilder::new().paths(paths).build(), right, answer)
 }
 
 /// Returns an authorization by such reviews, and the server of them.
@@ -74,7 +74,7 @@ async fn auth() -> (Auth, ServerHandle) {
 async fn a_book_is_no_name_of_a_journal() {
     let (auth, handle) = auth().await;
     let template = "/book/{namespace}/{id}/history";
-    let journals = Access::to(Verb::List, Resource::LoanJournals);
+    let journals = Right::to(Verb::List, Resource::LoanJournals);
     let routes = Routes::default().route(route(template, journals));
     let table = Table::new(routes, &HttpMetrics::default());
     let path = "/book/science/a/history";
@@ -120,7 +120,7 @@ async fn a_kept_decision_takes_no_allocation() {
             auth.judge(attributes).await.unwrap();
             let allocated = allocation_counter::measure(|| {
                 let grant = auth.judge_now(attributes).unwrap().unwrap();
-                assert_eq!(grant.user().unwrap().name, "somebody");
+                assert_eq!(grant.grant.user.unwrap().name, "somebody");
                 judged += 1;
             });
             assert_eq!(allocated.count_total, 0, "{path}, {tenant}");

@@ -10,8 +10,9 @@ use bookshelf_store::access::{Access as Decisions, Decision, Error, Permission, 
 use bookshelf_store::repository::{Namespaces, Place};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{Attributes, Grant, Refused, Reviews, Visible, bearer, check_names};
+use super::{Attributes, Granted, Refused, Reviews, bearer, check_names};
 use crate::extract::{Parameters, Request};
+use crate::grant::{Grant, Visible};
 use crate::problem::{Code, Problem};
 use crate::route::Endpoint;
 
@@ -32,7 +33,11 @@ impl TokenMode {
         Self { decisions }
     }
 
-    pub(super) async fn judge(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Grant, Refused> {
+    pub(super) async fn judge(
+        &self,
+        attributes: Attributes<'_>,
+        reviews: Reviews,
+    ) -> Result<Granted, Refused> {
         let now = Instant::now();
         let Decision { value: user, until } = self.authenticate(attributes, reviews, now).await?;
         let granted = async {
@@ -98,9 +103,9 @@ struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Grant, Problem> {
-        let Some(required) = self.endpoint.access.required() else {
-            return Ok(Grant::to_all(self.endpoint));
+    async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Granted, Problem> {
+        let Some(required) = self.endpoint.right.required() else {
+            return Ok(Granted::to_all(self.endpoint));
         };
         // A tenant that breaks the rule is refused before rights are.
         let tenant = if required.is_of_tenant {
@@ -123,11 +128,13 @@ impl Judgement<'_> {
             self.require_of(Verb::ActAs, Resource::Tenants, namespace, &tenant, &mut until)
                 .await?;
         }
-        Ok(Grant {
+        Ok(Granted {
             endpoint: Rc::clone(self.endpoint),
-            user: Some(Arc::clone(self.user)),
-            visible,
-            until: Some(until),
+            grant: Grant {
+                user: Some(Arc::clone(self.user)),
+                visible,
+                until: Some(until),
+            },
         })
     }
 

@@ -10,8 +10,7 @@ use bookshelf_store::access::User;
 use bookshelf_store::repository::{BookKey, Namespace, Namespaces, Scope};
 
 use crate::Repository;
-use crate::auth::{Grant, Visible};
-use crate::list::Lists;
+use crate::grant::{Grant, Visible};
 use crate::problem::{Code, Problem};
 
 /// A request that a route matched. Clones share it.
@@ -91,7 +90,7 @@ impl Request {
     }
 
     /// Notes that the request may be answered.
-    pub(crate) fn is_granted(&mut self, grant: Grant) {
+    pub(crate) fn set_grant(&mut self, grant: Grant) {
         self.grant = Some(grant);
     }
 
@@ -102,7 +101,7 @@ impl Request {
 
     /// Returns the user, in token mode.
     pub(crate) fn user(&self) -> Option<&User> {
-        Some(self.grant.as_ref()?.user()?)
+        self.grant.as_ref()?.user.as_deref()
     }
 
     /// Returns the name of the user, in token mode.
@@ -142,7 +141,7 @@ impl Request {
         if let Some(namespace) = self.raw_namespace() {
             return Ok(Namespaces::One(Namespace::parse(namespace)?));
         }
-        Ok(match self.grant.as_ref().map(Grant::visible) {
+        Ok(match self.grant.as_ref().map(|grant| &grant.visible) {
             Some(Visible::All) => Namespaces::All,
             Some(Visible::Only(namespaces)) => Namespaces::Only(namespaces),
             None => Namespaces::Only(&[]),
@@ -173,11 +172,6 @@ impl Request {
 
     /// Returns the repository.
     pub fn repository(&self) -> Result<&Data<Repository>, Problem> {
-        self.data()
-    }
-
-    /// Returns the lists that are kept.
-    pub(crate) fn lists(&self) -> Result<&Data<Lists>, Problem> {
         self.data()
     }
 

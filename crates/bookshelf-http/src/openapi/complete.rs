@@ -34,8 +34,8 @@ const SERVICE: &str = "service";
 #[must_use]
 pub fn document(mut openapi: OpenApi, routes: Routes, auth_mode: AuthMode) -> Value {
     openapi.merge(Schemas::openapi());
-    let rights = routes.rights().filter_map(|(path, method, access, has_stream)| {
-        let sentence = access.sentence(path, has_stream)?;
+    let rights = routes.rights().filter_map(|(path, method, right, has_stream)| {
+        let sentence = right.sentence(path, has_stream)?;
         Some(((path.to_owned(), method.as_str().to_lowercase()), sentence))
     });
     let rights = rights.collect::<BTreeMap<_, _>>();

@@ -7,8 +7,7 @@ use std::rc::Rc;
 use actix_web::http::Method;
 use bookshelf_store::repository::Served;
 
-use super::{Handler, Read, Route, Routes, methods};
-use crate::auth::Access;
+use super::{Handler, Read, Right, Route, Routes, methods};
 use crate::extract::PathParameters;
 use crate::metrics::{HttpMetrics, RouteMetrics};
 use crate::problem::{Code, Problem};
@@ -27,7 +26,7 @@ pub(crate) struct Endpoint {
     pub(crate) metrics: RouteMetrics,
     /// The right that a request requires. A public route is one of the service itself: it answers before the books are loaded,
     /// and its answers have no version.
-    pub(crate) access: Access,
+    pub(crate) right: Right,
     /// The resources that answers depend on.
     pub(crate) served: Served,
 }
@@ -52,7 +51,7 @@ impl Table {
             handler,
             stream,
             served,
-            access,
+            right,
         } in routes.0
         {
             for (template, item) in documentation.paths.paths {
@@ -68,7 +67,7 @@ impl Table {
                         method,
                         handler: handler.clone(),
                         stream: stream.clone(),
-                        access,
+                        right,
                         served,
                     })
                 });
@@ -123,7 +122,7 @@ mod tests {
             let item = PathItem::new(HttpMethod::Get, Operation::new());
             let paths = PathsBuilder::new().path(*template, item).build();
             let document = OpenApiBuilder::new().paths(paths).build();
-            routes = routes.route(Route::read(document, Access::PUBLIC, answer));
+            routes = routes.route(Route::read(document, Right::PUBLIC, answer));
         }
         Table::new(routes, &HttpMetrics::default())
     }

@@ -121,7 +121,7 @@ struct Waiting<'a>(&'a Unanswered<'a>);
 
 impl<'a> Unanswered<'a> {
     fn new(connection: &'a Connection) -> Self {
-        connection.is_about(true);
+        connection.set_stream(true);
         Self {
             connection,
             count: Cell::new(0),
@@ -135,7 +135,7 @@ impl<'a> Unanswered<'a> {
 
     fn change(&self, count: u32) {
         self.count.set(count);
-        self.connection.is_about(count == 0);
+        self.connection.set_stream(count == 0);
     }
 }
 

@@ -104,9 +104,11 @@ impl<K: kube::Resource, V> CachedClient<K, V> {
 }
 
 impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
-    /// The object of this key, read from etcd's quorum. The cache serves nothing older of it from then on, and nothing if
-    /// there is none. If the cache has not had it yet, an earlier one of its name may be served until the watch confirms
-    /// its deletion, too.
+    /// Reads the object of this key from etcd's quorum. Afterwards the cache serves no older version of it, and none if there
+    /// is no object.
+    ///
+    /// If the cache has not had the object yet, it may serve an earlier object of the same name until the watch confirms
+    /// that one's deletion.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let before = Known::of(&self.reader(), key);
         let got = self.resource.get(key).await;

@@ -48,7 +48,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         {
             Ok(created) => {
                 let value = Book::try_from(&created).map_err(internal)?;
-                self.record_event(key, &value.version.uid, &Happening::Created);
+                self.emit_event(key, &value.version.uid, &Happening::Created);
                 self.record_creation(key, &value);
                 Ok(Made {
                     value,
@@ -177,7 +177,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
             match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
                 Ok(object) => {
-                    self.record_event(key, &version.uid, happening);
+                    self.emit_event(key, &version.uid, happening);
                     let book = Book::try_from(&object).map_err(internal)?;
                     self.record_update(key, &version, &book, false);
                     return Ok(book);
@@ -197,7 +197,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         verdict: Result<T, Error>,
     ) -> Result<T, Error> {
         if matches!(verdict, Err(Error::NotManageable)) {
-            self.record_event(key, &found.version.uid, &Happening::Refused);
+            self.emit_event(key, &found.version.uid, &Happening::Refused);
         }
         verdict
     }

@@ -30,7 +30,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, metadata)));
             match self.books.cached.patch(&object_key, &patch).await {
                 Ok(object) => {
-                    self.record_event(key, &version.uid, &Happening::ForciblyUpdated);
+                    self.emit_event(key, &version.uid, &Happening::ForciblyUpdated);
                     let book = Book::try_from(&object).map_err(internal)?;
                     self.record_update(key, &version, &book, true);
                     return Ok(book);
@@ -60,7 +60,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Err(error) => return Err(error.into()),
                 // The book first: if it is refused, the loan stays.
                 Ok(()) => {
-                    self.record_event(key, &uid, &Happening::ForciblyDeleted);
+                    self.emit_event(key, &uid, &Happening::ForciblyDeleted);
                     self.record_deletion(key, &uid, true);
                     return self.delete_loan_of(key, &uid).await;
                 }

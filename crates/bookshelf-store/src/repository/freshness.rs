@@ -134,9 +134,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns the newest versions of one namespace. If namespaces are watched one by one, a change in another does not
-    /// raise them: a wait for that would be a wait for an event that this one does not have. For a namespace that is not
-    /// served they are those of all.
+    /// Returns the newest versions of one namespace. With one watch per namespace, changes in other namespaces do not raise
+    /// them. For a namespace that is not served, returns the versions of all.
     #[must_use]
     pub fn versions_in(&self, namespace: &str) -> Versions {
         if self.check_namespace(namespace).is_err() {

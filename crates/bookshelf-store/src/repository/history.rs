@@ -49,7 +49,7 @@ pub(super) enum Happening<'a> {
 
 impl<V> Repository<V> {
     /// Records a change of the book with this uid. Does not wait, and does not fail.
-    pub(super) fn record_event(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
+    pub(super) fn emit_event(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
         if let Some(events) = &self.events {
             events.record(happening.event(key), reference::<crd::Book>(key, book));
         }
@@ -63,7 +63,7 @@ impl<V> Repository<V> {
             books.get(key.namespace, key.id).map(|book| book.uid.clone())
         });
         if let Some(book) = book {
-            self.record_event(key, &book, happening);
+            self.emit_event(key, &book, happening);
         }
     }
 }

@@ -61,7 +61,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.loans.cached.create(&object).await {
                 Ok(object) => {
                     let loan = Loan::try_from(&object).map_err(internal)?;
-                    self.record_event(key, &book, &Happening::Borrowed(&loan));
+                    self.emit_event(key, &book, &Happening::Borrowed(&loan));
                     self.record_beginning(&loan);
                     return Ok(loan);
                 }

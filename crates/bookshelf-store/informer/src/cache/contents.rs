@@ -109,8 +109,8 @@ impl<V> Declaration<V> {
 pub struct NamespaceState {
     /// The number of its objects.
     pub objects: usize,
-    /// Another number than any before whenever one of its objects has changed, come or gone: two snapshots of
-    /// a process with the same generation have the same objects in it.
+    /// Changes to a number never used before whenever an object of the namespace is added, changed or removed: two
+    /// snapshots of a process with the same generation have the same objects in the namespace.
     pub generation: u64,
 }
 

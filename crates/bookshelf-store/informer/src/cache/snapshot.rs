@@ -69,7 +69,7 @@ impl<V> Snapshot<V> {
         self.contents.objects.iter().map(|slot| &slot.0)
     }
 
-    /// The objects that come after this place, with or without one at it.
+    /// Returns the objects after this key. The snapshot need not have an object of the key itself.
     pub fn iter_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.contents.after(namespace, name)
     }
@@ -97,7 +97,7 @@ impl<V> Snapshot<V> {
         self.indexed_after(index, value, "", "")
     }
 
-    /// Returns the objects after this place, with or without one at it.
+    /// Returns the objects after this key. The snapshot need not have an object of the key itself.
     pub fn indexed_after(
         &self,
         index: Index,
@@ -151,7 +151,7 @@ impl<V> Snapshot<V> {
         self.search_after(search, namespace, namespace.unwrap_or_default(), "")
     }
 
-    /// Returns the objects after this place, which is in the namespace, with or without one at it.
+    /// Returns the objects after this key, which is in the namespace. The snapshot need not have an object of the key itself.
     #[must_use]
     pub fn search_after<'a>(
         &'a self,

@@ -72,9 +72,8 @@ where
         self.writer.apply(events);
     }
 
-    /// Returns the key of an object that cannot be read. An object without readable metadata cannot be reported to the
-    /// cache.
-    pub(super) fn known(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
+    /// Returns the key of an object that cannot be read. Logs an object without readable metadata, which has no key.
+    pub(super) fn report_unknown(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
         if unreadable.is_none() {
             let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
             tracing::warn!(error = %failure, "leaving an object out of the cache");
@@ -89,13 +88,13 @@ where
         self.writer.confirmed_version()
     }
 
-    /// The check under way will not be completed.
+    /// Abandons the check under way.
     pub(super) fn abandon_check(&self) {
         self.writer.abandon_check();
     }
 
-    /// The API server has sent everything up to now.
-    pub(super) fn confirmed(&self) {
+    /// Notes that the API server has sent everything up to now.
+    pub(super) fn note_confirmed(&self) {
         self.writer.confirmed();
     }
 

@@ -69,7 +69,7 @@ where
             // Here, and not while others wait to write.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
-                    let known = |unreadable| self.known(unreadable).map(not_listed);
+                    let known = |unreadable| self.report_unknown(unreadable).map(not_listed);
                     object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
                 })
                 .collect();
@@ -105,7 +105,7 @@ where
                     Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
                         events.push(SourceEvent::DeletedUnreadable { key, uid, version });
                     }
-                    Line::Unreadable(unreadable) => events.extend(self.known(unreadable).map(not_listed)),
+                    Line::Unreadable(unreadable) => events.extend(self.report_unknown(unreadable).map(not_listed)),
                     Line::Bookmark {
                         version,
                         ends_initial_events: true,

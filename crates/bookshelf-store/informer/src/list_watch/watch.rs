@@ -81,7 +81,7 @@ where
                 }
                 // It sends no bookmark of a version that it has sent before, so that of an idle resource it says no more.
                 Ok(()) => {
-                    self.confirmed();
+                    self.note_confirmed();
                     pause.forget();
                 }
             }
@@ -162,7 +162,7 @@ where
             ),
             Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
             Line::Unreadable(unreadable) => {
-                let unreadable = self.known(unreadable);
+                let unreadable = self.report_unknown(unreadable);
                 let version = unreadable
                     .as_ref()
                     .map(|unreadable| unreadable.version.to_string());

@@ -49,6 +49,9 @@ impl Texts {
         let key = &entry.key;
         let page = self.page_of(key).cloned().unwrap_or_else(Page::first);
         let at = page.count_before(objects, entry);
+        if !is_new && page.0.text(at) == text.as_bytes() {
+            return;
+        }
         let lines = page.0.spliced(at, usize::from(!is_new), Some(text));
         match lines.middle() {
             Some(middle) => {

@@ -13,7 +13,7 @@ use crate::trace;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request whose answer is a stream, kept in its extensions.
-pub(super) struct RequestId(pub(super) HeaderValue);
+pub(crate) struct RequestId(pub(crate) HeaderValue);
 
 /// Returns the span of the log lines about a stream after its request's own span has ended.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn span_of_stream(request: &HttpRequest) -> Span {
 }
 
 /// Creates the span of the request with this id.
-pub(super) fn span(id: &HeaderValue) -> Span {
+pub(crate) fn span(id: &HeaderValue) -> Span {
     let request_id = id.to_str().unwrap_or_default();
     if trace::is_on() {
         return trace::span(request_id);
@@ -36,7 +36,7 @@ pub(super) fn span(id: &HeaderValue) -> Span {
 }
 
 /// Takes over an id of 1–128 visible ASCII characters; makes one otherwise.
-pub(super) fn request_id(request: &HttpRequest) -> HeaderValue {
+pub(crate) fn request_id(request: &HttpRequest) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let is_usable =
         |id: &&HeaderValue| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);

@@ -1,20 +1,20 @@
 //! The rights that routes require.
 
-use bookshelf_store::access::{Resource, Verb};
+pub use bookshelf_store::access::{Resource, Verb};
 
 /// The right that a route requires of its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access(Option<Required>);
+pub struct Right(Option<Required>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Required {
-    pub(super) verb: Verb,
-    pub(super) resource: Resource,
-    pub(super) if_forced: Option<(Verb, Resource)>,
-    pub(super) is_of_tenant: bool,
+pub(crate) struct Required {
+    pub(crate) verb: Verb,
+    pub(crate) resource: Resource,
+    pub(crate) if_forced: Option<(Verb, Resource)>,
+    pub(crate) is_of_tenant: bool,
 }
 
-impl Access {
+impl Right {
     /// No right, and no credentials.
     pub const PUBLIC: Self = Self(None);
 
@@ -71,7 +71,7 @@ impl Access {
         )
     }
 
-    pub(super) const fn required(self) -> Option<Required> {
+    pub(crate) const fn required(self) -> Option<Required> {
         self.0
     }
 
@@ -94,7 +94,7 @@ impl Access {
             }
         }
         if required.is_of_tenant {
-            sentence += ". A tenant that is not the user itself takes the right to `act-as` the `tenants` of that name, too";
+            sentence += ". To act for another tenant, the user also needs the right to `act-as` the `tenants` of that name";
         }
         Some(sentence + ".")
     }
