@@ -15,6 +15,7 @@ export class Book {
     const past = `${path('book', this.ns, this.id)}/history`;
     this.history = new History({ path: past, context, isQuiet: true });
     this.phase = 'loading';
+    this.changes = 0;
     this.load();
   }
 
@@ -39,9 +40,19 @@ export class Book {
   }
 
   show(book) {
-    // Lists may have no description; what was read alone has it.
-    this.book = { ...this.book, ...book };
+    this.book = book;
     this.phase = 'ready';
+  }
+
+  // The book with its description, which streams may leave out.
+  async whole(book) {
+    if (book.description) return book;
+    try {
+      return (await get(path('book', this.ns, this.id), { signal: this.context.signal })).data;
+    } catch (error) {
+      if (error instanceof Problem || this.context.signal.aborted) return book;
+      throw error;
+    }
   }
 
   follow(version) {
@@ -52,8 +63,12 @@ export class Book {
         return signal.aborted || this.load();
       }
       if (book.id !== this.id) return;
-      this.isDeleted = event === 'deleted';
-      this.show(book);
+      const number = ++this.changes;
+      const isDeleted = event === 'deleted';
+      const shown = isDeleted ? this.book : await this.whole(book);
+      if (signal.aborted || number !== this.changes) return;
+      this.isDeleted = isDeleted;
+      this.show(shown);
       this.lending.changed(book);
       this.history.refresh();
       update();

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-use crate::programs::workspace;
+use crate::{programs::workspace, skipped};
 
 /// The names that Chromium has on PATH.
 const CHROMIUMS: [&str; 4] = [
@@ -34,8 +34,8 @@ impl Browser {
         let found = |names: &[&str]| names.iter().find_map(|name| which::which(name).ok());
         let programs = (found(&["node"]), found(&["npm"]), found(&CHROMIUMS));
         let (Some(node), Some(npm), Some(chromium)) = programs else {
-            eprintln!(
-                "SKIPPED: tests of the web pages need node 20, npm and Chromium on PATH (Debian: apt install nodejs npm chromium)"
+            skipped(
+                "tests of the web pages need node 20, npm and Chromium on PATH (Debian: apt install nodejs npm chromium)",
             );
             return Ok(None);
         };

@@ -34,6 +34,7 @@ mod secrets;
 mod service;
 mod shared;
 mod signer;
+mod skipped;
 mod wait;
 mod wire;
 
@@ -55,5 +56,6 @@ pub use secrets::Secrets;
 pub use service::{Program, Service};
 pub use shared::Shared;
 pub use signer::{Signer, unsigned};
+pub use skipped::skipped;
 pub use wait::{eventually, patiently};
 pub use wire::Wire;

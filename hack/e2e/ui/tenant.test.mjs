@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { add, ask, bookPath, borrow, eventually, focused, loseAnswer, namespace, open, user } from './harness.mjs';
+import { add, admin, ask, bookPath, borrow, eventually, focused, loseAnswer, namespace, open, user } from './harness.mjs';
 
 const list = (category) => `#/?ns=${namespace}&category=${category}`;
 const rowOf = (page, id) => page.locator(`li[data-id="${id}"]`);
@@ -74,6 +74,18 @@ test('what others borrow and return shows at once', async (t) => {
   await page.getByText('About others.').waitFor();
   assert.equal((await ask(user, 'POST', `${bookPath('seen')}/return`, { tenant: 'other' })).status, 204);
   await page.getByText('available').waitFor();
+});
+
+test('what a librarian removes from a book goes from the open page, too', async (t) => {
+  await add('shorter', { category_id: 'shelf-9', description: 'Soon gone.' });
+  const page = await open(t, user, `#/book/${namespace}/shorter`);
+  await page.getByText('Soon gone.').waitFor();
+  await page.getByText('shelf-9').waitFor();
+  const rest = { author: 'An Author', title: 'What Is Left' };
+  assert.equal((await ask(admin, 'PUT', bookPath('shorter'), { body: rest })).status, 200);
+  await page.getByRole('heading', { level: 1, name: 'What Is Left' }).waitFor();
+  assert.equal(await page.getByText('Soon gone.').count(), 0);
+  assert.equal(await page.getByText('shelf-9').count(), 0);
 });
 
 test('a loan of one tenant in two windows is shown as theirs in both', async (t) => {

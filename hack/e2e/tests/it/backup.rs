@@ -7,7 +7,7 @@ use control_plane::{
     Component, ControlPlane,
     binaries::{Tool, find_or_build},
 };
-use e2e::{Cluster, Library, Listener, Mirror, Program, Service, book, chart, eventually, loan};
+use e2e::{Cluster, Library, Listener, Mirror, Program, Service, book, chart, eventually, loan, skipped};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn run(commands: &str, directory: &Path, variables: &[(&str, &str)], progr
 #[tokio::test]
 async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() -> Result<()> {
     if Command::new("jq").arg("--version").output().await.is_err() {
-        eprintln!("SKIPPED: jq is not on PATH (Debian: apt install jq)");
+        skipped("the restore of a namespace needs jq on PATH (Debian: apt install jq)");
         return Ok(());
     }
     let library = Library::open().await?;

@@ -105,7 +105,9 @@ where
                     Line::DeletedUnreadable(Unreadable { key, version, .. }, uid) => {
                         events.push(SourceEvent::DeletedUnreadable { key, uid, version });
                     }
-                    Line::Unreadable(unreadable) => events.extend(self.report_unknown(unreadable).map(not_listed)),
+                    Line::Unreadable(unreadable) => {
+                        events.extend(self.report_unknown(unreadable).map(not_listed));
+                    }
                     Line::Bookmark {
                         version,
                         ends_initial_events: true,

@@ -19,9 +19,17 @@ pub(super) fn mark_of(uid: &Uid) -> u64 {
     u64::from_str_radix(&digits, 16).unwrap_or_else(|_| hash(&uid))
 }
 
-/// Returns the mark of a change of an object, the same in every process.
+/// Returns the mark of a change of an object, the same in every process. A later change has a greater one, so that it stands
+/// above an earlier one of the same second.
 pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
-    hash(&format!("{uid} {version}"))
+    // A version without 40 bits of room is that of no etcd.
+    const OF_OBJECT: u32 = 24;
+    let of_object = hash(&uid.to_string()) & ((1 << OF_OBJECT) - 1);
+    let version = version.to_string();
+    version.parse().map_or_else(
+        |_| hash(&version),
+        |version: u64| version << OF_OBJECT | of_object,
+    )
 }
 
 /// Returns the line of the beginning of a loan.
@@ -89,10 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn two_changes_of_an_object_have_two_marks() {
+    fn a_later_change_of_an_object_has_a_greater_mark() {
         let uid = Uid::from("3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
-        let [one, two] = ["7", "8"].map(|version| mark_of_change(&uid, version.parse().unwrap()));
-        assert_ne!(one, two);
-        assert_eq!(one, mark_of_change(&uid, "7".parse().unwrap()));
+        let [one, two] = ["9", "10"].map(|version| mark_of_change(&uid, version.parse().unwrap()));
+        assert!(one < two);
+        let of_another = mark_of_change(&Uid::from("another"), "9".parse().unwrap());
+        assert_ne!(one, of_another);
+        assert_eq!(one, mark_of_change(&uid, "9".parse().unwrap()));
     }
 }

@@ -132,9 +132,9 @@ impl BookContent {
 
     /// Returns the parts that an imprint covers. A field that is absent must not add a part: the imprints of earlier releases
     /// are compared with these.
-    pub(in super::super) fn imprinted(&self) -> [&str; 4] {
+    pub(in super::super) fn imprinted(&self) -> Vec<&str> {
         let [author, title, description] = self.spec_fields().map(|(_, value)| value.unwrap_or_default());
-        [
+        vec![
             author,
             title,
             description,

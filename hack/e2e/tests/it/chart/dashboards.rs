@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Api, Certificates, Cluster, Issued, Library, Program, Service, chart, eventually};
+use e2e::{Api, Certificates, Cluster, Issued, Library, Program, Service, chart, eventually, skipped};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -190,9 +190,7 @@ async fn the_alerts_fire_when_they_should() -> Result<()> {
         .output()
         .await;
     let Ok(output) = run else {
-        eprintln!(
-            "the alerts are not tried: promtool is not on PATH (Debian has it in the package prometheus)"
-        );
+        skipped("the alerts need promtool on PATH (Debian: apt install prometheus)");
         return Ok(());
     };
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

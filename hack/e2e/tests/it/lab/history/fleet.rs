@@ -7,6 +7,8 @@ use tokio::sync::RwLock;
 
 /// The processes: admin-api twice, then user-api twice.
 pub(super) const PROCESSES: [Program; 4] = [Program::Admin, Program::Admin, Program::User, Program::User];
+/// Requests end within the time for which the comparison expects them to be carried out.
+const KUBE_TIMEOUT: &str = "--kube-timeout=5";
 /// The process whose way to the API server can be disturbed.
 const ON_THE_WIRE: usize = 3;
 
@@ -34,11 +36,11 @@ impl Fleet {
     pub(super) async fn start_one(&self, process: usize) -> Result<()> {
         let program = PROCESSES[process];
         let service = if process == ON_THE_WIRE {
-            let service = Service::launch_as(program, self.wire.kubeconfig(), &[]).await?;
+            let service = Service::launch_as(program, self.wire.kubeconfig(), &[KUBE_TIMEOUT]).await?;
             service.ready().await?;
             service
         } else {
-            Service::start(program, &self.cluster, &[]).await?
+            Service::start(program, &self.cluster, &[KUBE_TIMEOUT]).await?
         };
         let api = service.api()?;
         self.processes.write().await[process] = Some((service, api));
