@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bookshelf_crd::{Book, BookLoan, BookSpec, labels};
+use e2e::eventually;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -116,6 +117,8 @@ pub(crate) fn namespaces() -> impl Iterator<Item = String> {
 
 /// Makes the books that are not there yet, and removes what an earlier run has left.
 pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
+    served::<Book>(client).await?;
+    served::<BookLoan>(client).await?;
     let api = Api::<Namespace>::all(client.clone());
     for namespace in namespaces().chain([SCRATCH.to_owned()]) {
         let mut object = Namespace::default();
@@ -137,6 +140,20 @@ pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
         "there are {found} books, not {expected}: make them anew with --fresh"
     );
     Ok(())
+}
+
+/// Waits until the API server serves a resource: for a moment after its definition was made, it answers 429.
+async fn served<K>(client: &Client) -> Result<()>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let (api, one) = (Api::<K>::all(client.clone()), ListParams::default().limit(1));
+    let what = format!("the API server serves {}", K::plural(&()));
+    eventually(&what, async || match api.list_metadata(&one).await {
+        Err(kube::Error::Api(status)) if status.code == 429 => Ok(None),
+        listed => Ok(listed.map(drop).map(Some)?),
+    })
+    .await
 }
 
 /// Makes one book, unless it is there. Of a hundred thousand, one connection may be lost.
