@@ -52,6 +52,8 @@ impl Client {
 /// Reads the loans of a namespace from the log.
 pub(super) fn loans(log: &Path, namespace: &str) -> Result<Loans> {
     let mut loans = Loans::new();
+    // A request is logged when its answer is complete, which may be after the end of the loan.
+    let mut ends = Vec::new();
     for line in BufReader::new(File::open(log)?).lines() {
         let event: Value = serde_json::from_str(&line?)?;
         let is_done = matches!(event["responseStatus"]["code"].as_u64(), Some(200 | 201));
@@ -72,13 +74,16 @@ pub(super) fn loans(log: &Path, namespace: &str) -> Result<Loans> {
             }
             Some("delete") => {
                 let at = text(&event, "/stageTimestamp")?.parse()?;
-                let uid = text(answer, "/details/uid")?;
-                let loan = loans.get_mut(&mark(&uid)?);
-                let loan = loan.with_context(|| format!("loan {uid} ended before it began"))?;
-                ensure!(loan.end.is_none(), "{uid} ended twice");
-                loan.end = Some((at, client));
+                ends.push((mark(&text(answer, "/details/uid")?)?, at, client));
             }
             verb => anyhow::bail!("{verb:?} of loans in {namespace}"),
+        }
+    }
+    for (mark, at, client) in ends {
+        // The API server may have ended before it logged the beginning.
+        if let Some(loan) = loans.get_mut(&mark) {
+            ensure!(loan.end.is_none(), "loan {mark:x} ended twice");
+            loan.end = Some((at, client));
         }
     }
     Ok(loans)
