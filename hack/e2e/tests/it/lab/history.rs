@@ -63,7 +63,7 @@ async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted()
         client.await?;
     }
     kubectl.await?;
-    run.check().await?;
+    run.check(loans).await?;
     // As other tests expect it.
     run.turn.control_plane().kill(Component::ControllerManager)?;
     run.turn.leave();
@@ -202,7 +202,7 @@ impl Run {
     }
 
     /// Compares the journals with the audit log, and the answers of all processes with the journals.
-    async fn check(&self) -> Result<()> {
+    async fn check(&self, wanted: u64) -> Result<()> {
         let namespace = self.library.namespace.as_str();
         let mut last = Comparison::default();
         let complete = eventually("the history is what the audit log has", async || {
@@ -227,8 +227,9 @@ impl Run {
             last.lost,
             last.without_word
         );
-        // Most of a short run is far from the seconds before all processes are killed.
-        assert!(last.lost + last.without_word < loans / 3, "{last:?}");
+        // Loans from the seconds before all processes are killed may be incomplete: on a slow machine, these are many.
+        let whole = loans.saturating_sub(last.lost + last.without_word);
+        assert!(u64::try_from(whole)? >= wanted / 4, "{loans} loans, {last:?}");
         for process in 0..PROCESSES.len() {
             self.is_as_stored(process).await?;
         }
