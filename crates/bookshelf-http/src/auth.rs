@@ -1,9 +1,9 @@
 //! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
 //!
-//! The route table says what each route [requires](crate::route::Right); there is no route without. `Auth::judge` compares that with the
-//! caller, and makes the `Granted` without which nothing runs a handler. The order of refusals: 401; 404 or 405 of the route;
-//! 400 of the names in the path and of the tenant; 403. The names in a request that is granted are checked before anything
-//! else of it is refused.
+//! The route table says which [right](crate::route::Right) each route requires; there is no route without. `Auth::judge`
+//! compares that with the caller, and makes the `Granted` without which nothing runs a handler. The order of refusals: 401; 404
+//! or 405 of the route; 400 of the names in the path and of the tenant; 403. The names in a request that is granted are
+//! checked before anything else of it is refused.
 //!
 //! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
 //! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is

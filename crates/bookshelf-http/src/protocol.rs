@@ -130,7 +130,7 @@ pub(crate) fn decline_upgrade(request: &HttpRequest, response: &mut HttpResponse
 }
 
 /// Has the connection end after an answer, which says so.
-pub(crate) fn close(response: &mut HttpResponse) {
+fn close(response: &mut HttpResponse) {
     response.head_mut().set_connection_type(ConnectionType::Close);
 }
 

@@ -258,6 +258,13 @@ impl Exchange {
         })
     }
 
+    /// Removes the right of a stream that does not begin: it holds the request, which would hold it for ever.
+    fn forget_standing(&self) {
+        if self.is_stream {
+            self.request.extensions_mut().remove::<Standing>();
+        }
+    }
+
     /// Runs a task. Returns the answer and the freshness that the cache had for it.
     async fn run(&mut self, task: Task, payload: Payload) -> (HttpResponse, Freshness) {
         let ran = match task {

@@ -6,12 +6,12 @@ import { explain, t, time } from './texts.js';
 export { html, nothing };
 
 /** Text of a book or a person: its script decides its direction. */
-export const text = (value) => html`<bdi dir="auto">${value}</bdi>`;
+export const text = (value) => html`<bdi dir="auto" .textContent=${value ?? ''}></bdi>`;
 
 export const when = (value) => html`<time datetime=${value}>${time(value)}</time>`;
 
 /** What a status line says in words has its sign beside it, never instead. */
-export const badge = (kind, words) => html`<span class="badge" data-kind=${kind}>${words}</span>`;
+export const badge = (kind, words) => html`<span class="badge" data-kind=${kind} .textContent=${words}></span>`;
 
 export const loading = () => html`<p class="loading" role="status">${t('loading')}</p>`;
 
@@ -87,7 +87,7 @@ export const namespaceSelect = (namespaces, chosen, all, change, id = 'ns') => h
     <select id=${id} name="ns" @change=${change}>
       ${all ? html`<option value="" ?selected=${!chosen}>${t('namespaces.all')}</option>` : nothing}
       ${(namespaces.some((one) => one.id === chosen) || !chosen ? namespaces : [...namespaces, { id: chosen }]).map(
-        (one) => html`<option value=${one.id} ?selected=${one.id === chosen}>${one.id}</option>`,
+        (one) => html`<option value=${one.id} ?selected=${one.id === chosen} .textContent=${one.id}></option>`,
       )}
     </select>
   </div>`;

@@ -63,8 +63,8 @@ export async function follow(to, query, version, { on, state, signal }) {
       for await (const message of messages(response.body, alive)) {
         wait = 500;
         if (message.event === 'reset') return on('reset', {});
-        if (message.event) on(message.event, JSON.parse(message.data));
         if (message.id) id = message.id;
+        if (message.event) on(message.event, JSON.parse(message.data), id);
       }
     } catch (error) {
       if (signal.aborted) return;

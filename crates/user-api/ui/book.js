@@ -27,6 +27,8 @@ export class Book {
     const { signal, update } = this.context;
     try {
       const { data, version } = await get(path('book', this.ns, this.id), { signal });
+      this.changes += 1;
+      this.isDeleted = false;
       this.show(data);
       await this.lending.load([data]);
       this.follow(version);
@@ -44,20 +46,23 @@ export class Book {
     this.phase = 'ready';
   }
 
-  // The book with its description, which streams may leave out.
-  async whole(book) {
+  // The book of an event with its description, which streams may leave out.
+  async whole(book, version) {
     if (book.description) return book;
+    const { signal } = this.context;
     try {
-      return (await get(path('book', this.ns, this.id), { signal: this.context.signal })).data;
+      const headers = { 'X-Resource-Version': version };
+      const { data } = await get(path('book', this.ns, this.id), { headers, signal });
+      return { ...book, description: data.description };
     } catch (error) {
-      if (error instanceof Problem || this.context.signal.aborted) return book;
+      if (error instanceof Problem || signal.aborted) return { ...book, description: this.book.description };
       throw error;
     }
   }
 
   follow(version) {
     const { signal, update } = this.context;
-    const on = async (event, book) => {
+    const on = async (event, book, id) => {
       if (event === 'reset') {
         await pause(1000, signal);
         return signal.aborted || this.load();
@@ -65,7 +70,7 @@ export class Book {
       if (book.id !== this.id) return;
       const number = ++this.changes;
       const isDeleted = event === 'deleted';
-      const shown = isDeleted ? this.book : await this.whole(book);
+      const shown = isDeleted ? this.book : await this.whole(book, id);
       if (signal.aborted || number !== this.changes) return;
       this.isDeleted = isDeleted;
       this.show(shown);

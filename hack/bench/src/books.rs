@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
+    core::NamespaceResourceScope,
 };
 use serde::de::DeserializeOwned;
 
@@ -142,16 +143,22 @@ pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the API server serves a resource: for a moment after its definition was made, it answers 429.
+/// Waits until the API server serves a resource from its watch cache: while that loads, it answers 429 to lists without a
+/// limit.
 async fn served<K>(client: &Client) -> Result<()>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
 {
-    let (api, one) = (Api::<K>::all(client.clone()), ListParams::default().limit(1));
+    let api = Api::<K>::namespaced(client.clone(), SCRATCH);
     let what = format!("the API server serves {}", K::plural(&()));
-    eventually(&what, async || match api.list_metadata(&one).await {
-        Err(kube::Error::Api(status)) if status.code == 429 => Ok(None),
-        listed => Ok(listed.map(drop).map(Some)?),
+    eventually(&what, async || {
+        match api.list_metadata(&ListParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 429 => Ok(None),
+            listed => Ok(listed.map(drop).map(Some)?),
+        }
     })
     .await
 }

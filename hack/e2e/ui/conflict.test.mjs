@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { add, admin, ask, bookPath, change, eventually, field, namespace, open, press, stored } from './harness.mjs';
+import { add, admin, ask, bookPath, change, eventually, field, hasValue, namespace, open, press, stored } from './harness.mjs';
 
 const at = (id) => `#/book/${namespace}/${id}`;
 const row = (page, name) => page.getByRole('row', { name });
@@ -93,13 +93,13 @@ test('one may take theirs, or go on writing', async (t) => {
   await press(page, 'Compare');
   await choose(page, 'title', 'mine');
   await press(page, 'Go on writing');
-  assert.equal(await field(page, 'Title').inputValue(), 'Mine');
+  await hasValue(page, 'Title', 'Mine');
   assert.equal(await field(page, 'Category').inputValue(), 'math');
 
   await change('theirs', { title: 'Theirs again' });
   await press(page, 'Compare');
   await press(page, 'Take theirs');
-  assert.equal(await field(page, 'Title').inputValue(), 'Theirs again');
+  await hasValue(page, 'Title', 'Theirs again');
   await eventually('the form has the focus', () => page.evaluate(() => document.activeElement.id === 'title'));
 });
 

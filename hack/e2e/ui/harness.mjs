@@ -69,6 +69,10 @@ export async function eventually(what, isTrue) {
   return assert.fail(`in vain: ${what}`);
 }
 
+/** Waits until a field has a value: a page shows what has changed with its next frame. */
+export const hasValue = (page, name, value) =>
+  eventually(`${name} is ${value}`, async () => (await field(page, name).inputValue()) === value);
+
 /** The streams that are open at the librarians' API. */
 export async function openStreams() {
   const metrics = await (await fetch(`${adminMetrics}/metrics`)).text();

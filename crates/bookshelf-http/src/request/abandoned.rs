@@ -11,6 +11,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.forget_standing();
         let method = self.request.method();
         // Reads leave nothing behind.
         if self.is_answered || method.is_safe() {

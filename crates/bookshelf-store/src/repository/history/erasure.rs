@@ -36,9 +36,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let known = store.marks_of(namespace, tenant);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
-            let Ok(turn) = timeout_at(deadline, store.turn.lock()).await else {
-                return Err(Error::NameNotStored);
-            };
             let loans = self.loans.reader.snapshot();
             let live = loans.indexed_in(self.by_tenant, tenant, namespace);
             let live: HashSet<u64> = live.map(|loan| mark_of(&loan.uid)).collect();
@@ -51,10 +48,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     line.by.take_if(|by| by == tenant);
                 }
             };
-            // Before the journals are changed: an event that leaves the queue is in a journal, or on its way into one.
+            // An event that has left the queue before is in a journal now.
+            let Ok(turn) = timeout_at(deadline, store.turn.lock()).await else {
+                return Err(Error::NameNotStored);
+            };
             let named = store.pending.lines(namespace, |waiting| {
                 is_past(waiting.line.tenant.as_deref(), waiting.line.mark)
             });
+            drop(turn);
             store.edit_all(namespace, is_past, blank).await?;
             // Another process may have the name in lines that it has not stored yet.
             if named.is_empty() {
@@ -67,7 +68,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
             } else if Instant::now() >= deadline {
                 return Err(Error::NameNotStored);
             } else {
-                drop(turn);
                 sleep(LOOK_EVERY).await;
             }
         }

@@ -22,7 +22,7 @@ pub(super) fn mark_of(uid: &Uid) -> u64 {
 /// Returns the mark of a change of an object, the same in every process. A later change has a greater one, so that it stands
 /// above an earlier one of the same second.
 pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
-    // A version without 40 bits of room is that of no etcd.
+    // Versions from 2^40 on keep a mark of their own, and lose the order.
     const OF_OBJECT: u32 = 24;
     let of_object = hash(&uid.to_string()) & ((1 << OF_OBJECT) - 1);
     let version = version.to_string();

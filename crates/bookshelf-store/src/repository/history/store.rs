@@ -30,8 +30,8 @@ pub(in super::super) struct Store {
     pub(super) client: CachedClient<LoanJournal, Records>,
     pub(super) pending: Pending,
     pub(super) names: Arc<Names>,
-    /// Held while pending events are on their way into a journal, and while a name is erased: a request that was prepared
-    /// before the erasure would bring the name back after it.
+    /// Held while pending events are on their way into a journal. An erasure waits for it: a request that was prepared before
+    /// would bring the name back afterwards.
     pub(super) turn: Mutex<()>,
     state: AtomicU8,
     /// The definition may be missing.

@@ -191,6 +191,14 @@ async fn a_service_that_ends_does_not_wait_for_clients_that_do_not_read() -> Res
             silent.push(request_and_do_not_read(&service, &library.list_path(), "text/event-stream").await?);
         }
         are_open(&service, 3).await?;
+        // Requests for streams that do not begin leave no connection behind.
+        {
+            let api = service.api()?;
+            let accept = |request: e2e::Request| request.header("Accept", "text/event-stream");
+            assert_eq!(accept(api.head(library.list_path())).await?.status, 200);
+            let page = format!("{}?limit=1", library.list_path());
+            accept(api.get(page)).await?.invalid("limit");
+        }
         let start = Instant::now();
         service.signal(Signal::TERM)?;
         assert!(service.ended().await?.success());
