@@ -1,8 +1,10 @@
 //! Costs of a GET through `kube::Api`, through the connector, and through the connector without `metadata.managedFields`:
 //!
 //! ```text
-//! cargo run --release -p kube-informer --example costs
+//! taskset -c 1 cargo run --release -p kube-informer --example costs
 //! ```
+//!
+//! On one core, as otherwise the time in which a core wakes up is in it.
 //!
 //! The server on loopback always gives the same answer, so that the rest of the time is the client's.
 

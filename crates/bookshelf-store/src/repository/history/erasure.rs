@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bookshelf_crd::LoanJournal;
-use bookshelf_crd::loan_journal::Line;
+use bookshelf_crd::loan_journal::{Happened, Line};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::error::Error;
@@ -33,7 +33,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let (namespace, tenant) = (namespace.as_str(), tenant.as_str());
         self.check_namespace(namespace)?;
         let store = self.history_store()?;
-        let known = store.marks_of(namespace, tenant);
+        let known = store.marks_of(namespace, tenant, |_| true);
+        let begun = store.marks_of(namespace, tenant, |happened| happened == Happened::Borrowed);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
             let loans = self.loans.reader.snapshot();
@@ -57,12 +58,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
             });
             drop(turn);
             store.edit_all(namespace, is_past, blank).await?;
-            // Another process may have the name in lines that it has not stored yet.
-            if named.is_empty() {
+            // A loan that has just ended is no longer in the cache, and its end may not be in the queue yet.
+            let ended = store.ended(namespace);
+            let is_settled = begun.difference(&live).all(|mark| ended.contains(mark));
+            if named.is_empty() && is_settled {
                 return Ok(());
             }
             let journals = store.journals.snapshot();
-            if unstored(named, records_in(&journals, namespace)).is_empty() {
+            // Another process may have the name in lines that it has not stored yet.
+            if !named.is_empty() && unstored(named, records_in(&journals, namespace)).is_empty() {
                 // What was stored since the journals were changed is in the next round.
                 store.pending.edit(namespace, blank);
             } else if Instant::now() >= deadline {
@@ -75,14 +79,24 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl Store {
-    /// Returns the marks of the loans of a tenant that are known of.
-    fn marks_of(&self, namespace: &str, tenant: &str) -> HashSet<u64> {
+    /// Returns the marks of the loans of a tenant of which such events are known.
+    fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(Happened) -> bool) -> HashSet<u64> {
+        self.marks(namespace, |happened, name| name == Some(tenant) && of(happened))
+    }
+
+    /// Returns the marks of the loans whose end is known.
+    fn ended(&self, namespace: &str) -> HashSet<u64> {
+        self.marks(namespace, |happened, _| happened.is_end())
+    }
+
+    /// Returns the marks of the events of a namespace that pass, by their word and their tenant.
+    fn marks(&self, namespace: &str, passes: impl Fn(Happened, Option<&str>) -> bool) -> HashSet<u64> {
         let waiting = self.pending.lines(namespace, |waiting| {
-            waiting.line.tenant.as_deref() == Some(tenant)
+            passes(waiting.line.happened, waiting.line.tenant.as_deref())
         });
         let journals = self.journals.snapshot();
         let records = records_in(&journals, namespace);
-        let stored = records.filter(|record| record.tenant() == Some(tenant));
+        let stored = records.filter(|record| passes(record.happened(), record.tenant()));
         let waiting = waiting.iter().map(|line| line.mark);
         waiting.chain(stored.map(Record::mark)).collect()
     }
@@ -211,6 +225,20 @@ mod tests {
         let (erased, ()) = tokio::join!(erase(&repository), meanwhile);
         assert!(erased.is_ok());
         assert_eq!(pending.certain("ns")[0].tenant.as_deref(), Some("bob"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loan_that_has_ended_unseen_is_waited_for() {
+        let repository = repository();
+        let pending = &repository.history.as_ref().unwrap().pending;
+        pending.add_seen("ns", line("borrowed", 1), Instant::now(), Proof::Certain);
+        let meanwhile = async {
+            sleep(LOOK_EVERY / 2).await;
+            // Its beginning is stored, and the loan is in no cache.
+            pending.remove("ns", &line("borrowed", 1));
+        };
+        let (erased, ()) = tokio::join!(erase(&repository), meanwhile);
+        assert!(matches!(erased, Err(Error::NameNotStored)));
     }
 
     #[tokio::test(start_paused = true)]
