@@ -49,6 +49,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     line.by.take_if(|by| by == tenant);
                 }
             };
+            // A loan that has just ended is no longer in the cache, and its end may not be in the queue yet. An end that comes
+            // after this look is waited for in the next round.
+            let ended = store.ended(namespace);
+            let is_settled = begun.difference(&live).all(|mark| ended.contains(mark));
             // An event that has left the queue before is in a journal now.
             let Ok(turn) = timeout_at(deadline, store.turn.lock()).await else {
                 return Err(Error::NameNotStored);
@@ -58,9 +62,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
             });
             drop(turn);
             store.edit_all(namespace, is_past, blank).await?;
-            // A loan that has just ended is no longer in the cache, and its end may not be in the queue yet.
-            let ended = store.ended(namespace);
-            let is_settled = begun.difference(&live).all(|mark| ended.contains(mark));
             if named.is_empty() && is_settled {
                 return Ok(());
             }
