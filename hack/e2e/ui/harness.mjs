@@ -11,6 +11,9 @@ export const user = variable('BOOKSHELF_USER');
 export const namespace = variable('BOOKSHELF_NAMESPACE');
 const adminMetrics = variable('BOOKSHELF_ADMIN_METRICS');
 
+/** How long a test waits for what comes at once on a machine that is not busy, in milliseconds. */
+const PATIENCE = 60_000;
+
 // The flags keep the browser from asking its maker's hosts.
 const browser = await chromium.launch({
   executablePath: variable('BOOKSHELF_CHROMIUM'),
@@ -60,7 +63,7 @@ export async function borrow(id, tenant) {
 }
 
 export async function eventually(what, isTrue) {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + PATIENCE;
   while (Date.now() < end) {
     const value = await isTrue();
     if (value) return value;
@@ -109,7 +112,7 @@ export async function open(t, base, at = '#/', { tenant, ...options } = {}) {
   const remember = ([name, value]) => location.protocol === 'http:' && sessionStorage.setItem(name, JSON.stringify(value));
   if (tenant) await context.addInitScript(remember, ['tenant', tenant]);
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   t.after(async () => {
     await context.close();
     assert.deepEqual(faults, [], 'the window reports no fault');

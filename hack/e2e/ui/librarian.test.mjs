@@ -125,13 +125,14 @@ test('errors stand in a summary that leads to their fields', async (t) => {
   await eventually('the summary has the focus', () => page.evaluate(() => document.activeElement.id === 'errors'));
   const summary = page.locator('#errors');
   assert.equal(await summary.getByRole('link').count(), 4);
+  const hasFocus = (id) => eventually(`${id} has the focus`, () => page.evaluate((id) => document.activeElement.id === id, id));
   await summary.getByRole('link', { name: /Author/ }).click();
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'author');
+  await hasFocus('author');
   // The service's own rules, too.
   await write(page, 'Not An Id');
   await press(page, 'Create');
   await summary.getByRole('link', { name: /^id must/ }).click();
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'id');
+  await hasFocus('id');
 });
 
 test('a book on loan is deleted after it was taken back, or with its loan', async (t) => {
@@ -228,7 +229,7 @@ test('a hidden tab closes its stream, and goes on when it is shown', async (t) =
   assert.equal(streams().length, 1);
   await show(false);
   await rowOf(page, 'hidden-a').getByText('Changed Meanwhile').waitFor();
-  assert.equal(streams().length, 2);
+  await eventually('the list has a new stream', () => streams().length === 2);
   assert.ok((await openStreams()) >= 1);
 });
 
@@ -285,8 +286,13 @@ test('a book has its history, and keeps it when it is deleted', async (t) => {
   await press(page, 'Delete');
   await press(page, 'Delete the book');
   await press(page, 'Delete book and loan');
+  await page.getByRole('heading', { name: 'Books' }).waitFor();
   const again = await open(t, admin, at('storied'));
-  await again.getByText('This book does not exist').waitFor();
-  await again.locator('li[data-event="deleted"]').getByText('forced').waitFor();
-  await again.locator('li[data-event="book_gone"]').waitFor();
+  // The end of the loan is known with the watch's next event.
+  await eventually('the end of the loan is in the history', async () => {
+    await again.reload();
+    await again.getByText('This book does not exist').waitFor();
+    await again.locator('li[data-event="deleted"]').getByText('forced').waitFor();
+    return (await again.locator('li[data-event="book_gone"]').count()) === 1;
+  });
 });
