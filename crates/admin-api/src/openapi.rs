@@ -21,10 +21,10 @@ use crate::routes::routes;
         (name = "service", description = "The service itself.")
     ),
 )]
-struct Api;
+struct ApiDoc;
 
 /// The document that `/openapi.json` serves.
 #[must_use]
 pub fn openapi(auth_mode: AuthMode) -> Value {
-    bookshelf_http::openapi::document(Api::openapi(), routes(), auth_mode)
+    bookshelf_http::openapi::document(ApiDoc::openapi(), routes(), auth_mode)
 }

@@ -129,7 +129,7 @@ mod tests {
     use kube::CustomResourceExt as _;
 
     use super::*;
-    use crate::management::{MARKS, Place};
+    use crate::management::{MARKS, MarkKind};
 
     #[test]
     fn each_mark_has_a_wide_column() {
@@ -141,11 +141,11 @@ mod tests {
         let wide = columns.filter(|column| column.priority == Some(1));
         let wide: Vec<&str> = wide.map(|column| column.json_path.as_str()).collect();
         for mark in MARKS {
-            let place = match mark.place {
-                Place::Annotation => "annotations",
-                Place::Label => "labels",
+            let map = match mark.kind {
+                MarkKind::Annotation => "annotations",
+                MarkKind::Label => "labels",
             };
-            let path = format!(".metadata.{place}['{}']", mark.key.replace('.', r"\."));
+            let path = format!(".metadata.{map}['{}']", mark.key.replace('.', r"\."));
             assert!(wide.contains(&path.as_str()), "{path}: {wide:?}");
         }
         assert_eq!(wide.len(), MARKS.len() + 1);

@@ -8,20 +8,20 @@ use kube::ResourceExt;
 
 use crate::labels;
 
-/// The place of a mark in an object's metadata.
+/// The kind of metadata that a mark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Among the annotations.
+pub enum MarkKind {
+    /// An annotation.
     Annotation,
-    /// Among the labels.
+    /// A label.
     Label,
 }
 
 /// A mark of a GitOps tool. Its presence counts, with an empty value too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The place of the mark.
-    pub place: Place,
+    /// Its kind.
+    pub kind: MarkKind,
     /// The key of the annotation or label.
     pub key: &'static str,
     /// The tool that sets it.
@@ -30,24 +30,28 @@ pub struct Mark {
 
 /// The marks that count. Where an object has several, the first one names the tool.
 pub const MARKS: [Mark; 6] = [
-    mark(Place::Annotation, "argocd.argoproj.io/tracking-id", "argocd"),
-    mark(Place::Annotation, "argocd.argoproj.io/installation-id", "argocd"),
-    mark(Place::Label, "argocd.argoproj.io/instance", "argocd"),
-    mark(Place::Label, "kustomize.toolkit.fluxcd.io/name", "flux"),
-    mark(Place::Label, "helm.toolkit.fluxcd.io/name", "flux"),
-    mark(Place::Label, "kapp.k14s.io/app", "kapp"),
+    mark(MarkKind::Annotation, "argocd.argoproj.io/tracking-id", "argocd"),
+    mark(
+        MarkKind::Annotation,
+        "argocd.argoproj.io/installation-id",
+        "argocd",
+    ),
+    mark(MarkKind::Label, "argocd.argoproj.io/instance", "argocd"),
+    mark(MarkKind::Label, "kustomize.toolkit.fluxcd.io/name", "flux"),
+    mark(MarkKind::Label, "helm.toolkit.fluxcd.io/name", "flux"),
+    mark(MarkKind::Label, "kapp.k14s.io/app", "kapp"),
 ];
 
-const fn mark(place: Place, key: &'static str, tool: &'static str) -> Mark {
-    Mark { place, key, tool }
+const fn mark(kind: MarkKind, key: &'static str, tool: &'static str) -> Mark {
+    Mark { kind, key, tool }
 }
 
 impl Mark {
     /// Returns the value of the mark on an object; `None` where the object does not bear it.
     pub fn value<'a>(&self, object: &'a impl ResourceExt) -> Option<&'a str> {
-        let values = match self.place {
-            Place::Annotation => object.annotations(),
-            Place::Label => object.labels(),
+        let values = match self.kind {
+            MarkKind::Annotation => object.annotations(),
+            MarkKind::Label => object.labels(),
         };
         values.get(self.key).map(String::as_str)
     }
@@ -108,9 +112,9 @@ mod tests {
                     (Some("Helm"), "Helm"),
                 ] {
                     let mut book = labelled(managed_by);
-                    let values = match mark.place {
-                        Place::Annotation => book.annotations_mut(),
-                        Place::Label => book.labels_mut(),
+                    let values = match mark.kind {
+                        MarkKind::Annotation => book.annotations_mut(),
+                        MarkKind::Label => book.labels_mut(),
                     };
                     values.insert(mark.key.to_owned(), value.to_owned());
                     assert!(!is_manageable(&book), "{mark:?} {value:?} {managed_by:?}");
@@ -124,10 +128,10 @@ mod tests {
     fn a_key_that_only_looks_like_a_mark_is_none() {
         let mut book = labelled(None);
         for mark in MARKS {
-            // In the other place.
-            let values = match mark.place {
-                Place::Annotation => book.labels_mut(),
-                Place::Label => book.annotations_mut(),
+            // Of the other kind.
+            let values = match mark.kind {
+                MarkKind::Annotation => book.labels_mut(),
+                MarkKind::Label => book.annotations_mut(),
             };
             values.insert(mark.key.to_owned(), "x".to_owned());
         }

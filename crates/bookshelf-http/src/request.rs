@@ -31,8 +31,8 @@ use crate::route::{Endpoint, Extract, Handler, Read, Reply, Table};
 use crate::{protocol, request_id, stream, trace};
 use errors::as_problem;
 
-/// An API, as each thread has it.
-pub(crate) struct Api {
+/// The parts of an API that its requests use. Each thread has one.
+pub(crate) struct ApiContext {
     pub(crate) auth: Arc<Auth>,
     pub(crate) table: Table,
     pub(crate) metrics: HttpMetrics,
@@ -41,7 +41,7 @@ pub(crate) struct Api {
 }
 
 /// A response, which is ready at once for most reads.
-pub(crate) type Answer = Either<Ready<Answered>, LocalBoxFuture<'static, Answered>>;
+pub(crate) type AnswerFuture = Either<Ready<Answered>, LocalBoxFuture<'static, Answered>>;
 
 type Answered = Result<ServiceResponse, Error>;
 
@@ -50,18 +50,18 @@ type Answered = Result<ServiceResponse, Error>;
 ///
 /// The id is on every log line that the request causes, in the response, and in every error. Successful reads are logged at
 /// debug, all else at info.
-pub(crate) fn answer(request: ServiceRequest, api: &Rc<Api>) -> Answer {
+pub(crate) fn answer(request: ServiceRequest, api: &Rc<ApiContext>) -> AnswerFuture {
     let (request, payload) = request.into_parts();
     let mut exchange = Exchange::begin(request, Rc::clone(api));
-    if let Some(judged) = exchange.judge_now() {
-        return match exchange.dispatch(judged) {
+    if let Some(decision) = exchange.decide_now() {
+        return match exchange.dispatch(decision) {
             Dispatch::Done(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
             Dispatch::Run(task) => Either::Right(Box::pin(run(exchange, task, payload))),
         };
     }
     Either::Right(Box::pin(async move {
-        let judged = exchange.judge().instrument(exchange.span.clone()).await;
-        match exchange.dispatch(judged) {
+        let decision = exchange.decide().instrument(exchange.span.clone()).await;
+        match exchange.dispatch(decision) {
             Dispatch::Done(response) => Ok(exchange.end(response, Freshness::default())),
             Dispatch::Run(task) => run(exchange, task, payload).await,
         }
@@ -77,7 +77,7 @@ async fn run(mut exchange: Exchange, task: Task, payload: Payload) -> Answered {
 /// A request that is being answered.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Exchange {
-    api: Rc<Api>,
+    api: Rc<ApiContext>,
     request: Request,
     id: HeaderValue,
     /// None if there is no such path, or no such method.
@@ -114,7 +114,7 @@ enum Task {
 }
 
 impl Exchange {
-    fn begin(request: HttpRequest, api: Rc<Api>) -> Self {
+    fn begin(request: HttpRequest, api: Rc<ApiContext>) -> Self {
         let started = Instant::now();
         let method = request.method();
         let id = request_id(&request);
@@ -155,13 +155,13 @@ impl Exchange {
     }
 
     /// Decides on the request, where that takes no review.
-    fn judge_now(&self) -> Option<Result<Granted, Refused>> {
-        self.span.in_scope(|| self.api.auth.judge_now(self.attributes()))
+    fn decide_now(&self) -> Option<Result<Granted, Refused>> {
+        self.span.in_scope(|| self.api.auth.decide_now(self.attributes()))
     }
 
     /// Decides on the request.
-    async fn judge(&self) -> Result<Granted, Refused> {
-        self.api.auth.judge(self.attributes()).await
+    async fn decide(&self) -> Result<Granted, Refused> {
+        self.api.auth.decide(self.attributes()).await
     }
 
     fn attributes(&self) -> Attributes<'_> {
@@ -174,8 +174,8 @@ impl Exchange {
     }
 
     /// Checks a request that was decided on, and answers it at once if memory has the answer.
-    fn dispatch(&mut self, judged: Result<Granted, Refused>) -> Dispatch {
-        let dispatch = self.grant(judged).and_then(|endpoint| {
+    fn dispatch(&mut self, decision: Result<Granted, Refused>) -> Dispatch {
+        let dispatch = self.grant(decision).and_then(|endpoint| {
             let dispatch = self.dispatch_granted(&endpoint);
             // The names come first. A request that is not refused pays for them once, in its handler.
             dispatch.map_err(|problem| {
@@ -187,8 +187,8 @@ impl Exchange {
     }
 
     /// Notes a decision, and returns the endpoint whose handler may run.
-    fn grant(&mut self, judged: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
-        match judged {
+    fn grant(&mut self, decision: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
+        match decision {
             Ok(granted) => {
                 let (endpoint, grant) = granted.into_parts();
                 // Successful reads are not logged with their user.
@@ -253,7 +253,7 @@ impl Exchange {
                     is_stream: true,
                     table: &api.table,
                 };
-                api.auth.judge(attributes).await
+                api.auth.decide(attributes).await
             })
         })
     }
@@ -283,8 +283,8 @@ impl Exchange {
         let freshness = self.ensure(freshness).await?;
         // By now the cache may have namespaces that no decision was made on.
         if self.request.grant().is_some_and(Grant::depends_on_cache) {
-            let judged = self.judge().await;
-            self.grant(judged)?;
+            let decision = self.decide().await;
+            self.grant(decision)?;
         }
         let response = match (read.call)(&self.request) {
             Ok(Reply::Now(response)) => Ok(response),

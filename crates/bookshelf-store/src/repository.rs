@@ -3,7 +3,7 @@
 //! # Where answers come from
 //!
 //! Reads come from the cache and send nothing to the API server. A write is one request, with the cached state as its
-//! precondition: the API server refuses the write if the book has changed since, and only then is the book read and judged
+//! precondition: the API server refuses the write if the book has changed since, and only then is the book read and checked
 //! again.
 //!
 //! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then costs
@@ -152,7 +152,7 @@ impl Default for Options {
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
     /// The client for writes, and for the reads that are part of one.
-    cached: CachedClient<K, T>,
+    workload: CachedClient<K, T>,
     /// The client for live reads, which have their own share of the requests.
     live: CachedClient<K, T>,
     /// The client for reads at a version that is not confirmed yet, which have their own share, too.
@@ -292,8 +292,8 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             .load()
             .get(key.namespace(), key.name())
             .map(|entry| entry.uid.clone());
-        let deletion = self.cached.writer().deletion_of(version.uid.clone());
-        let deleted = self.cached.delete(key, preconditions).await;
+        let deletion = self.workload.writer().deletion_of(version.uid.clone());
+        let deleted = self.workload.delete(key, preconditions).await;
         let is_awaited = match &deleted {
             Ok(_) => true,
             // Another delete was faster: the watch does not report it again.
@@ -332,7 +332,7 @@ where
         Collection {
             live: at_level(PriorityLevel::LiveReads),
             version_reads: at_level(PriorityLevel::VersionReads),
-            cached: at_level(PriorityLevel::Workload),
+            workload: at_level(PriorityLevel::Workload),
             reader,
             live_reads: LiveReads::default(),
         },

@@ -7,31 +7,31 @@ use tokio::time::sleep_until;
 
 use super::{Granted, Refused};
 
-/// The pause after a judgement that could not be made.
+/// The pause after a decision that could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The right of an open stream to go on. It is judged again whenever a decision ends that it was made of, which is every ten
+/// The right of an open stream to go on. It is decided on again whenever a decision ends that it was made of, which is every ten
 /// seconds at the latest.
 pub(crate) struct Standing {
     /// The end of the decisions; `None`: they do not end.
     until: Option<Instant>,
-    /// The time of the next judgement.
+    /// The time of the next decision.
     next: Option<Instant>,
-    judge: Box<dyn Fn() -> Judging>,
-    judging: Option<Judging>,
+    decide: Box<dyn Fn() -> Deciding>,
+    deciding: Option<Deciding>,
 }
 
-/// A judgement that is under way.
-pub(crate) type Judging = LocalBoxFuture<'static, Result<Granted, Refused>>;
+/// A decision that is under way.
+pub(crate) type Deciding = LocalBoxFuture<'static, Result<Granted, Refused>>;
 
 impl Standing {
-    /// Creates the right of a stream that was granted until a time, and is judged by `judge` from then on.
-    pub(crate) fn new(until: Option<Instant>, judge: impl Fn() -> Judging + 'static) -> Self {
+    /// Creates the right of a stream that was granted until a time, and is decided on by `decide` from then on.
+    pub(crate) fn new(until: Option<Instant>, decide: impl Fn() -> Deciding + 'static) -> Self {
         Self {
             until,
             next: until,
-            judge: Box::new(judge),
-            judging: None,
+            decide: Box::new(decide),
+            deciding: None,
         }
     }
 
@@ -40,17 +40,17 @@ impl Standing {
         self.until.is_none_or(|until| Instant::now() < until)
     }
 
-    /// Waits for the next judgement. Returns false if the stream must end. May be dropped and called again.
-    pub(crate) async fn judged(&mut self) -> bool {
+    /// Waits for the next decision. Returns false if the stream must end. May be dropped and called again.
+    pub(crate) async fn decided(&mut self) -> bool {
         let Some(next) = self.next else {
             return pending().await;
         };
-        if self.judging.is_none() {
+        if self.deciding.is_none() {
             sleep_until(next.into()).await;
         }
-        let judged = self.judging.get_or_insert_with(&self.judge).await;
-        self.judging = None;
-        match judged {
+        let decision = self.deciding.get_or_insert_with(&self.decide).await;
+        self.deciding = None;
+        match decision {
             Ok(Granted { grant, .. }) => {
                 self.until = grant.until;
                 self.next = grant.until;

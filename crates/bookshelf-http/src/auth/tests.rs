@@ -87,7 +87,7 @@ async fn a_book_is_no_name_of_a_journal() {
         is_stream: false,
         table: &table,
     };
-    let refused = auth.judge(attributes).await;
+    let refused = auth.decide(attributes).await;
     assert!(refused.is_err(), "the reviews allow journals by name alone");
     handle.stop(false).await;
 }
@@ -102,7 +102,7 @@ async fn a_kept_decision_takes_no_allocation() {
         .route(route("/loan/{namespace}/{id}", BOOK.of_tenant()));
     let table = Table::new(routes, &HttpMetrics::default());
 
-    let mut judged = 0;
+    let mut decided = 0;
     for path in ["/book", "/book/science", "/book/science/a", "/loan/science/a"] {
         for tenant in ["somebody", "somebody-else"] {
             let (endpoint, parameters) = table.find(&Method::GET, path);
@@ -117,19 +117,19 @@ async fn a_kept_decision_takes_no_allocation() {
                 is_stream: false,
                 table: &table,
             };
-            auth.judge(attributes).await.unwrap();
+            auth.decide(attributes).await.unwrap();
             let allocated = allocation_counter::measure(|| {
-                let grant = auth.judge_now(attributes).unwrap().unwrap();
+                let grant = auth.decide_now(attributes).unwrap().unwrap();
                 assert_eq!(grant.grant.user.unwrap().name, "somebody");
-                judged += 1;
+                decided += 1;
             });
             assert_eq!(allocated.count_total, 0, "{path}, {tenant}");
         }
     }
-    assert_eq!(judged, 8);
+    assert_eq!(decided, 8);
     // What is counted is counted.
     assert_eq!(
-        allocation_counter::measure(|| drop(Box::new(judged))).count_total,
+        allocation_counter::measure(|| drop(Box::new(decided))).count_total,
         1
     );
     handle.stop(false).await;

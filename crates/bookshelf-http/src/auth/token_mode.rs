@@ -33,7 +33,7 @@ impl TokenMode {
         Self { decisions }
     }
 
-    pub(super) async fn judge(
+    pub(super) async fn decide(
         &self,
         attributes: Attributes<'_>,
         reviews: Reviews,
@@ -42,7 +42,7 @@ impl TokenMode {
         let Decision { value: user, until } = self.authenticate(attributes, reviews, now).await?;
         let granted = async {
             let refusal = || attributes.table.refusal(attributes.request.decoded_path());
-            let judgement = Judgement {
+            let authorization = Authorization {
                 decisions: &self.decisions,
                 request: attributes.request,
                 endpoint: attributes.endpoint.ok_or_else(refusal)?,
@@ -50,7 +50,7 @@ impl TokenMode {
                 now,
                 user: &user,
             };
-            judgement.authorize(attributes.is_stream, until).await
+            authorization.authorize(attributes.is_stream, until).await
         };
         granted.await.map_err(|problem| Refused {
             problem: Box::new(problem),
@@ -92,8 +92,8 @@ impl TokenMode {
     }
 }
 
-/// A judgement on a request whose user is known.
-struct Judgement<'a> {
+/// The authorization of a request whose user is known.
+struct Authorization<'a> {
     decisions: &'a Decisions,
     request: &'a Request,
     endpoint: &'a Rc<Endpoint>,
@@ -102,7 +102,7 @@ struct Judgement<'a> {
     user: &'a Arc<User>,
 }
 
-impl Judgement<'_> {
+impl Authorization<'_> {
     async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Granted, Problem> {
         let Some(required) = self.endpoint.right.required() else {
             return Ok(Granted::to_all(self.endpoint));
@@ -192,7 +192,7 @@ impl Judgement<'_> {
         let namespaces = self.request.repository()?.namespaces(Namespaces::All);
         let namespaces = namespaces.iter_after(Place::default());
         let namespaces = namespaces.map(|(namespace, _)| namespace.into());
-        let judged = stream::iter(namespaces.collect::<Vec<Box<str>>>()).map(async |namespace| {
+        let decisions = stream::iter(namespaces.collect::<Vec<Box<str>>>()).map(async |namespace| {
             let mut until = self.now + bookshelf_store::access::KEPT_FOR;
             let permission = Permission {
                 namespace: &namespace,
@@ -201,9 +201,9 @@ impl Judgement<'_> {
             let may = self.may(permission, &mut until).await?;
             Ok::<_, Problem>((may.then_some(namespace), until))
         });
-        let judged: Vec<_> = judged.buffered(REVIEWS_AT_ONCE).try_collect().await?;
+        let decisions: Vec<_> = decisions.buffered(REVIEWS_AT_ONCE).try_collect().await?;
         let mut visible = Vec::new();
-        for (namespace, kept_until) in judged {
+        for (namespace, kept_until) in decisions {
             *until = kept_until.min(*until);
             visible.extend(namespace);
         }

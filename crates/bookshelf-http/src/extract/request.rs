@@ -26,14 +26,14 @@ pub struct Request {
 /// have.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PathParameters {
-    namespace: Option<Place>,
-    id: Option<Place>,
-    file: Option<Place>,
+    namespace: Option<ParameterRange>,
+    id: Option<ParameterRange>,
+    file: Option<ParameterRange>,
 }
 
 /// The place of a parameter in a path, in bytes.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct ParameterRange {
     begin: usize,
     end: usize,
 }
@@ -48,7 +48,7 @@ impl PathParameters {
             let value = matched.get(name)?;
             let begin = value.as_ptr().addr() - path.as_ptr().addr();
             let end = begin + value.len();
-            Some(Place { begin, end })
+            Some(ParameterRange { begin, end })
         };
         let [namespace, id, file] = Self::NAMES;
         Self {
@@ -115,8 +115,8 @@ impl Request {
         self.http.match_info().as_str()
     }
 
-    fn parameter(&self, place: Option<Place>) -> Option<&str> {
-        let Place { begin, end } = place?;
+    fn parameter(&self, place: Option<ParameterRange>) -> Option<&str> {
+        let ParameterRange { begin, end } = place?;
         self.decoded_path().get(begin..end)
     }
 

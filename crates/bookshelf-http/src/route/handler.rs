@@ -111,11 +111,11 @@ pub(crate) enum Handler {
 /// A [`ReadHandler`].
 pub(crate) struct Read {
     pub(crate) check: Box<Check>,
-    pub(crate) call: Box<Answer>,
+    pub(crate) call: Box<ReadCall>,
 }
 
 type Check = dyn Fn(&Request) -> Result<(), Problem>;
-type Answer = dyn Fn(&Request) -> Result<Reply, Problem>;
+type ReadCall = dyn Fn(&Request) -> Result<Reply, Problem>;
 
 impl Read {
     pub(super) fn new<A>(handler: impl ReadHandler<A>) -> Self {

@@ -70,7 +70,7 @@ impl Service {
         }
     }
 
-    /// Returns the app of a thread, which has a [`request::Api`] of its own.
+    /// Returns the app of a thread, which has a [`request::ApiContext`] of its own.
     ///
     /// The app has no routes: one service answers every request by the [route table](crate::route), which says why.
     pub(crate) fn app(
@@ -84,7 +84,7 @@ impl Service {
             InitError = (),
         > + use<>,
     > {
-        let api = Rc::new(request::Api {
+        let api = Rc::new(request::ApiContext {
             auth: Arc::clone(&self.auth),
             table: Table::new((self.api.routes)(), &self.metrics),
             metrics: self.metrics.clone(),

@@ -116,7 +116,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Reads a book from the API server as part of a write; the cache takes it in.
     pub(super) async fn reread_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
-        self.get_book(key, &self.books.cached).await
+        self.get_book(key, &self.books.workload).await
     }
 
     async fn get_book(

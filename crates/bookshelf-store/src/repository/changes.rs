@@ -1,4 +1,4 @@
-//! Books added, changed and deleted, each at the version at which it was judged.
+//! Books added, changed and deleted, each at the version at which it was checked.
 
 use bookshelf_crd::{self as crd, labels};
 use kube::api::{Patch, Preconditions};
@@ -42,7 +42,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         match self
             .books
-            .cached
+            .workload
             .create(&new_book(key, &content, imprint.as_ref()))
             .await
         {
@@ -175,7 +175,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
             let version = self.note_refusal(key, &found, found.version_to_change(expected))?;
             patch["metadata"]["uid"] = version.uid.to_string().into();
             patch["metadata"]["resourceVersion"] = version.resource_version.to_string().into();
-            match self.books.cached.patch(&object_key, &Patch::Merge(&patch)).await {
+            match self
+                .books
+                .workload
+                .patch(&object_key, &Patch::Merge(&patch))
+                .await
+            {
                 Ok(object) => {
                     self.emit_event(key, &version.uid, happening);
                     let book = Book::try_from(&object).map_err(internal)?;
@@ -202,7 +207,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         verdict
     }
 
-    /// Returns a book to judge: from the cache if that has the version that the client has seen. If not, the cache or the
+    /// Returns a book to check: from the cache if that has the version that the client has seen. If not, the cache or the
     /// client is behind, and only the API server knows which.
     async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
         match self.cached(key) {

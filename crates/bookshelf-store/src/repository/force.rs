@@ -1,7 +1,7 @@
 //! Forced writes, which ignore the version and never the owner.
 
 use bookshelf_crd::labels;
-use bookshelf_crd::management::{MARKS, Place};
+use bookshelf_crd::management::{MARKS, MarkKind};
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
 use kube::api::Patch;
@@ -28,7 +28,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 return Err(Error::NotManageable);
             };
             let patch = Patch::<()>::Json(json_patch::Patch(operations(&content, metadata)));
-            match self.books.cached.patch(&object_key, &patch).await {
+            match self.books.workload.patch(&object_key, &patch).await {
                 Ok(object) => {
                     self.emit_event(key, &version.uid, &Happening::ForciblyUpdated);
                     let book = Book::try_from(&object).map_err(internal)?;
@@ -36,7 +36,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     return Ok(book);
                 }
                 // A failed test is a 422 without details, as are other refusals. If the book is still the one that was
-                // judged, the refusal was not for the tests.
+                // checked, the refusal was not for the tests.
                 Err(error) if matches!(error.reason, Reason::Rejected(_) | Reason::Conflict(_)) => {
                     found = self.live(key).await?;
                     if found.version == version {
@@ -111,9 +111,9 @@ fn tests_of_marks(metadata: Metadata) -> impl Iterator<Item = PatchOperation> {
     let no_annotations = pointer(["metadata", "annotations"]);
     let no_annotations = (!metadata.has_annotations).then(|| test(no_annotations, Value::Null));
     let marks = MARKS.iter().filter_map(move |mark| {
-        let (map, is_there) = match mark.place {
-            Place::Annotation => ("annotations", metadata.has_annotations),
-            Place::Label => ("labels", metadata.label != ManagedBy::NoLabels),
+        let (map, is_there) = match mark.kind {
+            MarkKind::Annotation => ("annotations", metadata.has_annotations),
+            MarkKind::Label => ("labels", metadata.label != ManagedBy::NoLabels),
         };
         is_there.then(|| test(pointer(["metadata", map, mark.key]), Value::Null))
     });
@@ -229,9 +229,9 @@ mod tests {
                     "spec": {"author": "B", "title": "U", "later": 1},
                 });
                 for mark in MARKS {
-                    let map = match mark.place {
-                        Place::Annotation => "annotations",
-                        Place::Label => "labels",
+                    let map = match mark.kind {
+                        MarkKind::Annotation => "annotations",
+                        MarkKind::Label => "labels",
                     };
                     object["metadata"][map][mark.key] = Value::Null;
                 }

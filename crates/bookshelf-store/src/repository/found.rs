@@ -4,7 +4,7 @@ use super::error::Error;
 use super::model::Management;
 use super::version::{Expected, Version};
 
-/// A book as a write finds it, before it is judged.
+/// A book as a write finds it, before it is checked.
 pub(super) struct Found {
     pub(super) version: Version,
     pub(super) management: Management,

@@ -323,10 +323,13 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             namespace: key.namespace(),
             name: key.name(),
         };
-        if let Ok(Ok(Some(version))) =
-            timeout(DELETION_CONFIRMED_WITHIN, self.refresh(&self.cached, part, None)).await
+        if let Ok(Ok(Some(version))) = timeout(
+            DELETION_CONFIRMED_WITHIN,
+            self.refresh(&self.workload, part, None),
+        )
+        .await
         {
-            self.cached.writer().observe_version(key.namespace(), version);
+            self.workload.writer().observe_version(key.namespace(), version);
         } else {
             tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");
         }

@@ -58,7 +58,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             if let Some(imprint) = &imprint {
                 imprint.leave_on(&mut object);
             }
-            match self.loans.cached.create(&object).await {
+            match self.loans.workload.create(&object).await {
                 Ok(object) => {
                     let loan = Loan::try_from(&object).map_err(internal)?;
                     self.emit_event(key, &book, &Happening::Borrowed(&loan));
@@ -235,7 +235,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     async fn live_loan(&self, key: BookKey<'_>) -> Result<Option<Loan>, Error> {
         self.check_namespace(key.namespace)?;
-        match self.loans.cached.get(&key.to_object_key()).await {
+        match self.loans.workload.get(&key.to_object_key()).await {
             Ok(object) => Loan::try_from(&object).map(Some).map_err(internal),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),
             Err(error) => Err(Error::of_read(error)),

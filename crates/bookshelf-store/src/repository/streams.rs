@@ -11,7 +11,7 @@
 
 mod books;
 mod id;
-mod listing;
+mod initial_list;
 mod loans;
 mod resume;
 #[cfg(test)]
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use books::Books;
 pub use books::Lent;
 pub use id::StreamId;
-use listing::Listing;
+use initial_list::InitialList;
 use loans::Loans;
 use resume::resume;
 
@@ -88,7 +88,7 @@ pub struct Stream<V, S: Topic<V>> {
     at: Cursor,
     reached: StreamId,
     /// The rest of the objects that existed at the start.
-    listing: Option<Listing>,
+    initial_list: Option<InitialList>,
     waiting: VecDeque<StreamEvent<S::Item>>,
 }
 
@@ -113,13 +113,17 @@ pub trait Topic<V> {
     fn namespace(&self) -> Option<&str>;
     /// Returns the objects that exist, in any order.
     #[doc(hidden)]
-    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
+    fn objects<'a>(&self, confirmed: &ConfirmedState<'a, V>) -> Vec<&'a Arc<Entry<Self::Object>>>;
     /// Returns the value of an object's event.
     #[doc(hidden)]
-    fn item(&self, confirmed: &Confirmed<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
+    fn item(&self, confirmed: &ConfirmedState<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
     /// Returns the events of these changes: first those of the one resource, then those of the other.
     #[doc(hidden)]
-    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Self::Item>>;
+    fn changes(
+        &self,
+        confirmed: &ConfirmedState<'_, V>,
+        changes: &Changes<'_, V>,
+    ) -> Vec<Emitted<Self::Item>>;
 }
 
 /// A resource that streams are made of.
@@ -132,14 +136,14 @@ pub enum Resource {
 }
 
 /// The confirmed state of books and loans.
-pub struct Confirmed<'a, V> {
+pub struct ConfirmedState<'a, V> {
     books: cache::Confirmed<'a, CachedBook<V>>,
     loans: cache::Confirmed<'a, Loan>,
     by_category: Index,
     by_tenant: Index,
 }
 
-impl<V> Confirmed<'_, V> {
+impl<V> ConfirmedState<'_, V> {
     fn is_void(&self, (books_at, loans_at): &Cursor) -> bool {
         let mut loans_at = loans_at.iter();
         self.books.is_void(books_at) || loans_at.any(|loans_at| self.loans.is_void(loans_at))
@@ -204,7 +208,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         // First, so that no change is missed.
         let news = [repository.books.reader.news(), repository.loans.reader.news()];
         let mut waiting = VecDeque::new();
-        let mut listing = None;
+        let mut initial_list = None;
         let resumed = match last_event_id {
             Some(id) => Some(resume(&repository, &topic, id).await),
             None => None,
@@ -221,7 +225,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
                 repository.loans.wait_pending_confirmed(namespace)
             );
             let (begun, start) = list(&repository, &topic);
-            listing = Some(begun);
+            initial_list = Some(begun);
             start
         };
         Self {
@@ -230,7 +234,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
             news,
             at,
             reached,
-            listing,
+            initial_list,
             waiting,
         }
     }
@@ -260,7 +264,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     /// Returns the position from which a client that has applied all events resumes; `None` while events are pending. It
     /// advances although nothing happens, and does not grow too old.
     pub fn id(&self) -> Option<StreamId> {
-        let is_all_sent = self.waiting.is_empty() && self.listing.is_none();
+        let is_all_sent = self.waiting.is_empty() && self.initial_list.is_none();
         is_all_sent.then_some(self.reached)
     }
 
@@ -273,8 +277,8 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         }
         self.waiting.clear();
         self.waiting.push_back(StreamEvent::reset());
-        let (listing, (at, reached)) = list(&self.repository, &self.topic);
-        self.listing = Some(listing);
+        let (initial_list, (at, reached)) = list(&self.repository, &self.topic);
+        self.initial_list = Some(initial_list);
         self.at = at;
         self.reached = reached;
         Ok(())
@@ -291,12 +295,12 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
                 Err(TooOld)
             };
         }
-        if let Some(listing) = &mut self.listing {
+        if let Some(initial_list) = &mut self.initial_list {
             let is_known = confirmed.knows_after(&self.at);
             self.waiting
-                .extend(listing.next(&confirmed, &self.topic, self.reached));
+                .extend(initial_list.next(&confirmed, &self.topic, self.reached));
             if self.waiting.is_empty() {
-                self.listing = None;
+                self.initial_list = None;
                 self.waiting.push_back(StreamEvent {
                     kind: EventKind::Synced,
                     id: Some(self.reached),
@@ -336,13 +340,13 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
 }
 
 /// Returns the list of the objects that exist, and the position at its end.
-fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (Listing, (Cursor, StreamId)) {
+fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (InitialList, (Cursor, StreamId)) {
     let snapshots = snapshots(repository);
     let confirmed = confirmed(&snapshots, topic.namespace());
     let loans_at = topic.needs_loans().then(|| confirmed.loans.position());
     let at = (confirmed.books.position(), loans_at);
     (
-        Listing::of(&topic.objects(&confirmed)),
+        InitialList::of(&topic.objects(&confirmed)),
         (at, reached(&confirmed, topic)),
     )
 }
@@ -364,8 +368,8 @@ fn snapshots<V>(repository: &Repository<V>) -> Snapshots<V> {
     }
 }
 
-fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> Confirmed<'a, V> {
-    Confirmed {
+fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> ConfirmedState<'a, V> {
+    ConfirmedState {
         books: snapshots.books.confirmed(namespace),
         loans: snapshots.loans.confirmed(namespace),
         by_category: snapshots.by_category,
@@ -374,7 +378,7 @@ fn confirmed<'a, V>(snapshots: &'a Snapshots<V>, namespace: Option<&'a str>) -> 
 }
 
 /// Returns the id of a client that has the whole list.
-fn reached<V>(confirmed: &Confirmed<'_, V>, topic: &impl Topic<V>) -> StreamId {
+fn reached<V>(confirmed: &ConfirmedState<'_, V>, topic: &impl Topic<V>) -> StreamId {
     let loans = topic.needs_loans().then(|| confirmed.loans.version()).flatten();
     StreamId::new(confirmed.books.version(), loans)
 }

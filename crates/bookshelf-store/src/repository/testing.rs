@@ -25,11 +25,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Applies events to the cache of books, as its list and watch would.
     pub fn feed_books(&self, events: impl IntoIterator<Item = SourceEvent<crd::Book>>) {
-        self.books.cached.writer().apply(events);
+        self.books.workload.writer().apply(events);
     }
 
     /// Applies events to the cache of loans, as its list and watch would.
     pub fn feed_loans(&self, events: impl IntoIterator<Item = SourceEvent<crd::BookLoan>>) {
-        self.loans.cached.writer().apply(events);
+        self.loans.workload.writer().apply(events);
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bookshelf_crd::{
     Book, labels,
-    management::{MARKS, Mark, Place},
+    management::{MARKS, Mark, MarkKind},
 };
 use e2e::{Answer, Library, Request, book, eventually};
 use kube::{ResourceExt as _, api::DeleteParams};
@@ -18,9 +18,9 @@ fn managed_by(id: &str, manager: &str) -> Book {
 
 fn marked(id: &str, mark: &Mark, value: &str) -> Book {
     let mut book = book(id);
-    let values = match mark.place {
-        Place::Annotation => book.annotations_mut(),
-        Place::Label => book.labels_mut(),
+    let values = match mark.kind {
+        MarkKind::Annotation => book.annotations_mut(),
+        MarkKind::Label => book.labels_mut(),
     };
     values.insert(mark.key.to_owned(), value.to_owned());
     book
@@ -97,9 +97,9 @@ async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -
 async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
     let library = Library::open().await?;
     for (number, mark) in MARKS.iter().enumerate() {
-        let map = match mark.place {
-            Place::Annotation => "annotations",
-            Place::Label => "labels",
+        let map = match mark.kind {
+            MarkKind::Annotation => "annotations",
+            MarkKind::Label => "labels",
         };
         // Without labels and annotations, and with others.
         for (kind, others) in [("bare", json!({})), ("full", json!({"example.com/other": "x"}))] {

@@ -15,6 +15,7 @@ use super::labels::{Kept, Labels};
 use super::search::Search;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
+pub(super) use texts::TextHash;
 use texts::Texts;
 
 /// A cached object: what every object has, and the value the transform made of it.
@@ -30,6 +31,8 @@ pub struct Entry<V> {
     pub labels: Labels,
     /// The value that the transform made of the object.
     pub value: V,
+    /// A hash of the object's text: an event that leaves the text as it was does not look for it in its page.
+    pub(super) text_hash: TextHash,
 }
 
 /// An object on its way into the contents, with its text, if the cache keeps texts.
@@ -221,7 +224,7 @@ impl<V> Contents<V> {
 
     /// Puts an object in place of the one of its key.
     pub(super) fn insert(&mut self, Item { entry, text }: Item<V>) {
-        let is_new = self.take_out(entry.key.namespace(), entry.key.name()).is_none();
+        let before = self.take_out(entry.key.namespace(), entry.key.name());
         for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
             for value in declaration.keys(&entry) {
                 index.insert(ByIndex {
@@ -232,8 +235,11 @@ impl<V> Contents<V> {
         }
         self.count(&entry, |objects| objects + 1);
         self.objects.insert(ByKey(Arc::clone(&entry)));
-        if let Some(texts) = &mut self.texts {
-            texts.put(&self.objects, &entry, is_new, &text.unwrap_or_default());
+        let has_same_text = |before: &Arc<Entry<V>>| before.text_hash == entry.text_hash;
+        if let Some(texts) = &mut self.texts
+            && !before.as_ref().is_some_and(has_same_text)
+        {
+            texts.put(&self.objects, &entry, before.is_none(), &text.unwrap_or_default());
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use tokio::sync::{oneshot, watch};
 
-use super::contents::{Entry, Item, Part};
+use super::contents::{Entry, Item, Part, TextHash};
 use super::labels::Keeper;
 use super::source_event::SourceEvent;
 use super::state::State;
@@ -306,6 +306,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
                     resource_version: version,
                     labels,
                     value,
+                    text_hash: text.as_deref().map(TextHash::of).unwrap_or_default(),
                 });
                 Ok(Item { entry, text })
             }

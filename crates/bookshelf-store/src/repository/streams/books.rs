@@ -6,7 +6,7 @@ use bookshelf_crd::labels;
 
 use super::super::books::CachedBook;
 use super::super::model::{Category, Loan, Namespace};
-use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
+use super::{Changes, ConfirmedState, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
@@ -43,7 +43,7 @@ impl Books {
         category.is_none() || book.labels.get(labels::CATEGORY) == category
     }
 
-    fn lent<V>(&self, confirmed: &Confirmed<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+    fn lent<V>(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
         let loan = confirmed.loans.get(book.key.namespace(), book.key.name());
         let loan = loan.filter(|loan| self.with_loans && !loan.value.is_left_over(&book.uid));
         Lent {
@@ -66,18 +66,18 @@ impl<V> Topic<V> for Books {
         self.namespace.as_deref()
     }
 
-    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<CachedBook<V>>>> {
+    fn objects<'a>(&self, confirmed: &ConfirmedState<'a, V>) -> Vec<&'a Arc<Entry<CachedBook<V>>>> {
         match &self.category {
             Some(category) => confirmed.books.indexed(confirmed.by_category, category).collect(),
             None => confirmed.books.iter().collect(),
         }
     }
 
-    fn item(&self, confirmed: &Confirmed<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+    fn item(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
         self.lent(confirmed, book)
     }
 
-    fn changes(&self, confirmed: &Confirmed<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Lent<V>>> {
+    fn changes(&self, confirmed: &ConfirmedState<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Lent<V>>> {
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let old = event.before().filter(|book| self.has(book));
@@ -112,7 +112,7 @@ impl<V> Topic<V> for Books {
 
 /// Returns the book that a loan of this key is of.
 pub(super) fn book_of<'a, V>(
-    confirmed: &Confirmed<'a, V>,
+    confirmed: &ConfirmedState<'a, V>,
     key: &ObjectKey,
 ) -> Option<&'a Arc<Entry<CachedBook<V>>>> {
     confirmed.books.get(key.namespace(), key.name())

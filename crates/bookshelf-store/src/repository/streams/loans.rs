@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::books::CachedBook;
 use super::super::model::{Borrower, Loan, Namespace};
 use super::books::book_of;
-use super::{Changes, Confirmed, Emitted, EventKind, Resource, Topic};
+use super::{Changes, ConfirmedState, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 
 /// The loans of a namespace, of one borrower or of all, without leftovers.
@@ -46,7 +46,7 @@ impl<V> Topic<V> for Loans {
         Some(&self.namespace)
     }
 
-    fn objects<'a>(&self, confirmed: &Confirmed<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
+    fn objects<'a>(&self, confirmed: &ConfirmedState<'a, V>) -> Vec<&'a Arc<Entry<Loan>>> {
         let mut loans: Vec<_> = match &self.borrower {
             Some(borrower) => confirmed.loans.indexed(confirmed.by_tenant, borrower).collect(),
             None => confirmed.loans.iter().collect(),
@@ -55,13 +55,13 @@ impl<V> Topic<V> for Loans {
         loans
     }
 
-    fn item(&self, _: &Confirmed<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
+    fn item(&self, _: &ConfirmedState<'_, V>, loan: &Arc<Entry<Loan>>) -> Arc<Entry<Loan>> {
         Arc::clone(loan)
     }
 
     fn changes(
         &self,
-        confirmed: &Confirmed<'_, V>,
+        confirmed: &ConfirmedState<'_, V>,
         changes: &Changes<'_, V>,
     ) -> Vec<Emitted<Arc<Entry<Loan>>>> {
         let of_loans = changes.loans.iter().filter_map(|step| {

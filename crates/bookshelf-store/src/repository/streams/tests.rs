@@ -171,7 +171,7 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_listener_is_too_far_behind_ends() {
     let replica = empty(Replica::new());
-    let books = replica.repository.books.cached.writer();
+    let books = replica.repository.books.workload.writer();
     let begin = async |last_id: Option<&str>| -> BookStream<String> {
         replica
             .repository
@@ -213,8 +213,8 @@ async fn a_stream_whose_listener_is_too_far_behind_ends() {
 /// Returns an empty replica, confirmed at version 1.
 fn empty(replica: Replica) -> Replica {
     let Replica { repository, .. } = &replica;
-    History::new().relist(&mut 0, 1, repository.books.cached.writer());
-    History::new().relist(&mut 0, 1, repository.loans.cached.writer());
+    History::new().relist(&mut 0, 1, repository.books.workload.writer());
+    History::new().relist(&mut 0, 1, repository.loans.workload.writer());
     replica
 }
 
@@ -238,7 +238,7 @@ async fn an_api_server_that_does_not_answer_does_not_delay_resuming_for_long() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_begins_without_an_object_deleted_here() {
     let replica = empty(Replica::new());
-    let books = replica.repository.books.cached.writer();
+    let books = replica.repository.books.workload.writer();
     books.apply([SourceEvent::Applied(book("a", 1, 2, 0))]);
     books.observe_deleted(
         &crate::object::ObjectKey::new("ns", "a"),
@@ -281,7 +281,7 @@ fn pending_events(stream: &mut BookStream<String>) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_reset_when_a_check_has_repaired_something_or_versions_have_gone_back() {
     let replica = empty(Replica::new());
-    let books = replica.repository.books.cached.writer();
+    let books = replica.repository.books.workload.writer();
     books.apply([SourceEvent::Bookmark("9".parse().unwrap())]);
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
@@ -305,7 +305,7 @@ async fn a_stream_is_reset_when_a_check_has_repaired_something_or_versions_have_
 #[tokio::test(start_paused = true)]
 async fn a_list_in_place_of_the_watch_resets_a_client_that_resumed_from_another_replica() {
     let replica = empty(Replica::new());
-    let books = replica.repository.books.cached.writer();
+    let books = replica.repository.books.workload.writer();
     let begin = async |id| {
         let begin = replica.repository.book_stream(None, None, false, id);
         begin.await.unwrap()
@@ -329,7 +329,7 @@ async fn a_list_in_place_of_the_watch_resets_a_client_that_resumed_from_another_
 #[tokio::test(start_paused = true)]
 async fn the_position_to_resume_at_advances_although_nothing_happens() {
     let replica = empty(Replica::new());
-    let books = replica.repository.books.cached.writer();
+    let books = replica.repository.books.workload.writer();
     let begin = replica.repository.book_stream(None, None, false, None);
     let mut stream = begin.await.unwrap();
     assert_eq!(stream.id(), None);

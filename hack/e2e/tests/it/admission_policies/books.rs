@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bookshelf_crd::{
     Book, labels,
-    management::{MARKS, Place},
+    management::{MARKS, MarkKind},
 };
 use e2e::Library;
 use http::Method;
@@ -36,10 +36,10 @@ impl Kind {
         }
     }
 
-    fn marked(mut self, place: Place, key: &str, value: &str) -> Self {
-        let map = match place {
-            Place::Annotation => &mut self.annotations,
-            Place::Label => &mut self.labels,
+    fn marked(mut self, kind: MarkKind, key: &str, value: &str) -> Self {
+        let map = match kind {
+            MarkKind::Annotation => &mut self.annotations,
+            MarkKind::Label => &mut self.labels,
         };
         map.insert(key.to_owned(), value.into());
         let about = format!("{} with {key}: {value:?}", self.about);
@@ -55,7 +55,7 @@ impl Kind {
         let labelled = managers.into_iter().map(Self::labelled);
         let marked = MARKS.iter().flat_map(|mark| {
             [(None, "library"), (Some("bookshelf"), "")]
-                .map(|(manager, value)| Self::labelled(manager).marked(mark.place, mark.key, value))
+                .map(|(manager, value)| Self::labelled(manager).marked(mark.kind, mark.key, value))
         });
         labelled.chain(marked).collect()
     }
@@ -165,9 +165,9 @@ fn handovers(name: &str, stored: &Value) -> Vec<(String, Write)> {
         ("relabel by apply".to_owned(), Write::apply(&path, apply)),
     ];
     for mark in MARKS {
-        let map = match mark.place {
-            Place::Annotation => "annotations",
-            Place::Label => "labels",
+        let map = match mark.kind {
+            MarkKind::Annotation => "annotations",
+            MarkKind::Label => "labels",
         };
         let mark_on = merge_metadata(&path, &json!({map: {(mark.key): ""}}));
         handovers.push((format!("{} on", mark.key), mark_on));

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{
     GROUP, labels,
-    management::{MARKS, Place},
+    management::{MARKS, MarkKind},
 };
 use e2e::chart;
 
@@ -37,12 +37,12 @@ fn strings_in(policies: &str, variable: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_marks_in_the_policies_are_those_in_the_code() -> Result<()> {
     let policies = policies("bookshelf", "bookshelf", &[ONLY]).await?;
-    for (variable, place) in [
-        ("labelMarks", Place::Label),
-        ("annotationMarks", Place::Annotation),
+    for (variable, kind) in [
+        ("labelMarks", MarkKind::Label),
+        ("annotationMarks", MarkKind::Annotation),
     ] {
-        let of_place = MARKS.iter().filter(|mark| mark.place == place);
-        let expected: Vec<_> = of_place.map(|mark| mark.key.to_owned()).collect();
+        let of_kind = MARKS.iter().filter(|mark| mark.kind == kind);
+        let expected: Vec<_> = of_kind.map(|mark| mark.key.to_owned()).collect();
         assert_eq!(strings_in(&policies, variable), expected, "{variable}");
     }
     assert_eq!(strings_in(&policies, "managedBy"), [labels::MANAGED_BY]);

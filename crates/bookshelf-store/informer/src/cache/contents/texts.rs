@@ -5,8 +5,9 @@
 //! objects but the place of its first: the text at its n-th place is that of the n-th object from there on.
 
 use std::cmp::Ordering;
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use equivalent::{Comparable, Equivalent};
 use imbl::OrdSet;
@@ -23,6 +24,18 @@ const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
 const END: u8 = 0xff;
 
 type Objects<V> = OrdSet<ByKey<V>>;
+
+/// The hash of a text. Different texts share one with a probability of 2⁻⁶⁴, which nobody can raise: each process has a key of
+/// its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cache) struct TextHash(u64);
+
+impl TextHash {
+    pub(in crate::cache) fn of(text: &str) -> Self {
+        static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(STATE.hash_one(text))
+    }
+}
 
 /// The text of each object of a cache.
 #[derive(Clone, Default)]
@@ -49,9 +62,6 @@ impl Texts {
         let key = &entry.key;
         let page = self.page_of(key).cloned().unwrap_or_else(Page::first);
         let at = page.count_before(objects, entry);
-        if !is_new && page.0.text(at) == text.as_bytes() {
-            return;
-        }
         let lines = page.0.spliced(at, usize::from(!is_new), Some(text));
         match lines.middle() {
             Some(middle) => {

@@ -229,10 +229,10 @@ impl World {
                 } = &mut self.replicas[replica];
                 if is_of_books {
                     self.books
-                        .deliver(books, events, repository.books.cached.writer());
+                        .deliver(books, events, repository.books.workload.writer());
                 } else {
                     self.loans
-                        .deliver(loans, events, repository.loans.cached.writer());
+                        .deliver(loans, events, repository.loans.workload.writer());
                 }
             }
             Step::Relist { replica, is_of_books } => {
@@ -243,10 +243,10 @@ impl World {
                 } = &mut self.replicas[replica];
                 if is_of_books {
                     self.books
-                        .relist(books, self.version, repository.books.cached.writer());
+                        .relist(books, self.version, repository.books.workload.writer());
                 } else {
                     self.loans
-                        .relist(loans, self.version, repository.loans.cached.writer());
+                        .relist(loans, self.version, repository.loans.workload.writer());
                 }
             }
             Step::Listen { .. } => {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Confirmed, EventKind, StreamEvent, StreamId, Topic};
+use super::{ConfirmedState, EventKind, StreamEvent, StreamId, Topic};
 use crate::cache::Entry;
 use crate::object::ResourceVersion;
 
@@ -15,14 +15,14 @@ const PARTS: usize = 32;
 ///
 /// It holds no objects: each part is found in the state at its time. An object that has changed meanwhile has a later
 /// version and comes after the list, as deletions do.
-pub(super) struct Listing {
+pub(super) struct InitialList {
     /// The version of the last object that was returned.
     sent: Option<ResourceVersion>,
     /// The latest version at the beginning; `None`: there were no objects.
     until: Option<ResourceVersion>,
 }
 
-impl Listing {
+impl InitialList {
     pub(super) fn of<T>(objects: &[&Arc<Entry<T>>]) -> Self {
         Self {
             sent: None,
@@ -33,7 +33,7 @@ impl Listing {
     /// Returns the next part; nothing at the end. `reached` is the id of a client that has the whole list.
     pub(super) fn next<V, S: Topic<V>>(
         &mut self,
-        confirmed: &Confirmed<'_, V>,
+        confirmed: &ConfirmedState<'_, V>,
         topic: &S,
         reached: StreamId,
     ) -> Vec<StreamEvent<S::Item>> {
