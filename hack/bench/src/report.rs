@@ -11,7 +11,7 @@ use crate::{
     cores::Cores,
     figure::{Figure, Limit, Target, Unit},
     machine::{self, Machine},
-    parts,
+    statistics::approximate,
 };
 
 /// Everything a run has measured, and where and how.
@@ -49,12 +49,6 @@ impl Report {
             options: args.clone(),
             rows: Vec::new(),
         })
-    }
-
-    /// Adds the figures that need the measurements of all numbers of books.
-    pub(crate) fn finish(&mut self) {
-        let growth = parts::reads::growth(&self.rows);
-        self.rows.extend(growth);
     }
 
     /// One table, below a line about its run.
@@ -159,11 +153,6 @@ fn command() -> String {
     words.push("cargo xtask bench".to_owned());
     words.extend(env::args().skip(1));
     words.join(" ")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-pub(crate) fn approximate(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

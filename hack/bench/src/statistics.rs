@@ -32,6 +32,12 @@ fn sorted(samples: &[f64]) -> Vec<f64> {
     sorted
 }
 
+/// Returns a number to calculate with.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+pub(crate) fn approximate(number: u64) -> f64 {
+    number as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

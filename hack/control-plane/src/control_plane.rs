@@ -12,7 +12,7 @@ use kube::{Client, config::Kubeconfig};
 
 use crate::{
     binaries::find_or_build,
-    component::{Component, Setup},
+    component::Component,
     credentials::Credentials,
     data_dir::DataDir,
     etcd,
@@ -20,6 +20,7 @@ use crate::{
     kubeconfig::{client, save_kubeconfig, service_account_kubeconfig},
     ports::Ports,
     process::{POLL, Process},
+    setup::Setup,
 };
 
 /// The time that a component has to get ready: some seconds are enough on an idle machine, not on one that compiles.

@@ -28,6 +28,7 @@ mod kubeconfig;
 mod kubectl;
 mod ports;
 pub mod process;
+mod setup;
 
 pub use component::Component;
 pub use control_plane::{Builder, ControlPlane};

@@ -20,9 +20,9 @@ use crate::{
     books::{self, SCRATCH},
     figure::Figure,
     process_stats::cpu_time,
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
     wait::until,
 };
 use crowd::{Crowd, Door};

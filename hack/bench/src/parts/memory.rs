@@ -9,9 +9,9 @@ use crate::{
     books,
     figure::{Figure, Target, Unit},
     process_stats::{Memory, memory},
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
 };
 
 const WITHOUT_DESCRIPTIONS: &str = "--cache-descriptions=false";

@@ -8,9 +8,9 @@ use super::updates::Updates;
 use crate::{
     args::Api,
     figure::{Figure, Target, Unit},
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
 };
 
 /// The time over which the heap is measured, as a multiple of a measurement's.

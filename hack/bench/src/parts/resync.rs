@@ -8,9 +8,9 @@ use tokio::time::sleep;
 use crate::{
     figure::{Figure, Target, Unit},
     process_stats::cpu_time,
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
 };
 
 /// The resync period of the cache.

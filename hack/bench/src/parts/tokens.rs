@@ -11,9 +11,9 @@ use crate::{
     figure::{Figure, Target, Unit},
     load::{self, Load},
     process_stats::{Memory, memory},
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
 };
 
 /// The API server's own audience: the accounts of the APIs, which may read books, are the callers here.

@@ -25,11 +25,10 @@ use crate::{
     figure::{Figure, Target, Unit},
     load::{Load, not_judged, was_no_limit},
     process_stats::cpu_time,
-    report::approximate,
     rig::Rig,
     service::Service,
     static_server_process::StaticServer,
-    statistics::median,
+    statistics::{approximate, median},
 };
 
 /// The number of books that change each second.

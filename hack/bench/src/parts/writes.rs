@@ -13,9 +13,9 @@ use crate::{
     books::{self, SCRATCH},
     figure::{Figure, Target, Unit},
     process_stats::cpu_time,
-    report::approximate,
     rig::Rig,
     service::Service,
+    statistics::approximate,
     wait::until,
 };
 use operation::Operation;

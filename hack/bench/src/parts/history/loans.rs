@@ -15,10 +15,9 @@ use crate::{
     args::Api,
     books::{self, SCRATCH},
     figure::{Figure, Unit},
-    report::approximate,
     rig::Rig,
     service::Service,
-    statistics::percentile,
+    statistics::{approximate, percentile},
     wait::until,
 };
 

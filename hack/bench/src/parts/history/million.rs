@@ -21,10 +21,9 @@ use crate::{
     parts::memory::{mebibytes, steady},
     process_stats::memory,
     progress::Progress,
-    report::approximate,
     rig::Rig,
     service::Service,
-    statistics::percentile,
+    statistics::{approximate, percentile},
 };
 
 const JOURNALS: u64 = 10_000;

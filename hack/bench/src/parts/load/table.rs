@@ -5,8 +5,7 @@ use std::{array, collections::BTreeMap, time::Duration};
 use super::{request::Write, tally::Tally};
 use crate::{
     figure::{Figure, Target, Unit},
-    report::approximate,
-    statistics::percentile,
+    statistics::{approximate, percentile},
 };
 
 /// The number of clients whose creates have to be as good as the straight ones.
