@@ -72,17 +72,19 @@ async fn paging_neither_skips_nor_repeats_a_book_while_others_come_and_go() -> R
         Ok(())
     });
     let readers = async {
-        for round in 0..3 {
-            for (api, limit) in library.apis().into_iter().zip([100, 37]) {
+        for (api, limit) in library.apis().into_iter().zip([100, 37]) {
+            let mut rounds = 0;
+            while rounds < 3 {
                 let before = changes.load(Ordering::Relaxed);
                 let ids = read(api, &library, limit).await?;
                 let meanwhile = changes.load(Ordering::Relaxed) - before;
-                assert!(meanwhile > 10, "round {round}: {meanwhile} changes meanwhile");
-                assert!(ids.is_sorted(), "round {round}");
+                // An API server that rests for a moment makes a round that shows nothing.
+                rounds += usize::from(meanwhile > 10);
+                assert!(ids.is_sorted(), "round {rounds}");
                 let seen: HashSet<_> = ids.iter().collect();
-                assert_eq!(seen.len(), ids.len(), "round {round}: seen twice");
+                assert_eq!(seen.len(), ids.len(), "round {rounds}: seen twice");
                 for number in (0..BOOKS).filter(|number| number % OF > 0) {
-                    assert!(seen.contains(&id(number)), "round {round}: {number} is skipped");
+                    assert!(seen.contains(&id(number)), "round {rounds}: {number} is skipped");
                 }
             }
         }

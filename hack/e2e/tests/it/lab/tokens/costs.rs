@@ -48,14 +48,18 @@ async fn a_caller_without_the_right_is_refused_at_once_whatever_the_freshness_an
     ];
     assert_costs(library, "refusals", &[], async || {
         for (name, value) in headers {
-            for request in requests() {
+            eventually(&format!("{name} is refused at once"), async || {
                 let sent = Instant::now();
-                let refused = request.header(name, value).await?;
-                refused.problem(403, "forbidden");
-                assert_eq!(refused.header("x-resource-version"), "", "{name}");
-                assert_eq!(refused.header("etag"), "", "{name}");
-                assert!(sent.elapsed() < Duration::from_millis(1900), "{name}: it waited");
-            }
+                for request in requests() {
+                    let refused = request.header(name, value).await?;
+                    refused.problem(403, "forbidden");
+                    assert_eq!(refused.header("x-resource-version"), "", "{name}");
+                    assert_eq!(refused.header("etag"), "", "{name}");
+                }
+                // A reader waits two seconds for a version. A review on a busy machine may take as long, but not each time.
+                Ok((sent.elapsed() < Duration::from_millis(1900)).then_some(()))
+            })
+            .await?;
         }
         for path in [library.list_path(), library.path("book/category")] {
             let refused = api.post(path).body("application/json", "{nonsense").await?;
