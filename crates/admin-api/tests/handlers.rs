@@ -4,7 +4,7 @@
 
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, read_body_json};
-use bookshelf_crd::{Book, book};
+use bookshelf_crd::{Book, book::limits};
 use bookshelf_http::testing::InProcess;
 use bookshelf_store::cache::SourceEvent;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn library(books: impl IntoIterator<Item = Book>) -> InProcess {
 
 #[actix_web::test]
 async fn a_book_that_only_an_earlier_schema_allows_is_served() {
-    let author = "a".repeat(book::AUTHOR_MAX as usize + 1);
+    let author = "a".repeat(limits::AUTHOR_MAX as usize + 1);
     let api = library([book_by(&author)]);
     let (status, book) = api.get("/book/science/modenov").await;
     assert_eq!((status, &book["author"]), (200, &json!(author)));

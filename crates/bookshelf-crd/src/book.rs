@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{rules, text};
 
-/// The most characters an author has.
-pub const AUTHOR_MAX: u32 = 2_048;
-/// The most characters a title has.
-pub const TITLE_MAX: u32 = 1_024;
-/// The most characters a description has: with the longest labels and annotations a client may add, a book
-/// stays well below etcd's limit of 1.5 MiB for a request.
-pub const DESCRIPTION_MAX: u32 = 16_384;
+/// The most characters that a field has.
+pub mod limits {
+    /// The most characters of an author.
+    pub const AUTHOR_MAX: u32 = 2_048;
+    /// The most characters of a title.
+    pub const TITLE_MAX: u32 = 1_024;
+    /// The most characters of a description: with the longest labels and annotations a client may add, a book
+    /// stays well below etcd's limit of 1.5 MiB for a request.
+    pub const DESCRIPTION_MAX: u32 = 16_384;
+}
 
 // The annotation keeps the definition when a Helm release that brought it is uninstalled: deleting a
 // definition deletes every object of it.
@@ -90,18 +93,18 @@ pub const DESCRIPTION_MAX: u32 = 16_384;
 #[serde(rename_all = "camelCase")]
 pub struct BookSpec {
     /// The author, as on the title page: one line. Required, not blank.
-    #[schemars(length(min = 1, max = AUTHOR_MAX))]
+    #[schemars(length(min = 1, max = limits::AUTHOR_MAX))]
     #[x_kube(validation = not_blank(), validation = one_line())]
     pub author: String,
 
     /// The book's title: one line. Required, not blank.
-    #[schemars(length(min = 1, max = TITLE_MAX))]
+    #[schemars(length(min = 1, max = limits::TITLE_MAX))]
     #[x_kube(validation = not_blank(), validation = one_line())]
     pub title: String,
 
     /// A description, in free text of any number of lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = DESCRIPTION_MAX))]
+    #[schemars(length(max = limits::DESCRIPTION_MAX))]
     #[x_kube(validation = without_control_characters())]
     pub description: Option<String>,
 }

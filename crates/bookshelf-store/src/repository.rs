@@ -69,7 +69,7 @@ use kube_informer::Interner;
 use kube_informer::endless;
 
 pub use books::CachedBook;
-pub use bookshelf_crd::book::{AUTHOR_MAX, DESCRIPTION_MAX, TITLE_MAX};
+pub use bookshelf_crd::book::limits;
 pub use bookshelf_crd::loan_journal::Happened;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};

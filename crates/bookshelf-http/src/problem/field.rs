@@ -7,9 +7,7 @@ pub(super) fn wire_name(field: Field) -> &'static str {
     match field {
         Field::Namespace => "namespace_id",
         Field::Id => "id",
-        Field::Author => "author",
-        Field::Title => "title",
-        Field::Description => "description",
+        Field::Spec(name) => name,
         Field::Category => "category_id",
         Field::Tenant => "X-TENANT-ID",
         Field::IdempotencyKey => "Idempotency-Key",

@@ -1,6 +1,6 @@
 //! Books on the wire: the schemas of their fields, and the fields that the views of both APIs have.
 
-use bookshelf_store::repository::{AUTHOR_MAX, Book, DESCRIPTION_MAX, TITLE_MAX};
+use bookshelf_store::repository::{Book, limits};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -65,7 +65,7 @@ pub fn author() -> Object {
     );
     author
         .min_length(Some(1))
-        .max_length(Some(AUTHOR_MAX as usize))
+        .max_length(Some(limits::AUTHOR_MAX as usize))
         .pattern(Some(LINE))
         .examples(["Modenov P.S."])
         .build()
@@ -78,7 +78,7 @@ pub fn title() -> Object {
         string("The book's title: one line, with at least one letter, number, punctuation mark or symbol.");
     title
         .min_length(Some(1))
-        .max_length(Some(TITLE_MAX as usize))
+        .max_length(Some(limits::TITLE_MAX as usize))
         .pattern(Some(LINE))
         .examples(["Analytic Geometry"])
         .build()
@@ -89,7 +89,7 @@ pub fn title() -> Object {
 pub fn new_description() -> Object {
     or_null(
         string("The description of the book.")
-            .max_length(Some(DESCRIPTION_MAX as usize))
+            .max_length(Some(limits::DESCRIPTION_MAX as usize))
             .pattern(Some(PARAGRAPHS))
             .examples(["Lectures on vectors, lines and planes."]),
     )

@@ -1,10 +1,8 @@
 //! Single books: the cached form, and the reads.
 
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use bookshelf_crd as crd;
-use siphasher::sip::SipHasher13;
 
 use super::error::{Error, Missing};
 use super::model::{Book, BookKey, Loan, Management};
@@ -19,7 +17,7 @@ pub struct CachedBook<V> {
     pub view: V,
     pub(super) is_being_deleted: bool,
     pub(super) management: Management,
-    /// The hash of author, title, description and category.
+    /// The [hash](Book::content_hash) of the content.
     pub(super) content: u32,
     /// The request part of its imprint, if it has one. Most have none: the box makes room for it as small as it can be.
     pub(super) made_by_request: Option<Box<Arc<str>>>,
@@ -31,34 +29,13 @@ impl<V> CachedBook<V> {
             view,
             is_being_deleted: book.is_being_deleted,
             management: book.management,
-            content: content_hash(book),
+            content: book.content_hash(),
             made_by_request: book
                 .imprint
                 .as_ref()
                 .map(|imprint| Box::new(imprint.request.as_str().into())),
         }
     }
-}
-
-fn content_hash(book: &Book) -> u32 {
-    let Book {
-        author,
-        title,
-        description,
-        category_id,
-        // Not content.
-        id: _,
-        namespace_id: _,
-        managed_by: _,
-        management: _,
-        imprint: _,
-        is_being_deleted: _,
-        version: _,
-    } = book;
-    let mut hasher = SipHasher13::new();
-    (author, title, description, category_id).hash(&mut hasher);
-    // Half of it is enough to tell two versions of one book apart.
-    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {

@@ -137,15 +137,9 @@ pub enum Field {
     /// The id of a book.
     #[error("id")]
     Id,
-    /// The author of a book.
-    #[error("author")]
-    Author,
-    /// The title of a book.
-    #[error("title")]
-    Title,
-    /// The description of a book.
-    #[error("description")]
-    Description,
+    /// A field of a book's spec, by its name there.
+    #[error("{0}")]
+    Spec(&'static str),
     /// The category of a book.
     #[error("category")]
     Category,

@@ -1,10 +1,13 @@
 //! Books: the fields that the domain has, and the content that a librarian writes.
 
-use bookshelf_crd::book::{self, BookSpec};
+use std::hash::{Hash as _, Hasher as _};
+
+use bookshelf_crd::book::{BookSpec, limits};
 use bookshelf_crd::rules::{self, Rule};
 use bookshelf_crd::{self as crd, labels, management, text};
 use kube::ResourceExt as _;
 use serde_json::{Map, Value, json};
+use siphasher::sip::SipHasher13;
 
 use super::super::error::{Field, Invalid};
 use super::super::imprint::Imprint;
@@ -46,9 +49,12 @@ impl TryFrom<&crd::Book> for Book {
             description,
         } = &object.spec;
         // The schema of an earlier release allowed more than today's. Such a book is served, for its librarian to correct.
-        for (field, text) in [(Field::Author, author), (Field::Title, title)] {
+        for (field, text) in [("author", author), ("title", title)] {
             let is_blank = text.trim().is_empty();
-            Invalid::check(field, if is_blank { Err(Rule::NotBlank) } else { Ok(()) })?;
+            Invalid::check(
+                Field::Spec(field),
+                if is_blank { Err(Rule::NotBlank) } else { Ok(()) },
+            )?;
         }
         Ok(Self {
             id: object.name_any(),
@@ -63,6 +69,30 @@ impl TryFrom<&crd::Book> for Book {
             is_being_deleted: object.metadata.deletion_timestamp.is_some(),
             version: version(object)?,
         })
+    }
+}
+
+impl Book {
+    /// Returns a hash of the content, which tells two versions of one book apart.
+    pub(in super::super) fn content_hash(&self) -> u32 {
+        let Self {
+            author,
+            title,
+            description,
+            category_id,
+            // Not content.
+            id: _,
+            namespace_id: _,
+            managed_by: _,
+            management: _,
+            imprint: _,
+            is_being_deleted: _,
+            version: _,
+        } = self;
+        let mut hasher = SipHasher13::new();
+        (author, title, description, category_id).hash(&mut hasher);
+        // Half of it is enough.
+        u32::try_from(hasher.finish() >> 32).unwrap_or_default()
     }
 }
 
@@ -81,11 +111,11 @@ impl BookContent {
         description: String,
         category: String,
     ) -> Result<Self, Invalid> {
-        Invalid::check(Field::Author, text::line(&author, book::AUTHOR_MAX))?;
-        Invalid::check(Field::Title, text::line(&title, book::TITLE_MAX))?;
+        Invalid::check(Field::Spec("author"), text::line(&author, limits::AUTHOR_MAX))?;
+        Invalid::check(Field::Spec("title"), text::line(&title, limits::TITLE_MAX))?;
         Invalid::check(
-            Field::Description,
-            text::paragraphs(&description, book::DESCRIPTION_MAX),
+            Field::Spec("description"),
+            text::paragraphs(&description, limits::DESCRIPTION_MAX),
         )?;
         Invalid::check(Field::Category, rules::label_value(&category))?;
         let description = Some(description).filter(|text| !text.is_empty());

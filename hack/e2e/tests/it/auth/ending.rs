@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::ADMIN;
 
 #[tokio::test]
-async fn callers_are_judged_as_ever_while_the_process_drains() -> Result<()> {
+async fn callers_are_authorized_as_before_while_the_process_drains() -> Result<()> {
     let cluster = Cluster::shared()?;
     let arguments = ["--auth-mode=token", "--shutdown-delay=300"];
     let admin = Service::start(Program::Admin, &cluster, &arguments).await?;

@@ -1,4 +1,4 @@
-//! Requests that are made to be judged as one thing and served as another.
+//! Requests that are made to be authorized as one thing and served as another.
 
 use anyhow::{Context as _, Result};
 use e2e::{book, raw};
@@ -25,7 +25,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_name_is_judged_as_it_is_served() -> Result<()> {
+async fn a_name_is_authorized_as_it_is_served() -> Result<()> {
     let (house, other) = (House::open().await?, House::open().await?);
     for library in [&house.library, &other.library] {
         library.plant(&book("book")).await?;
@@ -76,7 +76,7 @@ async fn no_method_and_no_spelling_of_a_public_path_needs_less() -> Result<()> {
     let path = house.library.path("book");
     let stranger = house.person("stranger").await?.token(ADMIN).await?;
     super::reviewed(house.admin.as_bearer(&stranger)).await?;
-    for (method, judged) in [
+    for (method, expected) in [
         ("GET", 403),
         ("HEAD", 403),
         ("PUT", 403),
@@ -91,7 +91,7 @@ async fn no_method_and_no_spelling_of_a_public_path_needs_less() -> Result<()> {
     ] {
         let line = format!("{method} {path}");
         assert_eq!(status(&house, &line, None).await?, 401, "{line}");
-        assert_eq!(status(&house, &line, Some(&stranger)).await?, judged, "{line}");
+        assert_eq!(status(&house, &line, Some(&stranger)).await?, expected, "{line}");
     }
     for line in [
         "POST /health",

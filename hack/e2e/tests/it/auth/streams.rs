@@ -1,4 +1,4 @@
-//! Event streams are judged again while they run.
+//! Event streams are authorized again while they run.
 
 use anyhow::Result;
 use e2e::book;
@@ -54,7 +54,7 @@ async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
     let mut stream = api.get(library.list_path()).listen().await?;
     stream.until("synced").await?;
     let opened = Instant::now();
-    // Over two judgements.
+    // Over two decisions.
     let mut number = 0;
     let mut pace = tokio::time::interval(std::time::Duration::from_millis(500));
     while opened.elapsed().as_secs() < 22 {

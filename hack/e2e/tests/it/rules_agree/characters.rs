@@ -1,7 +1,7 @@
-//! Every character of Unicode, judged by the API server and by our rules.
+//! Every character of Unicode, checked by the API server and by our rules.
 
 use anyhow::Result;
-use bookshelf_crd::{Book, book, rules::Rule, text};
+use bookshelf_crd::{Book, book::limits, rules::Rule, text};
 use e2e::{Library, book};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -11,13 +11,13 @@ use super::accepts;
 const AT_ONCE: usize = 16;
 
 /// Asserts that the API server accepts all of these books, or none of them.
-async fn assert_judged(library: &Library, books: Vec<Book>, expected: bool) -> Result<()> {
+async fn assert_accepted(library: &Library, books: Vec<Book>, expected: bool) -> Result<()> {
     let api = library.books();
-    let judged = stream::iter(books).map(|book| {
+    let checked = stream::iter(books).map(|book| {
         let api = &api;
         async move { Ok::<_, anyhow::Error>((accepts(api, &book).await?, book)) }
     });
-    judged
+    checked
         .buffer_unordered(AT_ONCE)
         .try_for_each(async |(accepted, book)| {
             let spec = book.spec;
@@ -78,17 +78,17 @@ async fn both_accept_the_same_characters_in_text() -> Result<()> {
     assert_eq!(refused.len(), 32 + 33 + 2);
     let marked = || refused.iter().map(|character| format!("a{character}"));
     // Each by itself.
-    assert_judged(&library, marked().map(with_author).collect(), false).await?;
-    assert_judged(&library, marked().map(with_title).collect(), false).await?;
-    let lines = texts(&allowed, book::AUTHOR_MAX - 1).map(|text| format!("a{text}"));
-    assert_judged(&library, lines.map(with_author).collect(), true).await?;
+    assert_accepted(&library, marked().map(with_author).collect(), false).await?;
+    assert_accepted(&library, marked().map(with_title).collect(), false).await?;
+    let lines = texts(&allowed, limits::AUTHOR_MAX - 1).map(|text| format!("a{text}"));
+    assert_accepted(&library, lines.map(with_author).collect(), true).await?;
 
     let (allowed, refused): (Vec<_>, Vec<_>) = all().partition(is_in_paragraphs);
     assert_eq!(refused.len(), 32 + 33 + 2 - 3);
     let marked = refused.iter().map(|character| format!("a{character}"));
-    assert_judged(&library, marked.map(with_description).collect(), false).await?;
-    let paragraphs = texts(&allowed, book::DESCRIPTION_MAX);
-    assert_judged(&library, paragraphs.map(with_description).collect(), true).await
+    assert_accepted(&library, marked.map(with_description).collect(), false).await?;
+    let paragraphs = texts(&allowed, limits::DESCRIPTION_MAX);
+    assert_accepted(&library, paragraphs.map(with_description).collect(), true).await
 }
 
 #[tokio::test]
@@ -104,11 +104,11 @@ async fn both_count_the_same_characters_as_visible() -> Result<()> {
         .filter(|character| text::line(&format!("a{character}"), 2).is_ok())
         .collect();
     // One that counts would make all of its text count.
-    let blanks = texts(&blank, book::AUTHOR_MAX);
-    assert_judged(&library, blanks.map(with_author).collect(), false).await?;
+    let blanks = texts(&blank, limits::AUTHOR_MAX);
+    assert_accepted(&library, blanks.map(with_author).collect(), false).await?;
     let ends = || ends(&visible).into_iter().map(String::from);
     assert!(ends().count() > 1_000);
-    assert_judged(&library, ends().map(with_title).collect(), true).await?;
+    assert_accepted(&library, ends().map(with_title).collect(), true).await?;
     let some = ends().step_by(50);
-    assert_judged(&library, some.map(with_author).collect(), true).await
+    assert_accepted(&library, some.map(with_author).collect(), true).await
 }
