@@ -5,11 +5,15 @@ Each value is replaced only where it is valid as it stands: what is generated to
 
 import os
 import re
+import time
+import urllib.error
+import urllib.request
 from uuid import uuid4
 
 import schemathesis
 
 NAMESPACE = os.environ["BOOKSHELF_SCHEMATHESIS_NAMESPACE"]
+API = os.environ["BOOKSHELF_SCHEMATHESIS_API"]
 
 VERSION = re.compile(r"[1-9][0-9]{0,37}(\.[1-9][0-9]{0,37})?")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -28,6 +32,19 @@ def is_valid(pattern, value):
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
+def await_version(version):
+    """Waits until the service has a version: on a busy machine that takes longer than a request waits."""
+    headers = {"X-Resource-Version": version}
+    request = urllib.request.Request(f"{API}/book/{NAMESPACE}?limit=1", headers=headers)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > end:
+                raise
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     path, query, headers, body = case.path_parameters, case.query, case.headers, case.body
@@ -41,6 +58,7 @@ def before_call(context, case, kwargs):
         if last_version is None:
             del headers["X-Resource-Version"]
         else:
+            await_version(last_version)
             headers["X-Resource-Version"] = last_version
 
     # A client gives each key to one request. With a key that another request had, 422 `key_reused` is right.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::version::NotAVersion;
@@ -314,7 +314,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// for it.
     ///
     /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
-    /// deletion. If that fails, too, the deletion has happened all the same.
+    /// deletion. If that fails within the deadline of a request to the API server, the deletion has happened all the same.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
         if deletion.confirmed(DELETION_CONFIRMED_WITHIN).await.is_ok() {
             return;
@@ -323,12 +323,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             namespace: key.namespace(),
             name: key.name(),
         };
-        if let Ok(Ok(Some(version))) = timeout(
-            DELETION_CONFIRMED_WITHIN,
-            self.refresh(&self.workload, part, None),
-        )
-        .await
-        {
+        if let Ok(Some(version)) = self.refresh(&self.workload, part, None).await {
             self.workload.writer().observe_version(key.namespace(), version);
         } else {
             tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");

@@ -46,6 +46,7 @@ async fn as_documented(program: Program) -> Result<()> {
     // It follows what lists show: other tests' books must not be in them.
     let watch = format!("--watch-namespaces={}", library.namespace);
     let service = Service::start(program, &library.cluster, &[&watch]).await?;
+    let api = format!("http://{}", service.address());
     let directory = tempfile::tempdir()?;
     let configuration = schemathesis();
     let mut command = Command::new(schemathesis_program);
@@ -54,13 +55,14 @@ async fn as_documented(program: Program) -> Result<()> {
         .arg(configuration.join("schemathesis.toml"))
         .args(["run", "--checks", "all"])
         .args(["--report", "json", "--report-json-path", "report.json"])
-        .arg(format!("http://{}/openapi.json", service.address()))
+        .arg(format!("{api}/openapi.json"))
         .current_dir(directory.path())
         // Loopback is not behind a proxy.
         .env("no_proxy", "*")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONPATH", configuration)
         .env("BOOKSHELF_SCHEMATHESIS_NAMESPACE", &library.namespace)
+        .env("BOOKSHELF_SCHEMATHESIS_API", &api)
         .kill_on_drop(true);
     let output = timeout(PATIENCE, command.output())
         .await

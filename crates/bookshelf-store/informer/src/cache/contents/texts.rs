@@ -20,6 +20,8 @@ use crate::object::ObjectKey;
 const MOST: usize = if cfg!(test) { 4 } else { 32 };
 /// The most bytes of a page that has more than one text: each change of a text copies its page.
 const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
+/// The most objects that a search walks past on its way to the next one: looking for that one's page takes longer.
+const WALK: usize = if cfg!(test) { 6 } else { 64 };
 /// The byte after each text. No text has it, as it is not part of UTF-8.
 const END: u8 = 0xff;
 
@@ -119,19 +121,26 @@ impl Texts {
             objects.range::<_, KeyProbe<'_>>(until).count()
         });
         let mut needles = search.needles();
+        // The objects from a place on, and the number of the next one's text. Texts are numbered from the first page on.
+        let mut walk = None;
+        let mut until = 0;
         self.pages
             .range::<_, Page>((from, Bound::Unbounded))
             .take_while(move |page| namespace.is_none_or(|namespace| page.0.from.namespace() <= namespace))
             .flat_map(move |page| {
+                let from = until;
+                until += page.0.ends.len();
                 let found = page.0.find(&mut needles, std::mem::take(&mut skipped));
-                let mut entries = None;
-                let mut next = 0;
-                found.into_iter().filter_map(move |line| {
-                    let entries = entries.get_or_insert_with(|| page.objects(objects));
-                    let entry = entries.nth(line - next);
-                    next = line + 1;
-                    entry
-                })
+                let entry = |line| {
+                    let number = from + line;
+                    let (entries, next) = match walk.take() {
+                        Some((entries, next)) if number - next <= WALK => (entries, next),
+                        _ => (page.objects(objects), from),
+                    };
+                    let (entries, _) = walk.insert((entries, number + 1));
+                    entries.nth(number - next)
+                };
+                found.into_iter().filter_map(entry).collect::<Vec<_>>()
             })
             .take_while(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace))
     }
