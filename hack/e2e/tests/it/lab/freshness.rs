@@ -1,13 +1,16 @@
 //! The cost of a read at a version: no request, and one where the watch has no event.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::IntoFuture as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use control_plane::Component;
-use e2e::{Cluster, Library, Program, Requests, Service, eventually};
+use e2e::{Cluster, Library, Program, Requests, Service, Wire, book, eventually, patiently};
 use futures::future::try_join_all;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::api::PostParams;
+use kube::api::{ListParams, PostParams};
 
 use super::{
     Turn,
@@ -290,6 +293,58 @@ async fn reading_at_the_version_of_a_deletion_or_return_costs_no_request() -> Re
     .await?;
     let is_new = versions.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(is_new, "each write has a version of its own: {versions:?}");
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answer_to_a_delete_has_its_version_although_its_watch_and_the_api_server_are_late() -> Result<()>
+{
+    let turn = Turn::take().await?;
+    let cluster = turn.cluster();
+    let wire = Wire::to(cluster.kubeconfig_of(Program::Admin.name()).await?).await?;
+    let arguments = ["--watch-timeout=3600"];
+    let admin = Service::launch_as(Program::Admin, wire.kubeconfig(), &arguments).await?;
+    admin.ready().await?;
+    let user = Service::start(Program::User, cluster, &[]).await?;
+    let library = Library::open_in(cluster, &admin, &user).await?;
+    library.plant(&book("book")).await?;
+    let path = library.path("book");
+    for api in library.apis() {
+        eventually("the book is shown", async || {
+            Ok((api.get(&path).await?.status == 200).then_some(()))
+        })
+        .await?;
+    }
+    // The service has sent no request but those of its watches.
+    wire.hold();
+    let books = library.books();
+    let before = books
+        .list(&ListParams::default())
+        .await?
+        .metadata
+        .resource_version;
+    let before: u64 = before.unwrap_or_default().parse()?;
+
+    let delete = tokio::spawn(library.admin.delete(&path).into_future());
+    eventually("it is deleted", async || {
+        Ok(books.get_opt("book").await?.is_none().then_some(()))
+    })
+    .await?;
+    turn.control_plane().pause(Component::Apiserver)?;
+    // The delete waits one second for its watch.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    turn.control_plane().resume(Component::Apiserver)?;
+    let deleted = delete.await??;
+    deleted.empty(204);
+    let version = deleted.header(VERSION);
+    let (version_of_books, _) = version.split_once('.').unwrap_or_default();
+    assert!(
+        version_of_books.parse::<u64>()? > before,
+        "{version} is not after {before}"
+    );
+    let read = patiently(async || library.user.get(&path).header(VERSION, version).await);
+    read.await?.problem(404, "not_found");
     turn.leave();
     Ok(())
 }
