@@ -1,6 +1,6 @@
 //! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
 //!
-//! The route table says which [right](crate::route::Right) each route requires; there is no route without. `Auth::decide`
+//! The route table says which [right](crate::route::Right) each route requires; there is no route without. `Auth::authorize`
 //! compares that with the caller, and makes the `Granted` without which nothing runs a handler. The order of refusals: 401; 404
 //! or 405 of the route; 400 of the names in the path and of the tenant; 403. The names in a request that is granted are
 //! checked before anything else of it is refused.
@@ -51,7 +51,7 @@ pub(crate) struct Attributes<'a> {
     pub(crate) table: &'a Table,
 }
 
-/// The permission to run the handler of an endpoint. Only [`Auth::decide`] makes one.
+/// The permission to run the handler of an endpoint. Only [`Auth::authorize`] makes one.
 #[derive(Clone, Debug)]
 pub(crate) struct Granted {
     endpoint: Rc<Endpoint>,
@@ -68,30 +68,30 @@ pub(crate) struct Refused {
 /// The decisions that may be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reviews {
-    /// The kept ones. A decision that needs another never ends.
+    /// The kept ones. Without one that it needs, the future never completes.
     Kept,
     /// All.
     Any,
 }
 
 impl Auth {
-    /// Decides on a request by kept decisions; `None` if that takes a review.
-    pub(crate) fn decide_now(&self, attributes: Attributes<'_>) -> Option<Result<Granted, Refused>> {
-        self.decide_with(attributes, Reviews::Kept).now_or_never()
+    /// Authorizes a request by kept decisions; `None` if that takes a review.
+    pub(crate) fn authorize_now(&self, attributes: Attributes<'_>) -> Option<Result<Granted, Refused>> {
+        self.authorize_with(attributes, Reviews::Kept).now_or_never()
     }
 
-    /// Decides on a request, by reviews where no decision is kept.
-    pub(crate) async fn decide(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
-        self.decide_with(attributes, Reviews::Any).await
+    /// Authorizes a request, by reviews where no decision is kept.
+    pub(crate) async fn authorize(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
+        self.authorize_with(attributes, Reviews::Any).await
     }
 
-    async fn decide_with(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Granted, Refused> {
+    async fn authorize_with(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Granted, Refused> {
         if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.right.is_public()) {
             return Ok(Granted::to_all(endpoint));
         }
         match self {
-            Self::Token(mode) => mode.decide(attributes, reviews).await,
-            Self::Header(mode) => mode.decide(attributes),
+            Self::Token(mode) => mode.authorize(attributes, reviews).await,
+            Self::Header(mode) => mode.authorize(attributes),
         }
     }
 }

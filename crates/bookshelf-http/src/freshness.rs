@@ -53,7 +53,7 @@ impl Freshness {
     }
 }
 
-/// Judges the freshness of requests and answers, on one thread.
+/// Checks the freshness of requests and answers, on one thread.
 pub(crate) struct FreshnessGuard {
     repository: Arc<Repository>,
     watches_namespaces: bool,

@@ -53,15 +53,15 @@ type Answered = Result<ServiceResponse, Error>;
 pub(crate) fn answer(request: ServiceRequest, api: &Rc<ApiContext>) -> AnswerFuture {
     let (request, payload) = request.into_parts();
     let mut exchange = Exchange::begin(request, Rc::clone(api));
-    if let Some(decision) = exchange.decide_now() {
-        return match exchange.dispatch(decision) {
+    if let Some(outcome) = exchange.authorize_now() {
+        return match exchange.dispatch(outcome) {
             Dispatch::Done(response) => Either::Left(ready(Ok(exchange.end(response, Freshness::default())))),
             Dispatch::Run(task) => Either::Right(Box::pin(run(exchange, task, payload))),
         };
     }
     Either::Right(Box::pin(async move {
-        let decision = exchange.decide().instrument(exchange.span.clone()).await;
-        match exchange.dispatch(decision) {
+        let outcome = exchange.authorize().instrument(exchange.span.clone()).await;
+        match exchange.dispatch(outcome) {
             Dispatch::Done(response) => Ok(exchange.end(response, Freshness::default())),
             Dispatch::Run(task) => run(exchange, task, payload).await,
         }
@@ -155,13 +155,14 @@ impl Exchange {
     }
 
     /// Decides on the request, where that takes no review.
-    fn decide_now(&self) -> Option<Result<Granted, Refused>> {
-        self.span.in_scope(|| self.api.auth.decide_now(self.attributes()))
+    fn authorize_now(&self) -> Option<Result<Granted, Refused>> {
+        self.span
+            .in_scope(|| self.api.auth.authorize_now(self.attributes()))
     }
 
     /// Decides on the request.
-    async fn decide(&self) -> Result<Granted, Refused> {
-        self.api.auth.decide(self.attributes()).await
+    async fn authorize(&self) -> Result<Granted, Refused> {
+        self.api.auth.authorize(self.attributes()).await
     }
 
     fn attributes(&self) -> Attributes<'_> {
@@ -174,8 +175,8 @@ impl Exchange {
     }
 
     /// Checks a request that was decided on, and answers it at once if memory has the answer.
-    fn dispatch(&mut self, decision: Result<Granted, Refused>) -> Dispatch {
-        let dispatch = self.grant(decision).and_then(|endpoint| {
+    fn dispatch(&mut self, outcome: Result<Granted, Refused>) -> Dispatch {
+        let dispatch = self.grant(outcome).and_then(|endpoint| {
             let dispatch = self.dispatch_granted(&endpoint);
             // The names come first. A request that is not refused pays for them once, in its handler.
             dispatch.map_err(|problem| {
@@ -186,9 +187,9 @@ impl Exchange {
         dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
     }
 
-    /// Notes a decision, and returns the endpoint whose handler may run.
-    fn grant(&mut self, decision: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
-        match decision {
+    /// Notes the outcome of an authorization, and returns the endpoint whose handler may run.
+    fn grant(&mut self, outcome: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
+        match outcome {
             Ok(granted) => {
                 let (endpoint, grant) = granted.into_parts();
                 // Successful reads are not logged with their user.
@@ -253,7 +254,7 @@ impl Exchange {
                     is_stream: true,
                     table: &api.table,
                 };
-                api.auth.decide(attributes).await
+                api.auth.authorize(attributes).await
             })
         })
     }
@@ -281,10 +282,10 @@ impl Exchange {
         freshness: Freshness,
     ) -> Result<(HttpResponse, Freshness), Problem> {
         let freshness = self.ensure(freshness).await?;
-        // By now the cache may have namespaces that no decision was made on.
+        // By now the cache may have namespaces on which nothing was decided.
         if self.request.grant().is_some_and(Grant::depends_on_cache) {
-            let decision = self.decide().await;
-            self.grant(decision)?;
+            let outcome = self.authorize().await;
+            self.grant(outcome)?;
         }
         let response = match (read.call)(&self.request) {
             Ok(Reply::Now(response)) => Ok(response),

@@ -7,7 +7,7 @@
 //! again.
 //!
 //! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then costs
-//! no request. A *success* comes from the API server: a return reads the loan first if the cache has none. The cache judges
+//! no request. A *success* comes from the API server: a return reads the loan first if the cache has none. The cache decides
 //! conditions that span two objects: the book of a new loan exists, and a book to delete has no loan. If the cache was
 //! behind, the garbage collector deletes the loan with its book, by the uid in its ownerReference.
 //!
@@ -279,35 +279,39 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T> {
-    /// Deletes the object that meets these preconditions and was last known at `version`, and returns when the served state
-    /// has the version of the deletion.
+    /// Deletes the object that meets these preconditions and was last known at `version`.
+    ///
+    /// Returns a future that ends when the served state has the version of the deletion. It is for the answer to the client
+    /// alone: the object is deleted, whether anybody waits or not.
     async fn delete(
         &self,
-        key: &ObjectKey,
+        key: ObjectKey,
         version: Version,
         preconditions: Preconditions,
-    ) -> Result<(), connector::Error> {
+    ) -> Result<impl Future<Output = ()>, connector::Error> {
         let cached = self
             .reader
             .load()
             .get(key.namespace(), key.name())
             .map(|entry| entry.uid.clone());
         let deletion = self.workload.writer().deletion_of(version.uid.clone());
-        let deleted = self.workload.delete(key, preconditions).await;
-        let is_awaited = match &deleted {
+        let is_gone = match self.workload.delete(&key, preconditions).await {
+            Ok(Deleted::Terminating(_)) => false,
             Ok(_) => true,
-            // Another delete was faster: the watch does not report it again.
-            Err(_) => cached.as_ref() == Some(&version.uid),
+            Err(error) => {
+                // Another delete was faster: the watch does not report it again.
+                let is_news = cached.as_ref() == Some(&version.uid);
+                if is_news && matches!(error.reason, Reason::NotFound(_)) {
+                    self.await_version_of(deletion, &key).await;
+                }
+                return Err(error);
+            }
         };
-        match &deleted {
-            Ok(Deleted::Terminating(_)) => return Ok(()),
-            Err(error) if !matches!(error.reason, Reason::NotFound(_)) => return deleted.map(|_| ()),
-            _ => {}
-        }
-        if is_awaited {
-            self.await_version_of(deletion, key).await;
-        }
-        deleted.map(|_| ())
+        Ok(async move {
+            if is_gone {
+                self.await_version_of(deletion, &key).await;
+            }
+        })
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn run(args: &Args) -> Result<()> {
     let cores = Cores::divide();
     let mut report = Report::new(args, &cores).await?;
     let measured = measure(args, &programs, &cores, &mut report).await;
-    // These need the measurements of all numbers of books.
+    // The growth needs the measurements of all numbers of books.
     report.rows.extend(parts::reads::growth(&report.rows));
     print!("{}", report.markdown());
     report.save(&args.output)?;

@@ -33,16 +33,19 @@ def is_valid(pattern, value):
 
 
 def await_version(version):
-    """Waits until the service has a version: on a busy machine that takes longer than a request waits."""
-    headers = {"X-Resource-Version": version}
-    request = urllib.request.Request(f"{API}/book/{NAMESPACE}?limit=1", headers=headers)
+    """Waits until the service has a version of books and loans: on a busy machine that takes longer than a request waits."""
+    headers = {"X-Resource-Version": version, "X-TENANT-ID": "bob"}
     end = time.monotonic() + 60
-    while True:
-        try:
-            return urllib.request.urlopen(request, timeout=30).close()
-        except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > end:
-                raise
+    for resource in ("book", "loan"):
+        request = urllib.request.Request(f"{API}/{resource}/{NAMESPACE}?limit=1", headers=headers)
+        while True:
+            try:
+                urllib.request.urlopen(request, timeout=30).close()
+                break
+            except urllib.error.HTTPError as error:
+                if error.code not in (429, 503) or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
 
 @schemathesis.hook

@@ -18,7 +18,7 @@ impl HeaderMode {
         Self { trusted }
     }
 
-    pub(super) fn decide(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
+    pub(super) fn authorize(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
         if !self.trusted.is_empty() && !self.trusts(attributes.request) {
             let problem = Problem::unauthenticated("this API takes requests from its gateway alone", false);
             return Err(problem

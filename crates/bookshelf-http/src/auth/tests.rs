@@ -87,7 +87,7 @@ async fn a_book_is_no_name_of_a_journal() {
         is_stream: false,
         table: &table,
     };
-    let refused = auth.decide(attributes).await;
+    let refused = auth.authorize(attributes).await;
     assert!(refused.is_err(), "the reviews allow journals by name alone");
     handle.stop(false).await;
 }
@@ -117,9 +117,9 @@ async fn a_kept_decision_takes_no_allocation() {
                 is_stream: false,
                 table: &table,
             };
-            auth.decide(attributes).await.unwrap();
+            auth.authorize(attributes).await.unwrap();
             let allocated = allocation_counter::measure(|| {
-                let grant = auth.decide_now(attributes).unwrap().unwrap();
+                let grant = auth.authorize_now(attributes).unwrap().unwrap();
                 assert_eq!(grant.grant.user.unwrap().name, "somebody");
                 decided += 1;
             });

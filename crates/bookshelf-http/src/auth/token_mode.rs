@@ -33,7 +33,7 @@ impl TokenMode {
         Self { decisions }
     }
 
-    pub(super) async fn decide(
+    pub(super) async fn authorize(
         &self,
         attributes: Attributes<'_>,
         reviews: Reviews,
@@ -50,7 +50,7 @@ impl TokenMode {
                 now,
                 user: &user,
             };
-            authorization.authorize(attributes.is_stream, until).await
+            authorization.grant(attributes.is_stream, until).await
         };
         granted.await.map_err(|problem| Refused {
             problem: Box::new(problem),
@@ -103,7 +103,7 @@ struct Authorization<'a> {
 }
 
 impl Authorization<'_> {
-    async fn authorize(&self, is_stream: bool, mut until: Instant) -> Result<Granted, Problem> {
+    async fn grant(&self, is_stream: bool, mut until: Instant) -> Result<Granted, Problem> {
         let Some(required) = self.endpoint.right.required() else {
             return Ok(Granted::to_all(self.endpoint));
         };

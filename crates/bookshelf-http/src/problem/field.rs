@@ -7,7 +7,7 @@ pub(super) fn wire_name(field: Field) -> &'static str {
     match field {
         Field::Namespace => "namespace_id",
         Field::Id => "id",
-        Field::Spec(name) => name,
+        Field::Content(name) => name,
         Field::Category => "category_id",
         Field::Tenant => "X-TENANT-ID",
         Field::IdempotencyKey => "Idempotency-Key",

@@ -95,7 +95,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
             tokio::select! {
                 biased;
                 () = streams.ending.cancelled() => return None,
-                may_go_on = standing.decided() => if !may_go_on {
+                may_go_on = standing.authorized() => if !may_go_on {
                     tracing::info!("the right to this stream has ended");
                     return None;
                 },

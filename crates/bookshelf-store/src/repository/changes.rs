@@ -140,8 +140,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.delete_at(key, found.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),
-                Ok(()) => {
+                Ok(confirmed) => {
                     self.record_deletion(key, &uid, false);
+                    confirmed.await;
                     return Ok(());
                 }
             }
@@ -149,14 +150,18 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Deletes this version of a book.
-    pub(super) async fn delete_at(&self, key: BookKey<'_>, version: Version) -> Result<(), connector::Error> {
+    /// Deletes this version of a book. Returns a future that ends when the served state has the version of the deletion.
+    pub(super) async fn delete_at(
+        &self,
+        key: BookKey<'_>,
+        version: Version,
+    ) -> Result<impl Future<Output = ()>, connector::Error> {
         let preconditions = Preconditions {
             uid: Some(version.uid.to_string()),
             resource_version: Some(version.resource_version.to_string()),
         };
         self.books
-            .delete(&key.to_object_key(), version, preconditions)
+            .delete(key.to_object_key(), version, preconditions)
             .await
     }
 

@@ -137,9 +137,9 @@ pub enum Field {
     /// The id of a book.
     #[error("id")]
     Id,
-    /// A field of a book's spec, by its name there.
+    /// Another field of a book's content, by its name on the wire.
     #[error("{0}")]
-    Spec(&'static str),
+    Content(&'static str),
     /// The category of a book.
     #[error("category")]
     Category,

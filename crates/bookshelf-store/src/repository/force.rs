@@ -2,6 +2,7 @@
 
 use bookshelf_crd::labels;
 use bookshelf_crd::management::{MARKS, MarkKind};
+use futures::future::join;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, TestOperation};
 use kube::api::Patch;
@@ -59,10 +60,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),
                 // The book first: if it is refused, the loan stays.
-                Ok(()) => {
+                Ok(confirmed) => {
                     self.emit_event(key, &uid, &Happening::ForciblyDeleted);
                     self.record_deletion(key, &uid, true);
-                    return self.delete_loan_of(key, &uid).await;
+                    let ((), loan) = join(Box::pin(confirmed), self.delete_loan_of(key, &uid)).await;
+                    return loan;
                 }
             }
         }

@@ -314,7 +314,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
     /// for it.
     ///
     /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
-    /// deletion. If that fails within the deadline of a request to the API server, the deletion has happened all the same.
+    /// deletion. That list has the time of any request to the API server. If it fails, too, the deletion has happened all the
+    /// same.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
         if deletion.confirmed(DELETION_CONFIRMED_WITHIN).await.is_ok() {
             return;

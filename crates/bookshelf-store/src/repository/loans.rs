@@ -112,8 +112,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
             }
             let deletion = self.delete_version(key, loan.version.clone());
             match self.ending(&loan, Happened::Returned, deletion).await {
-                Ok(()) => {
+                Ok(confirmed) => {
                     self.record_loan_event(key, &loan, &Happening::Returned(&loan));
+                    confirmed.await;
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -150,10 +151,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 },
             };
             let name = key.to_object_key();
-            let deletion = self.loans.delete(&name, loan.version.clone(), preconditions);
+            let deletion = self.loans.delete(name, loan.version.clone(), preconditions);
             match self.ending(&loan, Happened::TakenBack, deletion).await {
-                Ok(()) => {
+                Ok(confirmed) => {
                     self.record_loan_event(key, &loan, &Happening::TakenBack(&loan));
+                    confirmed.await;
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
@@ -188,7 +190,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
             }
             // A half has happened, so that no other error would be true.
             Err(error) => Err(Error::OutcomeUnknown(error)),
-            Ok(()) => Ok(()),
+            Ok(confirmed) => {
+                confirmed.await;
+                Ok(())
+            }
         }
     }
 
@@ -220,17 +225,25 @@ impl<V: Send + Sync + 'static> Repository<V> {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(book.version.uid),
             Err(error) => Err(error.into()),
-            Ok(()) => Ok(book.version.uid),
+            Ok(confirmed) => {
+                confirmed.await;
+                Ok(book.version.uid)
+            }
         }
     }
 
-    /// Deletes the loan with this uid, not a later one of its name.
-    async fn delete_version(&self, key: BookKey<'_>, loan: Version) -> Result<(), crate::connector::Error> {
+    /// Deletes the loan with this uid, not a later one of its name. Returns a future that ends when the served state has the
+    /// version of the deletion.
+    async fn delete_version(
+        &self,
+        key: BookKey<'_>,
+        loan: Version,
+    ) -> Result<impl Future<Output = ()>, crate::connector::Error> {
         let preconditions = Preconditions {
             uid: Some(loan.uid.to_string()),
             resource_version: None,
         };
-        self.loans.delete(&key.to_object_key(), loan, preconditions).await
+        self.loans.delete(key.to_object_key(), loan, preconditions).await
     }
 
     async fn live_loan(&self, key: BookKey<'_>) -> Result<Option<Loan>, Error> {

@@ -31,7 +31,7 @@ pub struct Entry<V> {
     pub labels: Labels,
     /// The value that the transform made of the object.
     pub value: V,
-    /// A hash of the object's text: an event that leaves the text as it was does not look for it in its page.
+    /// A hash of the object's text, so that an event that leaves the text unchanged need not find its page.
     pub(super) text_hash: TextHash,
 }
 
@@ -209,6 +209,13 @@ impl<V> Contents<V> {
             entry: Arc::clone(entry),
             text: text.map(str::to_owned),
         }
+    }
+
+    /// The address of an object's text, which tells whether a change has copied its page.
+    #[cfg(test)]
+    pub(super) fn text_address(&self, entry: &Arc<Entry<V>>) -> Option<usize> {
+        let text = self.texts.as_ref()?.get(&self.objects, entry)?;
+        Some(text.as_ptr().addr())
     }
 
     /// The objects of a namespace, or of all, after a place, whose texts match the search; `None` without texts.

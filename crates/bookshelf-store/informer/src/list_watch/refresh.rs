@@ -22,7 +22,7 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
     /// nothing of other parts, so that [`Snapshot::resource_version`](crate::cache::Snapshot::resource_version)
     /// stays where it is. For caches of all objects, not of those that a selector selects.
     ///
-    /// `enough` judges the version of the first page; if it is not enough, the other pages are not requested and the cache
+    /// `enough` checks the version of the first page; if it is not enough, the other pages are not requested and the cache
     /// stays as it is.
     pub async fn refresh(
         &self,

@@ -52,7 +52,7 @@ impl TryFrom<&crd::Book> for Book {
         for (field, text) in [("author", author), ("title", title)] {
             let is_blank = text.trim().is_empty();
             Invalid::check(
-                Field::Spec(field),
+                Field::Content(field),
                 if is_blank { Err(Rule::NotBlank) } else { Ok(()) },
             )?;
         }
@@ -111,10 +111,10 @@ impl BookContent {
         description: String,
         category: String,
     ) -> Result<Self, Invalid> {
-        Invalid::check(Field::Spec("author"), text::line(&author, limits::AUTHOR_MAX))?;
-        Invalid::check(Field::Spec("title"), text::line(&title, limits::TITLE_MAX))?;
+        Invalid::check(Field::Content("author"), text::line(&author, limits::AUTHOR_MAX))?;
+        Invalid::check(Field::Content("title"), text::line(&title, limits::TITLE_MAX))?;
         Invalid::check(
-            Field::Spec("description"),
+            Field::Content("description"),
             text::paragraphs(&description, limits::DESCRIPTION_MAX),
         )?;
         Invalid::check(Field::Category, rules::label_value(&category))?;

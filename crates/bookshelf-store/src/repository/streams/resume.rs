@@ -19,7 +19,7 @@ const LIVE_VERSION_IS_NEW_FOR: Duration = Duration::from_secs(1);
 /// Returns the position from which a client that has everything up to this id resumes.
 ///
 /// The id may come from a replica that is ahead of this one. A stream of one resource waits for the watch to reach it. A
-/// stream that depends on both resumes from the confirmed position: until then, events of one resource cannot be judged by
+/// stream that depends on both resumes from the confirmed position: until then, events of one resource cannot be checked against
 /// the later state of the other, so that some events come again.
 pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,

@@ -1,7 +1,10 @@
 //! `X-Resource-Version` on replicas whose watches are behind.
 
+use std::future::IntoFuture as _;
+
 use anyhow::Result;
 use e2e::{Library, Person, Program, eventually};
+use serde_json::Value;
 
 use super::{Replica, VERSION, behind, get_at, ids, replicas};
 
@@ -153,4 +156,31 @@ async fn a_lagging_replica_lists_the_new_namespaces_of_a_caller_who_does_not_see
         assert_eq!(ids(&namespaces).len(), 3, "{program:?}: {}", namespaces.text());
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_delete_is_recorded_although_its_client_goes_away_while_it_waits_for_its_version() -> Result<()> {
+    let [admin, _user] = replicas().await?;
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let path = library.path("book");
+    eventually("the replica shows the book", async || {
+        Ok((admin.api.get(&path).await?.status == 200).then_some(()))
+    })
+    .await?;
+    // The watch is late, so that the delete waits.
+    admin.wire.hold();
+    let delete = tokio::spawn(admin.api.delete(format!("{path}?force=true")).into_future());
+    eventually("it is deleted", async || {
+        Ok(library.books().get_opt("book").await?.is_none().then_some(()))
+    })
+    .await?;
+    delete.abort();
+    eventually("the history has the deletion", async || {
+        let history = library.admin.get(format!("{path}/history")).await?.json(200);
+        let events = history["list"].as_array().cloned().unwrap_or_default();
+        let is_there = |event: &Value| event["event"] == "deleted" && event["forced"] == true;
+        Ok(events.iter().any(is_there).then_some(()))
+    })
+    .await
 }

@@ -334,6 +334,7 @@ async fn the_answer_to_a_delete_has_its_version_although_its_watch_and_the_api_s
     turn.control_plane().pause(Component::Apiserver)?;
     // The delete waits one second for its watch.
     tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(!delete.is_finished(), "the delete waits for its version");
     turn.control_plane().resume(Component::Apiserver)?;
     let deleted = delete.await??;
     deleted.empty(204);

@@ -20,7 +20,7 @@ use crate::object::ObjectKey;
 const MOST: usize = if cfg!(test) { 4 } else { 32 };
 /// The most bytes of a page that has more than one text: each change of a text copies its page.
 const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
-/// The most objects that a search walks past on its way to the next one: looking for that one's page takes longer.
+/// The most objects that a search walks past. If the next one is farther away, the search looks up the place of its page.
 const WALK: usize = if cfg!(test) { 6 } else { 64 };
 /// The byte after each text. No text has it, as it is not part of UTF-8.
 const END: u8 = 0xff;
@@ -121,7 +121,7 @@ impl Texts {
             objects.range::<_, KeyProbe<'_>>(until).count()
         });
         let mut needles = search.needles();
-        // The objects from a place on, and the number of the next one's text. Texts are numbered from the first page on.
+        // The objects from a place on, and the number of the next one. Objects are numbered from the first page searched on.
         let mut walk = None;
         let mut until = 0;
         self.pages

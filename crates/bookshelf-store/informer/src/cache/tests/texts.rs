@@ -130,6 +130,31 @@ fn a_snapshot_keeps_its_texts() {
 }
 
 #[test]
+fn an_event_with_the_same_text_copies_no_page() {
+    let cache = fixture().listed(5, &[object("a", "1", 3, "old"), object("b", "2", 4, "other")]);
+    let address = || {
+        let snapshot = cache.reader.snapshot();
+        let entry = snapshot.get("ns", "a").unwrap();
+        snapshot.contents.text_address(entry).unwrap()
+    };
+    let before = address();
+    cache.applied(object("a", "1", 6, "old"));
+    assert_eq!(address(), before);
+    for (version, text) in [(7, "new"), (8, "old")] {
+        let snapshot = cache.reader.snapshot();
+        cache.applied(object("a", "1", version, text));
+        assert_ne!(address(), before, "version {version}");
+        let found =
+            |snapshot: &Snapshot<String>| snapshot.search(&Search::new([text]), None).unwrap().count();
+        assert_eq!(
+            (found(&snapshot), found(&cache.reader.snapshot())),
+            (0, 1),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn the_text_of_an_object_deleted_here_is_not_found_before_the_watch_confirms_it() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x"), object("b", "2", 4, "x")]);
     cache
