@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { add, admin, ask, bookPath, change, eventually, field, hasValue, namespace, open, press, stored } from './harness.mjs';
+import { add, admin, ask, bookPath, change, eventually, field, hasValue, namespace, open, press, pressUntil, stored } from './harness.mjs';
 
 const at = (id) => `#/book/${namespace}/${id}`;
 const row = (page, name) => page.getByRole('row', { name });
@@ -39,8 +39,7 @@ test('of two texts for one field a person chooses', async (t) => {
   );
   await field(page, 'Title').fill('Mine');
   await change('same', { title: 'Theirs' });
-  await press(page, 'Save');
-  await page.getByRole('heading', { name: 'Somebody else has changed this book, too' }).waitFor();
+  await pressUntil(page, 'Save', page.getByRole('heading', { name: 'Somebody else has changed this book, too' }));
   assert.equal(await page.evaluate(() => document.activeElement.id), 'conflict-title');
 
   await press(page, 'Save this choice');
@@ -76,8 +75,7 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   assert.equal((await stored('third')).title, 'Third', 'what was not seen is not overwritten');
   await choose(page, 'title', 'mine');
   await change('third', { title: 'Fourth' });
-  await press(page, 'Save this choice');
-  await page.getByRole('heading', { name: 'It was changed once more meanwhile' }).waitFor();
+  await pressUntil(page, 'Save this choice', page.getByRole('heading', { name: 'It was changed once more meanwhile' }));
   await choose(page, 'title', 'mine');
   await change('third', { title: 'Fifth' });
   await press(page, 'Overwrite whatever comes');

@@ -149,6 +149,15 @@ export async function refuse(page, method, pattern, status, problem, headers = {
 export const field = (page, name) => page.getByLabel(new RegExp(`^${name}`));
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
+/** Presses a button until what it leads to is there: a busy API server may take too long, and the page says so then. */
+export async function pressUntil(page, name, there) {
+  await eventually(`${name} has led there`, async () => {
+    if (await there.count()) return true;
+    await press(page, name);
+    return there.waitFor({ timeout: 10_000 }).then(() => true, () => false);
+  });
+}
+
 /** What has the focus, by its accessible text. */
 export const focused = (page) =>
   page.evaluate(() => (document.activeElement?.textContent || document.activeElement?.id || '').trim());

@@ -53,7 +53,7 @@ async fn as_documented(program: Program) -> Result<()> {
     command
         .arg("--config-file")
         .arg(configuration.join("schemathesis.toml"))
-        .args(["run", "--checks", "all"])
+        .arg("run")
         .args(["--report", "json", "--report-json-path", "report.json"])
         .arg(format!("{api}/openapi.json"))
         .current_dir(directory.path())
