@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { add, admin, ask, bookPath, change, eventually, field, hasValue, namespace, open, press, pressUntil, stored } from './harness.mjs';
+import { add, admin, ask, bookPath, change, eventually, field, hasFocus, hasValue, namespace, open, press, pressUntil, stored } from './harness.mjs';
 
 const at = (id) => `#/book/${namespace}/${id}`;
 const row = (page, name) => page.getByRole('row', { name });
@@ -45,7 +45,7 @@ test('of two texts for one field a person chooses', async (t) => {
   await press(page, 'Save this choice');
   const error = page.getByRole('link', { name: /Choose one for/ });
   await error.waitFor();
-  await eventually('the summary has the focus', () => page.evaluate(() => document.activeElement.id === 'errors'));
+  await hasFocus(page, 'errors');
   await error.click();
   assert.equal(await page.evaluate(() => document.activeElement.id), 'choice-title-theirs');
   assert.equal((await stored('same')).title, 'Theirs');
@@ -98,7 +98,7 @@ test('one may take theirs, or go on writing', async (t) => {
   await press(page, 'Compare');
   await press(page, 'Take theirs');
   await hasValue(page, 'Title', 'Theirs again');
-  await eventually('the form has the focus', () => page.evaluate(() => document.activeElement.id === 'title'));
+  await hasFocus(page, 'title');
 });
 
 test('another version with the same text is no conflict', async (t) => {

@@ -76,6 +76,10 @@ export async function eventually(what, isTrue) {
 export const hasValue = (page, name, value) =>
   eventually(`${name} is ${value}`, async () => (await field(page, name).inputValue()) === value);
 
+/** Waits until the element of an id has the focus: a page moves it with its next frame. */
+export const hasFocus = (page, id) =>
+  eventually(`${id} has the focus`, () => page.evaluate((id) => document.activeElement.id === id, id));
+
 /** The streams that are open at the librarians' API. */
 export async function openStreams() {
   const metrics = await (await fetch(`${adminMetrics}/metrics`)).text();

@@ -12,6 +12,7 @@ import {
   eventually,
   field,
   focused,
+  hasFocus,
   hasValue,
   loseAnswer,
   namespace,
@@ -122,17 +123,16 @@ test('what was written survives a reload, and the way back', async (t) => {
 test('errors stand in a summary that leads to their fields', async (t) => {
   const page = await open(t, admin, '#/new');
   await press(page, 'Create');
-  await eventually('the summary has the focus', () => page.evaluate(() => document.activeElement.id === 'errors'));
+  await hasFocus(page, 'errors');
   const summary = page.locator('#errors');
   assert.equal(await summary.getByRole('link').count(), 4);
-  const hasFocus = (id) => eventually(`${id} has the focus`, () => page.evaluate((id) => document.activeElement.id === id, id));
   await summary.getByRole('link', { name: /Author/ }).click();
-  await hasFocus('author');
+  await hasFocus(page, 'author');
   // The service's own rules, too.
   await write(page, 'Not An Id');
   await press(page, 'Create');
   await summary.getByRole('link', { name: /^id must/ }).click();
-  await hasFocus('id');
+  await hasFocus(page, 'id');
 });
 
 test('a book on loan is deleted after it was taken back, or with its loan', async (t) => {
