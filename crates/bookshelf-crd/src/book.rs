@@ -132,7 +132,7 @@ mod tests {
     use kube::CustomResourceExt as _;
 
     use super::*;
-    use crate::management::{MARKS, MarkKind};
+    use crate::management::MARKS;
 
     #[test]
     fn each_mark_has_a_wide_column() {
@@ -144,10 +144,7 @@ mod tests {
         let wide = columns.filter(|column| column.priority == Some(1));
         let wide: Vec<&str> = wide.map(|column| column.json_path.as_str()).collect();
         for mark in MARKS {
-            let map = match mark.kind {
-                MarkKind::Annotation => "annotations",
-                MarkKind::Label => "labels",
-            };
+            let map = mark.kind.field();
             let path = format!(".metadata.{map}['{}']", mark.key.replace('.', r"\."));
             assert!(wide.contains(&path.as_str()), "{path}: {wide:?}");
         }

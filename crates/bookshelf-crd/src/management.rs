@@ -17,6 +17,17 @@ pub enum MarkKind {
     Label,
 }
 
+impl MarkKind {
+    /// Returns the field of an object's metadata that has such marks.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Annotation => "annotations",
+            Self::Label => "labels",
+        }
+    }
+}
+
 /// A mark of a GitOps tool. Its presence counts, with an empty value too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {

@@ -113,11 +113,11 @@ fn tests_of_marks(metadata: Metadata) -> impl Iterator<Item = PatchOperation> {
     let no_annotations = pointer(["metadata", "annotations"]);
     let no_annotations = (!metadata.has_annotations).then(|| test(no_annotations, Value::Null));
     let marks = MARKS.iter().filter_map(move |mark| {
-        let (map, is_there) = match mark.kind {
-            MarkKind::Annotation => ("annotations", metadata.has_annotations),
-            MarkKind::Label => ("labels", metadata.label != ManagedBy::NoLabels),
+        let is_there = match mark.kind {
+            MarkKind::Annotation => metadata.has_annotations,
+            MarkKind::Label => metadata.label != ManagedBy::NoLabels,
         };
-        is_there.then(|| test(pointer(["metadata", map, mark.key]), Value::Null))
+        is_there.then(|| test(pointer(["metadata", mark.kind.field(), mark.key]), Value::Null))
     });
     no_annotations.into_iter().chain(marks)
 }
@@ -231,10 +231,7 @@ mod tests {
                     "spec": {"author": "B", "title": "U", "later": 1},
                 });
                 for mark in MARKS {
-                    let map = match mark.kind {
-                        MarkKind::Annotation => "annotations",
-                        MarkKind::Label => "labels",
-                    };
+                    let map = mark.kind.field();
                     object["metadata"][map][mark.key] = Value::Null;
                 }
                 let before = object.clone();

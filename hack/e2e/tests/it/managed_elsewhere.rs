@@ -97,10 +97,7 @@ async fn a_book_that_bears_the_mark_of_a_gitops_tool_is_lent_and_not_changed() -
 async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
     let library = Library::open().await?;
     for (number, mark) in MARKS.iter().enumerate() {
-        let map = match mark.kind {
-            MarkKind::Annotation => "annotations",
-            MarkKind::Label => "labels",
-        };
+        let map = mark.kind.field();
         // Without labels and annotations, and with others.
         for (kind, others) in [("bare", json!({})), ("full", json!({"example.com/other": "x"}))] {
             for write in 0..writes(&library, "").len() {

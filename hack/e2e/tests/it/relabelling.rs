@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use bookshelf_crd::{
     Book, BookSpec, labels,
-    management::{MARKS, Mark, MarkKind, is_manageable},
+    management::{MARKS, Mark, is_manageable},
 };
 use e2e::{Library, book};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -41,10 +41,7 @@ fn takeover(mark: Option<&Mark>, number: usize) -> Value {
                 2 => Some(""),
                 _ => None,
             };
-            let map = match mark.kind {
-                MarkKind::Annotation => "annotations",
-                MarkKind::Label => "labels",
-            };
+            let map = mark.kind.field();
             json!({"metadata": {map: {(mark.key): value}}})
         }
     }

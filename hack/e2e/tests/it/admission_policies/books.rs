@@ -165,10 +165,7 @@ fn handovers(name: &str, stored: &Value) -> Vec<(String, Write)> {
         ("relabel by apply".to_owned(), Write::apply(&path, apply)),
     ];
     for mark in MARKS {
-        let map = match mark.kind {
-            MarkKind::Annotation => "annotations",
-            MarkKind::Label => "labels",
-        };
+        let map = mark.kind.field();
         let mark_on = merge_metadata(&path, &json!({map: {(mark.key): ""}}));
         handovers.push((format!("{} on", mark.key), mark_on));
     }
