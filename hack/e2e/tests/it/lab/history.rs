@@ -7,6 +7,7 @@ mod fleet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,13 @@ async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted()
     let rounds = loans.div_ceil(LOANS_OF_A_ROUND);
     for round in 0..rounds {
         run.disturb(round, loans / rounds / PARTS).await?;
+        if rounds > 1 {
+            let ended = run.progress.loans.load(Ordering::Relaxed);
+            show_progress(&format!(
+                "round {} of {rounds}: {ended} loans have ended",
+                round + 1
+            ));
+        }
     }
     run.progress.end();
     for client in tenants {
@@ -244,7 +252,7 @@ impl Run {
         } else {
             vec![Some("bob"), Some("kate"), Some("eve"), Some("ann")]
         };
-        let mut difference = Vec::new();
+        let mut difference: Vec<Event> = Vec::new();
         let same = eventually("a process answers with what is stored", async || {
             let mut read = Vec::new();
             for tenant in &tenants {
@@ -252,12 +260,11 @@ impl Run {
             }
             read.sort();
             let stored = events_of(&lines(&self.library).await?);
-            difference = read
-                .iter()
-                .filter(|event| !stored.contains(event))
-                .cloned()
+            let (there, wanted) = (BTreeSet::from_iter(&read), BTreeSet::from_iter(&stored));
+            difference = there
+                .symmetric_difference(&wanted)
+                .map(|&event| event.clone())
                 .collect();
-            difference.extend(stored.iter().filter(|event| !read.contains(event)).cloned());
             Ok((read == stored).then_some(()))
         });
         let Ok(same) = tokio::time::timeout(PATIENCE, same).await else {
@@ -265,6 +272,11 @@ impl Run {
         };
         same
     }
+}
+
+/// Writes a line past the test runner, which would show it at the end.
+fn show_progress(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A little less than a wait takes: its message would not say what differs.
@@ -361,10 +373,12 @@ async fn events(api: &Api, namespace: &str, tenant: Option<&str>) -> Result<Vec<
 }
 
 /// Returns the arguments with which an API server logs what makes and ends loans, to this file.
-pub(super) fn audit_arguments(log: &Path) -> [String; 2] {
+pub(super) fn audit_arguments(log: &Path) -> [String; 3] {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("audit-policy.yaml");
     [
         format!("--audit-policy-file={}", policy.display()),
         format!("--audit-log-path={}", log.display()),
+        // In MB. A long run has more than the 100 MB after which the API server begins another file.
+        "--audit-log-maxsize=10000".to_owned(),
     ]
 }

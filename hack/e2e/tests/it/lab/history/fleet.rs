@@ -9,6 +9,8 @@ use tokio::sync::RwLock;
 pub(super) const PROCESSES: [Program; 4] = [Program::Admin, Program::Admin, Program::User, Program::User];
 /// Requests end within the time for which the comparison expects them to be carried out.
 const KUBE_TIMEOUT: &str = "--kube-timeout=5";
+/// No event of a long run is one too many.
+const HISTORY_ENTRIES: &str = "--history-entries=10000000";
 /// The process whose way to the API server can be disturbed.
 const ON_THE_WIRE: usize = 3;
 
@@ -39,6 +41,8 @@ impl Fleet {
             let service = Service::launch_as(program, self.wire.kubeconfig(), &[KUBE_TIMEOUT]).await?;
             service.ready().await?;
             service
+        } else if program == Program::Admin {
+            Service::start(program, &self.cluster, &[KUBE_TIMEOUT, HISTORY_ENTRIES]).await?
         } else {
             Service::start(program, &self.cluster, &[KUBE_TIMEOUT]).await?
         };
