@@ -1,6 +1,6 @@
 // One book: shown, written, compared with what others wrote, deleted.
 
-import { Problem, get, path, pause, send } from './api.js';
+import { Problem, get, path, send } from './api.js';
 import { bookView } from './bookview.js';
 import { compare, fieldsOf, merge, same, unchosen } from './conflict.js';
 import { Draft, Form, focusSoon } from './form.js';
@@ -16,20 +16,24 @@ const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
 
 export class Book extends Form {
   constructor(context) {
-    super(context);
-    [this.ns, this.id] = context.parts;
-    this.to = path('book', this.ns, this.id);
-    this.loanPath = path('loan', this.ns, this.id);
-    this.draft = new Draft(`${this.ns}/${this.id}`);
-    this.phase = 'loading';
-    /** A version by others, newer than what the form began with. */
+    const [ns, id] = context.parts;
+    super(context, new Draft(`${ns}/${id}`));
+    this.ns = ns;
+    this.id = id;
+    this.to = path('book', ns, id);
+    this.loanPath = path('loan', ns, id);
+    /** @type {Api.Book | undefined} */
+    this.book = undefined;
+    /** A version by others, newer than what the form began with. @type {Page.Version | null} */
     this.theirs = null;
-    /** The table of both changes, and the version by others that it shows. */
+    /** The table of both changes, and the version by others that it shows. @type {Page.Conflict[] | null} */
     this.rows = null;
+    /** @type {Page.Version | null} */
     this.shown = null;
     this.conflicts = 0;
+    /** @type {Api.Loan & {etag: string} | null} */
     this.loan = null;
-    this.history = new History({ path: `${this.to}/history`, context });
+    this.history = new History(context, `${this.to}/history`);
     addEventListener('focus', () => this.loadLoan(), { signal: context.signal });
     this.load();
   }
@@ -46,25 +50,22 @@ export class Book extends Form {
     return bookView(this);
   }
 
-  async load() {
-    const { signal } = this.context;
-    try {
-      const { data, etag, version } = await get(this.to, { signal });
+  load() {
+    return this.read(async () => {
+      const { data, etag, version } = await get(this.to, { signal: this.context.signal });
       this.phase = 'ready';
       this.show(data, etag);
       this.follow(version);
       this.loadLoan();
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      this.problem = error;
-      this.isDeleted = error.status === 404 && this.draft.wasKept;
-      this.phase = this.isDeleted ? 'ready' : 'failed';
-    }
-    this.update();
+    });
   }
 
-  /** Takes a version in. What is being written stays as it is. */
+  refused(problem) {
+    this.isDeleted = problem.status === 404 && this.draft.wasKept;
+    this.phase = this.isDeleted ? 'ready' : 'failed';
+  }
+
+  /** Takes a version in. What is being written stays as it is. @param {Api.Book} book @param {string} etag */
   show(book, etag) {
     this.book = book;
     const { draft } = this;
@@ -95,18 +96,13 @@ export class Book extends Form {
   }
 
   follow(version) {
-    const { signal } = this.context;
-    const on = async (event, book) => {
-      if (event === 'reset') {
-        await pause(1000, signal);
-        return signal.aborted || this.load();
-      }
-      if (book.id === this.id && !this.isBusy) await this.changed(event);
+    const on = (event, book) => {
+      if (book.id === this.id && !this.isBusy) this.happened(event);
     };
-    follow(path('book', this.ns), {}, version, { on, state: () => {}, signal });
+    follow(path('book', this.ns), version, { on, reset: () => this.load(), signal: this.context.signal });
   }
 
-  async changed(event) {
+  async happened(event) {
     this.isDeleted = event === 'deleted';
     this.history.refresh();
     if (this.isDeleted) say(t('deleted.elsewhere'));
@@ -125,7 +121,7 @@ export class Book extends Form {
     return this.run(() => this.put(this.draft.fields, this.draft.base));
   }
 
-  /** Writes to the version that was shown, and to no other. */
+  /** Writes to the version that was shown, and to no other. @param {Page.Fields} fields @param {Page.Version} shown */
   async put(fields, shown, left = SAME_TEXT) {
     try {
       const answer = await send('PUT', this.to, { body: fields, headers: { 'If-Match': shown.etag } });
@@ -146,6 +142,7 @@ export class Book extends Form {
     }
   }
 
+  /** @param {Api.Book} book @param {string} etag */
   saved(book, etag) {
     this.book = book;
     this.draft.begin(book, etag);
@@ -154,7 +151,7 @@ export class Book extends Form {
     say(t('saved'));
   }
 
-  /** Opens the table of both changes. */
+  /** Opens the table of both changes. @param {Page.Version} theirs */
   open(theirs) {
     const { base, fields } = this.draft;
     this.rows = compare(base.fields, theirs.fields, fields);
@@ -238,6 +235,7 @@ export class Book extends Form {
     });
   }
 
+  /** @param {Problem} problem */
   async cannotRemove(problem) {
     if (problem.code === 'on_loan') {
       await this.loadLoan();

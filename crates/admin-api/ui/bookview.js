@@ -1,6 +1,6 @@
 // How a book looks to a librarian.
 
-import { table } from './conflict.js';
+import { FIELDS, table } from './conflict.js';
 import { empty, failure, field, hash, html, loading, nothing, notice, summary, text, when } from './parts.js';
 import { t } from './texts.js';
 
@@ -123,7 +123,7 @@ function elsewhere(form) {
   const fact = (name) => (book[name] ? html`<dt>${t(`field.${name}`)}</dt><dd>${text(book[name])}</dd>` : nothing);
   return html`
     ${notice('info', html`<strong>${t('elsewhere', { name: book.managed_by })}</strong> ${t('elsewhere.why', { name: book.managed_by })}`)}
-    <dl>${['title', 'author', 'category_id', 'description'].map(fact)}</dl>
+    <dl>${FIELDS.map(fact)}</dl>
     ${loanOf(form)}
     <section>
       <h2>${t('yaml')}</h2>
@@ -136,7 +136,7 @@ function elsewhere(form) {
 /** JSON's strings are YAML's, and need no other rules. */
 const quoted = JSON.stringify;
 
-/** A book as kubectl and Git have it. */
+/** A book as kubectl and Git have it. @param {Api.Book} book */
 function yaml(book) {
   const label = (name, value) => (value ? [`    ${name}: ${quoted(value)}`] : []);
   const labels = [

@@ -3,26 +3,31 @@
 import { html, nothing } from './parts.js';
 import { t } from './texts.js';
 
+/** @type {Page.FieldName[]} */
 export const FIELDS = ['title', 'author', 'category_id', 'description'];
 
-export const fieldsOf = (book) => Object.fromEntries(FIELDS.map((name) => [name, book[name] ?? '']));
+/** @param {Partial<Api.Book>} book */
+export const fieldsOf = (book) =>
+  /** @type {Page.Fields} */ (Object.fromEntries(FIELDS.map((name) => [name, book[name] ?? ''])));
 
 export const same = (one, other) => FIELDS.every((name) => one[name] === other[name]);
 
 /**
  * The fields that are not the same in all three. What only one side has changed is chosen already; what both have changed to
  * different texts is for a person to choose.
+ * @param {Page.Fields} before @param {Page.Fields} theirs @param {Page.Fields} mine @returns {Page.Conflict[]}
  */
 export function compare(before, theirs, mine) {
   const rows = FIELDS.map((name) => {
     const [was, their, my] = [before[name], theirs[name], mine[name]];
+    /** @type {'mine' | 'theirs' | null} */
     const choice = their === was ? 'mine' : my === was || my === their ? 'theirs' : null;
     return { name, before: was, theirs: their, mine: my, choice, isAgreed: my === their };
   });
   return rows.filter((row) => row.theirs !== row.before || row.mine !== row.before);
 }
 
-/** My fields, with theirs where those were chosen. */
+/** My fields, with theirs where those were chosen. @param {Page.Conflict[]} rows @param {Page.Fields} mine */
 export function merge(rows, mine) {
   const chosen = rows.map((row) => [row.name, row.choice === 'theirs' ? row.theirs : row.mine]);
   return { ...mine, ...Object.fromEntries(chosen) };

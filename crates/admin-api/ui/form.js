@@ -1,29 +1,26 @@
 // A form that writes: one write at a time, and what was refused stands in it.
 
 import { Problem, path, send } from './api.js';
-import { namespaces } from './books.js';
 import { newBookView } from './bookview.js';
 import { FIELDS, fieldsOf, same } from './conflict.js';
-import { focus, hash, say } from './parts.js';
+import { View, focus, hash, namespaces, say } from './parts.js';
 import { forget, keep, newKey, recall } from './session.js';
-import { explain, t } from './texts.js';
+import { explainWrite, t } from './texts.js';
 
 /** The names that the API has for fields of this page. */
 const NAMES = { namespace_id: 'ns', namespace: 'ns', category: 'category_id' };
 
 export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
 
-export class Form {
-  constructor(context) {
-    this.context = context;
-    /** @type {{field?: string, words: string}[]} */
+export class Form extends View {
+  /** @param {Page.Context} context @param {Draft} draft */
+  constructor(context, draft) {
+    super(context);
+    this.draft = draft;
+    /** @type {Page.FormError[]} */
     this.errors = [];
     this.isBusy = false;
     this.isSaved = false;
-  }
-
-  update() {
-    this.context.update();
   }
 
   input(name, value) {
@@ -48,9 +45,10 @@ export class Form {
     }
   }
 
+  /** @param {Problem} problem */
   refuse(problem) {
     const isLater = [401, 429, 503].includes(problem.status);
-    const words = !problem.status || problem.status === 504 ? t('lost') : explain(problem);
+    const words = explainWrite(problem);
     this.errors = [
       { field: problem.field && (NAMES[problem.field] ?? problem.field), words: isLater ? `${words} ${t('kept')}` : words },
     ];
@@ -63,6 +61,7 @@ export class Form {
     return missing.length === 0;
   }
 
+  /** @param {Page.FormError[]} errors */
   report(errors) {
     this.errors = errors;
     this.update();
@@ -78,8 +77,9 @@ export class Draft {
   constructor(name) {
     this.name = `draft:${name}`;
     const kept = recall(this.name);
-    /** The version that was shown when the writing began: its fields and its entity tag. */
+    /** The version that was shown when the writing began. @type {Page.Version} */
     this.base = kept?.base ?? { fields: NOTHING, etag: '' };
+    /** @type {Page.Fields} */
     this.fields = kept?.fields ?? { ...this.base.fields };
     this.place = kept?.place ?? { ns: '', id: '' };
     this.sent = kept?.sent ?? null;
@@ -90,7 +90,7 @@ export class Draft {
     return !same(this.fields, this.base.fields) || Boolean(this.place.id);
   }
 
-  /** Takes a version over as it is. */
+  /** Takes a version over as it is. @param {Partial<Api.Book>} book */
   begin(book, etag) {
     this.base = { fields: fieldsOf(book), etag };
     this.fields = { ...this.base.fields };
@@ -126,15 +126,10 @@ export class Draft {
 /** A new book. However often its button is pressed or its answer is lost, it is one. */
 export class NewBook extends Form {
   constructor(context) {
-    super(context);
-    this.draft = new Draft('new');
+    super(context, new Draft('new'));
+    this.title = t('new');
     this.draft.place.ns ||= context.query.ns ?? '';
-    this.namespaces = [];
     this.load();
-  }
-
-  get title() {
-    return t('new');
   }
 
   view() {

@@ -1,68 +1,48 @@
 // The loans of a namespace: who has what, and taking it back.
 
 import { Problem, get, path, send } from './api.js';
-import { link, namespaces } from './books.js';
+import { link } from './books.js';
 import { LiveList, loanKey } from './list.js';
-import { badge, empty, failure, hash, html, loading, namespaceSelect, nothing, pager, say, text, when } from './parts.js';
-import { explain, t } from './texts.js';
+import { View } from './parts.js';
+import { badge, empty, failure, hash, html, loading, namespaceSelect, news, nothing, pager, say, sayCount } from './parts.js';
+import { text, when } from './parts.js';
+import { explainWrite, t } from './texts.js';
 
-export class Loans {
+export class Loans extends View {
   constructor(context) {
-    this.context = context;
-    this.namespaces = [];
+    super(context);
+    this.title = t('loans');
     /** What happened to a row that was clicked, by its key. */
     this.said = new Map();
     this.changed(context.query);
     this.ask();
   }
 
-  get title() {
-    return t('loans');
-  }
-
-  async ask() {
-    const { signal, update, go } = this.context;
-    try {
-      this.namespaces = await namespaces(signal);
-      const [first] = this.namespaces;
-      if (!this.query.ns && first) go(hash(['loans'], { ...this.query, ns: first.id }), true);
-      else if (!first) this.isEmpty = true;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      this.problem = error;
-    }
-    update();
+  ask() {
+    return this.askNamespaces('loans');
   }
 
   changed(query) {
-    this.query = query;
-    this.typed = query.by ?? '';
-    this.stop?.abort();
-    this.stop = new AbortController();
-    this.list = null;
-    if (!query.ns) return;
-    const filter = { borrowed_by: query.by ?? '' };
-    this.list = new LiveList({
-      path: path('loan', query.ns),
-      query: filter,
-      filter,
-      page: query.page ?? '',
-      key: loanKey,
-      update: this.context.update,
-      signal: AbortSignal.any([this.context.signal, this.stop.signal]),
-    });
-    this.list.load().then(() => {
-      const { phase, rows } = this.list;
-      if (phase === 'ready') say(rows.length ? t('shown', { n: rows.length }) : t('loans.none'));
-    });
+    const { ns, by = '', page = '' } = query;
+    const filter = { borrowed_by: by };
+    const context = this.begin(query);
+    this.typed = by;
+    /** @type {LiveList<Api.Loan> | null} */
+    this.list = ns ? new LiveList(context, { path: path('loan', ns), query: filter, filter, page, key: loanKey }) : null;
+    if (ns) this.load();
+  }
+
+  async load() {
+    const { list } = this;
+    await list.load();
+    if (list === this.list && list.phase === 'ready') sayCount(list.rows, 'loans.none');
   }
 
   filter(change) {
     this.context.go(hash(['loans'], { ...this.query, page: '', ...change }));
   }
 
-  /** Ends the loan that is shown, and not a later one of the same book. */
+  /** Ends the loan that is shown, and not a later one of the same book. @param {Page.Row<Api.Loan>} row */
   async takeBack(row) {
     const { item: loan } = row;
     const key = loanKey(loan);
@@ -84,7 +64,7 @@ export class Loans {
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       row.isGone = problem.status === 404;
-      if (!row.isGone) words = explain(problem);
+      if (!row.isGone) words = explainWrite(problem);
     }
     this.said.set(key, { words });
     say(words);
@@ -106,29 +86,22 @@ export class Loans {
         <button>${t('filter')}</button>
       </form>
       ${problem && !list ? failure(problem, () => this.ask()) : nothing}
-      ${this.isEmpty && !list ? empty(t('loans.none'), t('loans.none.hint')) : nothing}
+      ${this.phase === 'absent' && !list ? empty(t('loans.none'), t('loans.none.hint')) : nothing}
       ${list?.phase === 'loading' ? loading() : nothing}
-      ${list?.phase === 'failed' ? failure(list.problem, () => list.load()) : nothing}
+      ${list?.phase === 'failed' ? failure(list.problem, () => this.load()) : nothing}
       ${list?.phase === 'ready' ? this.ready(list) : nothing}`;
   }
 
   ready(list) {
-    const count = list.fresh.size;
-    const reveal = () => list.load().then(() => document.querySelector('h1')?.focus());
     return html`
-      <div class="news" aria-live="polite">
-        ${count
-          ? html`<button type="button" class="fresh" @click=${reveal}>${t('loans.fresh', { n: count })}</button>`
-          : nothing}
-        ${list.state === 'waiting' ? html`<span class="hint">${t('stream.waiting')}</span>` : nothing}
-        ${list.state === 'refused' ? html`<button type="button" @click=${reveal}>${t('refresh')}</button>` : nothing}
-      </div>
+      ${news(list, 'loans.fresh', () => this.load())}
       ${list.rows.length
         ? html`<ul class="rows">${list.rows.map((row) => this.row(row))}</ul>`
         : empty(t('loans.none'), t('loans.none.hint'))}
       ${pager(list, (page) => hash(['loans'], { ...this.query, page }))}`;
   }
 
+  /** @param {Page.Row<Api.Loan>} row */
   row(row) {
     const { item: loan, isGone } = row;
     const said = this.said.get(loanKey(loan));

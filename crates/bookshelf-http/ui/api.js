@@ -11,14 +11,21 @@ let written = { version: '', until: 0 };
 
 /** An answer that is no success. `status` is 0 where no answer came. */
 export class Problem extends Error {
+  /** @param {number} status @param {Partial<Api.Problem>} body */
   constructor(status, body = {}) {
     super(body.message ?? '');
     this.status = status;
-    this.code = body.type?.split(':').pop() ?? (status ? 'internal' : 'lost');
+    /** @type {Api.Code | 'lost' | 'changed_before_delete'} */
+    this.code = /** @type {any} */ (body.type?.split(':').pop()) ?? (status ? 'internal' : 'lost');
     this.field = body.field;
     this.wait = body.retry_after ?? 0;
     /** True where an attempt before this answer may have been carried out. */
     this.wasLost = false;
+  }
+
+  /** True where it is not known what came of the request. */
+  get isLost() {
+    return !this.status || this.status === 504;
   }
 }
 
@@ -40,6 +47,10 @@ function headersOf(method, given) {
   return headers;
 }
 
+/**
+ * @param {string} method @param {string} to @param {Page.Options} options
+ * @returns {Promise<{response?: Response, data?: any, problem?: Problem}>}
+ */
 async function attempt(method, to, { query, body, headers, signal, isStream }) {
   const signals = [signal, isStream ? undefined : AbortSignal.timeout(DEADLINE)].filter(Boolean);
   try {
@@ -66,7 +77,7 @@ async function attempt(method, to, { query, body, headers, signal, isStream }) {
 }
 
 /** Asks who the caller is, where the answer wants to know that. Returns true if there is something new to send. */
-async function identify({ response, problem }, sent) {
+async function identify(problem, sent) {
   if (problem.status === 401) {
     // Another request has asked already.
     if (sent.token !== session.token) return true;
@@ -88,7 +99,8 @@ export const pause = (time, signal) =>
 /**
  * Sends a request. Every one may be sent again: reads, writes of a version, and posts with their `Idempotency-Key`. One
  * without an answer is, and a read that the service has no time for.
- * @returns {Promise<{data: any, etag: string, version: string, response: Response}>}
+ * @param {string} method @param {string} to @param {Page.Options} options
+ * @returns {Promise<Page.Answer>}
  */
 export async function send(method, to, options = {}) {
   let wasLost = false;
@@ -101,12 +113,11 @@ export async function send(method, to, options = {}) {
       if (method !== 'GET') written = { version, until: Date.now() + OWN_WRITE_IS_NEW };
       return { data: answer.data, etag: response.headers.get('ETag') ?? '', version, response };
     }
-    if (!options.isQuiet && (await identify(answer, sent))) continue;
-    const isLost = !problem.status || problem.status === 504;
-    wasLost ||= isLost;
+    if (!options.isQuiet && (await identify(problem, sent))) continue;
+    wasLost ||= problem.isLost;
     problem.wasLost = wasLost;
     const isBusy = [429, 503].includes(problem.status) && method === 'GET';
-    const isRepeated = isLost || isBusy || problem.code === 'in_progress';
+    const isRepeated = problem.isLost || isBusy || problem.code === 'in_progress';
     if (!isRepeated || count >= ATTEMPTS || options.isStream) throw problem;
     await pause(Math.max(problem.wait * 1000, 500 * 2 ** count), options.signal);
     options.signal?.throwIfAborted();
@@ -114,4 +125,5 @@ export async function send(method, to, options = {}) {
   }
 }
 
+/** @param {string} to @param {Page.Options} [options] */
 export const get = (to, options) => send('GET', to, options);

@@ -7,8 +7,7 @@ import { t } from './texts.js';
 
 /**
  * Starts the page.
- * @param {{name: string, nav: [string, string][], views: Record<string, (context: any) => any>,
- *   asksTenant?: boolean}} page `nav` is a view and the name of its text, `views` makes a view of its context.
+ * @param {{nav: [string, string][], views: Record<string, (context: Page.Context) => any>, asksTenant?: boolean}} page `nav` is a view and the name of its text, `views` makes a view of its context.
  */
 export function start(page) {
   const signIn = new SignIn(draw, page.asksTenant);

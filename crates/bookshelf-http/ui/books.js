@@ -2,7 +2,8 @@
 
 import { get, path } from './api.js';
 import { LiveList, bookKey } from './list.js';
-import { badge, empty, failure, hash, html, loading, namespaceSelect, nothing, pager, say, text } from './parts.js';
+import { View, namespaces } from './parts.js';
+import { badge, empty, failure, hash, html, loading, namespaceSelect, news, nothing, pager, sayCount, text } from './parts.js';
 import { t } from './texts.js';
 
 const TYPING = 300;
@@ -10,23 +11,19 @@ const TYPING = 300;
 /** Asked once: `--search=false` refuses every search. */
 let isSearchable;
 
-/** The namespaces with books, for a choice. */
-export async function namespaces(signal) {
-  return (await get('namespace', { signal })).data.list;
-}
-
+/** @param {Pick<Api.Book, 'namespace_id' | 'id'>} book */
 export const link = (book) => hash(['book', book.namespace_id, book.id]);
 
 const fact = (words) => html`<span .textContent=${words}></span>`;
 
-export class Books {
-  /** @param {any} context @param {{action?: (row: any, view: Books) => any, status?: (row: any, view: Books) => any}} own */
+export class Books extends View {
+  /** @param {Page.Context} context @param {Page.OwnBooks} own */
   constructor(context, own = {}) {
-    this.context = context;
+    super(context);
+    this.title = t('books');
     this.own = own;
-    this.namespaces = [];
-    this.typed = context.query;
-    this.open(context.query);
+    this.isSearchable = true;
+    this.changed(context.query);
     this.ask();
   }
 
@@ -46,38 +43,29 @@ export class Books {
     update();
   }
 
-  open({ ns = '', category = '', q = '', page = '' }) {
-    this.stop?.abort();
-    this.stop = new AbortController();
+  /** Shows what another query of the address asks for. */
+  changed(query) {
+    const { ns = '', category = '', q = '', page = '' } = query;
     const filter = { category_id: category };
-    this.list = new LiveList({
+    this.typed = query;
+    /** @type {LiveList<Api.Book>} */
+    this.list = new LiveList(this.begin(query), {
       path: path('book', ns),
       query: { ...filter, q },
       filter,
       page,
       key: bookKey,
-      update: this.context.update,
-      signal: AbortSignal.any([this.context.signal, this.stop.signal]),
-      changed: (book) => this.own.changed?.(book, this),
+      changed: (book) => this.own.changed?.(book),
     });
-    this.load(this.list);
+    this.load();
   }
 
-  async load(list = this.list) {
+  async load() {
+    const { list } = this;
     await list.load();
     if (list !== this.list || list.phase !== 'ready') return;
-    say(list.rows.length ? t('shown', { n: list.rows.length }) : t('books.none'));
+    sayCount(list.rows, 'books.none');
     this.own.loaded?.(this);
-  }
-
-  /** The address has another query. */
-  changed(query) {
-    this.typed = query;
-    this.open(query);
-  }
-
-  get title() {
-    return t('books');
   }
 
   filter(change, replace) {
@@ -111,7 +99,7 @@ export class Books {
     const categories = [...new Set(this.list.rows.map((row) => row.item.category_id).filter(Boolean))].sort();
     return html`
       <form class="filters" role="search" aria-label=${t('find')} @submit=${submit}>
-        ${this.isSearchable === false
+        ${!this.isSearchable
           ? nothing
           : html`<div class="field grow">
               <label for="q">${t('search')}</label>
@@ -136,29 +124,13 @@ export class Books {
       ? empty(t('books.none'), html`<a href=${hash([])}>${t('filters.clear')}</a>`)
       : empty(t('books.empty'), this.own.hint?.() ?? t('books.empty.hint'));
     return html`
-      ${this.news()}
+      ${news(list, 'fresh', () => this.load())}
       ${list.problem ? failure(list.problem, () => this.load()) : nothing}
       ${list.rows.length === 0 ? none : html`<ul class="rows">${list.rows.map((row) => this.row(row))}</ul>`}
       ${pager(list, (page) => hash([], { ...typed, page }))}`;
   }
 
-  /** New rows, and how live the page is. */
-  news() {
-    const { list } = this;
-    const count = list.fresh.size;
-    const reveal = async () => {
-      await this.load();
-      document.querySelector('h1')?.focus();
-    };
-    return html`<div class="news" aria-live="polite">
-      ${count ? html`<button type="button" class="fresh" @click=${reveal}>${t('fresh', { n: count })}</button>` : nothing}
-      ${list.state === 'waiting' ? html`<span class="hint">${t('stream.waiting')}</span>` : nothing}
-      ${list.state === 'refused'
-        ? html`<button type="button" @click=${reveal}>${t('refresh')}</button>`
-        : nothing}
-    </div>`;
-  }
-
+  /** @param {Page.Row<Api.Book>} row */
   row(row) {
     const { item: book, isGone } = row;
     // White space between the parts of fifty rows would be hundreds of nodes.
@@ -167,9 +139,9 @@ export class Books {
       ><span class="author">${text(book.author)}</span
       ><span class="facts"
         >${this.typed.ns ? nothing : fact(book.namespace_id)}${book.category_id ? fact(book.category_id) : nothing}${
-          isGone ? badge('gone', t('deleted')) : (this.own.status?.(row, this) ?? nothing)
+          isGone ? badge('gone', t('deleted')) : (this.own.status?.(row) ?? nothing)
         }</span
-      >${this.own.action && !isGone ? html`<span class="action">${this.own.action(row, this)}</span>` : nothing}</li>`;
+      >${this.own.action && !isGone ? html`<span class="action">${this.own.action(row)}</span>` : nothing}</li>`;
   }
 }
 

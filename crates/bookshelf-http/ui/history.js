@@ -1,8 +1,8 @@
 // What happened to a book, or to somebody's loans: the newest first, the rest on request.
 
-import { Problem, get } from './api.js';
+import { get } from './api.js';
 import { link } from './books.js';
-import { failure, html, loading, nothing, say, text, when } from './parts.js';
+import { View, failure, html, loading, nothing, say, text, when } from './parts.js';
 import { t } from './texts.js';
 
 const LIMIT = 20;
@@ -12,15 +12,16 @@ const CALM = 1_000;
 /** No history is kept, or nobody has said yet whose it is. */
 const ABSENT = [400, 401, 404];
 
-export class History {
-  /** @param {{path: string, context: any, isOfMany?: boolean, isQuiet?: boolean}} options */
-  constructor({ path, context, isOfMany = false, isQuiet = false }) {
-    Object.assign(this, { path, context, isOfMany, isQuiet });
-    /** @type {any[]} */
+export class History extends View {
+  /** @param {Page.Context} context @param {string} path @param {{isOfMany?: boolean, isQuiet?: boolean}} options */
+  constructor(context, path, { isOfMany = false, isQuiet = false } = {}) {
+    super(context);
+    this.path = path;
+    this.isOfMany = isOfMany;
+    this.isQuiet = isQuiet;
+    /** @type {Api.HistoryEvent[]} */
     this.events = [];
     this.next = '';
-    /** @type {'loading' | 'ready' | 'failed' | 'absent'} */
-    this.phase = 'loading';
     this.load();
   }
 
@@ -41,22 +42,19 @@ export class History {
     say(t('shown', { n: this.events.length }));
   }
 
-  async ask(query, before) {
-    const { signal, update } = this.context;
-    try {
-      const { data } = await get(this.path, { query, signal, isQuiet: this.isQuiet });
+  ask(query, before) {
+    return this.read(async () => {
+      const { data } = await get(this.path, { query, signal: this.context.signal, isQuiet: this.isQuiet });
       this.events = [...before, ...data.list];
       this.next = data.continue ?? '';
       this.phase = 'ready';
-      this.problem = null;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      const isAbsent = ABSENT.includes(error.status);
-      this.problem = isAbsent ? null : error;
-      if (this.events.length === 0) this.phase = isAbsent ? 'absent' : 'failed';
-    }
-    update();
+    });
+  }
+
+  refused(problem) {
+    const isAbsent = ABSENT.includes(problem.status);
+    if (isAbsent) this.problem = null;
+    if (this.events.length === 0) this.phase = isAbsent ? 'absent' : 'failed';
   }
 
   /** @param {string} heading */
@@ -78,6 +76,7 @@ export class History {
       ${next ? html`<p><button type="button" @click=${() => this.more()}>${t('history.more')}</button></p>` : nothing}`;
   }
 
+  /** @param {Api.HistoryEvent} event */
   row(event) {
     const { borrowed_by: tenant, by, book_id: id, namespace_id } = event;
     const words = [t(`event.${event.event}`), event.forced ? t('event.forced') : ''].filter(Boolean).join(', ');

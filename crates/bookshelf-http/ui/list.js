@@ -1,6 +1,7 @@
 // A page of a list, kept up to date: shown rows change in place, new ones wait until they are asked for.
 
-import { Problem, get } from './api.js';
+import { get } from './api.js';
+import { View } from './parts.js';
 import { follow } from './stream.js';
 
 const LIMIT = 50;
@@ -11,17 +12,22 @@ const CALM = 1_000;
 /** The page before each, by the value of `continue`; only the browser's own way through a list is known. */
 const before = new Map();
 
-export class LiveList {
+/** @template Item */
+export class LiveList extends View {
   /**
-   * @param {{path: string, query?: Record<string, string>, page?: string, filter?: Record<string, string>,
-   *   key: (item: any) => string, update: () => void, signal: AbortSignal, changed?: (item: any) => void}} options
-   *   `query` is the list's, `filter` the part of it that the stream takes.
+   * @param {Page.Context} context
+   * @param {{path: string, query: Page.Query, page: string, filter: Page.Query, key: (item: Item) => string,
+   *   changed?: (item: Item) => void}} options `query` is the list's, `filter` the part of it that the stream takes.
    */
-  constructor(options) {
-    Object.assign(this, { filter: {}, query: {}, page: '', changed: () => {}, ...options });
-    /** @type {'loading' | 'ready' | 'failed'} */
-    this.phase = 'loading';
-    /** @type {{item: any, isGone: boolean}[]} */
+  constructor(context, { path, query, page, filter, key, changed = () => {} }) {
+    super(context);
+    this.path = path;
+    this.query = query;
+    this.page = page;
+    this.filter = filter;
+    this.key = key;
+    this.changed = changed;
+    /** @type {Page.Row<Item>[]} */
     this.rows = [];
     this.fresh = new Set();
     this.next = '';
@@ -33,45 +39,33 @@ export class LiveList {
 
   async ask() {
     const query = { ...this.query, limit: LIMIT, continue: this.page };
-    return get(this.path, { query, signal: this.signal });
+    return get(this.path, { query, signal: this.context.signal });
   }
 
-  async load() {
-    this.stop?.abort();
-    try {
+  load() {
+    return this.read(async () => {
       const { data, version } = await this.ask();
       this.rows = data.list.map((item) => ({ item, isGone: false }));
       this.next = data.continue ?? '';
       if (this.next) before.set(this.next, this.page);
       this.fresh.clear();
       this.phase = 'ready';
-      this.problem = null;
       this.follow(version);
-    } catch (error) {
-      this.fail(error);
-    }
-    this.update();
+    });
   }
 
-  fail(error) {
-    if (!(error instanceof Problem)) {
-      if (this.signal.aborted) return;
-      throw error;
-    }
-    if (error.field === 'continue' && this.page) {
+  refused(problem) {
+    if (problem.field === 'continue' && this.page) {
       // The page is of another list, or of before a restore.
-      this.page = '';
-      this.before = undefined;
+      Object.assign(this, { page: '', before: undefined, problem: null, isReset: false });
       this.load();
-      return;
-    }
-    this.problem = error;
-    if (this.rows.length === 0 || error.status === 403) this.phase = 'failed';
+    } else if (this.rows.length === 0 || problem.status === 403) this.phase = 'failed';
   }
 
   follow(version) {
+    this.stop?.abort();
     this.stop = new AbortController();
-    const signal = AbortSignal.any([this.signal, this.stop.signal]);
+    const signal = AbortSignal.any([this.context.signal, this.stop.signal]);
     let isFirst = true;
     const state = (state) => {
       this.state = state;
@@ -80,14 +74,12 @@ export class LiveList {
       if (state === 'live') isFirst = false;
       this.update();
     };
-    follow(this.path, this.filter, version, { on: (event, item) => this.on(event, item), state, signal });
+    const on = (event, item) => this.on(event, item);
+    follow(this.path, version, { on, reset: () => this.lookAgain(true), query: this.filter, state, signal });
   }
 
   on(event, item) {
-    if (event === 'reset') {
-      this.stop?.abort();
-      this.lookAgain(true);
-    } else if (this.isSearch) {
+    if (this.isSearch) {
       this.lookAgain(false);
     } else if (event !== 'synced') {
       this.take(event, item);
@@ -96,6 +88,7 @@ export class LiveList {
     this.update();
   }
 
+  /** @param {string} event @param {Item} item */
   take(event, item) {
     const key = this.key(item);
     const row = this.rows.find((row) => this.key(row.item) === key);
@@ -122,8 +115,8 @@ export class LiveList {
     if (this.timer) return;
     this.timer = setTimeout(async () => {
       this.timer = null;
-      if (this.signal.aborted) return;
-      try {
+      if (this.context.signal.aborted) return;
+      await this.read(async () => {
         const { data, version } = await this.ask();
         const now = new Map(data.list.map((item) => [this.key(item), item]));
         for (const row of this.rows) {
@@ -137,15 +130,14 @@ export class LiveList {
           this.isReset = false;
           this.follow(version);
         }
-      } catch (error) {
-        this.fail(error);
-        if (this.isReset && !this.signal.aborted) this.lookAgain(true);
-      }
-      this.update();
+      });
+      if (this.isReset && !this.context.signal.aborted) this.lookAgain(true);
     }, CALM);
   }
 }
 
 /** In the order of lists: by namespace, then id. A blank comes before what names may have. */
+/** @param {Api.Book} book */
 export const bookKey = (book) => `${book.namespace_id} ${book.id}`;
+/** @param {Api.Loan} loan */
 export const loanKey = (loan) => `${loan.namespace_id} ${loan.book_id}`;

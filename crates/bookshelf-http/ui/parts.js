@@ -1,9 +1,72 @@
-// Parts of views: messages, fields, dialogs.
+// Views, and their parts: messages, fields, lists.
 
+import { Problem, get } from './api.js';
 import { html, nothing } from './lit-html.js';
 import { explain, t, time } from './texts.js';
 
 export { html, nothing };
+
+/** A view: what it reads may be refused, and ends with the view. */
+export class View {
+  /** @param {Page.Context} context */
+  constructor(context) {
+    this.context = context;
+    /** @type {'loading' | 'ready' | 'failed' | 'absent'} */
+    this.phase = 'loading';
+    /** @type {Problem | null} */
+    this.problem = null;
+    /** @type {Api.Namespace[]} */
+    this.namespaces = [];
+    this.query = context.query;
+  }
+
+  update() {
+    this.context.update();
+  }
+
+  /** Reads for the view, and draws it. A problem is the view's own; one of a view that was left is nobody's. */
+  async read(work) {
+    try {
+      await work();
+      this.problem = null;
+    } catch (error) {
+      if (this.context.signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      this.problem = error;
+      this.refused(error);
+    }
+    this.update();
+  }
+
+  /** @param {Problem} _problem */
+  refused(_problem) {
+    this.phase = 'failed';
+  }
+
+  /** Ends what an earlier query of the address began. Returns the context of what this one begins. */
+  begin(query) {
+    this.query = query;
+    this.begun?.abort();
+    this.begun = new AbortController();
+    return { ...this.context, signal: AbortSignal.any([this.context.signal, this.begun.signal]) };
+  }
+
+  /** Reads the namespaces, and goes to the first of them where the address names none. */
+  askNamespaces(name) {
+    const { signal, go } = this.context;
+    return this.read(async () => {
+      this.namespaces = await namespaces(signal);
+      const [first] = this.namespaces;
+      if (!first) this.phase = 'absent';
+      else if (!this.query.ns) go(hash([name], { ...this.query, ns: first.id }), true);
+    });
+  }
+}
+
+/** The namespaces with books, for a choice. @returns {Promise<Api.Namespace[]>} */
+export async function namespaces(signal) {
+  return (await get('namespace', { signal })).data.list;
+}
 
 /** Text of a book or a person: its script decides its direction. */
 export const text = (value) => html`<bdi dir="auto" .textContent=${value ?? ''}></bdi>`;
@@ -44,6 +107,9 @@ export function focus(id) {
   element?.focus();
   element?.scrollIntoView({ block: 'nearest' });
 }
+
+/** Says how many rows there are now. */
+export const sayCount = (rows, none) => say(rows.length ? t('shown', { n: rows.length }) : t(none));
 
 /** The errors of a form, each a link to its field. */
 export const summary = (errors) =>
@@ -91,6 +157,16 @@ export const namespaceSelect = (namespaces, chosen, all, change, id = 'ns') => h
       )}
     </select>
   </div>`;
+
+/** New rows of a live list, and how live it is. `load` lists anew, `words` names the text of the new ones. */
+export function news({ fresh, state }, words, load) {
+  const reveal = () => load().then(() => document.querySelector('h1')?.focus());
+  return html`<div class="news" aria-live="polite">
+    ${fresh.size ? html`<button type="button" class="fresh" @click=${reveal}>${t(words, { n: fresh.size })}</button>` : nothing}
+    ${state === 'waiting' ? html`<span class="hint">${t('stream.waiting')}</span>` : nothing}
+    ${state === 'refused' ? html`<button type="button" @click=${reveal}>${t('refresh')}</button>` : nothing}
+  </div>`;
+}
 
 /** Links to the pages of a list. */
 export const pager = (list, link) =>

@@ -2,30 +2,25 @@
 
 const kept = new Map();
 
-export function recall(name) {
+/** Uses the tab's storage. Where there is none, a reload loses what is kept; the page itself does not. */
+function stored(use) {
   try {
-    return JSON.parse(sessionStorage.getItem(name)) ?? kept.get(name) ?? null;
+    return use(sessionStorage);
   } catch {
-    return kept.get(name) ?? null;
+    return null;
   }
 }
 
+export const recall = (name) => stored((storage) => JSON.parse(storage.getItem(name))) ?? kept.get(name) ?? null;
+
 export function keep(name, value) {
   kept.set(name, value);
-  try {
-    sessionStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    // Without storage, a reload loses it; the page itself does not.
-  }
+  stored((storage) => storage.setItem(name, JSON.stringify(value)));
 }
 
 export function forget(name) {
   kept.delete(name);
-  try {
-    sessionStorage.removeItem(name);
-  } catch {
-    // There is none.
-  }
+  stored((storage) => storage.removeItem(name));
 }
 
 /** A key for `Idempotency-Key`. `randomUUID` would need HTTPS. */
@@ -49,10 +44,6 @@ export const session = {
 /** Forgets the caller and everything that was typed. */
 export function signOut() {
   kept.clear();
-  try {
-    sessionStorage.clear();
-  } catch {
-    // There is none.
-  }
+  stored((storage) => storage.clear());
   location.reload();
 }

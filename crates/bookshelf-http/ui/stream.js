@@ -5,6 +5,8 @@ import { Problem, pause, send } from './api.js';
 /** Three heartbeats. A connection that is silent for longer is dead. */
 const SILENCE = 45_000;
 const LONGEST_WAIT = 15_000;
+/** Before everything is listed anew. */
+const CALM = 1_000;
 
 /** Splits the text of a stream into its messages. */
 async function* messages(body, alive) {
@@ -39,9 +41,11 @@ const shown = (signal) =>
 /**
  * Follows the changes of a list from its version on, until the signal, or until they have to be listed anew (`reset`). A
  * hidden page has no stream: browsers allow few connections to one host.
- * @param {{on: (event: string, item: any) => void, state: (state: string) => void, signal: AbortSignal}} options
+ * @param {string} to @param {string} version
+ * @param {{on: (event: string, item: any, id: string) => void, reset: () => void, signal: AbortSignal, query?: Page.Query,
+ *   state?: (state: 'live' | 'waiting' | 'hidden' | 'refused') => void}} options
  */
-export async function follow(to, query, version, { on, state, signal }) {
+export async function follow(to, version, { on, reset, signal, query = {}, state = (_state) => {} }) {
   let id = version;
   let wait = 500;
   while (!signal.aborted) {
@@ -62,7 +66,11 @@ export async function follow(to, query, version, { on, state, signal }) {
       alive();
       for await (const message of messages(response.body, alive)) {
         wait = 500;
-        if (message.event === 'reset') return on('reset', {});
+        if (message.event === 'reset') {
+          stop.abort();
+          await pause(CALM, signal);
+          return signal.aborted ? undefined : reset();
+        }
         if (message.id) id = message.id;
         if (message.event) on(message.event, JSON.parse(message.data), id);
       }

@@ -37,3 +37,6 @@ export function explain(problem) {
   const known = `problem.${problem.code}`;
   return texts[known] ? t(known) : problem.message || t('problem.internal');
 }
+
+/** The same of a write, of which nobody may know what came of it. */
+export const explainWrite = (problem) => (problem.isLost ? t('lost') : explain(problem));

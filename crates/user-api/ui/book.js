@@ -1,20 +1,24 @@
 // One book, for a tenant.
 
-import { Problem, get, path, pause } from './api.js';
+import { Problem, get, path } from './api.js';
 import { History } from './history.js';
 import { Lending } from './lending.js';
-import { empty, failure, hash, html, loading, nothing, notice, text, when } from './parts.js';
+import { View, empty, failure, hash, html, loading, nothing, notice, text, when } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
-export class Book {
+export class Book extends View {
   constructor(context) {
-    this.context = context;
-    [this.ns, this.id] = context.parts;
+    super(context);
+    const [ns, id] = context.parts;
+    this.ns = ns;
+    this.id = id;
+    this.to = path('book', ns, id);
+    /** @type {Api.Book | undefined} */
+    this.book = undefined;
+    this.isDeleted = false;
     this.lending = new Lending(context);
-    const past = `${path('book', this.ns, this.id)}/history`;
-    this.history = new History({ path: past, context, isQuiet: true });
-    this.phase = 'loading';
+    this.history = new History(context, `${this.to}/history`, { isQuiet: true });
     this.changes = 0;
     this.load();
   }
@@ -23,36 +27,23 @@ export class Book {
     return this.book?.title ?? this.id;
   }
 
-  async load() {
-    const { signal, update } = this.context;
-    try {
-      const { data, version } = await get(path('book', this.ns, this.id), { signal });
+  load() {
+    return this.read(async () => {
+      const { data, version } = await get(this.to, { signal: this.context.signal });
       this.changes += 1;
-      this.isDeleted = false;
-      this.show(data);
+      Object.assign(this, { book: data, phase: 'ready', isDeleted: false });
       await this.lending.load([data]);
       this.follow(version);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      this.phase = 'failed';
-      this.problem = error;
-    }
-    update();
+    });
   }
 
-  show(book) {
-    this.book = book;
-    this.phase = 'ready';
-  }
-
-  // The book of an event with its description, which streams may leave out.
+  /** The book of an event with its description, which streams may leave out. @param {Api.Book} book @param {string} version */
   async whole(book, version) {
     if (book.description) return book;
     const { signal } = this.context;
     try {
       const headers = { 'X-Resource-Version': version };
-      const { data } = await get(path('book', this.ns, this.id), { headers, signal });
+      const { data } = await get(this.to, { headers, signal });
       return { ...book, description: data.description };
     } catch (error) {
       if (error instanceof Problem || signal.aborted) return { ...book, description: this.book.description };
@@ -61,24 +52,19 @@ export class Book {
   }
 
   follow(version) {
-    const { signal, update } = this.context;
+    const { signal } = this.context;
     const on = async (event, book, id) => {
-      if (event === 'reset') {
-        await pause(1000, signal);
-        return signal.aborted || this.load();
-      }
       if (book.id !== this.id) return;
       const number = ++this.changes;
       const isDeleted = event === 'deleted';
       const shown = isDeleted ? this.book : await this.whole(book, id);
       if (signal.aborted || number !== this.changes) return;
-      this.isDeleted = isDeleted;
-      this.show(shown);
+      Object.assign(this, { book: shown, isDeleted });
       this.lending.changed(book);
       this.history.refresh();
-      update();
+      this.update();
     };
-    follow(path('book', this.ns), {}, version, { on, state: () => {}, signal });
+    follow(path('book', this.ns), version, { on, reset: () => this.load(), signal });
   }
 
   view() {

@@ -4,21 +4,21 @@ import { Problem, get, path, send } from './api.js';
 import { bookKey, loanKey } from './list.js';
 import { badge, html, nothing, say } from './parts.js';
 import { newKey } from './session.js';
-import { explain, t } from './texts.js';
+import { explainWrite, t } from './texts.js';
 
 const CALM = 500;
 
 export class Lending {
   constructor(context) {
     this.context = context;
-    /** The tenant's own loans, by the key of their book. */
+    /** The tenant's own loans, by the key of their book. @type {Map<string, Api.Loan>} */
     this.mine = new Map();
-    /** What happened to a book that was clicked. */
+    /** What happened to a book that was clicked. @type {Map<string, {words?: string, isBusy?: boolean, idempotency?: string}>} */
     this.touched = new Map();
     this.stale = new Set();
   }
 
-  /** Finds out which of these books the tenant has. */
+  /** Finds out which of these books the tenant has. @param {Api.Book[]} books */
   async load(books) {
     const namespaces = new Set(books.filter((book) => !book.available).map((book) => book.namespace_id));
     await Promise.all(Array.from(namespaces, (namespace) => this.loadOf(namespace)));
@@ -34,7 +34,7 @@ export class Lending {
     for (const loan of answer.data.list) this.mine.set(loanKey(loan), loan);
   }
 
-  /** A book has changed: if it is on loan now, it may be to the same tenant in another window. */
+  /** A book has changed: if it is on loan now, it may be to the same tenant in another window. @param {Api.Book} book */
   changed(book) {
     const key = bookKey(book);
     if (book.available) this.mine.delete(key);
@@ -49,6 +49,7 @@ export class Lending {
     }, CALM);
   }
 
+  /** @param {Api.Book} book */
   status(book) {
     const key = bookKey(book);
     const words = this.touched.get(key)?.words;
@@ -60,6 +61,7 @@ export class Lending {
     return html`${state}${words ? html`<span class="happened">${words}</span>` : nothing}`;
   }
 
+  /** @param {Api.Book} book */
   action(book) {
     const key = bookKey(book);
     const touched = this.touched.get(key);
@@ -73,6 +75,7 @@ export class Lending {
       @click=${press}>${t(words)}<span class="visually-hidden">: ${book.title}</span></button>`;
   }
 
+  /** @param {Api.Book} book */
   borrow(book) {
     const key = bookKey(book);
     // The same key until there is an answer: a lost one is asked for again, and lends the book once.
@@ -94,6 +97,7 @@ export class Lending {
     });
   }
 
+  /** @param {Api.Book} book */
   return(book) {
     const key = bookKey(book);
     return this.run(book, null, async () => {
@@ -114,8 +118,7 @@ export class Lending {
       after = { words: await write() };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      const isLost = !problem.status || problem.status === 504;
-      after = { words: isLost ? t('lost') : explain(problem), idempotency: isLost ? idempotency : undefined };
+      after = { words: explainWrite(problem), idempotency: problem.isLost ? idempotency : undefined };
       if (problem.code === 'not_found') book.available = false;
     }
     this.touched.set(key, after);

@@ -1,44 +1,36 @@
 // The tenant's own loans, in every namespace.
 
-import { Problem, get, path, pause, send } from './api.js';
-import { link, namespaces } from './books.js';
+import { Problem, get, path, send } from './api.js';
+import { link } from './books.js';
 import { loanKey } from './list.js';
-import { empty, failure, html, loading, nothing, say, text, when } from './parts.js';
+import { View, empty, failure, html, loading, namespaces, nothing, say, sayCount, text, when } from './parts.js';
 import { follow } from './stream.js';
-import { explain, t } from './texts.js';
+import { explainWrite, t } from './texts.js';
 
 const CALM = 1_000;
 /** Requests at once: browsers allow six to one host, and the stream is one. */
 const AT_ONCE = 4;
 
-export class MyLoans {
+export class MyLoans extends View {
   constructor(context) {
-    this.context = context;
-    this.phase = 'loading';
+    super(context);
+    this.title = t('loans');
+    /** @type {{loan: Api.Loan, isGone: boolean, isBusy?: boolean, words?: string}[]} */
     this.rows = [];
     this.load();
   }
 
-  get title() {
-    return t('loans');
+  load() {
+    return this.read(async () => {
+      const version = await this.ask(await namespaces(this.context.signal));
+      this.phase = 'ready';
+      sayCount(this.rows, 'loans.none');
+      if (version) this.follow(version);
+    });
   }
 
-  async load() {
-    const { signal, update } = this.context;
-    try {
-      const spaces = await namespaces(signal);
-      const version = await this.ask(spaces);
-      this.phase = 'ready';
-      this.problem = null;
-      say(this.rows.length ? t('shown', { n: this.rows.length }) : t('loans.none'));
-      if (version) this.follow(version);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      this.problem = error;
-      if (this.rows.length === 0) this.phase = 'failed';
-    }
-    update();
+  refused() {
+    if (this.rows.length === 0) this.phase = 'failed';
   }
 
   /** Reads the loans of all namespaces. Returns the version of the first answer, which no other is older than. */
@@ -56,7 +48,6 @@ export class MyLoans {
       }
     };
     // The first one alone, so that a name is asked for once.
-    this.spaces = spaces;
     const first = left.splice(1);
     await work();
     left.push(...first);
@@ -70,11 +61,7 @@ export class MyLoans {
 
   follow(version) {
     const { signal } = this.context;
-    const on = async (event) => {
-      if (event === 'reset') {
-        await pause(CALM, signal);
-        return signal.aborted || this.load();
-      }
+    const on = () => {
       this.timer ??= setTimeout(async () => {
         this.timer = undefined;
         if (signal.aborted) return;
@@ -83,7 +70,7 @@ export class MyLoans {
       }, CALM);
     };
     // Every loan changes its book, as tenants see books.
-    follow('book', {}, version, { on, state: () => {}, signal });
+    follow('book', version, { on, reset: () => this.load(), signal });
   }
 
   async return(row) {
@@ -96,7 +83,7 @@ export class MyLoans {
       row.isGone = true;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      words = problem.status && problem.status !== 504 ? explain(problem) : t('lost');
+      words = explainWrite(problem);
     }
     // The list may have been read anew meanwhile.
     const now = this.rows.find((one) => loanKey(one.loan) === loanKey(row.loan)) ?? row;

@@ -102,6 +102,25 @@ async fn a_service_without_the_page_has_none() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_pages_use_the_apis_as_the_openapi_documents_have_them() -> Result<()> {
+    let Some(browser) = Browser::find().await? else {
+        return Ok(());
+    };
+    for api in ["admin-api", "user-api"] {
+        let document = format!("../../../docs/{api}.openapi.json");
+        let types = format!("generated/{api}.d.ts");
+        browser
+            .run_program("openapi-typescript", &[&document, "-o", &types])
+            .await?;
+    }
+    for page in ["librarian", "tenant"] {
+        let project = format!("types/{page}.json");
+        browser.run_program("tsc", &["-p", &project]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn librarians_work_in_a_browser() -> Result<()> {
     in_a_browser("librarian.test.mjs").await
 }

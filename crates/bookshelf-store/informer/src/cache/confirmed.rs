@@ -142,6 +142,22 @@ impl<'a, V> Confirmed<'a, V> {
         }
     }
 
+    /// Returns the position of the oldest state whose later changes are all known. Soon after the first list is complete it is
+    /// that list's, so that a follower which begins a moment later misses nothing.
+    #[must_use]
+    pub fn oldest_position(&self) -> Position {
+        let at = |journal: &Journal<V>| {
+            journal.oldest().map(|version| At {
+                restarts: journal.restarts,
+                version,
+            })
+        };
+        Position {
+            at: self.journals().filter_map(at).collect(),
+            is_from_elsewhere: false,
+        }
+    }
+
     /// The position of a follower that has everything up to this version, from any replica, and perhaps some later
     /// changes. It may lie ahead of the confirmed version; the cache does not know then that this version exists.
     ///

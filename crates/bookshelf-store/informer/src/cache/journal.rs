@@ -175,6 +175,11 @@ impl<V> Journal<V> {
         self.listed = Some(version);
     }
 
+    /// Returns the version after which all changes are known.
+    pub(super) fn oldest(&self) -> Option<ResourceVersion> {
+        self.since
+    }
+
     /// Returns true if the changes after this version are known, for a follower that has this journal up to that version and
     /// nothing else.
     pub(super) fn knows_after(&self, version: ResourceVersion) -> bool {

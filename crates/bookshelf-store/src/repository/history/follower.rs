@@ -39,11 +39,10 @@ impl<V> Follower<V> {
     pub(super) fn follow(&mut self, pending: &Pending) -> bool {
         let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
         let (of_loans, of_books) = (loans.confirmed(None), books.confirmed(None));
-        let Some((at_loans, at_books)) = &mut self.positions else {
-            self.positions = Some((of_loans.position(), of_books.position()));
-            return false;
-        };
-        let mut is_known = true;
+        let mut is_known = self.positions.is_some();
+        // What has come and gone since the first list leaves no other trace.
+        let oldest = || (of_loans.oldest_position(), of_books.oldest_position());
+        let (at_loans, at_books) = self.positions.get_or_insert_with(oldest);
         match of_books.follow(at_books) {
             Ok(steps) => {
                 for step in steps {
@@ -73,6 +72,12 @@ impl<V> Follower<V> {
         }
         self.gone.retain(|_, (_, when)| when.elapsed() < GONE_FOR);
         is_known
+    }
+
+    /// Passes over what has changed.
+    pub(super) fn skip(&mut self) {
+        let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
+        self.positions = Some((loans.confirmed(None).position(), books.confirmed(None).position()));
     }
 
     /// Returns the word for the end of a loan: its book went first, or somebody deleted it.
@@ -128,4 +133,58 @@ fn book_event<V>(event: &Event<CachedBook<V>>) -> Option<(&str, Line)> {
         }
     };
     Some((event.key().namespace(), line))
+}
+
+#[cfg(test)]
+mod tests {
+    use bookshelf_crd::BookLoan;
+    use serde_json::json;
+
+    use super::super::testing::repository;
+    use super::*;
+    use crate::cache::SourceEvent;
+
+    fn loan(version: u32) -> BookLoan {
+        serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "ns", "name": "a", "uid": "3b241101-a2bc-42f1-9a54-09d2b9b1ffee",
+                "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-22T11:11:09Z",
+            },
+            "spec": {"borrowedBy": "bob"},
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_loan_that_ended_between_the_first_list_and_the_first_look_is_reported() {
+        let repository = repository();
+        let listed = || "1".parse().unwrap();
+        repository.feed_loans([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
+        repository.feed_books([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
+        repository.feed_loans([SourceEvent::Applied(loan(2)), SourceEvent::Deleted(loan(3))]);
+        let (loans, books) = (
+            repository.loans.workload.reader(),
+            repository.books.workload.reader(),
+        );
+        let mut follower = Follower::new(loans.clone(), books.clone());
+        let pending = Pending::default();
+        assert!(!follower.follow(&pending), "what was before is not known");
+        let words = || {
+            let mut words: Vec<_> = pending.lines("ns", |_| true);
+            words.sort_by_key(|line| line.happened);
+            words.into_iter().map(|line| line.happened).collect::<Vec<_>>()
+        };
+        let both = words();
+        assert!(
+            both.contains(&Happened::Borrowed) && both.contains(&Happened::Ended) && both.len() == 2,
+            "{both:?}"
+        );
+        assert!(follower.follow(&pending));
+        assert_eq!(words(), both);
+        follower.skip();
+        repository.feed_loans([SourceEvent::Applied(loan(4))]);
+        follower.skip();
+        assert!(follower.follow(&pending));
+        assert_eq!(words(), both);
+    }
 }

@@ -24,10 +24,12 @@ pub(super) struct Course {
     pub(super) failures: u32,
     /// The end of the pause.
     not_before: Option<Instant>,
+    /// The times in a row that another process was faster.
+    outrun: u32,
     /// The journal that may be other than the cache has it.
     pub(super) reread: Option<ObjectKey>,
-    /// True if the last journal takes no lines, although the cache has it with room.
-    pub(super) skip_last: bool,
+    /// The number of the next journal to begin, counted from the last one of the cache; 0 if that one may have room.
+    pub(super) ahead: u64,
 }
 
 impl Progress {
@@ -72,6 +74,23 @@ impl Course {
         self.not_before = Some(Instant::now() + pause.min(LONGEST_PAUSE));
         self.failures += 1;
     }
+
+    /// Notes that a journal was full, or there, or gone: another process was faster. At first it is read again. If that does not
+    /// help, the watch is late, and others fill journals faster than this process can read them one by one: it begins one
+    /// farther and farther ahead. A gap in their numbers does no harm.
+    pub(super) fn was_outrun(&mut self, key: &ObjectKey) {
+        if self.outrun == 0 {
+            self.reread = Some(key.clone());
+        } else {
+            self.ahead = 1 << self.outrun.min(10);
+        }
+        self.outrun += 1;
+    }
+
+    /// Notes that a journal cannot be read.
+    pub(super) fn pass_over_last(&mut self) {
+        self.ahead = self.ahead.max(1);
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +117,18 @@ mod tests {
         assert_eq!(progress.of("fine").failures, 0);
         progress.succeed("full");
         assert_eq!(progress.of("full").failures, 0);
+    }
+
+    #[test]
+    fn a_process_that_others_outrun_looks_farther_and_farther_ahead() {
+        let key = ObjectKey::new("ns", "000001");
+        let mut course = Course::default();
+        course.was_outrun(&key);
+        assert_eq!((course.reread.take(), course.ahead), (Some(key.clone()), 0));
+        for expected in [2, 4, 8, 16] {
+            course.was_outrun(&key);
+            assert_eq!((course.reread.take(), course.ahead), (None, expected));
+        }
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use super::follower::Follower;
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting, after_others};
 use super::progress::{Course, Progress};
-use super::store::{State, Store, Target, name_of, number_of, records_in};
+use super::store::{State, Store, Target, name_of, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
 use crate::object::ObjectKey;
@@ -53,27 +53,21 @@ type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
 impl<V> Recorder<V> {
     pub(super) async fn run(self) -> Infallible {
         let day = Duration::from_hours(24);
-        while self.loans.wait_synced(day).await.is_err()
-            || self.books.wait_synced(day).await.is_err()
-            || self.store.journals.wait_synced(day).await.is_err()
-        {}
-        self.store.set_state(State::Ready);
+        while self.loans.wait_synced(day).await.is_err() || self.books.wait_synced(day).await.is_err() {}
         let mut follower = Follower::new(self.loans.clone(), self.books.clone());
         let (mut loans, mut books) = (self.loans.news(), self.books.news());
+        // A loan may begin and end before the journals are listed.
+        while self.store.journals.wait_synced(LOOK_EVERY).await.is_err() {
+            self.follow_or_skip(&mut follower).await;
+        }
+        self.store.set_state(State::Ready);
         let mut compared = Compared::new();
         let mut progress = Progress::default();
         let mut next_request = Instant::now();
         let mut next_comparison = Instant::now();
         loop {
-            if !self.store.is_kept() {
-                while !self.store.is_kept() {
-                    sleep(PERIOD).await;
-                }
-                // Other journals, if any.
-                compared.clear();
-                next_comparison = Instant::now();
-            }
-            if !follower.follow(&self.store.pending) {
+            if !self.follow_or_skip(&mut follower).await {
+                // There may be other journals.
                 compared.clear();
                 next_comparison = Instant::now();
             }
@@ -95,6 +89,19 @@ impl<V> Recorder<V> {
                 () = sleep_until(next_due) => {}
             }
         }
+    }
+
+    /// Takes in what has changed. While no history is kept, passes over it. Returns false if loans and journals have to be
+    /// compared.
+    async fn follow_or_skip(&self, follower: &mut Follower<V>) -> bool {
+        if self.store.is_kept() {
+            return follower.follow(&self.store.pending);
+        }
+        while !self.store.is_kept() {
+            sleep(PERIOD).await;
+        }
+        follower.skip();
+        false
     }
 
     /// Compares loans with journals, in the namespaces where either has changed, and queues the missing lines.
@@ -132,7 +139,9 @@ impl<V> Recorder<V> {
             if let Some(key) = progress.of(&namespace).reread.take() {
                 // An answer is in the cache.
                 let read = self.store.client.get(&key).await;
-                progress.of(&namespace).skip_last |= read.is_err();
+                if read.is_err() {
+                    progress.of(&namespace).pass_over_last();
+                }
                 return true;
             }
             let waiting = self.due(&namespace);
@@ -209,13 +218,7 @@ impl<V> Recorder<V> {
 
     /// Appends lines to the last journal of a namespace, as many as it takes, or begins the next one with them.
     async fn store_lines(&self, namespace: &str, lines: &[Line], progress: &mut Progress) {
-        let mut target = self.store.target(namespace);
-        if progress.of(namespace).skip_last
-            && let Target::Last(last, _) = &target
-            && let Some(number) = number_of(last)
-        {
-            target = Target::Next(ObjectKey::new(namespace, name_of(number + 1)));
-        }
+        let target = self.store.target(namespace, progress.of(namespace).ahead);
         let (key, sent, stored) = match &target {
             Target::Last(key, room) => {
                 let lines = &lines[..lines.len().min(*room)];
@@ -273,14 +276,8 @@ impl<V> Recorder<V> {
                     course.fail();
                 }
             }
-            // Another process was faster: the journal is full, or there, or gone.
-            Reason::Rejected(_) | Reason::NotFound(_) if !is_new => {
-                // The second time in a row, it takes no lines for another reason.
-                course.skip_last = course.failures > 0;
-                course.fail();
-                course.reread = Some(key.clone());
-            }
-            Reason::AlreadyExists(_) => course.reread = Some(key.clone()),
+            Reason::Rejected(_) | Reason::NotFound(_) if !is_new => course.was_outrun(key),
+            Reason::AlreadyExists(_) => course.was_outrun(key),
             Reason::NotAllowed(_) | Reason::Rejected(_) => {
                 if course.failures == 0 {
                     tracing::warn!(namespace, %error, "events of the history cannot be stored, and wait");
@@ -342,10 +339,56 @@ fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
 
 #[cfg(test)]
 mod tests {
+    use bookshelf_crd::BookLoan;
+    use bookshelf_crd::loan_journal::Happened;
     use kube::core::Status;
     use kube::core::response::{StatusCause, StatusDetails};
+    use serde_json::json;
 
+    use super::super::testing::{connector, repository};
     use super::*;
+    use crate::cache::SourceEvent;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loan_that_ends_before_the_journals_are_listed_is_recorded() {
+        let repository = repository();
+        let store = repository.history.as_ref().unwrap();
+        let recorder = Recorder {
+            store: Arc::clone(store),
+            loans: repository.loans.workload.reader().clone(),
+            books: repository.books.workload.reader().clone(),
+            live_loans: connector(Vec::new()).resource(),
+        };
+        tokio::spawn(recorder.run());
+        let listed = || "1".parse().unwrap();
+        repository.feed_loans([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
+        repository.feed_books([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
+        for version in 2..10_000 {
+            // More than a cache remembers.
+            let loan: BookLoan = serde_json::from_value(json!({
+                "metadata": {
+                    "namespace": "ns", "name": "a", "uid": format!("{:08x}-a2bc-42f1-9a54-09d2b9b1ffee", version / 2),
+                    "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-22T11:11:09Z",
+                },
+                "spec": {"borrowedBy": "bob"},
+            }))
+            .unwrap();
+            repository.feed_loans([if version % 2 == 0 {
+                SourceEvent::Applied(loan)
+            } else {
+                SourceEvent::Deleted(loan)
+            }]);
+            if version % 500 == 0 {
+                sleep(LOOK_EVERY * 2).await;
+            }
+        }
+        sleep(LOOK_EVERY * 2).await;
+        assert_eq!(store.state(), State::Loading);
+        let ends = store
+            .pending
+            .lines("ns", |waiting| waiting.line.happened == Happened::Ended);
+        assert_eq!(ends.len(), 4_999);
+    }
 
     #[test]
     fn the_lines_that_the_schema_refuses_are_those_that_the_api_server_names() {

@@ -120,20 +120,21 @@ impl Store {
         self.lost.notify_one();
     }
 
-    /// Returns the journal of a namespace to append to: the last one, or the next if that is full. Journals that others have
-    /// named are read and not written.
-    pub(super) fn target(&self, namespace: &str) -> Target {
+    /// Returns the journal of a namespace to append to: the last one, or the next if that is full, or the one so many ahead of
+    /// it. Journals that others have named are read and not written.
+    pub(super) fn target(&self, namespace: &str, ahead: u64) -> Target {
         let snapshot = self.journals.load();
         let numbered = snapshot.namespaced(namespace).filter_map(|journal| {
             let number = number_of(&journal.key)?;
             Some((number, journal))
         });
-        match numbered.max_by_key(|(number, _)| *number) {
-            Some((_, last)) if last.value.lines < LINES_MAX => {
+        let last = numbered.max_by_key(|(number, _)| *number);
+        let number = last.map_or(0, |(number, _)| number);
+        match last {
+            Some((_, last)) if ahead == 0 && last.value.lines < LINES_MAX => {
                 Target::Last(last.key.clone(), LINES_MAX - last.value.lines)
             }
-            Some((number, _)) => Target::Next(ObjectKey::new(namespace, name_of(number + 1))),
-            None => Target::Next(ObjectKey::new(namespace, name_of(1))),
+            _ => Target::Next(ObjectKey::new(namespace, name_of(number + ahead.max(1)))),
         }
     }
 }

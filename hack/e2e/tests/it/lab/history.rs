@@ -224,7 +224,7 @@ impl Run {
             panic!(
                 "{} differences: {:#?}\n{:#?}",
                 last.wrong.len(),
-                &last.wrong[..last.wrong.len().min(20)],
+                &last.wrong[..last.wrong.len().min(100)],
                 self.disturbances
             );
         };

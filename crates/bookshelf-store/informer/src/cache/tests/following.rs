@@ -220,6 +220,24 @@ async fn a_local_deletion_is_pending_in_its_namespace_only_until_the_watch_confi
 }
 
 #[test]
+fn a_follower_from_the_oldest_position_gets_all_changes_that_are_known() {
+    let cache = fixture_with(|builder| builder.history(2)).listed(5, &[object("a", "1", 3, "x")]);
+    let oldest = || cache.reader.snapshot().confirmed(None).oldest_position();
+    assert!(follow(&cache, &mut oldest()).unwrap().is_empty());
+    cache.applied(object("b", "2", 6, "x"));
+    cache.deleted(object("b", "2", 7, "x"));
+    assert_eq!(
+        follow(&cache, &mut oldest()).unwrap(),
+        ["created b 6", "deleted b 7"]
+    );
+    cache.applied(object("a", "1", 8, "y"));
+    assert_eq!(
+        follow(&cache, &mut oldest()).unwrap(),
+        ["deleted b 7", "updated a 8"]
+    );
+}
+
+#[test]
 fn a_cache_of_few_objects_keeps_fewer_changes() {
     let cache = fixture().listed(5, &[object("a", "1", 3, "x")]);
     for version in 6..2_000 {

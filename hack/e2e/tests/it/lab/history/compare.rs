@@ -49,11 +49,21 @@ impl Disturbances {
         is_killed || (is_of_others && is_unseen)
     }
 
-    /// Returns the time of the first end of the API server that is not over at this time.
-    fn unlogged_after(&self, time: Timestamp) -> Option<Timestamp> {
+    /// Returns true if a loan that began in this second may not be in the log as a success: the API server ended before it
+    /// logged the request, or the request's client before it had the answer.
+    fn may_be_unlogged(&self, begun: Timestamp) -> bool {
         let mut away = self.without_api_server.iter();
-        let away = away.find(|[_, to]| *to >= time);
-        away.map(|[from, _]| *from)
+        let is_lost = away.any(|[from, to]| *from <= begun + SECOND && begun <= *to);
+        is_lost
+            || self
+                .all_kills()
+                .any(|killed| (killed - SECOND..=killed + IN_FLIGHT).contains(&begun))
+    }
+
+    /// Returns the times at which processes were killed.
+    fn all_kills(&self) -> impl Iterator<Item = Timestamp> {
+        let all = self.without_processes.iter().map(|[killed, _]| killed);
+        self.kills.iter().chain(all).copied()
     }
 
     /// Returns the time of the last event that is sure to be stored by processes that are killed: what takes this time takes
@@ -67,11 +77,9 @@ impl Disturbances {
 
     /// Returns true if the process that ended a loan may have been killed before it stored that.
     fn may_lose_word(&self, ended: Timestamp) -> bool {
-        let all = self.without_processes.iter().map(|[killed, _]| killed);
-        let mut kills = self.kills.iter().chain(all);
-        kills.any(|killed| {
-            let stored_until = self.stored_until(*killed, STORED_WITHIN);
-            (stored_until..=*killed + IN_FLIGHT).contains(&ended)
+        self.all_kills().any(|killed| {
+            let stored_until = self.stored_until(killed, STORED_WITHIN);
+            (stored_until..=killed + IN_FLIGHT).contains(&ended)
         })
     }
 }
@@ -102,11 +110,7 @@ pub(super) fn compare(
     for (mark, lines) in recorded.iter().filter(|(mark, _)| !loans.contains_key(mark)) {
         let begun = lines.iter().map(|line| line.since.unwrap_or(line.at)).min();
         let begun = begun.and_then(|begun| Timestamp::from_second(begun).ok());
-        if begun.is_none_or(|begun| {
-            disturbances
-                .unlogged_after(begun)
-                .is_none_or(|from| from > begun + SECOND)
-        }) {
+        if !begun.is_some_and(|begun| disturbances.may_be_unlogged(begun)) {
             comparison
                 .wrong
                 .push(format!("nobody made the loan {mark:x} of {lines:?}"));
