@@ -19,8 +19,9 @@ use crate::object::{ResourceVersion, Uid};
 const MOST: [usize; 3] = [50_000, 50_000, 100_000];
 /// The shortest wait before an event of another process is stored: its own process stores it first.
 const OTHERS_FIRST: Duration = Duration::from_secs(5);
-/// The longest time that is added to it, at random, so that one of many processes does it.
-const SPREAD: Duration = Duration::from_secs(5);
+/// The longest time that is added to it, at random, so that one of many processes does it. It leaves two of the ten seconds after
+/// which an event is safe to the turn of its request.
+const SPREAD: Duration = Duration::from_secs(3);
 /// The most ends of loans without an answer that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
 /// The time for which they are: an end that comes later is somebody else's.
