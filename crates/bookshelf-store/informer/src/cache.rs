@@ -100,6 +100,7 @@ pub use source_event::SourceEvent;
 pub use subscription::Subscription;
 pub use transform::LeftOut;
 pub use writer::{Deletion, Writer};
+pub(crate) use writer::{Identity, identity};
 
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
@@ -127,9 +128,10 @@ impl<V> Clone for Reader<V> {
     }
 }
 
-/// The cache did not get where it was awaited before the deadline, or nothing feeds it any more.
+/// The cache did not get where it was awaited before the deadline, or nothing feeds it any more: its last
+/// [`Writer`] is gone.
 #[derive(Debug, thiserror::Error)]
-#[error("the cache was not there before the deadline")]
+#[error("the cache was not there before the deadline, or nothing feeds it any more")]
 pub struct NotYet;
 
 impl<V> Reader<V> {
@@ -172,8 +174,12 @@ impl<V> Reader<V> {
 
     /// Waits until the cache has seen everything up to this version of its resource.
     ///
-    /// The watch confirms a version at which the resource changed at once. Any other, as that of a list, of another
-    /// resource or of another API server's bookmark, may wait for the next bookmark or the next watch.
+    /// The watch confirms a version at which an object of the cache changed at once. Any other, as that of a list, of another
+    /// resource, of an object that is not selected or of another API server's bookmark, waits for a bookmark or a watch, for which
+    /// the API server promises no time: often one [`watch_timeout`](crate::ListWatch::watch_timeout), sometimes several.
+    ///
+    /// A cache of several namespaces is there when all of them are, those in which nothing changes included. For a change in one
+    /// of them, wait with [`wait_confirmed`](Self::wait_confirmed) for that namespace.
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await

@@ -4,8 +4,8 @@ use kube::api::{Patch, Preconditions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::{Reader, Writer};
-use crate::connector::{Deleted, Error, Reason, ResourceClient};
+use crate::cache::{Identity, Reader, Writer, identity};
+use crate::connector::{Deleted, Error, Reason, ResourceClient, is_gone};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 /// The calls for a resource, joined with the cache of it: what one of them has written or read is in the next read of
@@ -136,16 +136,14 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     where
         K: Serialize,
     {
-        self.resource
-            .update(object)
-            .await
-            .map(|object| self.observed(object))
+        let updated = self.resource.update(object).await;
+        updated.map(|object| self.observed_change(object))
     }
 
     /// Patches an object as [`ResourceClient::patch`] does, and puts the answer into the cache.
     pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
         let patched = self.resource.patch(key, patch).await;
-        patched.map(|object| self.observed(object))
+        patched.map(|object| self.observed_change(object))
     }
 
     /// Deletes an object as [`ResourceClient::delete`] does. A deleted object is not served any more, also if another client
@@ -186,6 +184,20 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             self.writer.observe(object.clone());
         }
         object
+    }
+
+    /// Takes in the answer to a change. One that removes the last finalizer of a deleted object has deleted it.
+    fn observed_change(&self, object: K) -> K {
+        let meta = object.meta();
+        if meta.deletion_timestamp.is_some()
+            && is_gone(meta)
+            && let Ok(Identity { key, uid, version }) = identity(&object)
+        {
+            let before = Known::of(&self.reader(), &key);
+            self.observe_gone(&key, before, Some(uid), Some(version));
+            return object;
+        }
+        self.observed(object)
     }
 
     /// Records that there is no object of this key: it had this uid and version, if they are known, and the cache had

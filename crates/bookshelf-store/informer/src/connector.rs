@@ -57,6 +57,7 @@ pub use error::explanation;
 pub use error::{Error, Reason};
 pub use events::{Event, EventType, Events};
 pub use limits::{PriorityLevel, RateLimiter};
+pub(crate) use resource::is_gone;
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 
@@ -203,6 +204,35 @@ impl Connector {
     #[must_use]
     pub fn resource_with<K: kube::Resource>(&self, dynamic_type: K::DynamicType) -> ResourceClient<K> {
         ResourceClient::new(Arc::clone(&self.transport), dynamic_type)
+    }
+
+    /// Returns a client for the calls that a [`ResourceClient`] does not have: subresources such as a status, logs, forced
+    /// applies, other ways to delete. It shares the connector's configuration and connections, and has none of its deadlines,
+    /// limits and metrics. To have its answer in the next read of a cache, give it to
+    /// [`Writer::observe`](crate::cache::Writer::observe).
+    ///
+    /// ```
+    /// use kube_informer::connector::{Connector, Options};
+    /// use k8s_openapi::api::core::v1::Namespace;
+    ///
+    /// # // Run where there is an API server for tests.
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let Some(kubeconfig) = std::env::var_os("BOOKSHELF_TEST_KUBECONFIG") else { return Ok(()) };
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let options = Options { kubeconfig: Some(kubeconfig.into()), ..Options::default() };
+    /// let connector = Connector::infer(options).await?;
+    /// let namespaces = kube::Api::<Namespace>::all(connector.client());
+    /// let namespace = namespaces.get_status("default").await?;
+    /// assert!(namespace.status.is_some());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// Its requests run on the runtime on which the connector was made.
+    #[must_use]
+    pub fn client(&self) -> kube::Client {
+        self.transport.clients.unlimited()
     }
 }
 

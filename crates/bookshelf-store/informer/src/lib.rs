@@ -96,8 +96,8 @@
 //!
 //! Likewise where the resource's definition is missing (the CRD is not installed, or its version is not served): each list
 //! is a [`NotFound`](connector::Reason::NotFound), tried again after pauses of 30 s at most, and the cache is not synced
-//! until there is one. If the definition is deleted later, the cache keeps its state until the resource can be listed
-//! again.
+//! until there is one. If the definition is deleted later, the API server deletes the objects, which the cache follows; it is
+//! fed again once there is a definition.
 //!
 //! Versions have to be numbers that only grow, which Kubernetes guarantees since 1.35, and which those of an API server on
 //! etcd have always been ([`ResourceVersion`](object::ResourceVersion)).
@@ -105,7 +105,20 @@
 //! # Tests without an API server
 //!
 //! Anything can feed a cache: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
-//! own hand-made history ([`cache`] has an example).
+//! own hand-made history ([`cache`] has an example). What to heed:
+//!
+//! - An object needs a `name`, a `uid` and a `resourceVersion`. One without is left out, which a log line and
+//!   [`Builder::on_left_out`](cache::Builder::on_left_out) say.
+//! - A list is [`ListStarted`](cache::SourceEvent::ListStarted), [`Listed`](cache::SourceEvent::Listed) for each object, and
+//!   [`ListDone`](cache::SourceEvent::ListDone). Without the first, it is an empty one.
+//! - A cache of several namespaces is synced after a list of each, by the writers of
+//!   [`Writer::sources`](cache::Writer::sources).
+//!
+//! # Shutdown
+//!
+//! [`ListWatch::run`] does not end: abort its task, or let it end with the runtime. When the last writer of a cache is gone, waits
+//! on its readers fail as [`NotYet`](cache::NotYet) at once. A dropped [`HandlerRegistration`](cache::HandlerRegistration) lets a
+//! call that is under way finish, and nobody waits for it.
 
 pub mod cache;
 mod cached_client;

@@ -31,6 +31,8 @@ use feed::Feed;
 /// Objects come without `metadata.managedFields`, which are skipped unread.
 ///
 /// The connector's [`Metrics`](crate::metrics::Metrics) count its lists, watches and failures.
+///
+/// Generic code needs `K: kube::Resource<DynamicType: Clone + Send + Sync> + DeserializeOwned + Send + Sync + 'static`.
 pub struct ListWatch<K: kube::Resource> {
     resource: ResourceClient<K>,
     label_selector: Option<String>,
@@ -46,8 +48,8 @@ impl<K> ListWatch<K>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// The longest time between two words of the API server, unless it is set otherwise: so long a cache's version may stay
-    /// behind while nothing changes.
+    /// The longest time between two words of the API server, unless it is set otherwise: while nothing changes, a cache's
+    /// [`age`](crate::cache::Reader::age) is no more.
     pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// All objects of a resource, in the namespaces that the cache is of.

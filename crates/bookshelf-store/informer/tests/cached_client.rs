@@ -144,6 +144,29 @@ async fn a_delete_that_returns_the_object_without_a_grace_period_or_finalizers_r
 }
 
 #[tokio::test]
+async fn a_change_that_removes_the_last_finalizer_of_a_deleted_object_removes_it() {
+    let mut released = object("1", 9);
+    released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    released["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    let mut held = released.clone();
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    for (answer, still_served) in [(released, None), (held, Some(9))] {
+        let answer = move |_: &str| Answer::ok(&answer);
+        let (patched, updated) = (
+            client(&[map("1", 3)], answer.clone()).await,
+            client(&[map("1", 3)], answer).await,
+        );
+        patched.patch(&key(), &Patch::Merge(json!({}))).await.unwrap();
+        updated.update(&map("1", 3)).await.unwrap();
+        for client in [patched, updated] {
+            assert_eq!(served(&client), still_served);
+            applied(client.writer(), map("1", 8));
+            assert_eq!(served(&client), still_served);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_object_deleted_elsewhere_is_not_served_once_a_call_finds_it_missing() {
     let client = client(&[map("1", 3)], |_| not_found()).await;
     let error = client.delete(&key(), Preconditions::default()).await.unwrap_err();

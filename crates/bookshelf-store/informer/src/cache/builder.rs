@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::ages::Ages;
-use super::contents::{Contents, Declaration, Index, IndexKeys};
+use super::contents::{CacheNumber, Contents, Declaration, Index, IndexKeys};
 use super::labels::{Keeper, Kept};
 use super::state::State;
 use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
@@ -15,6 +15,7 @@ use crate::metrics::{CacheMetrics, Metrics};
 
 /// Makes a cache: sets the value that it keeps of each object, its indexes, and its namespaces.
 pub struct Builder<K, V> {
+    number: CacheNumber,
     transform: Transform<K, V>,
     text: Option<Text<K>>,
     indexes: Vec<Declaration<V>>,
@@ -37,8 +38,12 @@ impl<K: kube::Resource, V> Builder<K, V> {
     /// The transform has to depend on the object and nothing else: the cached value of a version is not made anew. It
     /// runs while other writes wait, so it must neither wait nor call the cache's writer. A panic in it is a
     /// refusal.
+    ///
+    /// The `types` of a [`DynamicObject`](kube::api::DynamicObject) do not belong to the object in this sense: in a list in pages,
+    /// the API server leaves them out.
     pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
         Self {
+            number: CacheNumber::next(),
             transform: Arc::new(move |object| transform(object).map_err(Into::into)),
             text: None,
             indexes: Vec::new(),
@@ -110,7 +115,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
     }
 
     /// Counts the cache's events under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds needs no
-    /// call: it counts in the connector's metrics.
+    /// call: it counts in the connector's metrics. Of several caches of one resource, give each a name of its own; without one
+    /// they overwrite each other's numbers.
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
         self.metrics = metrics.cache(resource).into();
@@ -134,7 +140,12 @@ impl<K: kube::Resource, V> Builder<K, V> {
         } else {
             Kept::These(self.labels.into())
         };
-        let contents = Contents::new(self.indexes.into(), kept.clone(), self.text.is_some());
+        let contents = Contents::new(
+            self.number,
+            self.indexes.into(),
+            kept.clone(),
+            self.text.is_some(),
+        );
         let state = State::new(contents, &self.namespaces, self.history);
         let (sender, published) = watch::channel(());
         let shared = Arc::new(Shared {
@@ -159,6 +170,9 @@ impl<K: kube::Resource, V> Builder<K, V> {
 
     fn add(&mut self, name: Arc<str>, keys: IndexKeys<V>) -> Index {
         self.indexes.push(Declaration { name, keys });
-        Index(self.indexes.len() - 1)
+        Index {
+            cache: self.number,
+            number: self.indexes.len() - 1,
+        }
     }
 }

@@ -51,10 +51,22 @@ impl<V> Clone for Item<V> {
 }
 
 /// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
-/// [`Builder::label`](super::Builder::label) declared it. Its own cache's only: another cache panics or answers
-/// from another index.
+/// [`Builder::label`](super::Builder::label) declared it. It is of its own cache: a look-up in another one panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Index(pub(super) usize);
+pub struct Index {
+    pub(super) cache: CacheNumber,
+    pub(super) number: usize,
+}
+
+/// The number of a cache in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CacheNumber(u64);
+
+impl CacheNumber {
+    pub(super) fn next() -> Self {
+        Self(next_generation())
+    }
+}
 
 /// A part of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,19 +142,26 @@ pub(super) struct Contents<V> {
     pub(super) indexes: Vec<OrdSet<ByIndex<V>>>,
     /// The text of each object, if the cache keeps texts.
     texts: Option<Texts>,
+    cache: CacheNumber,
     declarations: Arc<[Declaration<V>]>,
     /// The labels of entries.
     pub(super) kept: Kept,
 }
 
 impl<V> Contents<V> {
-    pub(super) fn new(declarations: Arc<[Declaration<V>]>, kept: Kept, has_texts: bool) -> Self {
+    pub(super) fn new(
+        cache: CacheNumber,
+        declarations: Arc<[Declaration<V>]>,
+        kept: Kept,
+        has_texts: bool,
+    ) -> Self {
         let indexes = declarations.iter().map(|_| OrdSet::new()).collect();
         Self {
             objects: OrdSet::new(),
             namespaces: OrdMap::new(),
             indexes,
             texts: has_texts.then(Texts::default),
+            cache,
             declarations,
             kept,
         }
@@ -160,6 +179,7 @@ impl<V> Contents<V> {
     /// Nothing, with the same indexes.
     pub(super) fn emptied(&self) -> Self {
         Self::new(
+            self.cache,
             Arc::clone(&self.declarations),
             self.kept.clone(),
             self.texts.is_some(),
@@ -276,9 +296,27 @@ impl<V> Contents<V> {
 
     pub(super) fn index(&self, name: &str) -> Option<Index> {
         let mut declarations = self.declarations.iter();
-        declarations
-            .position(|declaration| *declaration.name == *name)
-            .map(Index)
+        let number = declarations.position(|declaration| *declaration.name == *name)?;
+        Some(self.numbered(number))
+    }
+
+    fn numbered(&self, number: usize) -> Index {
+        let cache = self.cache;
+        Index { cache, number }
+    }
+
+    /// Returns what an index files.
+    pub(super) fn all_of(&self, index: Index) -> &OrdSet<ByIndex<V>> {
+        &self.indexes[self.place(index)]
+    }
+
+    /// Returns the place of an index of this cache.
+    fn place(&self, index: Index) -> usize {
+        assert!(
+            index.cache == self.cache,
+            "the index was declared by the builder of another cache"
+        );
+        index.number
     }
 
     /// The objects of a namespace, or of all, that an index files under a value.
@@ -297,7 +335,7 @@ impl<V> Contents<V> {
         let is_meant = move |slot: &&ByIndex<V>| {
             *slot.value == *value && namespace.is_none_or(|namespace| slot.entry.key.namespace() == namespace)
         };
-        self.indexes[index.0]
+        self.all_of(index)
             .range::<_, IndexProbe<'_>>(range)
             .take_while(is_meant)
             .map(|slot| &slot.entry)
@@ -305,7 +343,7 @@ impl<V> Contents<V> {
 
     /// Returns true if an index files this under a value.
     pub(super) fn files(&self, index: Index, value: &str, entry: &Entry<V>) -> bool {
-        let keys = self.declarations[index.0].keys(entry);
+        let keys = self.declarations[self.place(index)].keys(entry);
         keys.iter().any(|key| **key == *value)
     }
 
@@ -314,7 +352,7 @@ impl<V> Contents<V> {
         let is_it = |declaration: &Declaration<V>| {
             matches!(declaration.keys, IndexKeys::OfLabel) && *declaration.name == *label
         };
-        declarations.position(is_it).map(Index)
+        declarations.position(is_it).map(|number| self.numbered(number))
     }
 
     /// Replaces the contents of a namespace by those in `with`.
@@ -373,6 +411,7 @@ impl<V> Clone for Contents<V> {
             namespaces: self.namespaces.clone(),
             indexes: self.indexes.clone(),
             texts: self.texts.clone(),
+            cache: self.cache,
             declarations: Arc::clone(&self.declarations),
             kept: self.kept.clone(),
         }

@@ -38,7 +38,8 @@ impl Drop for HandlerRegistration {
 
 impl<V: Send + Sync + 'static> Reader<V> {
     /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
-    /// cache nor other handlers. A panic in it is logged and counted, and the next change goes on.
+    /// cache nor other handlers. Changes of an object that follow each other fast may come as one, and those that come together
+    /// are in the order of their keys ([`Subscription`](super::Subscription)). A panic in it is logged and counted, and the next change goes on.
     ///
     /// It is called on the runtime, whose thread it lets others have every millisecond, and so must not block: what
     /// takes long is for it to hand on, to a channel for instance.

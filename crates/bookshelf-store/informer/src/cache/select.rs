@@ -100,7 +100,7 @@ impl<V> Snapshot<V> {
             Some(values) => {
                 values.len() <= most && self.filed(candidate.clone(), namespace).nth(most).is_none()
             }
-            None => self.contents.indexes[candidate.index.0].len() <= most,
+            None => self.contents.all_of(candidate.index).len() <= most,
         }
     }
 
@@ -110,7 +110,7 @@ impl<V> Snapshot<V> {
         namespace: Option<&'n str>,
     ) -> impl Iterator<Item = &'s Arc<Entry<V>>> + use<'s, 'n, V> {
         let Candidate { index, values } = candidate;
-        let all = values.is_none().then(|| self.contents.indexes[index.0].iter());
+        let all = values.is_none().then(|| self.contents.all_of(index).iter());
         let all = all.into_iter().flatten().map(|slot| &slot.entry);
         let all =
             all.filter(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace));

@@ -111,7 +111,8 @@ impl<V> Snapshot<V> {
             name,
         };
         let range = (Bound::Excluded(&place), Bound::Unbounded);
-        self.contents.indexes[index.0]
+        self.contents
+            .all_of(index)
             .range::<_, IndexProbe<'_>>(range)
             .take_while(move |slot| &*slot.value == value)
             .map(|slot| &slot.entry)

@@ -62,13 +62,13 @@ impl Deletion {
 /// An object's metadata lacks a field that a cache needs.
 #[derive(Debug, thiserror::Error)]
 #[error("the object has no usable metadata.{0}")]
-struct MissingMetadata(&'static str);
+pub(crate) struct MissingMetadata(&'static str);
 
 /// The object and its version.
-struct Identity {
-    key: ObjectKey,
-    uid: Uid,
-    version: ResourceVersion,
+pub(crate) struct Identity {
+    pub(crate) key: ObjectKey,
+    pub(crate) uid: Uid,
+    pub(crate) version: ResourceVersion,
 }
 
 impl<K: kube::Resource, V> Writer<K, V> {
@@ -371,7 +371,7 @@ fn count<K>(metrics: &CacheMetrics, event: &SourceEvent<K>) {
     counter.inc();
 }
 
-fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {
+pub(crate) fn identity(object: &impl kube::Resource) -> Result<Identity, MissingMetadata> {
     let meta = object.meta();
     let name = meta.name.as_deref().ok_or(MissingMetadata("name"))?;
     let uid = meta.uid.as_deref().ok_or(MissingMetadata("uid"))?;

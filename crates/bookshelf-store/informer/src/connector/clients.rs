@@ -77,6 +77,11 @@ impl Clients {
         kube::Client::new(service, self.config.default_namespace.as_str())
     }
 
+    /// The first client, as kube's own code takes it, with a queue.
+    pub(super) fn unlimited(&self) -> kube::Client {
+        kube::Client::new(self.first.clone(), self.config.default_namespace.as_str())
+    }
+
     /// The client of the current runtime.
     pub(super) fn current(&self) -> Client {
         let runtime = Handle::current().id();

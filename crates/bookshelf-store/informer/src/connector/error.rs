@@ -94,7 +94,9 @@ impl Reason {
     /// Kubernetes' [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#response-status-kind)
     /// give one HTTP code to several reasons (409 is both a conflict and an existing name), so the reason
     /// decides first and the code only where there is none.
-    pub(super) fn from_status(status: Box<Status>, retry_after: Option<Duration>) -> Self {
+    pub(super) fn from_status(mut status: Box<Status>, retry_after: Option<Duration>) -> Self {
+        // Answers in plain text end in a line feed.
+        status.message.truncate(status.message.trim_end().len());
         match (status.reason.as_str(), status.code) {
             _ if is_denial(&status) => Self::Rejected(status),
             ("AlreadyExists", _) => Self::AlreadyExists(status),

@@ -365,9 +365,10 @@ impl<K: kube::Resource> fmt::Display for Call<'_, K> {
     }
 }
 
-/// Returns true if the object in the answer to a delete does not exist any more: it has no grace period, and no finalizers.
+/// Returns true if the object in the answer to a delete, or to a change of a deleted object, does not exist any more: it has no
+/// grace period, and no finalizers.
 /// (A namespace, which has no grace period either, does not show that: it has finalizers of its own kind.)
-fn is_gone(deleted: &ObjectMeta) -> bool {
+pub(crate) fn is_gone(deleted: &ObjectMeta) -> bool {
     let finalizers = deleted.finalizers.as_deref().unwrap_or_default();
     deleted.deletion_timestamp.is_none()
         || (deleted.deletion_grace_period_seconds == Some(0) && finalizers.is_empty())

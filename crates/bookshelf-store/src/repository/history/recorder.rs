@@ -24,7 +24,7 @@ use super::follower::Follower;
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting, after_others};
 use super::progress::{Course, Progress};
-use super::store::{State, Store, Target, name_of, records_in};
+use super::store::{State, Store, Target, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
 use crate::object::ObjectKey;
