@@ -26,6 +26,7 @@ pub mod loan_journal;
 pub mod management;
 pub mod rules;
 pub mod text;
+pub mod time;
 
 pub use book::{Book, BookSpec};
 pub use book_loan::{BookLoan, BookLoanSpec};

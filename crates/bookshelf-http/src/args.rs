@@ -75,8 +75,8 @@ pub struct ServeArgs {
     pub write_timeout: Duration,
 
     /// Threads that serve requests; 0: one for each CPU
-    #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_name = "NUMBER")]
-    pub workers: usize,
+    #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=512), value_name = "NUMBER")]
+    pub workers: u16,
 
     /// Seconds to keep serving after SIGTERM or SIGINT, not ready, so that load balancers notice
     #[arg(long, env = "BOOKSHELF_SHUTDOWN_DELAY", default_value = "0", value_parser = seconds, value_name = "SECONDS")]

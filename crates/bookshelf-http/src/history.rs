@@ -146,7 +146,7 @@ fn place(record: &Record) -> String {
 
 fn parse(place: &str) -> Option<Order> {
     let mut parts = place.split('.');
-    let at = u32::from_str_radix(parts.next()?, 16).ok()?;
+    let at = u64::from_str_radix(parts.next()?, 16).ok()?.cast_signed();
     let happened = Happened::parse(parts.next()?)?;
     let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
     parts.next().is_none().then_some((at, happened, mark))
@@ -160,6 +160,8 @@ mod tests {
     fn a_place_is_read_as_it_was_written_and_nothing_else_is_one() {
         let order = (0x6922_0000, Happened::TakenBack, 0x3b24_1101_a2bc_42f1);
         assert_eq!(parse("69220000.taken_back.3b241101a2bc42f1"), Some(order));
+        let before_1970 = (-1, Happened::Borrowed, 2);
+        assert_eq!(parse("ffffffffffffffff.borrowed.2"), Some(before_1970));
         for bad in [
             "",
             "a",

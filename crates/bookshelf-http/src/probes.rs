@@ -48,7 +48,8 @@ where
             Err(refused) => refused,
         };
         let request = answer.request().clone();
-        protocol::decline_upgrade(&request, answer.response_mut());
+        // Load balancers ask until the end.
+        protocol::close_where_it_ends(&request, answer.response_mut(), false);
         Ok(answer)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
@@ -120,27 +121,24 @@ const IN_NAME: [bool; 256] = {
     in_name
 };
 
-/// Has the answer say that its connection ends, where it does although the request did not ask for that: the client offers
-/// another protocol ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)). The offer is declined,
-/// but `actix-http` keeps no connection on which one was made.
-pub(crate) fn decline_upgrade(request: &HttpRequest, response: &mut HttpResponse) {
-    if request.head().connection_type() == ConnectionType::Upgrade {
-        close(response);
+/// Has an answer over HTTP/1 say that its connection ends, where it does although the request did not ask for that:
+///
+/// - The client offers another protocol ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)). The
+///   offer is declined, but `actix-http` keeps no connection on which one was made.
+/// - The process is about to end (`is_draining`). A client that learns it from the closed connection may have sent its next
+///   request, and not know what came of it.
+/// - The length of the answer is not known, and the client does not know chunks
+///   ([RFC 9112, section 6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1)): the end of the connection is that of the
+///   answer. With an `Upgrade` it may be that `actix-http` sends no chunks either, although it says so.
+pub(crate) fn close_where_it_ends(request: &HttpRequest, response: &mut HttpResponse, is_draining: bool) {
+    let knows_chunks = request.version() >= Version::HTTP_11 && !request.headers().contains_key(UPGRADE);
+    let is_framed_by_end = !knows_chunks && response.body().size() == BodySize::Stream;
+    let head = response.head_mut();
+    if is_framed_by_end {
+        head.no_chunking(true);
     }
-}
-
-/// Has the connection end after an answer, which says so.
-fn close(response: &mut HttpResponse) {
-    response.head_mut().set_connection_type(ConnectionType::Close);
-}
-
-/// Has the end of the connection be the end of an answer whose length is not known, where the client does not know chunks
-/// ([RFC 9112, section 6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1)). With an `Upgrade` it may be that
-/// `actix-http` sends none either, although it says so.
-pub(crate) fn frame_stream(request: &HttpRequest, response: &mut HttpResponse) {
-    if request.version() < Version::HTTP_11 || request.headers().contains_key(UPGRADE) {
-        response.head_mut().no_chunking(true);
-        close(response);
+    if is_framed_by_end || is_draining || request.head().connection_type() == ConnectionType::Upgrade {
+        head.set_connection_type(ConnectionType::Close);
     }
 }
 

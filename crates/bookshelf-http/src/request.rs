@@ -360,7 +360,8 @@ impl Exchange {
                 .freshness
                 .add_headers(&self.request, headers, freshness, self.started, now);
         }
-        protocol::decline_upgrade(&self.request, &mut response);
+        let is_draining = self.api.readiness.is_draining();
+        protocol::close_where_it_ends(&self.request, &mut response, is_draining);
         // A clone would take an allocation.
         let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
         response.headers_mut().insert(REQUEST_ID, id);

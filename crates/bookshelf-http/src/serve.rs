@@ -144,7 +144,7 @@ fn serve_api(
         .keep_alive(KeepAlive::Os)
         .shutdown_timeout(args.shutdown_timeout.as_secs());
     if args.workers > 0 {
-        server = server.workers(args.workers);
+        server = server.workers(args.workers.into());
     }
     Ok(server.listen(listener).context("cannot serve the API")?.run())
 }

@@ -25,7 +25,7 @@ use crate::entity_tag::check_match;
 use crate::extract::Request;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
-use crate::{protocol, request_id};
+use crate::request_id;
 pub(crate) use accept::is_preferred;
 pub(crate) use open::Streams;
 
@@ -78,9 +78,7 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
     // Without a standing nothing would end the stream of a caller that has lost the right to it.
     let standing = standing.ok_or_else(|| Problem::new(Code::Internal, "internal error"))?;
     let body = streams.open(stream, json, standing, request_id::span_of_stream(request));
-    let mut response = response.streaming(body);
-    protocol::frame_stream(request, &mut response);
-    Ok(response)
+    Ok(response.streaming(body))
 }
 
 /// Writes an event. JSON as [`Document`](crate::document::Document) has it has no line breaks, so that it is one line of data.

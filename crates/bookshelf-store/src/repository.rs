@@ -71,6 +71,7 @@ use kube_informer::endless;
 pub use books::CachedBook;
 pub use bookshelf_crd::book::limits;
 pub use bookshelf_crd::loan_journal::Happened;
+pub use bookshelf_crd::time::since_1970;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};
 use history::Store;

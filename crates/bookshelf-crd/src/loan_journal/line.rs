@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::time;
+
 /// The longest name of a user that a line has; a longer one is left out.
 pub const BY_MAX: usize = 512;
-/// The beginning of the year 0, the first with four digits, in seconds since 1970.
-const YEAR_0: i64 = -62_167_219_200;
 /// The mark of a name that is not known, or not any more.
 const NOBODY: &str = "-";
 
@@ -229,9 +229,7 @@ fn parse_time(text: &str) -> Result<i64, NotALine> {
 
 /// Writes a time of the years 0 to 9999: others are as near as those have it. An offset may lead out of them.
 fn write_time(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
-    let seconds = seconds.clamp(YEAR_0, Timestamp::MAX.as_second());
-    let time = Timestamp::from_second(seconds).map_err(|_| fmt::Error)?;
-    write!(f, "{time}")
+    write!(f, "{}", time::nearest_of(seconds))
 }
 
 /// Writes a name without blanks: bytes that are not printable ASCII, the percent sign, and a name that is empty or a dash

@@ -1,7 +1,6 @@
 //! The filters of a history.
 
-use bookshelf_store::repository::{Borrower, HistoryFilter};
-use jiff::Timestamp;
+use bookshelf_store::repository::{Borrower, HistoryFilter, since_1970};
 use utoipa::IntoParams;
 
 use crate::extract::{FromHead, FromQuery, Parameters, Request, TenantId};
@@ -156,15 +155,16 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, 
     let Some(text) = parameters.get(name)?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let invalid = |_| {
+    let invalid = || {
         Problem::invalid(
             name,
             "must be a time as in RFC 3339, such as 2026-11-22T11:11:09Z",
         )
     };
-    let time: Timestamp = text.parse().map_err(invalid)?;
-    let begun = i64::from(time.subsec_nanosecond() > 0);
-    Ok(Some(time.as_second() + begun))
+    let time = since_1970(text).ok_or_else(invalid)?;
+    // That of a negative time is cut off towards zero.
+    let begun = i64::from(time.subsec_nanos() > 0);
+    Ok(Some(time.as_secs() + begun))
 }
 
 #[cfg(test)]
@@ -206,6 +206,8 @@ mod tests {
         assert_eq!(since("1970-01-01T00:00:10Z"), Ok(Some(10)));
         assert_eq!(since("1970-01-01T00:00:10.5Z"), Ok(Some(11)));
         assert_eq!(since("1970-01-01T01:00:10%2B01:00"), Ok(Some(10)));
+        assert_eq!(since("1969-12-31T23:59:50.5Z"), Ok(Some(-9)));
+        assert_eq!(since("9999-12-31T23:59:59Z"), Ok(Some(253_402_300_799)));
         assert_eq!(since(""), Ok(None));
         for bad in ["now", "10", "1970-01-01", "1970-01-01T00:00:10"] {
             assert!(

@@ -50,7 +50,7 @@ where
         .disable_signals()
         .shutdown_timeout(args.shutdown_timeout.as_secs());
     if args.workers > 0 {
-        builder = builder.workers(args.workers);
+        builder = builder.workers(args.workers.into());
     }
     let ending = builder.graceful_shutdown_signal();
     let acceptor = TlsAcceptor::from(Arc::new(config));

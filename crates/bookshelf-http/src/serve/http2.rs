@@ -3,6 +3,7 @@
 //! no GOAWAY.
 
 mod exchange;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::rt::net::TcpStream;
+use actix_web::web::Bytes;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use h2::server::Builder;
@@ -26,6 +28,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::connection::{Connection, Connections, HEAD_TIMEOUT};
+use shared::Shared;
 
 /// The requests under way on one connection. RFC 9113 (section 6.5.2) recommends no fewer than 100.
 const REQUESTS: u32 = 256;
@@ -33,6 +36,8 @@ const REQUESTS: u32 = 256;
 const HEAD: u32 = 64 << 10;
 /// The bytes of an answer that are held for its client to take.
 const SEND_BUFFER: usize = 64 << 10;
+/// The time that a client has to close a connection that has ended in order.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The bytes that a client may send ahead, of one body and on one connection.
 const WINDOW: u32 = 256 << 10;
 
@@ -76,11 +81,25 @@ where
             .max_send_buffer_size(SEND_BUFFER)
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
-        let Ok(Ok(mut connection)) = timeout(HEAD_TIMEOUT, builder.handshake(stream)).await else {
+        let stream = Shared::new(stream);
+        let Ok(Ok(connection)) = timeout(HEAD_TIMEOUT, builder.handshake(stream.clone())).await else {
             return;
         };
+        if self.answer(connection, peer, &opened).await {
+            // What the client has still sent would have the kernel reset the connection, and the last answers with it.
+            let _ = timeout(CLOSE_TIMEOUT, stream.drain()).await;
+        }
+    }
+
+    /// Answers the requests of a connection. Returns true once it has ended in order.
+    async fn answer(
+        &self,
+        mut connection: h2::server::Connection<Shared<TlsStream<TcpStream>>, Bytes>,
+        peer: Option<SocketAddr>,
+        opened: &Connection,
+    ) -> bool {
         opened.note_request();
-        let unanswered = Unanswered::new(&opened);
+        let unanswered = Unanswered::new(opened);
         let mut ending = pin!(self.ending.notified());
         let mut is_ending = false;
         let mut exchanges = FuturesUnordered::new();
@@ -101,9 +120,9 @@ where
                     }
                     Some(Err(error)) => {
                         tracing::debug!(%error, "an HTTP/2 connection has ended");
-                        return;
+                        return false;
                     }
-                    None => return,
+                    None => return true,
                 }
             }
         }

@@ -242,11 +242,7 @@ impl TryFrom<&crd::BookLoan> for Loan {
             .ok_or(Unconvertible::Metadata("creationTimestamp"))?
             .0;
         // The API server's `date-time` is more than RFC 3339: what is no time here does not hide the loan.
-        let kept = object
-            .spec
-            .borrowed_at
-            .as_deref()
-            .and_then(|time| time.parse().ok());
+        let kept = object.spec.borrowed_at.as_deref().and_then(crd::time::nearest);
         Ok(Self {
             book_id: object.name_any(),
             namespace_id: object.namespace().unwrap_or_default(),

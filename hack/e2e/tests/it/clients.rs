@@ -141,6 +141,34 @@ async fn a_stream_to_an_http_1_0_client_is_not_chunked() -> Result<()> {
 }
 
 #[tokio::test]
+async fn json_lines_to_an_http_1_0_client_are_not_chunked() -> Result<()> {
+    let library = Library::open().await?;
+    library.add("book").await?;
+    let address = shared(&library)?.admin().address();
+    for method in ["GET", "HEAD"] {
+        for version in ["1.0", "1.1"] {
+            let request = format!(
+                "{method} /history/{} HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\n\
+                 Accept: application/x-ndjson\r\n\r\n",
+                library.namespace
+            );
+            let mut stream = TcpStream::connect(address).await?;
+            stream.write_all(request.as_bytes()).await?;
+            let mut response = String::new();
+            timeout(PATIENCE, stream.read_to_string(&mut response)).await??;
+            let (head, body) = response.split_once("\r\n\r\n").context("a head")?;
+            let head = lower(head);
+            assert!(head.starts_with(&format!("http/{version} 200 ")), "{head}");
+            assert_eq!(head.contains("chunked"), version == "1.1", "{head}");
+            if (method, version) == ("GET", "1.0") {
+                assert!(body.starts_with('{') && body.ends_with("}\n"), "{body}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() -> Result<()> {
     let library = Library::open().await?;
     let address = shared(&library)?.admin().address();

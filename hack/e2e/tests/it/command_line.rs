@@ -122,6 +122,7 @@ fn an_invalid_flag_is_named() -> Result<()> {
             ("--tls-cert-file=a", "--tls-private-key-file"),
             ("--tls-private-key-file=a", "--tls-cert-file"),
             ("--max-body=-1", "--max-body"),
+            ("--workers=513", "--workers"),
             ("--kube-qps=many", "--kube-qps"),
             ("--kube-burst=0", "--kube-burst"),
             ("--kube-timeout=0", "--kube-timeout"),

@@ -162,7 +162,17 @@ async fn requests_are_answered_during_the_shutdown_delay_although_it_is_not_read
             answer.text()
         );
         assert_eq!(ops.get("/livez").await?.status, 200);
-        service.api()?.get(library.list_path()).await?.json(200);
+        let api = service.api()?;
+        let answers = [
+            api.get(library.list_path()).await?,
+            api.get(library.path("other")).await?,
+            api.get("/health").await?,
+        ];
+        for (answer, status) in answers.iter().zip([200, 404, 200]) {
+            assert_eq!(answer.status, status);
+            // A client that keeps its connection would learn of the end with its next request under way.
+            assert_eq!(answer.header("connection"), "close");
+        }
         // And is killed: it has no signal left that it would wait for.
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use bookshelf_crd::LoanJournal;
 use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use bookshelf_crd::{self as crd, LoanJournal};
 use kube_informer::Interner;
 use siphasher::sip::SipHasher13;
 
@@ -25,26 +25,42 @@ pub struct Record {
     tenant: Option<Arc<String>>,
     by: Option<Arc<String>>,
     mark: u64,
-    at: u32,
-    since: u32,
+    at: Seconds,
+    since: Seconds,
     happened: Happened,
     is_forced: bool,
 }
 
+/// Seconds since 1970, of the years 0 to 9999: 40 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seconds([u8; 5]);
+
+impl From<i64> for Seconds {
+    fn from(seconds: i64) -> Self {
+        let [_, _, _, low @ ..] = crd::time::nearest_of(seconds).as_second().to_be_bytes();
+        Self(low)
+    }
+}
+
+impl From<Seconds> for i64 {
+    fn from(Seconds([high, low @ ..]): Seconds) -> Self {
+        Self::from(high.cast_signed()) << u32::BITS | Self::from(u32::from_be_bytes(low))
+    }
+}
+
 /// The place of an event in the order of a history: time, then kind, so that within a second the end of a loan is above its
 /// beginning, then mark.
-pub type Order = (u32, Happened, u64);
+pub type Order = (i64, Happened, u64);
 
 impl Record {
     pub(super) fn new(line: Line, names: &Names) -> Self {
-        let seconds = |time: i64| u32::try_from(time).unwrap_or(if time < 0 { 0 } else { u32::MAX });
         Self {
             book_id: names.intern(line.book_id),
             tenant: line.tenant.map(|name| names.intern(name)),
             by: line.by.map(|name| names.intern(name)),
             mark: line.mark,
-            at: seconds(line.at),
-            since: seconds(line.since.unwrap_or(line.at)),
+            at: line.at.into(),
+            since: line.since.unwrap_or(line.at).into(),
             happened: line.happened,
             is_forced: line.is_forced,
         }
@@ -100,7 +116,7 @@ impl Record {
     /// Returns the place of the event in the order of a history.
     #[must_use]
     pub fn order(&self) -> Order {
-        (self.at, self.happened, self.mark)
+        (self.at(), self.happened, self.mark)
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -120,7 +136,7 @@ impl Record {
     /// Returns true if this record tells more of an event than another one of it, or was there first.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         let rank = |record: &Self| (record.worth(), record.tenant.is_some());
-        (rank(self), other.at, self.happened) > (rank(other), self.at, other.happened)
+        (rank(self), other.at(), self.happened) > (rank(other), self.at(), other.happened)
     }
 }
 
@@ -207,8 +223,27 @@ mod tests {
     }
 
     #[test]
-    fn a_record_takes_at_most_64_bytes_and_shares_its_names() {
-        assert!(size_of::<Record>() <= 64, "{}", size_of::<Record>());
+    fn a_record_has_the_times_of_its_line() {
+        for time in [
+            "0000-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-22T11:11:09Z",
+            "9999-01-01T00:00:00Z",
+        ] {
+            let line = format!("{time} ended a 3b241101a2bc42f1 {time} bob");
+            let (line, record) = (Line::parse(&line).unwrap(), record(&line, &Names::default()));
+            assert_eq!(
+                (record.at(), record.borrowed_at()),
+                (line.at, line.since),
+                "{time}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_takes_at_most_48_bytes_and_shares_its_names() {
+        assert!(size_of::<Record>() <= 48, "{}", size_of::<Record>());
         let names = Names::default();
         let line = "2026-11-22T11:11:09Z borrowed a 3b241101a2bc42f1 bob";
         let (one, other) = (record(line, &names), record(line, &names));

@@ -1,7 +1,8 @@
 //! The history as both APIs serve it.
 
 use anyhow::Result;
-use e2e::{Api, Library, eventually};
+use e2e::{Api, Library, eventually, loan};
+use kube::api::PostParams;
 use serde_json::Value;
 
 /// Returns the events of a list, each as its word and its book, newest first.
@@ -163,13 +164,55 @@ async fn pages_filters_and_json_lines_have_the_same_events() -> Result<()> {
         ("book_id=b", 0),
         ("since=2001-01-01T00:00:00Z", 4),
         ("until=2001-01-01T00:00:00Z", 0),
+        ("since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z", 4),
         ("since=2091-01-01T00:00:00Z&until=2001-01-01T00:00:00Z", 0),
     ] {
         let list = library.admin.get(format!("{path}?{query}")).await?.json(200);
         assert_eq!(list["list"].as_array().map(Vec::len), Some(count), "{query}");
     }
-    for (query, field) in [("since=now", "since"), ("until=1", "until"), ("limit=0", "limit")] {
+    for (query, field) in [
+        ("since=now", "since"),
+        ("since=20261122T111109Z", "since"),
+        ("until=1", "until"),
+        ("limit=0", "limit"),
+    ] {
         library.admin.get(format!("{path}?{query}")).await?.invalid(field);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_loan_of_any_year_has_its_time_in_lists_and_in_the_history() -> Result<()> {
+    let library = Library::open().await?;
+    let times = [
+        ("zero", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("before", "1969-12-31T23:59:59Z", "1969-12-31T23:59:59Z"),
+        ("far", "2200-01-01T00:00:00Z", "2200-01-01T00:00:00Z"),
+        // The nearest of the years 0 to 9999, as far as times can be computed.
+        ("earlier", "0000-01-01T00:00:00+23:00", "0000-01-01T00:00:00Z"),
+        ("last", "9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z"),
+    ];
+    for (id, given, _) in times {
+        library.add(id).await?;
+        let mut loan = loan(id, "kate");
+        loan.spec.borrowed_at = Some(given.to_owned());
+        library.loans().create(&PostParams::default(), &loan).await?;
+    }
+    for (id, _, expected) in times {
+        let path = format!("/loan/{}/{id}", library.namespace);
+        eventually("the loan is known", async || {
+            let answer = library.admin.get(&path).await?;
+            Ok((answer.status == 200 && answer.json(200)["borrowed_at"] == expected).then_some(()))
+        })
+        .await?;
+        let path = format!("{}/history", library.path(id));
+        eventually("the history has its time", async || {
+            let list = library.admin.get(&path).await?.json(200);
+            let events = list["list"].as_array().map_or(&[][..], Vec::as_slice);
+            let borrowed = events.iter().find(|event| event["event"] == "borrowed");
+            Ok(borrowed.map(|event| assert_eq!(event["at"], expected, "{event}")))
+        })
+        .await?;
     }
     Ok(())
 }

@@ -229,12 +229,17 @@ impl Run {
             );
         };
         let (loans, lines) = complete?;
-        println!(
+        let summary = format!(
             "{loans} loans, {} lines; {} loans lost, {} ends without their word",
             lines.len(),
             last.lost,
             last.without_word
         );
+        if wanted > FEW_LOANS {
+            show_progress(&summary);
+        } else {
+            println!("{summary}");
+        }
         // Loans from the seconds before all processes are killed may be incomplete: on a slow machine, these are many.
         let whole = loans.saturating_sub(last.lost + last.without_word);
         assert!(u64::try_from(whole)? >= wanted / 4, "{loans} loans, {last:?}");

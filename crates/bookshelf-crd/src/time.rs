@@ -1,0 +1,137 @@
+//! Times of the years 0 to 9999, the ones that [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) can write.
+
+use k8s_openapi::jiff::civil::{DateTime, datetime};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+/// The beginning of the year 0, in seconds since 1970.
+const FIRST: i64 = -62_167_219_200;
+const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
+
+/// Returns the time since 1970 that a text of RFC 3339 names, in UTC; `None` for any other text, other forms of ISO 8601
+/// included.
+#[must_use]
+pub fn since_1970(text: &str) -> Option<SignedDuration> {
+    let (date_time, rest) = text.split_at_checked("2026-11-22T11:11:09".len())?;
+    let has_form = date_time
+        .bytes()
+        .zip(b"0000-00-00T00:00:00")
+        .all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't'),
+            _ => byte == *form,
+        });
+    let (fraction, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
+    let has_fraction = match fraction.strip_prefix('.') {
+        Some(digits) => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
+        None => fraction.is_empty(),
+    };
+    if !has_form || !has_fraction {
+        return None;
+    }
+    let date_time: DateTime = date_time.parse().ok()?;
+    let nanoseconds: i32 = format!("{:0<9.9}", fraction.strip_prefix('.').unwrap_or_default())
+        .parse()
+        .ok()?;
+    let local = date_time.duration_since(EPOCH) + SignedDuration::new(0, nanoseconds);
+    Some(local - offset_of(offset)?)
+}
+
+/// Returns the length of an offset from UTC: `Z`, or hours and minutes with their sign.
+fn offset_of(text: &str) -> Option<SignedDuration> {
+    if text.eq_ignore_ascii_case("Z") {
+        return Some(SignedDuration::ZERO);
+    }
+    let (sign, rest) = text.split_at_checked(1)?;
+    let (hours, minutes) = rest.split_once(':')?;
+    let number = |digits: &str, most: i64| {
+        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number: i64 = digits.parse().ok()?;
+        (is_number && number <= most).then_some(number)
+    };
+    let minutes = number(hours, 23)? * 60 + number(minutes, 59)?;
+    Some(SignedDuration::from_mins(if sign == "-" {
+        -minutes
+    } else {
+        minutes
+    }))
+}
+
+/// Returns the time that a text names, or the nearest one of the years 0 to 9999 (of the last day of 9999 that the library
+/// knows). The text may have a form that is wider than RFC 3339, as the API server's `date-time` has; `None` if it is no time.
+#[must_use]
+pub fn nearest(text: &str) -> Option<Timestamp> {
+    let seconds = match text.parse::<Timestamp>() {
+        Ok(time) if time.as_second() >= FIRST => return Some(time),
+        Ok(time) => time.as_second(),
+        Err(_) => since_1970(text)?.as_secs(),
+    };
+    Some(nearest_of(seconds))
+}
+
+/// Returns the time so many seconds after 1970, or the nearest one of the years 0 to 9999.
+#[must_use]
+pub fn nearest_of(seconds: i64) -> Timestamp {
+    let seconds = seconds.clamp(FIRST, Timestamp::MAX.as_second());
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_rfc_3339_is_read_and_no_other_form() {
+        let seconds = |text: &str| since_1970(text).map(|time| (time.as_secs(), time.subsec_nanos()));
+        for (text, expected) in [
+            ("1970-01-01T00:00:10Z", (10, 0)),
+            ("1970-01-01t00:00:10z", (10, 0)),
+            ("1970-01-01T00:00:10.5Z", (10, 500_000_000)),
+            ("1970-01-01T00:00:10.0000000001Z", (10, 0)),
+            ("1970-01-01T01:00:10+01:00", (10, 0)),
+            ("1969-12-31T23:00:10-01:00", (10, 0)),
+            ("9999-12-31T23:59:59Z", (253_402_300_799, 0)),
+            ("0000-01-01T00:00:00Z", (FIRST, 0)),
+            ("0001-01-01T00:00:00Z", (-62_135_596_800, 0)),
+        ] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "now",
+            "10",
+            "1970-01-01",
+            "1970-01-01T00:00:10",
+            "1970-13-01T00:00:10Z",
+            "1970-02-30T00:00:10Z",
+            "1970-01-01T24:00:00Z",
+            "20261122T111109Z",
+            "2026-11-22T11Z",
+            "2026-11-22T11:11:09Z[Europe/Berlin]",
+            "2026-11-22T11:11:09,5Z",
+            "2026-11-22T11:11:09.Z",
+            "2026-11-22 11:11:09Z",
+            "-000001-11-22T11:11:09Z",
+            "2026-11-22T11:11:09+24:00",
+            "2026-11-22T11:11:09+0100",
+            "2026-11-22T11:11:09+01:0",
+            "2026-11-22T11:11:09++1:00",
+            "2026-11-22T11:11:0äZ",
+        ] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_of_the_years_0_to_9999_is_the_nearest_of_these() {
+        let nearest = |text: &str| nearest(text).map(|time| time.to_string());
+        for (text, expected) in [
+            ("2026-11-22T11:11:09.5Z", Some("2026-11-22T11:11:09.5Z")),
+            ("2026-11-22T11:11Z", Some("2026-11-22T11:11:00Z")),
+            ("0000-01-01T00:00:00+23:00", Some("0000-01-01T00:00:00Z")),
+            ("9999-12-31T23:59:59Z", Some("9999-12-30T22:00:00Z")),
+            ("soon", None),
+        ] {
+            assert_eq!(nearest(text).as_deref(), expected, "{text}");
+        }
+    }
+}
