@@ -58,6 +58,22 @@ impl Releases {
         Ok(())
     }
 
+    /// Waits until this is all that is installed. What Helm has deleted may have finalizers.
+    async fn come_to(&self, expected: &str) -> Result<()> {
+        eventually(&format!("what is installed is {expected:?}"), async || {
+            Ok((self.installed().await? == expected).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the CRDs are all that is installed.
+    async fn come_to_crds(&self) -> Result<()> {
+        eventually("the CRDs are installed and nothing else", async || {
+            Ok((self.installed().await?.lines().count() == CRDS.len()).then_some(()))
+        })
+        .await
+    }
+
     /// The names of all that the chart installs, in all namespaces.
     async fn installed(&self) -> Result<String> {
         let kinds = "crd,clusterroles,clusterrolebindings,validatingadmissionpolicies,deployments,services,\
@@ -128,13 +144,12 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     releases
         .helm(&["rollback", "bookshelf", "1", "-n", "bookshelf"])
         .await?;
-    assert_eq!(releases.installed().await?, installed);
+    releases.come_to(&installed).await?;
     assert_eq!(releases.kubectl.run(&both).await?, content);
 
     releases.uninstall("bookshelf").await?;
     assert_eq!(releases.kubectl.run(&both).await?, content);
-    let left = releases.installed().await?;
-    assert_eq!(left.lines().count(), CRDS.len(), "{left}");
+    releases.come_to_crds().await?;
 
     // With the CRDs applied by hand, the rest can be installed.
     let crds = Command::new(program("crdgen")?).output().await?;
@@ -180,9 +195,9 @@ async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
     }
     // Each goes alone, and takes nothing of the others with it.
     releases.uninstall(names[2]).await?;
-    assert_eq!(releases.installed().await?, installed[1]);
+    releases.come_to(&installed[1]).await?;
     releases.uninstall(names[1]).await?;
-    assert_eq!(releases.installed().await?, installed[0]);
+    releases.come_to(&installed[0]).await?;
     releases.uninstall(names[0]).await?;
     releases.clear().await
 }
@@ -217,7 +232,7 @@ async fn an_api_is_switched_off_and_on_scaled_and_upgraded_alone() -> Result<()>
     releases
         .install("switched", &["--set=userApi.enabled=true"])
         .await?;
-    assert_eq!(releases.installed().await?, both);
+    releases.come_to(&both).await?;
     let next = "--set=userApi.enabled=true,userApi.replicas=3,userApi.image.tag=next";
     releases.install("switched", &[next]).await?;
     let of_user = [
@@ -294,9 +309,9 @@ async fn the_crds_go_with_a_release_that_does_not_keep_them() -> Result<()> {
     // One that was not kept can be kept from now on, and the other way round.
     releases.install("gone", &["--set=crds.keep=true"]).await?;
     releases.uninstall("gone").await?;
-    assert_eq!(releases.installed().await?.lines().count(), CRDS.len());
+    releases.come_to_crds().await?;
     releases.install("gone", &["--set=crds.keep=false"]).await?;
     releases.uninstall("gone").await?;
-    assert_eq!(releases.installed().await?, "");
+    releases.come_to("").await?;
     Ok(())
 }
