@@ -61,7 +61,7 @@ fn offset_of(text: &str) -> Option<SignedDuration> {
 #[must_use]
 pub fn nearest(text: &str) -> Option<Timestamp> {
     let seconds = match text.parse::<Timestamp>() {
-        Ok(time) if time.as_second() >= FIRST => return Some(time),
+        Ok(time) if time >= nearest_of(FIRST) => return Some(time),
         Ok(time) => time.as_second(),
         Err(_) => since_1970(text)?.as_secs(),
     };
@@ -128,6 +128,7 @@ mod tests {
             ("2026-11-22T11:11:09.5Z", Some("2026-11-22T11:11:09.5Z")),
             ("2026-11-22T11:11Z", Some("2026-11-22T11:11:00Z")),
             ("0000-01-01T00:00:00+23:00", Some("0000-01-01T00:00:00Z")),
+            ("0000-01-01T00:00:59.5+00:01", Some("0000-01-01T00:00:00Z")),
             ("9999-12-31T23:59:59Z", Some("9999-12-30T22:00:00Z")),
             ("soon", None),
         ] {

@@ -86,6 +86,8 @@ where
             return;
         };
         if self.answer(connection, peer, &opened).await {
+            // The end of the process waits for this, as it does not for streams.
+            opened.set_stream(false);
             // What the client has still sent would have the kernel reset the connection, and the last answers with it.
             let _ = timeout(CLOSE_TIMEOUT, stream.drain()).await;
         }

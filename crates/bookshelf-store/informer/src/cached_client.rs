@@ -193,8 +193,8 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             && is_gone(meta)
             && let Ok(Identity { key, uid, version }) = identity(&object)
         {
-            let before = Known::of(&self.reader(), &key);
-            self.observe_gone(&key, before, Some(uid), Some(version));
+            // Not up to the cache's newest version: by now there may be another object of this name.
+            self.writer.observe_deleted(&key, uid, version);
             return object;
         }
         self.observed(object)

@@ -167,6 +167,21 @@ async fn a_change_that_removes_the_last_finalizer_of_a_deleted_object_removes_it
 }
 
 #[tokio::test]
+async fn an_object_that_follows_a_released_one_before_the_answer_comes_is_served() {
+    let mut released = object("1", 9);
+    released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    released["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    let client = client(&[map("1", 3)], move |_| Answer::ok(&released)).await;
+    // The watch is faster than the answer.
+    client.writer().apply([
+        SourceEvent::Deleted(map("1", 10)),
+        SourceEvent::Applied(map("2", 11)),
+    ]);
+    client.patch(&key(), &Patch::Merge(json!({}))).await.unwrap();
+    assert_eq!(served(&client), Some(11));
+}
+
+#[tokio::test]
 async fn an_object_deleted_elsewhere_is_not_served_once_a_call_finds_it_missing() {
     let client = client(&[map("1", 3)], |_| not_found()).await;
     let error = client.delete(&key(), Preconditions::default()).await.unwrap_err();
