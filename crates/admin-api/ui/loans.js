@@ -3,9 +3,9 @@
 import { Problem, get, path, send } from './api.js';
 import { link } from './books.js';
 import { LiveList, loanKey } from './list.js';
-import { View } from './parts.js';
-import { badge, empty, failure, hash, html, loading, namespaceSelect, news, nothing, pager, say, sayCount } from './parts.js';
-import { text, when } from './parts.js';
+import {
+  View, badge, empty, failure, hash, html, loading, namespaceSelect, news, nothing, pager, say, sayCount, text, when,
+} from './parts.js';
 import { explainWrite, t } from './texts.js';
 
 export class Loans extends View {

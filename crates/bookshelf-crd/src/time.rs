@@ -1,59 +1,40 @@
 //! Times of the years 0 to 9999, the ones that [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) can write.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::jiff::civil::{DateTime, datetime};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use regex::Regex;
 
 /// The beginning of the year 0, in seconds since 1970.
 const FIRST: i64 = -62_167_219_200;
 const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
+/// The form of a time: its parts, not all of which make a time.
+static FORM: LazyLock<Regex> = LazyLock::new(|| {
+    let local = "(?<local>[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})";
+    let offset = "(?:[Zz]|(?<sign>[+-])(?<hours>[01][0-9]|2[0-3]):(?<minutes>[0-5][0-9]))";
+    let form = format!(r"^{local}(?:\.(?<fraction>[0-9]+))?{offset}$");
+    Regex::new(&form).expect("the expression is valid, as the tests below show")
+});
+
 /// Returns the time since 1970 that a text of RFC 3339 names, in UTC; `None` for any other text, other forms of ISO 8601
 /// included.
 #[must_use]
 pub fn since_1970(text: &str) -> Option<SignedDuration> {
-    let (date_time, rest) = text.split_at_checked("2026-11-22T11:11:09".len())?;
-    let has_form = date_time
-        .bytes()
-        .zip(b"0000-00-00T00:00:00")
-        .all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            b'T' => matches!(byte, b'T' | b't'),
-            _ => byte == *form,
-        });
-    let (fraction, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
-    let has_fraction = match fraction.strip_prefix('.') {
-        Some(digits) => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
-        None => fraction.is_empty(),
-    };
-    if !has_form || !has_fraction {
-        return None;
-    }
-    let date_time: DateTime = date_time.parse().ok()?;
-    let nanoseconds: i32 = format!("{:0<9.9}", fraction.strip_prefix('.').unwrap_or_default())
-        .parse()
-        .ok()?;
-    let local = date_time.duration_since(EPOCH) + SignedDuration::new(0, nanoseconds);
-    Some(local - offset_of(offset)?)
-}
-
-/// Returns the length of an offset from UTC: `Z`, or hours and minutes with their sign.
-fn offset_of(text: &str) -> Option<SignedDuration> {
-    if text.eq_ignore_ascii_case("Z") {
-        return Some(SignedDuration::ZERO);
-    }
-    let (sign, rest) = text.split_at_checked(1)?;
-    let (hours, minutes) = rest.split_once(':')?;
-    let number = |digits: &str, most: i64| {
-        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number: i64 = digits.parse().ok()?;
-        (is_number && number <= most).then_some(number)
-    };
-    let minutes = number(hours, 23)? * 60 + number(minutes, 59)?;
-    Some(SignedDuration::from_mins(if sign == "-" {
-        -minutes
+    let parts = FORM.captures(text)?;
+    let part = |name| parts.name(name).map_or("", |part| part.as_str());
+    // Without an offset, 0.
+    let number = |name| part(name).parse::<i64>().unwrap_or_default();
+    let local: DateTime = part("local").parse().ok()?;
+    let nanoseconds: i32 = format!("{:0<9.9}", part("fraction")).parse().ok()?;
+    let offset = SignedDuration::from_mins(number("hours") * 60 + number("minutes"));
+    let local = local.duration_since(EPOCH) + SignedDuration::new(0, nanoseconds);
+    Some(if part("sign") == "-" {
+        local + offset
     } else {
-        minutes
-    }))
+        local - offset
+    })
 }
 
 /// Returns the time that a text names, or the nearest one of the years 0 to 9999 (of the last day of 9999 that the library

@@ -360,8 +360,7 @@ impl Exchange {
                 .freshness
                 .add_headers(&self.request, headers, freshness, self.started, now);
         }
-        let is_draining = self.api.readiness.is_draining();
-        protocol::close_where_it_ends(&self.request, &mut response, is_draining);
+        protocol::close_where_it_ends(&self.request, &mut response, self.api.readiness.is_draining());
         // A clone would take an allocation.
         let id = mem::replace(&mut self.id, HeaderValue::from_static(""));
         response.headers_mut().insert(REQUEST_ID, id);

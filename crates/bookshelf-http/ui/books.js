@@ -2,8 +2,9 @@
 
 import { get, path } from './api.js';
 import { LiveList, bookKey } from './list.js';
-import { View, namespaces } from './parts.js';
-import { badge, empty, failure, hash, html, loading, namespaceSelect, news, nothing, pager, sayCount, text } from './parts.js';
+import {
+  View, badge, empty, failure, hash, html, loading, namespaceSelect, namespaces, news, nothing, pager, sayCount, text,
+} from './parts.js';
 import { t } from './texts.js';
 
 const TYPING = 300;

@@ -33,8 +33,8 @@ mod published;
 mod secrets;
 mod service;
 mod shared;
+mod shown;
 mod signer;
-mod skipped;
 mod wait;
 mod wire;
 
@@ -55,7 +55,7 @@ pub use published::published_crds;
 pub use secrets::Secrets;
 pub use service::{Program, Service};
 pub use shared::Shared;
+pub use shown::{show, skipped};
 pub use signer::{Signer, unsigned};
-pub use skipped::skipped;
 pub use wait::{eventually, patiently};
 pub use wire::Wire;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::{Identity, Reader, Writer, identity};
-use crate::connector::{Deleted, Error, Reason, ResourceClient, is_gone};
+use crate::connector::{Deleted, Error, Reason, ResourceClient, is_released};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 /// The calls for a resource, joined with the cache of it: what one of them has written or read is in the next read of
@@ -188,9 +188,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
 
     /// Takes in the answer to a change. One that removes the last finalizer of a deleted object has deleted it.
     fn observed_change(&self, object: K) -> K {
-        let meta = object.meta();
-        if meta.deletion_timestamp.is_some()
-            && is_gone(meta)
+        if is_released(object.meta())
             && let Ok(Identity { key, uid, version }) = identity(&object)
         {
             // Not up to the cache's newest version: by now there may be another object of this name.

@@ -57,7 +57,7 @@ pub use error::explanation;
 pub use error::{Error, Reason};
 pub use events::{Event, EventType, Events};
 pub use limits::{PriorityLevel, RateLimiter};
-pub(crate) use resource::is_gone;
+pub(crate) use resource::is_released;
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 

@@ -55,6 +55,21 @@ fn not_found() -> Answer {
     Answer::With("404 Not Found", json!({"reason": "NotFound"}).to_string())
 }
 
+/// The object, deleted, without grace period and finalizers, as the answers about Pods that have ended have it.
+fn released() -> Value {
+    let mut released = object("1", 9);
+    released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    released["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    released
+}
+
+/// The same with a finalizer.
+fn held() -> Value {
+    let mut held = released();
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    held
+}
+
 fn gone(uid: &str) -> Answer {
     Answer::ok(&json!({"kind": "Status", "status": "Success", "details": {"name": "a", "uid": uid}}))
 }
@@ -125,15 +140,9 @@ async fn an_object_with_finalizers_is_served_while_they_run() {
 
 #[tokio::test]
 async fn a_delete_that_returns_the_object_without_a_grace_period_or_finalizers_removes_it() {
-    // As Pods that have ended are.
-    let mut deleted = object("1", 9);
-    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    deleted["metadata"]["deletionGracePeriodSeconds"] = 0.into();
-    let mut held = deleted.clone();
-    held["metadata"]["finalizers"] = json!(["example.com/held"]);
-    let mut given_time = deleted.clone();
+    let mut given_time = released();
     given_time["metadata"]["deletionGracePeriodSeconds"] = 30.into();
-    for (answer, still_served) in [(deleted, None), (held, Some(9)), (given_time, Some(9))] {
+    for (answer, still_served) in [(released(), None), (held(), Some(9)), (given_time, Some(9))] {
         let client = client(&[map("1", 3)], move |_| Answer::ok(&answer)).await;
         let deleted = client.delete(&key(), Preconditions::default()).await.unwrap();
         assert_eq!(matches!(deleted, Deleted::Gone), still_served.is_none());
@@ -145,12 +154,7 @@ async fn a_delete_that_returns_the_object_without_a_grace_period_or_finalizers_r
 
 #[tokio::test]
 async fn a_change_that_removes_the_last_finalizer_of_a_deleted_object_removes_it() {
-    let mut released = object("1", 9);
-    released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    released["metadata"]["deletionGracePeriodSeconds"] = 0.into();
-    let mut held = released.clone();
-    held["metadata"]["finalizers"] = json!(["example.com/held"]);
-    for (answer, still_served) in [(released, None), (held, Some(9))] {
+    for (answer, still_served) in [(released(), None), (held(), Some(9))] {
         let answer = move |_: &str| Answer::ok(&answer);
         let (patched, updated) = (
             client(&[map("1", 3)], answer.clone()).await,
@@ -168,10 +172,7 @@ async fn a_change_that_removes_the_last_finalizer_of_a_deleted_object_removes_it
 
 #[tokio::test]
 async fn an_object_that_follows_a_released_one_before_the_answer_comes_is_served() {
-    let mut released = object("1", 9);
-    released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    released["metadata"]["deletionGracePeriodSeconds"] = 0.into();
-    let client = client(&[map("1", 3)], move |_| Answer::ok(&released)).await;
+    let client = client(&[map("1", 3)], |_| Answer::ok(&released())).await;
     // The watch is faster than the answer.
     client.writer().apply([
         SourceEvent::Deleted(map("1", 10)),

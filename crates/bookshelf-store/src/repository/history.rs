@@ -13,6 +13,7 @@ mod progress;
 mod read;
 mod record;
 mod recorder;
+mod requests;
 mod retention;
 mod store;
 #[cfg(test)]

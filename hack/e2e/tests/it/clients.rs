@@ -152,10 +152,7 @@ async fn json_lines_to_an_http_1_0_client_are_not_chunked() -> Result<()> {
                  Accept: application/x-ndjson\r\n\r\n",
                 library.namespace
             );
-            let mut stream = TcpStream::connect(address).await?;
-            stream.write_all(request.as_bytes()).await?;
-            let mut response = String::new();
-            timeout(PATIENCE, stream.read_to_string(&mut response)).await??;
+            let response = raw(address, &request).await?;
             let (head, body) = response.split_once("\r\n\r\n").context("a head")?;
             let head = lower(head);
             assert!(head.starts_with(&format!("http/{version} 200 ")), "{head}");

@@ -1,6 +1,7 @@
 //! The objects of a cache and its indexes: persistent sets, so that a copy costs nothing and a change copies
 //! only the path to it.
 
+mod index;
 mod order;
 mod texts;
 
@@ -14,6 +15,8 @@ use imbl::{OrdMap, OrdSet};
 use super::labels::{Kept, Labels};
 use super::search::Search;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
+pub use index::Index;
+pub(super) use index::{CacheNumber, Declaration, IndexKeys};
 pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
 pub(super) use texts::TextHash;
 use texts::Texts;
@@ -50,24 +53,6 @@ impl<V> Clone for Item<V> {
     }
 }
 
-/// One of a cache's indexes, as [`Builder::index`](super::Builder::index) or
-/// [`Builder::label`](super::Builder::label) declared it. It is of its own cache: a look-up in another one panics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Index {
-    pub(super) cache: CacheNumber,
-    pub(super) number: usize,
-}
-
-/// The number of a cache in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CacheNumber(u64);
-
-impl CacheNumber {
-    pub(super) fn next() -> Self {
-        Self(next_generation())
-    }
-}
-
 /// A part of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -90,31 +75,6 @@ impl<'a> Part<'a> {
         match self {
             Part::All => None,
             Part::Namespace(namespace) | Part::Object { namespace, .. } => Some(namespace),
-        }
-    }
-}
-
-/// An index as it was declared.
-pub(super) struct Declaration<V> {
-    pub(super) name: Arc<str>,
-    pub(super) keys: IndexKeys<V>,
-}
-
-pub(super) type KeysOfValue<V> = Box<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
-
-/// The function of an index.
-pub(super) enum IndexKeys<V> {
-    /// The keys that this function gives for a value.
-    OfValue(KeysOfValue<V>),
-    /// The value of the label that the index is named after.
-    OfLabel,
-}
-
-impl<V> Declaration<V> {
-    fn keys(&self, entry: &Entry<V>) -> Vec<Arc<str>> {
-        match &self.keys {
-            IndexKeys::OfValue(keys) => keys(&entry.value),
-            IndexKeys::OfLabel => entry.labels.find(&self.name).into_iter().cloned().collect(),
         }
     }
 }

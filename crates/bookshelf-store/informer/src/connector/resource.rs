@@ -365,13 +365,19 @@ impl<K: kube::Resource> fmt::Display for Call<'_, K> {
     }
 }
 
-/// Returns true if the object in the answer to a delete, or to a change of a deleted object, does not exist any more: it has no
-/// grace period, and no finalizers.
+/// Returns true if the object in the answer to a delete does not exist any more.
+fn is_gone(deleted: &ObjectMeta) -> bool {
+    deleted.deletion_timestamp.is_none() || is_released(deleted)
+}
+
+/// Returns true if the object in the answer to a delete or a change is deleted, and does not exist any more: it has no grace
+/// period left, and no finalizers.
 /// (A namespace, which has no grace period either, does not show that: it has finalizers of its own kind.)
-pub(crate) fn is_gone(deleted: &ObjectMeta) -> bool {
-    let finalizers = deleted.finalizers.as_deref().unwrap_or_default();
-    deleted.deletion_timestamp.is_none()
-        || (deleted.deletion_grace_period_seconds == Some(0) && finalizers.is_empty())
+pub(crate) fn is_released(meta: &ObjectMeta) -> bool {
+    let finalizers = meta.finalizers.as_deref().unwrap_or_default();
+    meta.deletion_timestamp.is_some()
+        && meta.deletion_grace_period_seconds == Some(0)
+        && finalizers.is_empty()
 }
 
 /// Returns true if a name stays one segment of the request's path: kube puts names into it as they are. A little wider than

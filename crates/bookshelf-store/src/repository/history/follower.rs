@@ -138,21 +138,13 @@ fn book_event<V>(event: &Event<CachedBook<V>>) -> Option<(&str, Line)> {
 #[cfg(test)]
 mod tests {
     use bookshelf_crd::BookLoan;
-    use serde_json::json;
 
-    use super::super::testing::repository;
+    use super::super::testing::{loan_object, repository};
     use super::*;
     use crate::cache::SourceEvent;
 
     fn loan(version: u32) -> BookLoan {
-        serde_json::from_value(json!({
-            "metadata": {
-                "namespace": "ns", "name": "a", "uid": "3b241101-a2bc-42f1-9a54-09d2b9b1ffee",
-                "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-22T11:11:09Z",
-            },
-            "spec": {"borrowedBy": "bob"},
-        }))
-        .unwrap()
+        loan_object("3b241101-a2bc-42f1-9a54-09d2b9b1ffee", version)
     }
 
     #[tokio::test]

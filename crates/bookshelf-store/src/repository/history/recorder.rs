@@ -11,9 +11,6 @@ use std::time::Duration;
 
 use bookshelf_crd as crd;
 use bookshelf_crd::loan_journal::{LINES_MAX, Line};
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, PatchOperation};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, Patch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -24,6 +21,7 @@ use super::follower::Follower;
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting, after_others};
 use super::progress::{Course, Progress};
+use super::requests::{additions, journal, refused};
 use super::store::{State, Store, Target, records_in};
 use crate::cache::Reader;
 use crate::connector::{Error, Reason, ResourceClient};
@@ -293,59 +291,11 @@ impl<V> Recorder<V> {
     }
 }
 
-/// Returns the places of the lines that the schema refuses, as the API server names them: `spec.lines[4]`.
-fn refused(reason: &Reason) -> Vec<usize> {
-    let Reason::Rejected(status) = reason else {
-        return Vec::new();
-    };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    let places = causes.filter_map(|cause| {
-        let place = cause.field.strip_prefix("spec.lines[")?.strip_suffix(']')?;
-        place.parse().ok()
-    });
-    places.collect()
-}
-
-fn time() -> String {
-    Timestamp::from_second(now()).map_or_else(|_| String::new(), |now| now.to_string())
-}
-
-/// Returns the JSON patch that adds lines at the end of a journal.
-fn additions(lines: &[Line]) -> Vec<PatchOperation> {
-    let add = |path: &[&str], value: String| {
-        PatchOperation::Add(AddOperation {
-            path: PointerBuf::from_tokens(path.iter().copied()),
-            value: value.into(),
-        })
-    };
-    let additions = lines
-        .iter()
-        .map(|line| add(&["spec", "lines", "-"], line.to_string()));
-    additions.chain([add(&["spec", "to"], time())]).collect()
-}
-
-fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
-    let spec = crd::LoanJournalSpec {
-        from: Some(time()),
-        to: Some(time()),
-        lines: lines.iter().map(Line::to_string).collect(),
-    };
-    let mut journal = crd::LoanJournal::new(key.name(), spec);
-    journal.metadata.namespace = Some(key.namespace().to_owned());
-    // The derived constructor adds those of the definition, with which Helm keeps it.
-    journal.metadata.annotations = None;
-    journal
-}
-
 #[cfg(test)]
 mod tests {
-    use bookshelf_crd::BookLoan;
     use bookshelf_crd::loan_journal::Happened;
-    use kube::core::Status;
-    use kube::core::response::{StatusCause, StatusDetails};
-    use serde_json::json;
 
-    use super::super::testing::{connector, repository};
+    use super::super::testing::{connector, loan_object, repository};
     use super::*;
     use crate::cache::SourceEvent;
 
@@ -365,14 +315,10 @@ mod tests {
         repository.feed_books([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
         for version in 2..10_000 {
             // More than a cache remembers.
-            let loan: BookLoan = serde_json::from_value(json!({
-                "metadata": {
-                    "namespace": "ns", "name": "a", "uid": format!("{:08x}-a2bc-42f1-9a54-09d2b9b1ffee", version / 2),
-                    "resourceVersion": version.to_string(), "creationTimestamp": "2026-11-22T11:11:09Z",
-                },
-                "spec": {"borrowedBy": "bob"},
-            }))
-            .unwrap();
+            let loan = loan_object(
+                &format!("{:08x}-a2bc-42f1-9a54-09d2b9b1ffee", version / 2),
+                version,
+            );
             repository.feed_loans([if version % 2 == 0 {
                 SourceEvent::Applied(loan)
             } else {
@@ -388,32 +334,5 @@ mod tests {
             .pending
             .lines("ns", |waiting| waiting.line.happened == Happened::Ended);
         assert_eq!(ends.len(), 4_999);
-    }
-
-    #[test]
-    fn the_lines_that_the_schema_refuses_are_those_that_the_api_server_names() {
-        let refused = |fields: &[&str]| {
-            let mut status = Status::failure("invalid", "Invalid").with_code(422);
-            let causes = fields.iter().map(|field| StatusCause {
-                reason: "FieldValueInvalid".to_owned(),
-                message: "should match".to_owned(),
-                field: (*field).to_owned(),
-            });
-            status.details = Some(StatusDetails {
-                name: String::new(),
-                group: String::new(),
-                kind: String::new(),
-                uid: String::new(),
-                causes: causes.collect(),
-                retry_after_seconds: 0,
-            });
-            refused(&Reason::Rejected(Box::new(status)))
-        };
-        assert_eq!(refused(&["spec.lines[4]", "spec.lines[17]"]), [4, 17]);
-        // A quota names no field.
-        assert_eq!(
-            refused(&["", "spec.lines", "spec.to", "spec.lines[x]"]),
-            [0_usize; 0]
-        );
     }
 }

@@ -4,7 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
+use bookshelf_crd::BookLoan;
 use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
 
 use super::super::model::{Book, Loan};
 use super::super::version::Version;
@@ -50,6 +52,18 @@ pub(super) fn loan(book_id: &str, uid: &str) -> Loan {
             resource_version: "1".parse().unwrap(),
         },
     }
+}
+
+/// Returns the loan of the book `ns/a` as the watch reports it.
+pub(super) fn loan_object(uid: &str, version: u32) -> BookLoan {
+    let object = json!({
+        "metadata": {
+            "namespace": "ns", "name": "a", "uid": uid, "resourceVersion": version.to_string(),
+            "creationTimestamp": "2026-11-22T11:11:09Z",
+        },
+        "spec": {"borrowedBy": "bob"},
+    });
+    serde_json::from_value(object).unwrap()
 }
 
 /// Returns a repository with a history that nothing has loaded.

@@ -7,7 +7,6 @@ mod fleet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +15,7 @@ use anyhow::{Context as _, Result};
 use bookshelf_crd::LoanJournal;
 use bookshelf_crd::loan_journal::{Happened, Identity, Line};
 use control_plane::Component;
-use e2e::{Api, Library, book, eventually};
+use e2e::{Api, Library, book, eventually, show};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -60,7 +59,7 @@ async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted()
         run.disturb(round, loans / rounds / PARTS).await?;
         if rounds > 1 {
             let ended = run.progress.loans.load(Ordering::Relaxed);
-            show_progress(&format!(
+            show(&format!(
                 "round {} of {rounds}: {ended} loans have ended",
                 round + 1
             ));
@@ -229,17 +228,12 @@ impl Run {
             );
         };
         let (loans, lines) = complete?;
-        let summary = format!(
+        show(&format!(
             "{loans} loans, {} lines; {} loans lost, {} ends without their word",
             lines.len(),
             last.lost,
             last.without_word
-        );
-        if wanted > FEW_LOANS {
-            show_progress(&summary);
-        } else {
-            println!("{summary}");
-        }
+        ));
         // Loans from the seconds before all processes are killed may be incomplete: on a slow machine, these are many.
         let whole = loans.saturating_sub(last.lost + last.without_word);
         assert!(u64::try_from(whole)? >= wanted / 4, "{loans} loans, {last:?}");
@@ -277,11 +271,6 @@ impl Run {
         };
         same
     }
-}
-
-/// Writes a line past the test runner, which would show it at the end.
-fn show_progress(line: &str) {
-    _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A little less than a wait takes: its message would not say what differs.

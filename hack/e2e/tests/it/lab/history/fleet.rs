@@ -37,14 +37,16 @@ impl Fleet {
     /// Starts a process, and returns when it is ready.
     pub(super) async fn start_one(&self, process: usize) -> Result<()> {
         let program = PROCESSES[process];
+        let arguments: &[&str] = match program {
+            Program::Admin => &[KUBE_TIMEOUT, HISTORY_ENTRIES],
+            Program::User => &[KUBE_TIMEOUT],
+        };
         let service = if process == ON_THE_WIRE {
-            let service = Service::launch_as(program, self.wire.kubeconfig(), &[KUBE_TIMEOUT]).await?;
+            let service = Service::launch_as(program, self.wire.kubeconfig(), arguments).await?;
             service.ready().await?;
             service
-        } else if program == Program::Admin {
-            Service::start(program, &self.cluster, &[KUBE_TIMEOUT, HISTORY_ENTRIES]).await?
         } else {
-            Service::start(program, &self.cluster, &[KUBE_TIMEOUT]).await?
+            Service::start(program, &self.cluster, arguments).await?
         };
         let api = service.api()?;
         self.processes.write().await[process] = Some((service, api));
