@@ -25,7 +25,6 @@ const PAGE: Page = Page {
         ui_file!("librarian.de.js"),
         ui_file!("librarian.en.js"),
         ui_file!("librarian.js"),
-        ui_file!("loans.js"),
     ],
 };
 

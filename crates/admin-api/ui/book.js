@@ -1,11 +1,11 @@
 // One book: shown, written, compared with what others wrote, deleted.
 
-import { Problem, get, path, send } from './api.js';
+import { get, path, send } from './api.js';
 import { bookView } from './bookview.js';
-import { compare, fieldsOf, merge, same, unchosen } from './conflict.js';
-import { Draft, Form, focusSoon } from './form.js';
+import { compare, fieldsOf, merge, same } from './conflict.js';
+import { Draft, Form } from './form.js';
 import { History } from './history.js';
-import { hash, say } from './parts.js';
+import { focusSoon, hash, say } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
@@ -15,6 +15,21 @@ const SAME_TEXT = 5;
 const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
 
 export class Book extends Form {
+  /** @type {Api.Book | undefined} */
+  book;
+  /** A version by others, newer than what the form began with. @type {Page.Version | null} */
+  theirs = null;
+  /** The table of both changes. @type {Page.Conflict[] | null} */
+  rows = null;
+  /** The version by others that the table shows. @type {Page.Version | null} */
+  shown = null;
+  conflicts = 0;
+  /** @type {Api.Loan & {etag: string} | null} */
+  loan = null;
+  isDeleted = false;
+  isLent = false;
+  isAsking = false;
+
   constructor(context) {
     const [ns, id] = context.parts;
     super(context, new Draft(`${ns}/${id}`));
@@ -22,20 +37,8 @@ export class Book extends Form {
     this.id = id;
     this.to = path('book', ns, id);
     this.loanPath = path('loan', ns, id);
-    /** @type {Api.Book | undefined} */
-    this.book = undefined;
-    /** A version by others, newer than what the form began with. @type {Page.Version | null} */
-    this.theirs = null;
-    /** The table of both changes, and the version by others that it shows. @type {Page.Conflict[] | null} */
-    this.rows = null;
-    /** @type {Page.Version | null} */
-    this.shown = null;
-    this.conflicts = 0;
-    /** @type {Api.Loan & {etag: string} | null} */
-    this.loan = null;
     this.history = new History(context, `${this.to}/history`);
     addEventListener('focus', () => this.loadLoan(), { signal: context.signal });
-    this.load();
   }
 
   get title() {
@@ -61,8 +64,9 @@ export class Book extends Form {
   }
 
   refused(problem) {
-    this.isDeleted = problem.status === 404 && this.draft.wasKept;
-    this.phase = this.isDeleted ? 'ready' : 'failed';
+    const isAbsent = problem.status === 404;
+    this.isDeleted = isAbsent && this.draft.wasKept;
+    this.phase = this.isDeleted ? 'ready' : isAbsent ? 'absent' : 'failed';
   }
 
   /** Takes a version in. What is being written stays as it is. @param {Api.Book} book @param {string} etag */
@@ -79,8 +83,7 @@ export class Book extends Form {
       return;
     } else if (!this.rows) {
       // The same text in another version, such as that of a new label.
-      draft.base = { fields, etag };
-      draft.keep();
+      draft.keep({ base: { fields, etag } });
     }
     this.theirs = null;
   }
@@ -135,9 +138,7 @@ export class Book extends Form {
       if (same(theirs.fields, shown.fields) && left > 0) return this.put(fields, theirs, left - 1);
       this.book = data;
       this.conflicts += 1;
-      this.draft.base = shown;
-      this.draft.fields = { ...fields };
-      this.draft.keep();
+      this.draft.keep({ base: shown, fields: { ...fields } });
       this.open(theirs);
     }
   }
@@ -165,7 +166,8 @@ export class Book extends Form {
   chosen() {
     if (this.isBusy) return undefined;
     const words = (name) => t('choose', { name: t(`field.${name}`) });
-    this.report(unchosen(this.rows).map(({ name }) => ({ field: `choice-${name}-theirs`, words: words(name) })));
+    const unchosen = this.rows.filter((row) => !row.choice);
+    this.report(unchosen.map(({ name }) => ({ field: `choice-${name}-theirs`, words: words(name) })));
     return this.errors.length ? undefined : merge(this.rows, this.draft.fields);
   }
 
@@ -175,12 +177,12 @@ export class Book extends Form {
   }
 
   overwrite() {
-    const fields = this.chosen();
-    const write = async () => {
-      const { data, etag } = await send('PUT', this.to, { query: { force: 'true' }, body: fields });
+    const body = this.chosen();
+    if (!body) return;
+    return this.run(async () => {
+      const { data, etag } = await send('PUT', this.to, { query: { force: 'true' }, body });
       this.saved(data, etag);
-    };
-    if (fields) return this.run(write);
+    });
   }
 
   takeTheirs() {
@@ -192,9 +194,7 @@ export class Book extends Form {
 
   /** Back to the form, with what was chosen so far, upon their version. */
   edit() {
-    this.draft.fields = merge(this.rows, this.draft.fields);
-    this.draft.base = this.shown;
-    this.draft.keep();
+    this.draft.keep({ fields: merge(this.rows, this.draft.fields), base: this.shown });
     this.close(this.theirs);
   }
 
@@ -211,9 +211,7 @@ export class Book extends Form {
 
   /** Makes a deleted book again, of what was written. */
   recreate() {
-    const again = new Draft('new');
-    Object.assign(again, { fields: this.draft.fields, place: { ns: this.ns, id: this.id } });
-    again.keep();
+    new Draft('new').keep({ fields: this.draft.fields, place: { ns: this.ns, id: this.id } });
     this.draft.forget();
     this.context.go(hash(['new']));
   }
@@ -235,7 +233,7 @@ export class Book extends Form {
     });
   }
 
-  /** @param {Problem} problem */
+  /** @param {import('./api.js').Problem} problem */
   async cannotRemove(problem) {
     if (problem.code === 'on_loan') {
       await this.loadLoan();

@@ -1,7 +1,8 @@
 // How a book looks to a librarian.
 
+import { bookPage } from './books.js';
 import { FIELDS, table } from './conflict.js';
-import { empty, failure, field, hash, html, loading, nothing, notice, summary, text, when } from './parts.js';
+import { field, html, nothing, notice, summary, text, when } from './parts.js';
 import { t } from './texts.js';
 
 const button = (words, press, kind = '') =>
@@ -12,13 +13,13 @@ const fields = (form) => {
   const one = (name, more) =>
     field({ name, value: draft.fields[name], errors, input: (...change) => form.input(...change), ...more });
   return html`
-    ${one('title', { required: true })} ${one('author', { required: true })}
+    ${one('title', { isRequired: true })} ${one('author', { isRequired: true })}
     ${one('category_id', { hint: t('hint.category_id'), dir: 'ltr' })} ${one('description', { lines: 8 })}`;
 };
 
 const buttons = (form, words) => html`
   <p class="buttons">
-    <button class="primary" aria-disabled=${form.isBusy ? 'true' : nothing}>${t(form.isBusy ? 'saving' : words)}</button>
+    <button class="primary" aria-disabled=${form.isBusy}>${t(form.isBusy ? 'saving' : words)}</button>
     ${form.draft.isChanged ? button('discard', () => form.discard()) : nothing}
     ${form.isSaved ? html`<span class="saved">${t('saved')}</span>` : nothing}
   </p>`;
@@ -30,7 +31,7 @@ const restored = (form) => (form.draft.wasKept && form.draft.isChanged ? notice(
 export function newBookView(form) {
   const { draft, errors } = form;
   const input = (...change) => form.input(...change);
-  const place = (name, more) => field({ name, value: draft.place[name], errors, input, required: true, dir: 'ltr', ...more });
+  const place = (name, more) => field({ name, value: draft.place[name], errors, input, isRequired: true, dir: 'ltr', ...more });
   return html`
     <h1 tabindex="-1">${t('new')}</h1>
     ${summary(errors)} ${restored(form)}
@@ -42,21 +43,12 @@ export function newBookView(form) {
 }
 
 export const bookView = (form) => html`
-  <p class="crumbs"><a href=${hash([], { ns: form.ns })}>${form.ns}</a> / ${form.id}</p>
-  <h1 tabindex="-1">${text(form.title)}</h1>
-  ${content(form)} ${form.history.view(t('history'))}`;
+  ${bookPage(form, () => content(form))} ${form.history.view(t('history'))}`;
 
-function content(form) {
-  if (form.phase === 'loading') return loading();
-  if (form.phase === 'failed') {
-    const back = html`<a href=${hash([], { ns: form.ns })}>${t('books')}</a>`;
-    return form.problem.status === 404 ? empty(t('book.none'), back) : failure(form.problem, () => form.load());
-  }
-  return html`
-    ${summary(form.errors)}
-    ${form.isDeleted ? notice('warning', t('deleted.elsewhere'), button('recreate', () => form.recreate())) : nothing}
-    ${form.rows ? conflict(form) : form.isElsewhere ? elsewhere(form) : own(form)}`;
-}
+const content = (form) => html`
+  ${summary(form.errors)}
+  ${form.isDeleted ? notice('warning', t('deleted.elsewhere'), button('recreate', () => form.recreate())) : nothing}
+  ${form.rows ? conflict(form) : form.isElsewhere ? elsewhere(form) : own(form)}`;
 
 const own = (form) => html`
   ${restored(form)}
@@ -133,27 +125,13 @@ function elsewhere(form) {
     </section>`;
 }
 
-/** JSON's strings are YAML's, and need no other rules. */
-const quoted = JSON.stringify;
-
-/** A book as kubectl and Git have it. @param {Api.Book} book */
+/** A book as kubectl and Git have it. JSON's strings are YAML's, and need no other rules. @param {Api.Book} book */
 function yaml(book) {
-  const label = (name, value) => (value ? [`    ${name}: ${quoted(value)}`] : []);
-  const labels = [
-    ...label('books.bookshelf.lostinsoba.com/category', book.category_id),
-    ...label('app.kubernetes.io/managed-by', book.managed_by),
-  ];
-  return [
-    'apiVersion: bookshelf.lostinsoba.com/v1alpha1',
-    'kind: Book',
-    'metadata:',
-    `  name: ${quoted(book.id)}`,
-    `  namespace: ${quoted(book.namespace_id)}`,
-    ...(labels.length ? ['  labels:', ...labels] : []),
-    'spec:',
-    `  author: ${quoted(book.author)}`,
-    `  title: ${quoted(book.title)}`,
-    ...(book.description ? [`  description: ${quoted(book.description)}`] : []),
-    '',
-  ].join('\n');
+  const line = (name, value) => (value ? `\n${name}: ${JSON.stringify(value)}` : '');
+  const category = line('    books.bookshelf.lostinsoba.com/category', book.category_id);
+  const manager = line('    app.kubernetes.io/managed-by', book.managed_by);
+  const labels = category || manager ? `\n  labels:${category}${manager}` : '';
+  const metadata = `${line('  name', book.id)}${line('  namespace', book.namespace_id)}${labels}`;
+  const spec = `${line('  author', book.author)}${line('  title', book.title)}${line('  description', book.description)}`;
+  return `apiVersion: bookshelf.lostinsoba.com/v1alpha1\nkind: Book\nmetadata:${metadata}\nspec:${spec}\n`;
 }

@@ -33,8 +33,6 @@ export function merge(rows, mine) {
   return { ...mine, ...Object.fromEntries(chosen) };
 }
 
-export const unchosen = (rows) => rows.filter((row) => !row.choice);
-
 const value = (words) => (words ? html`<bdi dir="auto">${words}</bdi>` : html`<em>${t('nothing')}</em>`);
 
 // The roles stand here because narrow windows show the table as blocks, which would cost it its meaning.

@@ -3,24 +3,24 @@
 import { Problem, path, send } from './api.js';
 import { newBookView } from './bookview.js';
 import { FIELDS, fieldsOf, same } from './conflict.js';
-import { View, focus, hash, namespaces, say } from './parts.js';
+import { View, focusSoon, hash, namespaces, say } from './parts.js';
 import { forget, keep, newKey, recall } from './session.js';
 import { explainWrite, t } from './texts.js';
 
 /** The names that the API has for fields of this page. */
 const NAMES = { namespace_id: 'ns', namespace: 'ns', category: 'category_id' };
-
-export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
+const IS_LATER = [401, 429, 503];
 
 export class Form extends View {
+  /** @type {Page.FormError[]} */
+  errors = [];
+  isBusy = false;
+  isSaved = false;
+
   /** @param {Page.Context} context @param {Draft} draft */
   constructor(context, draft) {
     super(context);
     this.draft = draft;
-    /** @type {Page.FormError[]} */
-    this.errors = [];
-    this.isBusy = false;
-    this.isSaved = false;
   }
 
   input(name, value) {
@@ -37,21 +37,13 @@ export class Form extends View {
       await write();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.refuse(error);
+      const { field, status } = error;
+      const words = [explainWrite(error), IS_LATER.includes(status) && t('kept')].filter(Boolean).join(' ');
+      this.errors = [{ field: field && (NAMES[field] ?? field), words }];
     } finally {
       this.isBusy = false;
-      this.update();
-      if (this.errors.length) focusSoon('errors');
+      this.report(this.errors);
     }
-  }
-
-  /** @param {Problem} problem */
-  refuse(problem) {
-    const isLater = [401, 429, 503].includes(problem.status);
-    const words = explainWrite(problem);
-    this.errors = [
-      { field: problem.field && (NAMES[problem.field] ?? problem.field), words: isLater ? `${words} ${t('kept')}` : words },
-    ];
   }
 
   /** Reports the values that are missing. Returns true where none is. */
@@ -69,8 +61,6 @@ export class Form extends View {
   }
 }
 
-const NOTHING = fieldsOf({});
-
 /** A book as it is being written: kept in the tab until it is saved or discarded. */
 export class Draft {
   /** @param {string} name where it is kept */
@@ -78,7 +68,7 @@ export class Draft {
     this.name = `draft:${name}`;
     const kept = recall(this.name);
     /** The version that was shown when the writing began. @type {Page.Version} */
-    this.base = kept?.base ?? { fields: NOTHING, etag: '' };
+    this.base = kept?.base ?? { fields: fieldsOf({}), etag: '' };
     /** @type {Page.Fields} */
     this.fields = kept?.fields ?? { ...this.base.fields };
     this.place = kept?.place ?? { ns: '', id: '' };
@@ -103,8 +93,9 @@ export class Draft {
     this.keep();
   }
 
-  keep() {
-    const { base, fields, place, sent } = this;
+  /** Takes changes over, and keeps them. @param {Partial<Draft>} changes */
+  keep(changes = {}) {
+    const { base, fields, place, sent } = Object.assign(this, changes);
     if (this.isChanged) keep(this.name, { base, fields, place, sent });
     else forget(this.name);
   }
@@ -112,8 +103,7 @@ export class Draft {
   /** The key of a request to make this book: the same for the same content, after a reload too. */
   key(body) {
     const content = JSON.stringify(body);
-    if (this.sent?.content !== content) this.sent = { content, key: newKey() };
-    this.keep();
+    if (this.sent?.content !== content) this.keep({ sent: { content, key: newKey() } });
     return this.sent.key;
   }
 
@@ -125,20 +115,20 @@ export class Draft {
 
 /** A new book. However often its button is pressed or its answer is lost, it is one. */
 export class NewBook extends Form {
+  title = t('new');
+
   constructor(context) {
     super(context, new Draft('new'));
-    this.title = t('new');
     this.draft.place.ns ||= context.query.ns ?? '';
-    this.load();
-  }
-
-  view() {
-    return newBookView(this);
   }
 
   async load() {
     this.namespaces = await namespaces(this.context.signal).catch(() => []);
     this.update();
+  }
+
+  view() {
+    return newBookView(this);
   }
 
   create() {
@@ -165,7 +155,6 @@ export class NewBook extends Form {
   discard() {
     this.draft.forget();
     this.draft = new Draft('new');
-    this.errors = [];
-    this.update();
+    this.report([]);
   }
 }

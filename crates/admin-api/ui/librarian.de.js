@@ -17,7 +17,6 @@ export default {
   required: '{name} fehlt',
   'books.empty.add': 'Legen Sie das erste an.',
   by: 'verwaltet von {name}',
-  'book.none': 'Dieses Buch gibt es nicht',
   'changed.elsewhere': 'Jemand anderes hat dieses Buch geändert, seit Sie es geöffnet haben.',
   'deleted.elsewhere': 'Jemand anderes hat dieses Buch gelöscht.',
   compare: 'Vergleichen',

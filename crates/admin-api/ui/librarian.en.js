@@ -17,7 +17,6 @@ export default {
   required: '{name} is missing',
   'books.empty.add': 'Create the first one.',
   by: 'managed by {name}',
-  'book.none': 'This book does not exist',
   'changed.elsewhere': 'Somebody else has changed this book since you opened it.',
   'deleted.elsewhere': 'Somebody else has deleted this book.',
   compare: 'Compare',

@@ -47,6 +47,7 @@ const SHARED: &[File] = &[
     ui_file!("history.js"),
     ui_file!("icon.svg"),
     ui_file!("list.js"),
+    ui_file!("listview.js"),
     ("lit-html.js", include_str!("../ui/lit-html/lit-html.js")),
     ui_file!("parts.js"),
     ui_file!("session.js"),

@@ -7,10 +7,11 @@ import { t } from './texts.js';
 
 /**
  * Starts the page.
- * @param {{nav: [string, string][], views: Record<string, (context: Page.Context) => any>, asksTenant?: boolean}} page `nav` is a view and the name of its text, `views` makes a view of its context.
+ * @param {{nav: [string, string][], views: Record<string, Page.ViewClass>, asksTenant?: boolean}} page `nav` is a view and the
+ *   name of its text; the view without a name is the first one.
  */
-export function start(page) {
-  const signIn = new SignIn(draw, page.asksTenant);
+export function start({ nav, views, asksTenant = false }) {
+  const signIn = new SignIn(draw, asksTenant);
   const root = document.getElementById('page');
   let shown = { parts: null, view: null, stop: new AbortController() };
   let isDrawing = false;
@@ -22,16 +23,14 @@ export function start(page) {
     const now = () => {
       isDrawing = false;
       render(template(), root);
-      const title = shown.view?.title;
-      document.title = [title, t('app')].filter(Boolean).join(' · ').replace(/[\u2068\u2069]/g, '');
+      document.title = [shown.view.title, t('app')].filter(Boolean).join(' · ').replace(/[\u2068\u2069]/g, '');
     };
     if (document.hidden) setTimeout(now);
     else requestAnimationFrame(now);
   }
 
   function go(address, replace = false) {
-    if (replace) history.replaceState(null, '', address);
-    else history.pushState(null, '', address);
+    history[replace ? 'replaceState' : 'pushState'](null, '', address);
     navigate();
   }
 
@@ -44,119 +43,104 @@ export function start(page) {
     shown.stop.abort();
     const stop = new AbortController();
     const context = { parts: parts.slice(1), query, signal: stop.signal, update: draw, go };
-    shown = { parts, stop, view: (page.views[parts[0] ?? ''] ?? page.views[''])(context) };
+    shown = { parts, stop, view: new (views[parts[0] ?? ''] ?? views[''])(context) };
+    shown.view.load();
     draw();
     // After the drawing, which was asked for before.
     if (!isFirst) requestAnimationFrame(() => document.querySelector('h1')?.focus());
   }
 
   function template() {
-    const here = shown.parts?.[0] ?? '';
-    const skip = (event) => (event.preventDefault(), document.getElementById('main')?.focus());
+    const here = shown.parts[0] ?? '';
+    const skip = (event) => (event.preventDefault(), document.getElementById('main').focus());
+    const link = ([name, words]) =>
+      html`<a href=${hash([name])} aria-current=${here === name ? 'page' : nothing}>${t(words)}</a>`;
     return html`
       <a class="skip" href="#main" @click=${skip}>${t('skip')}</a>
       <header>
         <a class="brand" href="#/">${t('app')}</a>
-        <nav aria-label=${t('nav')}>
-          ${page.nav.map(
-            ([name, words]) =>
-              html`<a href=${hash(name ? [name] : [])} aria-current=${here === name ? 'page' : nothing}>${t(words)}</a>`,
-          )}
-        </nav>
-        ${signIn.status(signOut)}
+        <nav aria-label=${t('nav')}>${nav.map(link)}</nav>
+        ${signIn.status()}
       </header>
-      <main id="main" tabindex="-1">${shown.view?.view() ?? nothing}</main>
+      <main id="main" tabindex="-1">${shown.view.view()}</main>
       ${signIn.view()}`;
   }
 
-  session.ask = (kind, refused) => signIn.ask(kind, refused);
-  session.changed = draw;
+  session.ask = (kind, isRefused) => signIn.ask(kind, isRefused);
   addEventListener('popstate', () => navigate());
   document.addEventListener('visibilitychange', draw);
   navigate(true);
 }
 
+const dialog = () => /** @type {HTMLDialogElement} */ (document.getElementById('sign-in'));
+
 /** Who is asking: a token, or a tenant's name. Asked over the page, so that nothing typed there is lost. */
 class SignIn {
-  /** The dialog that is open. */
-  #open = null;
+  /** The open question. */
+  #asked = null;
 
-  constructor(update, asksTenant = false) {
+  constructor(update, asksTenant) {
     this.update = update;
     this.asksTenant = asksTenant;
   }
 
   /** Resolves to true with an answer, to false without. Who asks meanwhile waits for the same. */
-  ask(kind, refused) {
-    if (!this.#open) {
-      const open = { kind, refused, typed: '' };
-      open.answered = new Promise((answer) => (open.answer = answer));
-      this.#open = open;
+  ask(kind, isRefused) {
+    if (!this.#asked) {
+      this.#asked = { kind, isRefused, ...Promise.withResolvers() };
       this.update();
-      requestAnimationFrame(() => {
-        const dialog = /** @type {HTMLDialogElement} */ (document.getElementById('sign-in'));
-        if (!dialog.open) dialog.showModal();
-      });
+      requestAnimationFrame(() => dialog().open || dialog().showModal());
     }
-    return this.#open.answered;
+    return this.#asked.promise;
   }
 
-  #close(answer) {
-    const open = this.#open;
-    this.#open = null;
-    /** @type {HTMLDialogElement} */ (document.getElementById('sign-in')).close();
-    open?.answer(answer);
+  #answer(value) {
+    const { kind, resolve } = this.#asked;
+    this.#asked = null;
+    if (value) keep(kind, (session[kind] = value));
+    dialog().close();
+    resolve(Boolean(value));
     this.update();
   }
 
-  #submit(event) {
-    event.preventDefault();
-    const { kind, typed } = this.#open;
-    const value = typed.trim();
-    if (!value) return;
-    session[kind] = value;
-    keep(kind, value);
-    this.#close(true);
-    session.changed();
-  }
-
   view() {
-    const open = this.#open;
-    return html`<dialog id="sign-in" aria-labelledby="sign-in-title" @cancel=${() => this.#close(false)}>
-      ${open ? this.#form(open) : nothing}
-    </dialog>`;
+    const form = this.#asked ? this.#form(this.#asked) : nothing;
+    return html`<dialog id="sign-in" aria-labelledby="sign-in-title" @cancel=${() => this.#answer('')}>${form}</dialog>`;
   }
 
-  #form(open) {
-    const { kind, refused } = open;
-    const input = (event) => (open.typed = event.target.value);
-    return html`<form @submit=${(event) => this.#submit(event)}>
+  #form({ kind, isRefused }) {
+    const submit = (event) => {
+      event.preventDefault();
+      const value = event.target.elements.value.value.trim();
+      if (value) this.#answer(value);
+    };
+    return html`<form @submit=${submit}>
       <h2 id="sign-in-title">${t(`${kind}.title`)}</h2>
-      ${refused ? html`<p class="error" role="alert">${t(`${kind}.refused`)}</p>` : nothing}
+      ${isRefused ? html`<p class="error" role="alert">${t(`${kind}.refused`)}</p>` : nothing}
       <p id="sign-in-hint">${t(`${kind}.hint`)}</p>
       ${kind === 'token' ? html`<pre>kubectl create token NAME --audience ${t('audience')}</pre>` : nothing}
       <label for="sign-in-value">${t(`${kind}.label`)}</label>
-      <input id="sign-in-value" type=${kind === 'token' ? 'password' : 'text'} autocomplete="off" spellcheck="false"
-        required aria-describedby="sign-in-hint" .value=${open.typed} @input=${input} />
+      <input id="sign-in-value" name="value" type=${kind === 'token' ? 'password' : 'text'} autocomplete="off"
+        spellcheck="false" required aria-describedby="sign-in-hint" />
       <p class="buttons">
         <button class="primary">${t('go')}</button>
-        <button type="button" @click=${() => this.#close(false)}>${t('cancel')}</button>
+        <button type="button" @click=${() => this.#answer('')}>${t('cancel')}</button>
       </p>
     </form>`;
   }
 
   /** Who is asking, and the way to change that. */
-  status(signOut) {
+  status() {
+    const { token, tenant } = session;
     const change = async () => {
       forget('tenant');
       if (await this.ask('tenant', false)) location.reload();
     };
+    const button = (words, press) => html`<button type="button" @click=${press}>${t(words)}</button>`;
     return html`<span class="who">
-      ${this.asksTenant && session.tenant ? html`<span>${t('you', { name: session.tenant })}</span>` : nothing}
-      ${this.asksTenant && !session.token
-        ? html`<button type="button" @click=${change}>${t(session.tenant ? 'tenant.other' : 'tenant.title')}</button>`
-        : nothing}
-      ${session.token ? html`<button type="button" @click=${signOut}>${t('signout')}</button>` : nothing}
+      ${this.asksTenant && tenant ? html`<span>${t('you', { name: tenant })}</span>` : nothing}
+      ${this.asksTenant && !token ? button(tenant ? 'tenant.other' : 'tenant.title', change) : nothing}
+      ${token ? button('signout', signOut) : nothing}
     </span>`;
   }
 }

@@ -15,6 +15,7 @@ export default {
   'books.none': 'Kein Buch passt',
   'books.empty': 'Es gibt noch keine Bücher',
   'books.empty.hint': 'Sobald es Bücher gibt, erscheinen sie hier.',
+  'book.none': 'Dieses Buch gibt es nicht',
   fresh: { one: '{n} neues Buch zeigen', other: '{n} neue Bücher zeigen' },
   'stream.waiting': 'Wartet auf Neues …',
   refresh: 'Neu laden',

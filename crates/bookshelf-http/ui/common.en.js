@@ -15,6 +15,7 @@ export default {
   'books.none': 'No book matches',
   'books.empty': 'There are no books yet',
   'books.empty.hint': 'Books appear here as soon as there are any.',
+  'book.none': 'This book does not exist',
   fresh: { one: 'Show {n} new book', other: 'Show {n} new books' },
   'stream.waiting': 'Waiting for news…',
   refresh: 'Refresh',

@@ -2,26 +2,26 @@
 
 import { get } from './api.js';
 import { link } from './books.js';
-import { View, failure, html, loading, nothing, say, text, when } from './parts.js';
+import { View, failure, html, nothing, say, text, when } from './parts.js';
 import { t } from './texts.js';
 
 const LIMIT = 20;
 /** The longest page. */
 const MOST = 1_000;
-const CALM = 1_000;
 /** No history is kept, or nobody has said yet whose it is. */
 const ABSENT = [400, 401, 404];
 
 export class History extends View {
+  /** @type {Api.HistoryEvent[]} */
+  events = [];
+  next = '';
+
   /** @param {Page.Context} context @param {string} path @param {{isOfMany?: boolean, isQuiet?: boolean}} options */
   constructor(context, path, { isOfMany = false, isQuiet = false } = {}) {
     super(context);
     this.path = path;
     this.isOfMany = isOfMany;
     this.isQuiet = isQuiet;
-    /** @type {Api.HistoryEvent[]} */
-    this.events = [];
-    this.next = '';
     this.load();
   }
 
@@ -29,12 +29,9 @@ export class History extends View {
     return this.ask({ limit: Math.min(MOST, Math.max(LIMIT, this.events.length)) }, []);
   }
 
-  /** Reads again what is shown, once it is calm. */
+  /** Reads again what is shown. */
   refresh() {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      if (!this.context.signal.aborted) this.load();
-    }, CALM);
+    this.soon(() => this.load());
   }
 
   async more() {
@@ -59,34 +56,34 @@ export class History extends View {
 
   /** @param {string} heading */
   view(heading) {
-    const { phase } = this;
-    if (phase === 'absent') return nothing;
-    return html`<section class="history">
-      <h2>${heading}</h2>
-      ${this.list()}
-    </section>`;
+    if (this.phase === 'absent') return nothing;
+    return html`<section class="history"><h2>${heading}</h2>${this.list(() => html`<p>${t('history.none')}</p>`)}</section>`;
   }
 
-  list() {
-    const { events, next, phase, problem } = this;
+  /** The events; `none` draws that there are none. */
+  list(none) {
+    return this.progress(() => this.ready(none), none);
+  }
+
+  ready(none) {
+    const { events, next, problem } = this;
+    const more = html`<p><button type="button" @click=${() => this.more()}>${t('history.more')}</button></p>`;
     return html`
-      ${phase === 'loading' ? loading() : nothing} ${problem ? failure(problem, () => this.load()) : nothing}
-      ${phase === 'ready' && events.length === 0 ? html`<p>${t('history.none')}</p>` : nothing}
-      ${events.length ? html`<ol class="rows">${events.map((event) => this.row(event))}</ol>` : nothing}
-      ${next ? html`<p><button type="button" @click=${() => this.more()}>${t('history.more')}</button></p>` : nothing}`;
+      ${problem ? failure(problem, () => this.load()) : nothing}
+      ${events.length ? html`<ol class="rows">${events.map((event) => this.row(event))}</ol>` : none()}
+      ${next ? more : nothing}`;
   }
 
   /** @param {Api.HistoryEvent} event */
-  row(event) {
-    const { borrowed_by: tenant, by, book_id: id, namespace_id } = event;
-    const words = [t(`event.${event.event}`), event.forced ? t('event.forced') : ''].filter(Boolean).join(', ');
-    return html`<li data-event=${event.event} data-id=${id}>
+  row({ at, event, forced, borrowed_by: tenant, by, book_id: id, namespace_id }) {
+    const words = [t(`event.${event}`), forced ? t('event.forced') : ''].filter(Boolean).join(', ');
+    return html`<li data-event=${event} data-id=${id}>
       <span class="title">${words}</span>
       <span class="author">
         ${this.isOfMany ? html`<a href=${link({ namespace_id, id })}>${text(id)}</a>` : tenant ? text(tenant) : nothing}
         ${by && by !== tenant ? html`<span>${t('event.by', { name: by })}</span>` : nothing}
       </span>
-      <span class="facts">${when(event.at)}</span>
+      <span class="facts">${when(at)}</span>
     </li>`;
   }
 }

@@ -1,43 +1,43 @@
-// A page of a list, kept up to date: shown rows change in place, new ones wait until they are asked for.
+// Rows of a list: kept up to date, and clicked.
 
-import { get } from './api.js';
-import { View } from './parts.js';
+import { Problem, get } from './api.js';
+import { View, html, nothing, say } from './parts.js';
+import { newKey } from './session.js';
 import { follow } from './stream.js';
+import { explainWrite } from './texts.js';
 
 const LIMIT = 50;
 /** More new rows than this are not counted. */
 const MANY = 1_000;
-const CALM = 1_000;
 
 /** The page before each, by the value of `continue`; only the browser's own way through a list is known. */
 const before = new Map();
 
-/** @template Item */
+/**
+ * A page of a list. Shown rows change in place, new ones wait until they are asked for.
+ * @template Item
+ */
 export class LiveList extends View {
-  /**
-   * @param {Page.Context} context
-   * @param {{path: string, query: Page.Query, page: string, filter: Page.Query, key: (item: Item) => string,
-   *   changed?: (item: Item) => void}} options `query` is the list's, `filter` the part of it that the stream takes.
-   */
-  constructor(context, { path, query, page, filter, key, changed = () => {} }) {
+  /** @type {Page.Row<Item>[]} */
+  rows = [];
+  fresh = new Set();
+  next = '';
+  state = 'waiting';
+
+  /** @param {Page.Context} context @param {Page.ListOptions<Item>} options */
+  constructor(context, { path, filter, q = '', page = '', key, changed = () => {} }) {
     super(context);
     this.path = path;
-    this.query = query;
-    this.page = page;
     this.filter = filter;
+    this.page = page;
     this.key = key;
     this.changed = changed;
-    /** @type {Page.Row<Item>[]} */
-    this.rows = [];
-    this.fresh = new Set();
-    this.next = '';
-    this.state = 'waiting';
-    this.before = this.page ? (before.get(this.page) ?? '') : undefined;
-    // Of a search there is no stream: that of the whole list says when to look again.
-    this.isSearch = Boolean(this.query.q);
+    this.query = { ...filter, q };
+    /** Undefined on the first page. */
+    this.before = page ? (before.get(page) ?? '') : undefined;
   }
 
-  async ask() {
+  ask() {
     const query = { ...this.query, limit: LIMIT, continue: this.page };
     return get(this.path, { query, signal: this.context.signal });
   }
@@ -79,7 +79,8 @@ export class LiveList extends View {
   }
 
   on(event, item) {
-    if (this.isSearch) {
+    // Of a search there is no stream: that of the whole list says when to look again.
+    if (this.query.q) {
       this.lookAgain(false);
     } else if (event !== 'synced') {
       this.take(event, item);
@@ -109,30 +110,71 @@ export class LiveList extends View {
     return isAfter && (!this.next || !last || key < this.key(last.item));
   }
 
-  /** Compares what is shown with the list as it is now, once it is calm. */
+  /** Compares what is shown with the list as it is now. With `isReset`, follows the list anew. */
   lookAgain(isReset) {
     this.isReset ||= isReset;
-    if (this.timer) return;
-    this.timer = setTimeout(async () => {
-      this.timer = null;
-      if (this.context.signal.aborted) return;
+    this.soon(async () => {
       await this.read(async () => {
         const { data, version } = await this.ask();
         const now = new Map(data.list.map((item) => [this.key(item), item]));
         for (const row of this.rows) {
-          const item = now.get(this.key(row.item));
-          row.isGone = !item;
-          if (item) row.item = item;
-          now.delete(this.key(row.item));
+          const key = this.key(row.item);
+          row.isGone = !now.has(key);
+          row.item = now.get(key) ?? row.item;
+          now.delete(key);
         }
         this.fresh = new Set(now.keys());
-        if (this.isReset) {
-          this.isReset = false;
-          this.follow(version);
-        }
+        if (this.isReset) this.follow(version);
+        this.isReset = false;
       });
       if (this.isReset && !this.context.signal.aborted) this.lookAgain(true);
-    }, CALM);
+    });
+  }
+}
+
+/** What the buttons of rows do. What came of it stands where one clicked. */
+export class Clicks {
+  /** @type {Map<string, {isBusy?: boolean, words?: string, idempotency?: string}>} */
+  #clicked = new Map();
+
+  constructor(update) {
+    this.update = update;
+  }
+
+  has(key) {
+    return this.#clicked.has(key);
+  }
+
+  isBusy(key) {
+    return Boolean(this.#clicked.get(key)?.isBusy);
+  }
+
+  words(key) {
+    const words = this.#clicked.get(key)?.words;
+    return words ? html`<span class="happened">${words}</span>` : nothing;
+  }
+
+  /**
+   * Writes for a row, unless it does so already. The key of the write is the same until there is an answer: a lost one is
+   * asked for again, and is done once.
+   * @param {string} key @param {string} about
+   * @param {(idempotency: string) => Promise<string>} write returns what to say of it
+   */
+  async run(key, about, write) {
+    if (this.isBusy(key)) return;
+    const idempotency = this.#clicked.get(key)?.idempotency ?? newKey();
+    this.#clicked.set(key, { isBusy: true });
+    this.update();
+    let after;
+    try {
+      after = { words: await write(idempotency) };
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      after = { words: explainWrite(problem), idempotency: problem.isLost ? idempotency : undefined };
+    }
+    this.#clicked.set(key, after);
+    say(`${about}: ${after.words}`);
+    this.update();
   }
 }
 

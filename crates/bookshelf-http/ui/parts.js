@@ -1,4 +1,4 @@
-// Views, and their parts: messages, fields, lists.
+// Views, and their parts: messages, fields, addresses.
 
 import { Problem, get } from './api.js';
 import { html, nothing } from './lit-html.js';
@@ -6,19 +6,23 @@ import { explain, t, time } from './texts.js';
 
 export { html, nothing };
 
-/** A view: what it reads may be refused, and ends with the view. */
+/** A view. What it reads may be refused, and ends with the view. */
 export class View {
+  /** @type {'loading' | 'ready' | 'failed' | 'absent'} */
+  phase = 'loading';
+  /** @type {Problem | null} */
+  problem = null;
+  /** @type {Api.Namespace[]} */
+  namespaces = [];
+
   /** @param {Page.Context} context */
   constructor(context) {
     this.context = context;
-    /** @type {'loading' | 'ready' | 'failed' | 'absent'} */
-    this.phase = 'loading';
-    /** @type {Problem | null} */
-    this.problem = null;
-    /** @type {Api.Namespace[]} */
-    this.namespaces = [];
     this.query = context.query;
   }
+
+  /** Begins to read what the view shows. */
+  load() {}
 
   update() {
     this.context.update();
@@ -43,6 +47,21 @@ export class View {
     this.phase = 'failed';
   }
 
+  /** Draws how far the view is; `ready` and `absent` draw what there is, and that there is nothing. */
+  progress(ready, absent = () => nothing, retry = () => this.load()) {
+    if (this.phase === 'loading') return loading();
+    if (this.phase === 'failed') return failure(this.problem, retry);
+    return this.phase === 'ready' ? ready() : absent();
+  }
+
+  /** Works once it is calm: what is asked for meanwhile is the same work. */
+  soon(work, calm = 1_000) {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (!this.context.signal.aborted) work();
+    }, calm);
+  }
+
   /** Ends what an earlier query of the address began. Returns the context of what this one begins. */
   begin(query) {
     this.query = query;
@@ -51,7 +70,7 @@ export class View {
     return { ...this.context, signal: AbortSignal.any([this.context.signal, this.begun.signal]) };
   }
 
-  /** Reads the namespaces, and goes to the first of them where the address names none. */
+  /** Reads the namespaces, and goes to the first of them where the address of the view has none. */
   askNamespaces(name) {
     const { signal, go } = this.context;
     return this.read(async () => {
@@ -92,14 +111,10 @@ export const failure = (problem, retry) => html`
 export const notice = (kind, content, actions = nothing) =>
   html`<div class="notice" data-kind=${kind}><p>${content}</p>${actions}</div>`;
 
-let says = 0;
-
-/** Has screen readers say something, without moving the focus. */
+/** Has screen readers say something, without moving the focus. The same words again are a change, too. */
 export function say(words) {
   const region = document.getElementById('said');
-  // The same words again are a change, too.
-  says += 1;
-  region.textContent = words + (says % 2 ? '' : '\u00a0');
+  region.textContent = region.textContent === words ? `${words}\u00a0` : words;
 }
 
 export function focus(id) {
@@ -108,76 +123,51 @@ export function focus(id) {
   element?.scrollIntoView({ block: 'nearest' });
 }
 
-/** Says how many rows there are now. */
-export const sayCount = (rows, none) => say(rows.length ? t('shown', { n: rows.length }) : t(none));
+/** Moves the focus to what the next frame draws. */
+export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
 
 /** The errors of a form, each a link to its field. */
-export const summary = (errors) =>
-  errors.length === 0
-    ? nothing
-    : html`<div class="notice" data-kind="error" id="errors" tabindex="-1" aria-labelledby="errors-title">
-        <h2 id="errors-title">${t('errors')}</h2>
-        <ul>
-          ${errors.map(({ field, words }) =>
-            field
-              ? html`<li><a href="#${field}" @click=${(event) => (event.preventDefault(), focus(field))}>${words}</a></li>`
-              : html`<li>${words}</li>`,
-          )}
-        </ul>
-      </div>`;
+export function summary(errors) {
+  if (!errors.length) return nothing;
+  const go = (field) => (event) => (event.preventDefault(), focus(field));
+  const link = ({ field, words }) => (field ? html`<a href="#${field}" @click=${go(field)}>${words}</a>` : words);
+  return html`<div class="notice" data-kind="error" id="errors" tabindex="-1" aria-labelledby="errors-title">
+    <h2 id="errors-title">${t('errors')}</h2>
+    <ul>${errors.map((error) => html`<li>${link(error)}</li>`)}</ul>
+  </div>`;
+}
 
-/** A field with its label, its hint and its error. */
-export function field({ name, value, errors, input, hint = '', lines = 0, list = '', required = false, dir = '' }) {
+/** A field with its label, its hint and its error. One with a direction is a name, and no text of a language. */
+export function field({ name, value, errors, input, hint = '', lines = 0, list = '', isRequired = false, dir = '' }) {
   const error = errors.find((one) => one.field === name);
-  const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ');
+  const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ') || nothing;
+  const invalid = error ? 'true' : nothing;
   const change = (event) => input(name, event.target.value);
-  const direction = dir || 'auto';
   return html`
     <div class="field" data-wrong=${Boolean(error)}>
-      <label for=${name}>${t(`field.${name}`)}${required ? nothing : html` <small>${t('optional')}</small>`}</label>
+      <label for=${name}>${t(`field.${name}`)}${isRequired ? nothing : html` <small>${t('optional')}</small>`}</label>
       ${hint ? html`<p class="hint" id="${name}-hint">${hint}</p>` : nothing}
       ${error ? html`<p class="error" id="${name}-error">${error.words}</p>` : nothing}
       ${lines
-        ? html`<textarea id=${name} name=${name} rows=${lines} dir=${direction} .value=${value}
-            aria-describedby=${described || nothing} aria-invalid=${error ? 'true' : nothing} @input=${change}></textarea>`
-        : html`<input id=${name} name=${name} dir=${direction} .value=${value} list=${list || nothing}
-            autocomplete="off" spellcheck=${dir ? 'false' : nothing} aria-required=${required ? 'true' : nothing}
-            aria-describedby=${described || nothing} aria-invalid=${error ? 'true' : nothing} @input=${change} />`}
+        ? html`<textarea id=${name} rows=${lines} dir="auto" .value=${value}
+            aria-describedby=${described} aria-invalid=${invalid} @input=${change}></textarea>`
+        : html`<input id=${name} dir=${dir || 'auto'} .value=${value} list=${list || nothing}
+            autocomplete="off" spellcheck=${dir ? 'false' : nothing} aria-required=${isRequired}
+            aria-describedby=${described} aria-invalid=${invalid} @input=${change} />`}
     </div>`;
 }
 
 /** A choice of namespaces. With `all`, none is one, too. */
-export const namespaceSelect = (namespaces, chosen, all, change, id = 'ns') => html`
-  <div class="field">
-    <label for=${id}>${t('field.namespace_id')}</label>
-    <select id=${id} name="ns" @change=${change}>
-      ${all ? html`<option value="" ?selected=${!chosen}>${t('namespaces.all')}</option>` : nothing}
-      ${(namespaces.some((one) => one.id === chosen) || !chosen ? namespaces : [...namespaces, { id: chosen }]).map(
-        (one) => html`<option value=${one.id} ?selected=${one.id === chosen} .textContent=${one.id}></option>`,
-      )}
+export function namespaceSelect(namespaces, chosen, all, change) {
+  const names = [...new Set([...namespaces.map((one) => one.id), ...(chosen ? [chosen] : [])])];
+  const option = (name, words) => html`<option value=${name} ?selected=${name === chosen} .textContent=${words}></option>`;
+  return html`<div class="field">
+    <label for="ns">${t('field.namespace_id')}</label>
+    <select id="ns" @change=${(event) => change(event.target.value)}>
+      ${all ? option('', t('namespaces.all')) : nothing} ${names.map((name) => option(name, name))}
     </select>
   </div>`;
-
-/** New rows of a live list, and how live it is. `load` lists anew, `words` names the text of the new ones. */
-export function news({ fresh, state }, words, load) {
-  const reveal = () => load().then(() => document.querySelector('h1')?.focus());
-  return html`<div class="news" aria-live="polite">
-    ${fresh.size ? html`<button type="button" class="fresh" @click=${reveal}>${t(words, { n: fresh.size })}</button>` : nothing}
-    ${state === 'waiting' ? html`<span class="hint">${t('stream.waiting')}</span>` : nothing}
-    ${state === 'refused' ? html`<button type="button" @click=${reveal}>${t('refresh')}</button>` : nothing}
-  </div>`;
 }
-
-/** Links to the pages of a list. */
-export const pager = (list, link) =>
-  list.before === undefined && !list.next
-    ? nothing
-    : html`<nav class="pager" aria-label=${t('pages')}>
-        ${list.before === undefined
-          ? nothing
-          : html`<a class="button" href=${link(list.before)}>${t(list.before ? 'page.before' : 'page.first')}</a>`}
-        ${list.next ? html`<a class="button" href=${link(list.next)}>${t('page.next')}</a>` : nothing}
-      </nav>`;
 
 // Addresses within the page: `#/book/science-library/intro?…`. The server sees none of them.
 

@@ -1,8 +1,8 @@
 // What the tab remembers: the token, the tenant, and text that is not saved yet. All of it goes with the tab.
 
+/** The page's own copy. Some browsers have no storage: a reload loses what is kept there, nothing else does. */
 const kept = new Map();
 
-/** Uses the tab's storage. Where there is none, a reload loses what is kept; the page itself does not. */
 function stored(use) {
   try {
     return use(sessionStorage);
@@ -24,21 +24,13 @@ export function forget(name) {
 }
 
 /** A key for `Idempotency-Key`. `randomUUID` would need HTTPS. */
-export function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export const newKey = () => crypto.getRandomValues(new BigUint64Array(2)).join('-');
 
-/**
- * The caller. `ask` opens the dialog that asks for a token or a tenant's name; false where nobody answers it.
- * @type {{token: string | null, tenant: string | null, ask: (kind: string, refused: boolean) => Promise<boolean>,
- *   changed: () => void}}
- */
+/** The caller. `ask` opens the dialog that asks for a token or a tenant's name; false where nobody answers it. */
 export const session = {
   token: recall('token'),
   tenant: recall('tenant'),
-  ask: async () => false,
-  changed: () => {},
+  ask: async (_kind, _isRefused) => false,
 };
 
 /** Forgets the caller and everything that was typed. */

@@ -20,7 +20,6 @@ const PAGE: Page = Page {
     files: &[
         ui_file!("book.js"),
         ui_file!("lending.js"),
-        ui_file!("myhistory.js"),
         ui_file!("myloans.js"),
         ui_file!("tenant.de.js"),
         ui_file!("tenant.en.js"),

@@ -1,26 +1,27 @@
 // One book, for a tenant.
 
 import { Problem, get, path } from './api.js';
+import { bookPage } from './books.js';
 import { History } from './history.js';
 import { Lending } from './lending.js';
-import { View, empty, failure, hash, html, loading, nothing, notice, text, when } from './parts.js';
+import { View, hash, html, nothing, notice, text, when } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
 export class Book extends View {
+  /** @type {Api.Book | undefined} */
+  book;
+  isDeleted = false;
+  changes = 0;
+  lending = new Lending(this.context);
+
   constructor(context) {
     super(context);
     const [ns, id] = context.parts;
     this.ns = ns;
     this.id = id;
     this.to = path('book', ns, id);
-    /** @type {Api.Book | undefined} */
-    this.book = undefined;
-    this.isDeleted = false;
-    this.lending = new Lending(context);
     this.history = new History(context, `${this.to}/history`, { isQuiet: true });
-    this.changes = 0;
-    this.load();
   }
 
   get title() {
@@ -35,6 +36,10 @@ export class Book extends View {
       await this.lending.load([data]);
       this.follow(version);
     });
+  }
+
+  refused(problem) {
+    this.phase = problem.status === 404 ? 'absent' : 'failed';
   }
 
   /** The book of an event with its description, which streams may leave out. @param {Api.Book} book @param {string} version */
@@ -69,26 +74,20 @@ export class Book extends View {
 
   view() {
     return html`
-      <p class="crumbs"><a href=${hash([], { ns: this.ns })}>${this.ns}</a> / ${this.id}</p>
-      <h1 tabindex="-1">${text(this.title)}</h1>
-      ${this.content()} ${this.history.events.length ? this.history.view(t('history.book')) : nothing}`;
+      ${bookPage(this, () => this.ready())}
+      ${this.history.events.length ? this.history.view(t('history.book')) : nothing}`;
   }
 
-  content() {
-    const { book, phase, problem } = this;
-    if (phase === 'loading') return loading();
-    if (phase === 'failed') {
-      const back = html`<a href=${hash([])}>${t('books')}</a>`;
-      return problem.status === 404 ? empty(t('book.none'), back) : failure(problem, () => this.load());
-    }
-    const loan = this.lending.mine.get(`${this.ns} ${this.id}`);
+  ready() {
+    const { book, lending } = this;
+    const loan = lending.loanOf(book);
     return html`
       <p class="author">${text(book.author)}</p>
       ${this.isDeleted
         ? notice('warning', t('deleted.elsewhere'))
-        : html`<p class="lend facts">${this.lending.status(book)} ${this.lending.action(book)}</p>`}
+        : html`<p class="lend facts">${lending.status(book)} ${lending.action(book)}</p>`}
       ${loan ? html`<p>${t('since')} ${when(loan.borrowed_at)}</p>` : nothing}
-      ${book.category_id ? html`<p><a href=${hash([], { category: book.category_id })}>${book.category_id}</a></p>` : nothing}
+      ${book.category_id ? html`<p><a href=${hash([''], { category: book.category_id })}>${book.category_id}</a></p>` : nothing}
       ${book.description ? html`<p class="description" dir="auto">${book.description}</p>` : nothing}`;
   }
 }

@@ -12,6 +12,5 @@ export default {
   return: 'Zurückgeben',
   borrowed: 'Sie haben das Buch.',
   returned: 'Zurückgegeben. Vielen Dank.',
-  'book.none': 'Dieses Buch gibt es nicht',
   'deleted.elsewhere': 'Dieses Buch ist nicht mehr in der Bibliothek.',
 };

@@ -12,6 +12,5 @@ export default {
   return: 'Return',
   borrowed: 'The book is yours.',
   returned: 'Returned. Thank you.',
-  'book.none': 'This book does not exist',
   'deleted.elsewhere': 'This book is no longer in the library.',
 };

@@ -1,21 +1,61 @@
-// The page of tenants.
+// The page of tenants, and its lists.
 
+import { path } from './api.js';
 import { start } from './app.js';
 import { Book } from './book.js';
 import { Books } from './books.js';
+import { History } from './history.js';
 import { Lending } from './lending.js';
-import { MyHistory } from './myhistory.js';
 import { MyLoans } from './myloans.js';
+import { View, empty, hash, html, namespaceSelect } from './parts.js';
+import { t } from './texts.js';
 
-const books = (context) => {
-  const lending = new Lending(context);
-  return new Books(context, {
-    status: ({ item }) => lending.status(item),
-    action: ({ item }) => lending.action(item),
-    changed: (book) => lending.changed(book),
-    loaded: ({ list }) => lending.load(list.rows.map((row) => row.item)),
-  });
-};
+class LendingBooks extends Books {
+  lending = new Lending(this.context);
+
+  loaded(rows) {
+    return this.lending.load(rows.map((row) => row.item));
+  }
+
+  bookChanged(book) {
+    this.lending.changed(book);
+  }
+
+  status(book) {
+    return this.lending.status(book);
+  }
+
+  action(book) {
+    return this.lending.action(book);
+  }
+}
+
+/** The tenant's own past loans, in one namespace. */
+class MyHistory extends View {
+  title = t('history');
+  /** @type {History | null} */
+  history = null;
+
+  load() {
+    this.changed(this.query);
+    this.askNamespaces('history');
+  }
+
+  changed(query) {
+    const context = this.begin(query);
+    this.history = query.ns ? new History(context, path('history', query.ns), { isOfMany: true }) : null;
+  }
+
+  view() {
+    const { history, namespaces, query } = this;
+    const choose = (ns) => this.context.go(hash(['history'], { ns }));
+    const none = () => empty(t('history.none'), html`<a href="#/">${t('loans.none.hint')}</a>`);
+    return html`
+      <h1 tabindex="-1">${this.title}</h1>
+      <form class="filters">${namespaceSelect(namespaces, query.ns ?? '', false, choose)}</form>
+      ${history ? history.list(none) : this.progress(none, none)}`;
+  }
+}
 
 start({
   nav: [
@@ -23,11 +63,6 @@ start({
     ['loans', 'loans'],
     ['history', 'history'],
   ],
-  views: {
-    '': books,
-    book: (context) => new Book(context),
-    loans: (context) => new MyLoans(context),
-    history: (context) => new MyHistory(context),
-  },
+  views: { '': LendingBooks, book: Book, loans: MyLoans, history: MyHistory },
   asksTenant: true,
 });

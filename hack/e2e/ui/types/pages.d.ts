@@ -35,14 +35,22 @@ declare global {
       item: Item;
       isGone: boolean;
     }
-    /** What an API's page adds to the list of books. */
-    interface OwnBooks {
-      heading?: (view: { typed: Query }) => Template;
-      hint?: () => string;
-      status?: (row: Row<Api.Book>) => Template;
-      action?: (row: Row<Api.Book>) => Template;
-      changed?: (book: Api.Book) => void;
-      loaded?: (view: { list: { rows: Row<Api.Book>[] } }) => void;
+    /** A view, as the page makes and draws it. One with `changed` shows another query of its address by itself. */
+    type ViewClass = new (context: Context) => {
+      title: string;
+      load: () => void;
+      view: () => Template;
+      changed?: (query: Query) => void;
+    };
+    /** What a live list is asked of the API by. */
+    interface ListOptions<Item> {
+      path: string;
+      /** The part of the query that the list's stream takes, too. */
+      filter: Query;
+      q?: string;
+      page?: string;
+      key: (item: Item) => string;
+      changed?: (item: Item) => void;
     }
     interface Options {
       query?: Record<string, string | number>;
