@@ -27,6 +27,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         caller: Option<&str>,
     ) -> Result<Made<Book>, Error> {
         self.check_namespace(key.namespace)?;
+        self.confirm(key).await?;
         let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, caller, key, &content));
         let under_way = imprint.as_ref().map(|imprint| self.under_way.begin(imprint));
         let _under_way = under_way.transpose()?;
@@ -214,7 +215,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Returns a book to check: from the cache if that has the version that the client has seen. If not, the cache or the
     /// client is behind, and only the API server knows which.
-    async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
+    pub(super) async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
+        self.confirm(key).await?;
         match self.cached(key) {
             Ok(found) if expected.accepts(&found.version) => Ok(found),
             refused if *expected == Expected::Any => refused,
@@ -222,7 +224,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    pub(super) fn cached(&self, key: BookKey<'_>) -> Result<Found, Error> {
+    fn cached(&self, key: BookKey<'_>) -> Result<Found, Error> {
         let entry = self.book(key)?;
         Ok(Found {
             version: Version {

@@ -22,7 +22,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// the very state that it writes to.
     pub async fn force_update_book(&self, key: BookKey<'_>, content: BookContent) -> Result<Book, Error> {
         let object_key = key.to_object_key();
-        let mut found = self.cached(key)?;
+        let mut found = self.find(key, &Expected::Any).await?;
         for _ in 0..=CONFLICT_RETRIES {
             let version = self.note_refusal(key, &found, found.version_to_change(&Expected::Any))?;
             let Management::Here(metadata) = found.management else {
@@ -52,7 +52,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Deletes a book of any version, and its loan, if there is one.
     pub async fn force_delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
-        let mut found = self.cached(key)?;
+        let mut found = self.find(key, &Expected::Any).await?;
         for _ in 0..=CONFLICT_RETRIES {
             self.note_refusal(key, &found, found.check_manageable())?;
             let uid = found.version.uid.clone();

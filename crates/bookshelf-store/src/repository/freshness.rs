@@ -20,6 +20,9 @@ const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 /// The time that the watch has to report the version of a deletion, which the API server's response does not have.
 const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
+/// The time after the end of a watch was due at which the watch has failed.
+const WATCH_ENDS_WITHIN: Duration = Duration::from_secs(5);
+
 /// A version of the served state: one of each resource, since versions of different resources cannot be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
@@ -238,6 +241,21 @@ impl<V: Send + Sync + 'static> Repository<V> {
             books: books?,
             loans: loans?,
         })
+    }
+
+    /// Makes sure that a write is not refused for what was true before an outage: reads its book and loan from the API server
+    /// if the watches have not confirmed them for longer than they ever take while all is well.
+    pub(super) async fn confirm(&self, key: BookKey<'_>) -> Result<(), Error> {
+        if self.age() <= self.options.watch_timeout + WATCH_ENDS_WITHIN {
+            return Ok(());
+        }
+        let part = Scope::Book(key).part();
+        let (books, loans) = join(
+            self.books.refresh(&self.books.workload, part, None),
+            self.loans.refresh(&self.loans.workload, part, None),
+        )
+        .await;
+        books.and(loans).map(drop)
     }
 
     /// Returns the parts of a scope, each with its source; none if nothing of the scope is served.

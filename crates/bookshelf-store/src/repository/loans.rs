@@ -27,6 +27,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         tenant: Tenant<'_>,
         idempotency: Option<IdempotencyKey<'_>>,
     ) -> Result<Loan, Error> {
+        self.confirm(key).await?;
         let imprint = idempotency.map(|idempotency| Imprint::of_borrow(idempotency, key, tenant));
         let (mut book, is_being_deleted) = match self.book(key) {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
@@ -94,6 +95,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Takes a book back from a tenant. Without a loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
+        self.confirm(key).await?;
         let mut found = self.cached_loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
             // A missing loan is a success, which the cache alone cannot promise.

@@ -16,7 +16,7 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) fn new(request: &impl fmt::Display, reason: Reason) -> Self {
+    pub(crate) fn new(request: &impl fmt::Display, reason: Reason) -> Self {
         Self {
             request: request.to_string(),
             reason,

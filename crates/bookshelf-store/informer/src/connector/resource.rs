@@ -102,6 +102,11 @@ impl<K: kube::Resource> ResourceClient<K> {
         &self.transport.metrics
     }
 
+    /// Waits for the next successful answer to any request of the connector from now on.
+    pub(crate) fn next_success(&self) -> impl Future<Output = ()> {
+        self.transport.next_success()
+    }
+
     /// One page of a list, unparsed, under a deadline of its own: a page takes longer than an object.
     pub(crate) async fn list_page(
         &self,

@@ -10,6 +10,8 @@ use http_body_util::{BodyExt as _, Collected};
 use hyper::body::Incoming;
 use kube::client::{AuthError, Body};
 use kube::core::Status;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
@@ -30,6 +32,8 @@ pub(super) struct Transport {
     connect_timeout: Duration,
     pub(super) field_manager: String,
     pub(super) metrics: Metrics,
+    /// Wakes those that wait for the API server to be back.
+    succeeded: Notify,
 }
 
 impl Transport {
@@ -41,7 +45,13 @@ impl Transport {
             connect_timeout: connect_timeout(options),
             field_manager: options.client_name.clone(),
             metrics: options.metrics.clone(),
+            succeeded: Notify::new(),
         }
+    }
+
+    /// Waits for the next successful answer to any request from now on.
+    pub(super) fn next_success(&self) -> Notified<'_> {
+        self.succeeded.notified()
     }
 
     /// Sends a request when it is its turn, and reads the whole answer, all before the deadline.
@@ -124,7 +134,10 @@ impl Transport {
             };
             metrics.sent(code, started.elapsed());
             let reason = match attempted {
-                Ok(Ok(response)) => return Ok((response, turn)),
+                Ok(Ok(response)) => {
+                    self.succeeded.notify_waiters();
+                    return Ok((response, turn));
+                }
                 Ok(Err(Failed { reason, .. })) => reason,
                 Err(_) => {
                     let is_read = request.method() == Method::GET;

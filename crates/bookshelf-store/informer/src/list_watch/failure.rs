@@ -90,8 +90,12 @@ impl Failure {
 
     /// Returns true if another watch from the same version is pointless: it is gone, or the whole resource is.
     pub(super) fn needs_list(&self) -> bool {
-        let is_missing = matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)));
-        is_missing || self.is_expiry()
+        self.is_missing() || self.is_expiry()
+    }
+
+    /// Returns true if the API server does not have the resource: its definition is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)))
     }
 
     /// Returns true if the answer is the reason, and not its absence.

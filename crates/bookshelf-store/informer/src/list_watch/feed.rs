@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::wire::Unreadable;
 use super::{Failure, ListWatch, Origin};
@@ -63,8 +63,13 @@ where
                 Err(failure) => failure,
             };
             self.report(&failure, "listing again");
-            pause.wait_after(&failure).await;
+            self.pause_after(&failure, &mut pause).await;
         }
+    }
+
+    /// Waits before the next attempt.
+    pub(super) async fn pause_after(&self, failure: &Failure, pause: &mut Pause) {
+        pause.wait_after(failure, self.list_watch.resource.next_success()).await;
     }
 
     /// Applies events to the cache.
@@ -131,11 +136,18 @@ where
 ///
 /// kube's `DefaultBackoff` begins with the same 800 ms, but its jitter adds up to the whole of a pause: the longest is 60 s
 /// instead of 30 s.
-pub(super) struct Pause(Duration);
+pub(super) struct Pause {
+    next: Duration,
+    /// The last failure was that of an API server that is away.
+    is_outage: bool,
+}
 
 impl Default for Pause {
     fn default() -> Self {
-        Self(FIRST_PAUSE)
+        Self {
+            next: FIRST_PAUSE,
+            is_outage: false,
+        }
     }
 }
 
@@ -143,18 +155,34 @@ impl Pause {
     pub(super) const LONGEST: Duration = LONGEST_PAUSE;
 
     pub(super) async fn wait(&mut self) {
-        self.wait_at_least(Duration::ZERO).await;
+        sleep(self.advance()).await;
     }
 
     /// Waits, at least as long as the API server has requested.
-    pub(super) async fn wait_after(&mut self, failure: &Failure) {
-        self.wait_at_least(failure.retry_after().unwrap_or_default())
-            .await;
+    ///
+    /// An outage ends with the first answer. So the next failure of another kind begins with the first pause, and a pause
+    /// within an outage ends with `success`, that of any other call, but lasts as long as the first pause.
+    async fn wait_after(&mut self, failure: &Failure, success: impl Future<Output = ()>) {
+        let is_outage = failure.is_outage();
+        if self.is_outage && !is_outage {
+            self.forget();
+        }
+        self.is_outage = is_outage;
+        let least = failure.retry_after().unwrap_or_default();
+        let pause = self.advance().max(least);
+        if is_outage {
+            let first = jittered(FIRST_PAUSE).max(least).min(pause);
+            sleep(first).await;
+            let _is_success = timeout(pause - first, success).await;
+        } else {
+            sleep(pause).await;
+        }
     }
 
-    async fn wait_at_least(&mut self, least: Duration) {
-        sleep(jittered(self.0).max(least)).await;
-        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    fn advance(&mut self) -> Duration {
+        let pause = jittered(self.next);
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        pause
     }
 
     pub(super) fn forget(&mut self) {
@@ -164,4 +192,67 @@ impl Pause {
 
 pub(super) fn parse(version: &str) -> Result<ResourceVersion, Failure> {
     version.parse().map_err(Failure::unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use kube::core::Status;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::connector::{Error, Reason};
+
+    fn outage() -> Failure {
+        let reason = Reason::Unavailable {
+            retry_after: None,
+            cause: "connection refused".to_owned(),
+        };
+        Failure::Request(Error::new(&"list books", reason))
+    }
+
+    fn expired() -> Failure {
+        Failure::ended(Status::failure("too old", "Expired"))
+    }
+
+    /// Waits after a failure, and returns for how long.
+    async fn paused(pause: &mut Pause, failure: &Failure, success: impl Future<Output = ()>) -> Duration {
+        let started = Instant::now();
+        pause.wait_after(failure, success).await;
+        started.elapsed()
+    }
+
+    async fn after_an_outage() -> Pause {
+        let mut pause = Pause::default();
+        for _ in 0..6 {
+            pause.wait_after(&outage(), pending()).await;
+        }
+        assert!(paused(&mut pause, &outage(), pending()).await >= LONGEST_PAUSE / 2);
+        pause
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_answer_after_an_outage_ends_its_pauses() {
+        let mut pause = after_an_outage().await;
+        let first = paused(&mut pause, &expired(), pending()).await;
+        assert!(first <= FIRST_PAUSE, "{first:?}");
+        for _ in 0..6 {
+            pause.wait_after(&expired(), pending()).await;
+        }
+        let later = paused(&mut pause, &expired(), ready(())).await;
+        assert!(later >= LONGEST_PAUSE / 2, "{later:?}: a version that expires again and again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_of_another_call_ends_a_pause_within_an_outage() {
+        let mut pause = after_an_outage().await;
+        for _ in 0..3 {
+            let pause = paused(&mut pause, &outage(), ready(())).await;
+            assert!(
+                (FIRST_PAUSE / 2..=FIRST_PAUSE + Duration::from_millis(1)).contains(&pause),
+                "{pause:?}"
+            );
+        }
+    }
 }

@@ -41,7 +41,7 @@ where
             return self.paged_list().await;
         }
         match self.streaming_list().await {
-            Err(failure) if !failure.is_outage() => {
+            Err(failure) if !failure.is_outage() && !failure.is_missing() => {
                 // One that only took too long, or whose end was not marked, may do next time.
                 *can_stream = !failure.is_refusal();
                 let resource = self.list_watch.resource.name();

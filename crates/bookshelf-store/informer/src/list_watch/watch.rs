@@ -72,7 +72,7 @@ where
                     if started.elapsed() > Pause::LONGEST {
                         pause.forget();
                     }
-                    pause.wait_after(&failure).await;
+                    self.pause_after(&failure, pause).await;
                 }
                 // The API server ends watches now and then, but one that ends at once would make a busy loop.
                 Ok(()) if started.elapsed() < SHORT_WATCH => {

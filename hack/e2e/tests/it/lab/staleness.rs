@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use control_plane::Component;
-use e2e::{Answer, Api, Library, eventually};
+use e2e::{Answer, Api, Library, book, eventually};
+use kube::api::PostParams;
 
 use super::Turn;
 
@@ -132,6 +133,37 @@ async fn without_max_staleness_reads_go_on_and_report_their_age() -> Result<()> 
     }
     turn.control_plane().restart(Component::Apiserver).await?;
     fresh_again(&library, &path).await?;
+    turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_is_not_refused_for_what_was_true_before_an_outage() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (_admin, _user, library) = turn.services(&["--watch-timeout=4"]).await?;
+    library.add("old").await?;
+    turn.control_plane().kill(Component::Apiserver)?;
+    for api in library.apis() {
+        eventually("the watch has failed", async || {
+            Ok((age(&api.get(library.path("old")).await?)? > 4 + 5).then_some(()))
+        })
+        .await?;
+    }
+    // Nobody knows that it is missing.
+    let delete = library.admin.delete(library.path("new")).await?;
+    delete.problem(503, "unavailable");
+
+    turn.control_plane().restart(Component::Apiserver).await?;
+    let library = Library {
+        client: turn.cluster().client().await?,
+        ..library
+    };
+    for id in ["new", "lent"] {
+        library.books().create(&PostParams::default(), &book(id)).await?;
+    }
+    // At once: the services wait for their next attempt to watch.
+    library.admin.delete(library.path("new")).await?.empty(204);
+    library.borrow("lent", "bob").await?.json(201);
     turn.leave();
     Ok(())
 }
