@@ -16,6 +16,7 @@ pub use auth::{AuthArgs, AuthMode};
 use bookshelf_store::connector::Options;
 use bookshelf_store::metrics::Metrics;
 use bookshelf_store::repository::{self, Namespace};
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 pub use environment::parse;
 pub use history::{HistoryArgs, RetentionArgs};
@@ -63,7 +64,7 @@ pub struct ServeArgs {
     pub tls_private_key_file: Option<PathBuf>,
 
     /// Largest request body in bytes; a larger one is answered with 413
-    #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_name = "BYTES")]
+    #[arg(long, env = "BOOKSHELF_MAX_BODY", default_value_t = 256 * 1024, value_parser = RangedU64ValueParser::<usize>::new().range(1..), value_name = "BYTES")]
     pub max_body: usize,
 
     /// Serve the web page at /
@@ -263,7 +264,7 @@ const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse::<f64>()
-        .map_err(|_| "not a number of seconds".to_owned())?;
+        .map_err(|_| "not a number of seconds, such as 5 or 0.5, without a unit".to_owned())?;
     if !(0.0..=LONGEST).contains(&seconds) {
         return Err("must be between 0 and a year".to_owned());
     }

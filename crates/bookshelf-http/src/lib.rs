@@ -60,7 +60,7 @@ mod trace;
 pub mod ui;
 pub mod view;
 
-pub use run::{ApiArgs, run};
+pub use run::{ApiArgs, end, run};
 
 /// The repository of both APIs, which keeps each book's JSON at hand.
 pub type Repository = bookshelf_store::repository::Repository<document::Document>;

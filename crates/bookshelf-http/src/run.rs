@@ -1,5 +1,6 @@
 //! The life of an API process, from its flags to its end. Both binaries call [`run`].
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -50,6 +51,17 @@ pub async fn run(api: Api, args: &ApiArgs) -> anyhow::Result<()> {
     let served = serve(api, args, refusals).await;
     telemetry.shut_down().await;
     served
+}
+
+/// Ends the process with what [`run`] has returned. An error's causes are printed without its place in the code, which an
+/// operator cannot mend: with `RUST_BACKTRACE` set, it would be most of a Pod's last lines.
+#[must_use]
+pub fn end(ended: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = ended else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
 }
 
 async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<()> {

@@ -56,6 +56,21 @@ test('of two texts for one field a person chooses', async (t) => {
   assert.equal((await stored('same')).title, 'Mine');
 });
 
+test('behind a proxy that makes tags weak, a change is saved and no conflict', async (t) => {
+  await add('weak');
+  const page = await open(t, admin, '#/');
+  await page.route(`**/${bookPath('weak')}`, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, headers: { ...response.headers(), etag: `W/${response.headers().etag}` } });
+  });
+  await page.goto(`${admin}/${at('weak')}`);
+  await hasValue(page, 'Title', 'A Title');
+  await field(page, 'Title').fill('Saved');
+  await press(page, 'Save');
+  await page.locator('.saved').waitFor();
+  assert.equal((await stored('weak')).title, 'Saved');
+});
+
 test('a third change asks again, and then one may overwrite', async (t) => {
   await add('third');
   const page = await open(t, admin, at('third'));

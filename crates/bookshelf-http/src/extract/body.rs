@@ -116,7 +116,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         if let Some(encoding) = other_encoding(body) {
             return not_valid(encoding);
         }
-        if !error.is_data() {
+        if !error.is_data() && !is_of_value(&error) {
             return not_json(&error);
         }
         // A second pass, only for a body that is not valid: keeping track of the field takes as long as all the rest.
@@ -128,6 +128,19 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             _ => invalid_object(&error.to_string()),
         }
     })
+}
+
+/// Returns true if the grammar of JSON allows a value that no field can have, which serde takes for a syntax error: half of a
+/// character outside the Basic Multilingual Plane, or a number beyond all types.
+fn is_of_value(error: &serde_json::Error) -> bool {
+    let message = error.to_string();
+    [
+        "lone leading surrogate",
+        "unexpected end of hex escape",
+        "number out of range",
+    ]
+    .iter()
+    .any(|reason| message.starts_with(reason))
 }
 
 /// Returns the problem of an object that does not fit its type, by serde's message.
@@ -204,6 +217,22 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_type_names_its_field() {
         assert!(message(r#"{"name": 5}"#).starts_with("name is not valid: invalid type: integer `5`"));
+    }
+
+    #[test]
+    fn a_value_that_no_field_can_have_names_its_field() {
+        for (value, reason) in [
+            (r#""\ud83d""#, "unexpected end of hex escape"),
+            (r#""\ud83d\u0041""#, "lone leading surrogate"),
+            (r#""\ude00""#, "lone leading surrogate"),
+            ("1e999", "number out of range"),
+        ] {
+            let message = message(format!(r#"{{"name": {value}}}"#));
+            assert!(
+                message.starts_with(&format!("name is not valid: {reason}")),
+                "{message}"
+            );
+        }
     }
 
     #[test]

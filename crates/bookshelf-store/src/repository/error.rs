@@ -180,8 +180,11 @@ impl From<connector::Error> for Error {
         match &error.reason {
             Reason::NotFound(status) => match Missing::in_status(status) {
                 Some(missing) => Self::NotFound(missing),
-                // The resource is missing, not an object: its definition, for instance.
-                None => Self::Internal(Box::new(error)),
+                // The resource is missing, not an object: its definition is being replaced, or is not installed.
+                None => Self::Unavailable {
+                    retry_after: None,
+                    source: error,
+                },
             },
             Reason::AlreadyExists(_) => Self::AlreadyExists,
             Reason::Conflict(_) => Self::UpdateConflict,

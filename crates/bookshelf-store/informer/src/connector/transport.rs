@@ -22,6 +22,8 @@ use crate::metrics::{CallMetrics, Metrics};
 
 /// The most attempts to send a request.
 const ATTEMPTS: u32 = 4;
+/// The explanation of a 404 for the resource.
+const MISSING_RESOURCE: &str = "the API server does not have the resource: its CustomResourceDefinition is not installed, or has another version";
 /// The first pause between two attempts; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -211,8 +213,13 @@ impl Transport {
             .await
             .map(Collected::to_bytes)
             .unwrap_or_default();
-        let mut status = serde_json::from_slice::<Status>(&body)
-            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), ""));
+        let mut status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| {
+            // The API server's answer for a missing object is a Status, that for a missing resource is plain text.
+            if code == 404 {
+                return Status::failure(MISSING_RESOURCE, "");
+            }
+            Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), "")
+        });
         status.code = code;
         // However long it says, an hour is for ever to a waiting client.
         let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));

@@ -69,7 +69,9 @@ where
 
     /// Waits before the next attempt.
     pub(super) async fn pause_after(&self, failure: &Failure, pause: &mut Pause) {
-        pause.wait_after(failure, self.list_watch.resource.next_success()).await;
+        pause
+            .wait_after(failure, self.list_watch.resource.next_success())
+            .await;
     }
 
     /// Applies events to the cache.
@@ -173,7 +175,7 @@ impl Pause {
         if is_outage {
             let first = jittered(FIRST_PAUSE).max(least).min(pause);
             sleep(first).await;
-            let _is_success = timeout(pause - first, success).await;
+            let _is_success = timeout(pause.saturating_sub(first), success).await;
         } else {
             sleep(pause).await;
         }
@@ -241,7 +243,10 @@ mod tests {
             pause.wait_after(&expired(), pending()).await;
         }
         let later = paused(&mut pause, &expired(), ready(())).await;
-        assert!(later >= LONGEST_PAUSE / 2, "{later:?}: a version that expires again and again");
+        assert!(
+            later >= LONGEST_PAUSE / 2,
+            "{later:?}: a version that expires again and again"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use control_plane::Component;
 use e2e::{Answer, Library, Request, book, eventually};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
@@ -220,5 +222,38 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
         }
     }
     turn.leave();
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_definition_requests_are_refused_for_now_and_the_log_names_it() -> Result<()> {
+    let turn = Turn::take().await?;
+    let (admin, _user, library) = turn.services(&[]).await?;
+    library.add("book").await?;
+    let mut log = admin.log().end()?;
+    let definitions = Api::<CustomResourceDefinition>::all(library.client.clone());
+    let name = "books.bookshelf.lostinsoba.com";
+    definitions.delete(name, &DeleteParams::default()).await?;
+    let live = || {
+        library
+            .admin
+            .get(library.list_path())
+            .header("Cache-Control", "no-cache")
+    };
+    eventually("the API server no longer has the resource", async || {
+        Ok((live().await?.status != 200).then_some(()))
+    })
+    .await?;
+    let create = library.admin.post(library.list_path()).json(&library.body("new"));
+    for request in [create, live()] {
+        let problem = request.await?.problem(503, "unavailable");
+        assert!(problem.retry_after.is_some(), "{problem:?}");
+    }
+    log.line("the missing definition", |line| {
+        let error = line["error"].as_str().unwrap_or_default();
+        error.contains("CustomResourceDefinition is not installed") && line["resource"] == name
+    })
+    .await?;
+    // The control plane is of no use to others.
     Ok(())
 }
