@@ -89,7 +89,7 @@ impl Running {
     async fn start(args: &Args) -> Result<Self> {
         // First, since it ends the processes that a killed run has left on the ports.
         let data_dir = DataDir::open(&args.data_dir)?;
-        args.listen.check()?;
+        args.listen.check(args.auth)?;
         if args.fresh {
             data_dir.clear()?;
         }

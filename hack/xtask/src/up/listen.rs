@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result, ensure};
 
+use super::Auth;
+
 /// The operations port of an API is this far from its own.
 const OPERATIONS: u16 = 1000;
 
@@ -68,7 +70,7 @@ impl Addresses {
     }
 
     /// Fails when an address cannot be listened on, before anything is started.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, auth: Auth) -> Result<()> {
         // All are held until all are known to be free: that two of them are the same shows, too.
         let mut held = Vec::new();
         let most = u16::MAX - OPERATIONS - (self.replicas - 1) * REPLICA;
@@ -80,6 +82,12 @@ impl Addresses {
                 (1..=most).contains(&address.port()),
                 "{flag} {address}: the port must be from 1 to {most}, as the last operations port is {} further on",
                 u16::MAX - most
+            );
+            ensure!(
+                auth == Auth::Token || address.ip().to_canonical().is_loopback(),
+                "{flag} {address} is not a loopback address, and with --auth=header callers are believed: choose one such as \
+                 127.0.0.1:{}, or --auth=token",
+                address.port()
             );
             for (number, listen) in (1..).zip(replicas) {
                 for (purpose, address) in [
@@ -142,7 +150,7 @@ mod tests {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = holder.local_addr().unwrap();
         if taken.port() <= u16::MAX - OPERATIONS {
-            let error = format!("{:#}", args(taken, taken).check().unwrap_err());
+            let error = format!("{:#}", args(taken, taken).check(Auth::Header).unwrap_err());
             assert!(
                 error.contains(&format!("cannot listen on {taken}, --admin-listen")),
                 "{error}"
@@ -156,7 +164,7 @@ mod tests {
         // Another process may have one of the ports.
         for _ in 0..100 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            error = format!("{:#}", args(free, free).check().unwrap_err());
+            error = format!("{:#}", args(free, free).check(Auth::Header).unwrap_err());
             if error.contains("cannot listen on") && error.contains("--user-listen") {
                 return;
             }
@@ -165,9 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn another_address_than_loopback_takes_tokens() {
+        // Both are the same, which is refused after that.
+        let open: SocketAddr = "0.0.0.0:1".parse().unwrap();
+        let refused = |auth| format!("{:#}", args(open, open).check(auth).unwrap_err());
+        assert!(refused(Auth::Header).contains("--auth=token"), "{}", refused(Auth::Header));
+        assert!(!refused(Auth::Token).contains("--auth"), "{}", refused(Auth::Token));
+    }
+
+    #[test]
     fn the_operations_port_must_exist() {
         let high: SocketAddr = "127.0.0.1:65000".parse().unwrap();
-        let error = format!("{:#}", args(high, high).check().unwrap_err());
+        let error = format!("{:#}", args(high, high).check(Auth::Header).unwrap_err());
         assert!(error.contains("from 1 to 64535"), "{error}");
     }
 
@@ -185,7 +202,7 @@ mod tests {
         assert_eq!(listens.len(), 2);
         assert_eq!(listens[1].requests, taken);
         assert_eq!(listens[1].operations.port(), taken.port() + OPERATIONS);
-        let error = format!("{:#}", replicas.check().unwrap_err());
+        let error = format!("{:#}", replicas.check(Auth::Header).unwrap_err());
         // Another process may have one of the ports before.
         let before = [first, listens[0].operations];
         let ports = before
@@ -199,7 +216,7 @@ mod tests {
             replicas: 2,
             ..args(high, high)
         };
-        let error = format!("{:#}", replicas.check().unwrap_err());
+        let error = format!("{:#}", replicas.check(Auth::Header).unwrap_err());
         assert!(error.contains("from 1 to 64525"), "{error}");
     }
 
