@@ -299,9 +299,6 @@ impl From<Error> for Problem {
         let message = match &error {
             Error::KeyReused => "the Idempotency-Key was used with another body".to_owned(),
             Error::InProgress => "another request with this Idempotency-Key is under way".to_owned(),
-            Error::Stale(_) => format!(
-                "{error}: the condition does not hold for the current version; a weak tag (W/) in If-Match never matches"
-            ),
             error => error.to_string(),
         };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());

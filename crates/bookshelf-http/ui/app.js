@@ -112,6 +112,8 @@ class SignIn {
     const submit = (event) => {
       event.preventDefault();
       const value = event.target.elements.value.value.trim();
+      // The next question may come before this form is gone.
+      event.target.reset();
       if (value) this.#answer(value);
     };
     return html`<form @submit=${submit}>

@@ -124,6 +124,7 @@ export class LiveList extends View {
           now.delete(key);
         }
         this.fresh = new Set(now.keys());
+        this.phase = 'ready';
         if (this.isReset) this.follow(version);
         this.isReset = false;
       });

@@ -25,15 +25,17 @@ export class ListView extends View {
   changed(query) {
     const options = this.listOf(query);
     const context = this.begin(query);
+    clearTimeout(this.typing);
     this.typed = query;
     this.list = options && new LiveList(context, { ...options, page: query.page });
-    this.loadList();
+    if (this.list) this.loadList();
+    else this.goToFirst(this.names.view);
   }
 
   async loadList() {
     const { list } = this;
-    await list?.load();
-    if (!list || list !== this.list || list.phase !== 'ready') return;
+    await list.load();
+    if (list !== this.list || list.phase !== 'ready') return;
     sayCount(list.rows, this.names.none);
     this.loaded(list.rows);
   }
@@ -48,7 +50,7 @@ export class ListView extends View {
   type(name, value) {
     this.typed = { ...this.typed, [name]: value };
     clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.filter({}, true), TYPING);
+    this.typing = setTimeout(() => this.context.signal.aborted || this.filter({}, true), TYPING);
   }
 
   view() {

@@ -70,15 +70,19 @@ export class View {
     return { ...this.context, signal: AbortSignal.any([this.context.signal, this.begun.signal]) };
   }
 
-  /** Reads the namespaces, and goes to the first of them where the address of the view has none. */
-  askNamespaces(name) {
-    const { signal, go } = this.context;
+  /** Reads the namespaces for a view that shows one. @param {string} view */
+  askNamespaces(view) {
     return this.read(async () => {
-      this.namespaces = await namespaces(signal);
-      const [first] = this.namespaces;
-      if (!first) this.phase = 'absent';
-      else if (!this.query.ns) go(hash([name], { ...this.query, ns: first.id }), true);
+      this.namespaces = await namespaces(this.context.signal);
+      this.phase = this.namespaces.length ? 'loading' : 'absent';
+      this.goToFirst(view);
     });
+  }
+
+  /** Goes to the first namespace, if it is known, where the address has none. @param {string} view */
+  goToFirst(view) {
+    const [first] = this.namespaces;
+    if (first && !this.query.ns) this.context.go(hash([view], { ...this.query, ns: first.id }), true);
   }
 }
 

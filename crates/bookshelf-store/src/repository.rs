@@ -7,9 +7,10 @@
 //! again.
 //!
 //! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then costs
-//! no request. A *success* comes from the API server: a return reads the loan first if the cache has none. The cache decides
-//! conditions that span two objects: the book of a new loan exists, and a book to delete has no loan. If the cache was
-//! behind, the garbage collector deletes the loan with its book, by the uid in its ownerReference.
+//! no request, unless the watches have been silent for too long: then what it is about is read first. A *success* comes from
+//! the API server: a return reads the loan first if the cache has none. The cache decides conditions that span two objects:
+//! the book of a new loan exists, and a book to delete has no loan. If the cache was behind, the garbage collector deletes
+//! the loan with its book, by the uid in its ownerReference.
 //!
 //! # Preconditions
 //!

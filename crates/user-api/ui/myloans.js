@@ -34,10 +34,9 @@ export class MyLoans extends View {
   async ask() {
     const { signal } = this.context;
     const [first, ...left] = await namespaces(signal);
-    if (!first) return '';
     const read = (space) => get(path('loan', space.id), { signal });
     // The first one alone, so that a name is asked for once.
-    const answers = [await read(first)];
+    const answers = first ? [await read(first)] : [];
     const work = async () => {
       for (let space = left.shift(); space; space = left.shift()) answers.push(await read(space));
     };
@@ -46,7 +45,7 @@ export class MyLoans extends View {
     const now = new Map(loans.map((item) => [loanKey(item), { item, isGone: false }]));
     for (const [key, { item }] of this.rows) if (!now.has(key)) now.set(key, { item, isGone: true });
     this.rows = now;
-    return answers[0].version;
+    return answers[0]?.version ?? '';
   }
 
   follow(version) {

@@ -7,7 +7,7 @@ import { Books } from './books.js';
 import { History } from './history.js';
 import { Lending } from './lending.js';
 import { MyLoans } from './myloans.js';
-import { View, empty, hash, html, namespaceSelect } from './parts.js';
+import { View, empty, failure, hash, html, namespaceSelect, nothing } from './parts.js';
 import { t } from './texts.js';
 
 class LendingBooks extends Books {
@@ -44,6 +44,7 @@ class MyHistory extends View {
   changed(query) {
     const context = this.begin(query);
     this.history = query.ns ? new History(context, path('history', query.ns), { isOfMany: true }) : null;
+    this.goToFirst('history');
   }
 
   view() {
@@ -53,6 +54,7 @@ class MyHistory extends View {
     return html`
       <h1 tabindex="-1">${this.title}</h1>
       <form class="filters">${namespaceSelect(namespaces, query.ns ?? '', false, choose)}</form>
+      ${history && this.problem ? failure(this.problem, () => this.load()) : nothing}
       ${history ? history.list(none) : this.progress(none, none)}`;
   }
 }

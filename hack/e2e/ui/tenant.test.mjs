@@ -139,6 +139,11 @@ test('my history has my loans alone, those that have ended, too', async (t) => {
   await page.getByLabel('Namespace').selectOption(namespace);
   await page.locator('li[data-event="returned"][data-id="past"]').waitFor();
   assert.deepEqual(await page.locator('li[data-id="past"] .title').allTextContents(), ['Returned', 'Borrowed']);
+  // The same link once more, whose address has no namespace.
+  await page.getByRole('link', { name: 'My history' }).click();
+  await eventually('a namespace is chosen', () => page.evaluate(() => location.hash.includes('ns=')));
+  await page.getByLabel('Namespace').selectOption(namespace);
+  await page.locator('li[data-id="past"]').first().waitFor();
   await page.getByRole('link', { name: 'past', exact: true }).first().click();
   await page.getByRole('heading', { name: 'My loans of this book' }).waitFor();
   assert.equal(await page.getByText('ina').count(), 0);

@@ -166,6 +166,12 @@ impl<V> Reader<V> {
         self.shared.ages.age()
     }
 
+    /// Returns the [`age`](Self::age) of one namespace; `None` also for a namespace that the cache does not cover.
+    #[must_use]
+    pub fn age_in(&self, namespace: &str) -> Option<Duration> {
+        self.shared.ages.age_in(namespace)
+    }
+
     /// Waits until the first list is complete.
     pub async fn wait_synced(&self, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version().is_some())

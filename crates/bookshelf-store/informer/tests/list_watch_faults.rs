@@ -7,14 +7,15 @@
 mod support;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube_informer::cache::{Builder, LeftOut, Reader};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube_informer::connector::Options;
+use kube_informer::object::ObjectKey;
 use kube_informer::{Failure, ListWatch, Origin};
 use serde_json::{Value, json};
 use support::{Answer, api_server};
@@ -382,5 +383,42 @@ async fn a_resource_without_a_definition_is_listed_once_there_is_one() {
     assert!(!reader.is_synced());
     reader.wait_synced(SOON).await.unwrap();
     assert_eq!(names(&reader), ["a"]);
+    feed.abort();
+}
+
+#[tokio::test]
+async fn a_success_of_another_call_ends_the_pause_of_an_outage() {
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let answer = move |request: &str| {
+        if request.contains("/configmaps/a") {
+            Answer::ok(&object("a", 3))
+        } else if away.load(Ordering::SeqCst) {
+            refused("503 Service Unavailable")
+        } else if is_streaming_list(request) {
+            refused("400 Bad Request")
+        } else if is_watch(request) {
+            Answer::Watch(vec![])
+        } else {
+            page(7, "", &[object("a", 3)])
+        }
+    };
+    let (failures, mut failed) = mpsc::unbounded_channel();
+    let on_failure = move |_: &Failure, _: Origin<'_>| failures.send(()).unwrap();
+    let (reader, writer) = builder().build();
+    let connector = api_server(&Options::default(), answer).await;
+    let list_watch = ListWatch::new(connector.resource()).on_failure(on_failure);
+    let feed = tokio::spawn(list_watch.run(writer));
+    for _ in 0..5 {
+        failed.recv().await.unwrap();
+    }
+    // The pause after the fifth failure.
+    let least = Duration::from_millis(800) * 2_u32.pow(4) / 2;
+    is_away.store(false, Ordering::SeqCst);
+    let succeeded = Instant::now();
+    let maps = connector.resource::<ConfigMap>();
+    maps.get(&ObjectKey::new("ns", "a")).await.unwrap();
+    reader.wait_synced(SOON).await.unwrap();
+    assert!(succeeded.elapsed() < least, "{:?}", succeeded.elapsed());
     feed.abort();
 }

@@ -27,7 +27,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         caller: Option<&str>,
     ) -> Result<Made<Book>, Error> {
         self.check_namespace(key.namespace)?;
-        self.confirm(key).await?;
+        self.confirm_book(key).await?;
         let imprint = idempotency.map(|idempotency| Imprint::of_create(idempotency, caller, key, &content));
         let under_way = imprint.as_ref().map(|imprint| self.under_way.begin(imprint));
         let _under_way = under_way.transpose()?;
@@ -129,6 +129,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Deletes a book that is not on loan, according to the cache: the garbage collector deletes a loan that another process
     /// makes at the same moment, with its book.
     pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
+        self.confirm_loan(key).await?;
         let mut found = self.find(key, expected).await?;
         for _ in 0..=CONFLICT_RETRIES {
             self.note_refusal(key, &found, found.check_manageable())?;
@@ -216,7 +217,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Returns a book to check: from the cache if that has the version that the client has seen. If not, the cache or the
     /// client is behind, and only the API server knows which.
     pub(super) async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
-        self.confirm(key).await?;
+        self.confirm_book(key).await?;
         match self.cached(key) {
             Ok(found) if expected.accepts(&found.version) => Ok(found),
             refused if *expected == Expected::Any => refused,

@@ -52,6 +52,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Deletes a book of any version, and its loan, if there is one.
     pub async fn force_delete_book(&self, key: BookKey<'_>) -> Result<(), Error> {
+        self.confirm_loan(key).await?;
         let mut found = self.find(key, &Expected::Any).await?;
         for _ in 0..=CONFLICT_RETRIES {
             self.note_refusal(key, &found, found.check_manageable())?;

@@ -243,19 +243,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// Makes sure that a write is not refused for what was true before an outage: reads its book and loan from the API server
-    /// if the watches have not confirmed them for longer than they ever take while all is well.
-    pub(super) async fn confirm(&self, key: BookKey<'_>) -> Result<(), Error> {
-        if self.age() <= self.options.watch_timeout + WATCH_ENDS_WITHIN {
-            return Ok(());
-        }
-        let part = Scope::Book(key).part();
-        let (books, loans) = join(
-            self.books.refresh(&self.books.workload, part, None),
-            self.loans.refresh(&self.loans.workload, part, None),
-        )
-        .await;
-        books.and(loans).map(drop)
+    /// Makes sure that a write to a book is not refused for what was true before an outage: reads the book from the API
+    /// server if the watch has confirmed nothing for longer than it ever takes while all is well.
+    pub(super) async fn confirm_book(&self, key: BookKey<'_>) -> Result<(), Error> {
+        self.books.confirm(key, self.options.watch_timeout).await
+    }
+
+    /// Makes sure of the same for the loan of a book.
+    pub(super) async fn confirm_loan(&self, key: BookKey<'_>) -> Result<(), Error> {
+        self.loans.confirm(key, self.options.watch_timeout).await
     }
 
     /// Returns the parts of a scope, each with its source; none if nothing of the scope is served.
@@ -281,6 +277,15 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
+    async fn confirm(&self, key: BookKey<'_>, watch_timeout: Duration) -> Result<(), Error> {
+        let age = self.reader.age_in(key.namespace).unwrap_or_default();
+        if age > watch_timeout + WATCH_ENDS_WITHIN {
+            let part = Scope::Book(key).part();
+            self.refresh(&self.workload, part, None).await?;
+        }
+        Ok(())
+    }
+
     async fn catch_up(
         &self,
         part: Part<'_>,

@@ -27,7 +27,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         tenant: Tenant<'_>,
         idempotency: Option<IdempotencyKey<'_>>,
     ) -> Result<Loan, Error> {
-        self.confirm(key).await?;
+        self.confirm_book(key).await?;
+        self.confirm_loan(key).await?;
         let imprint = idempotency.map(|idempotency| Imprint::of_borrow(idempotency, key, tenant));
         let (mut book, is_being_deleted) = match self.book(key) {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
@@ -95,7 +96,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
     /// Takes a book back from a tenant. Without a loan there is nothing to do.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
-        self.confirm(key).await?;
+        self.confirm_loan(key).await?;
         let mut found = self.cached_loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
             // A missing loan is a success, which the cache alone cannot promise.
@@ -120,8 +121,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     return Ok(());
                 }
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = None,
-                Err(error) if matches!(error.reason, Reason::NotFound(_)) => return Ok(()),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    return match Error::from(error) {
+                        Error::NotFound(_) => Ok(()),
+                        error => Err(error),
+                    };
+                }
             }
         }
         Err(Error::UpdateConflict)
@@ -252,8 +257,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.check_namespace(key.namespace)?;
         match self.loans.workload.get(&key.to_object_key()).await {
             Ok(object) => Loan::try_from(&object).map(Some).map_err(internal),
-            Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(None),
-            Err(error) => Err(Error::of_read(error)),
+            // An answer about another object, such as the definition, says nothing of the loan.
+            Err(error) => match Error::of_read(error) {
+                Error::NotFound(_) => Ok(None),
+                error => Err(error),
+            },
         }
     }
 }

@@ -177,8 +177,16 @@ mod tests {
         // Both are the same, which is refused after that.
         let open: SocketAddr = "0.0.0.0:1".parse().unwrap();
         let refused = |auth| format!("{:#}", args(open, open).check(auth).unwrap_err());
-        assert!(refused(Auth::Header).contains("--auth=token"), "{}", refused(Auth::Header));
-        assert!(!refused(Auth::Token).contains("--auth"), "{}", refused(Auth::Token));
+        assert!(
+            refused(Auth::Header).contains("--auth=token"),
+            "{}",
+            refused(Auth::Header)
+        );
+        assert!(
+            !refused(Auth::Token).contains("--auth"),
+            "{}",
+            refused(Auth::Token)
+        );
     }
 
     #[test]

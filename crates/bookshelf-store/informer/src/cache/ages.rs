@@ -1,5 +1,6 @@
 //! The times at which the API server last confirmed a cache.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,18 +13,24 @@ pub(super) struct Ages {
 }
 
 /// Times in milliseconds since the start.
-#[derive(Default)]
 struct Source {
+    /// `None`: all namespaces.
+    namespace: Option<Arc<str>>,
     /// 0: never.
     confirmed: AtomicU64,
     list_started: AtomicU64,
 }
 
 impl Ages {
-    pub(super) fn new(sources: usize) -> Self {
+    pub(super) fn new<'a>(namespaces: impl Iterator<Item = Option<&'a Arc<str>>>) -> Self {
+        let source = |namespace: Option<&Arc<str>>| Source {
+            namespace: namespace.cloned(),
+            confirmed: AtomicU64::default(),
+            list_started: AtomicU64::default(),
+        };
         Self {
             start: Instant::now(),
-            sources: (0..sources).map(|_| Source::default()).collect(),
+            sources: namespaces.map(source).collect(),
         }
     }
 
@@ -50,10 +57,17 @@ impl Ages {
 
     /// The time since the last confirmation of the source that has had none for longest; `None` where one never had any.
     pub(super) fn age(&self) -> Option<Duration> {
-        let times = self
-            .sources
-            .iter()
-            .map(|source| source.confirmed.load(Ordering::Relaxed));
+        self.age_of(self.sources.iter())
+    }
+
+    /// The time since the last confirmation of the source of a namespace; `None` where there is none, of either.
+    pub(super) fn age_in(&self, namespace: &str) -> Option<Duration> {
+        let is_of = |source: &&Source| source.namespace.as_deref().is_none_or(|own| own == namespace);
+        self.age_of(self.sources.iter().filter(is_of))
+    }
+
+    fn age_of<'a>(&self, sources: impl Iterator<Item = &'a Source>) -> Option<Duration> {
+        let times = sources.map(|source| source.confirmed.load(Ordering::Relaxed));
         let oldest = times.min().filter(|oldest| *oldest > 0)?;
         Some(Duration::from_millis(self.elapsed().saturating_sub(oldest)))
     }

@@ -151,7 +151,7 @@ impl<K: kube::Resource, V> Builder<K, V> {
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(state.snapshot()),
             published,
-            ages: Ages::new(state.namespaces().count()),
+            ages: Ages::new(state.namespaces()),
             metrics: self.metrics,
         });
         let writer = Writer::new(

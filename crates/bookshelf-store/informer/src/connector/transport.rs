@@ -215,7 +215,7 @@ impl Transport {
             .unwrap_or_default();
         let mut status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| {
             // The API server's answer for a missing object is a Status, that for a missing resource is plain text.
-            if code == 404 {
+            if code == 404 && body.trim_ascii() == b"404 page not found" {
                 return Status::failure(MISSING_RESOURCE, "");
             }
             Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), "")

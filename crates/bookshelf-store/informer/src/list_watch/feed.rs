@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::wire::Unreadable;
 use super::{Failure, ListWatch, Origin};
@@ -142,6 +142,8 @@ pub(super) struct Pause {
     next: Duration,
     /// The last failure was that of an API server that is away.
     is_outage: bool,
+    /// A success of another call has ended a pause.
+    was_ended: bool,
 }
 
 impl Default for Pause {
@@ -149,6 +151,7 @@ impl Default for Pause {
         Self {
             next: FIRST_PAUSE,
             is_outage: false,
+            was_ended: false,
         }
     }
 }
@@ -162,22 +165,25 @@ impl Pause {
 
     /// Waits, at least as long as the API server has requested.
     ///
-    /// An outage ends with the first answer. So the next failure of another kind begins with the first pause, and a pause
-    /// within an outage ends with `success`, that of any other call, but lasts as long as the first pause.
+    /// An outage ends with the first answer: the next failure of another kind begins with the first pause. So does the
+    /// attempt after `success`, that of any other call, but once: where others succeed and this fails, it is no outage.
     async fn wait_after(&mut self, failure: &Failure, success: impl Future<Output = ()>) {
         let is_outage = failure.is_outage();
         if self.is_outage && !is_outage {
-            self.forget();
+            self.next = FIRST_PAUSE;
         }
         self.is_outage = is_outage;
         let least = failure.retry_after().unwrap_or_default();
+        let started = Instant::now();
         let pause = self.advance().max(least);
-        if is_outage {
-            let first = jittered(FIRST_PAUSE).max(least).min(pause);
-            sleep(first).await;
-            let _is_success = timeout(pause.saturating_sub(first), success).await;
-        } else {
+        if !is_outage || self.was_ended {
             sleep(pause).await;
+        } else if timeout(pause, success).await.is_ok() {
+            self.next = FIRST_PAUSE;
+            self.was_ended = true;
+            // Not all caches of all replicas at once.
+            let first = self.advance();
+            sleep(first.max(least.saturating_sub(started.elapsed()))).await;
         }
     }
 
@@ -200,11 +206,9 @@ pub(super) fn parse(version: &str) -> Result<ResourceVersion, Failure> {
 mod tests {
     use std::future::{pending, ready};
 
-    use kube::core::Status;
-    use tokio::time::Instant;
-
     use super::*;
     use crate::connector::{Error, Reason};
+    use kube::core::Status;
 
     fn outage() -> Failure {
         let reason = Reason::Unavailable {
@@ -252,12 +256,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_of_another_call_ends_a_pause_within_an_outage() {
         let mut pause = after_an_outage().await;
-        for _ in 0..3 {
-            let pause = paused(&mut pause, &outage(), ready(())).await;
-            assert!(
-                (FIRST_PAUSE / 2..=FIRST_PAUSE + Duration::from_millis(1)).contains(&pause),
-                "{pause:?}"
-            );
+        let ended = paused(&mut pause, &outage(), ready(())).await;
+        assert!((FIRST_PAUSE / 2..=FIRST_PAUSE).contains(&ended), "{ended:?}");
+        for _ in 0..5 {
+            pause.wait_after(&outage(), ready(())).await;
         }
+        let later = paused(&mut pause, &outage(), ready(())).await;
+        assert!(
+            later >= LONGEST_PAUSE / 2,
+            "{later:?}: others succeed, and this fails"
+        );
+
+        pause.forget();
+        for _ in 0..6 {
+            pause.wait_after(&outage(), pending()).await;
+        }
+        let ended = paused(&mut pause, &outage(), ready(())).await;
+        assert!(ended <= FIRST_PAUSE, "{ended:?}: the next outage");
     }
 }

@@ -22,8 +22,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
 /// ends of two.
 pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
-/// The time for which the first watch after a list is open. A list confirms the state at its beginning: the end of this watch
-/// confirms a newer one soon after a list that took long.
+/// The time for which the first watch after a list or a failure is open. A list confirms the state at its beginning, and an
+/// opened watch confirms nothing: its end confirms a newer state soon.
 const FIRST_WATCH: Duration = Duration::from_secs(2);
 /// A watch that ends sooner did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
@@ -73,6 +73,7 @@ where
                         pause.forget();
                     }
                     self.pause_after(&failure, pause).await;
+                    this_open_for = open_for.min(FIRST_WATCH);
                 }
                 // The API server ends watches now and then, but one that ends at once would make a busy loop.
                 Ok(()) if started.elapsed() < SHORT_WATCH => {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use control_plane::Component;
-use e2e::{Answer, Library, Request, book, eventually};
+use control_plane::{Component, ControlPlane};
+use e2e::{Answer, Cluster, Library, Program, Request, Service, book, eventually};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
@@ -227,8 +227,13 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
 
 #[tokio::test]
 async fn without_a_definition_requests_are_refused_for_now_and_the_log_names_it() -> Result<()> {
-    let turn = Turn::take().await?;
-    let (admin, _user, library) = turn.services(&[]).await?;
+    let control_plane = ControlPlane::builder().start().await?;
+    let cluster = Cluster::install(&control_plane).await?;
+    let (admin, user) = tokio::try_join!(
+        Service::start(Program::Admin, &cluster, &[]),
+        Service::start(Program::User, &cluster, &[]),
+    )?;
+    let library = Library::open_in(&cluster, &admin, &user).await?;
     library.add("book").await?;
     let mut log = admin.log().end()?;
     let definitions = Api::<CustomResourceDefinition>::all(library.client.clone());
@@ -254,6 +259,5 @@ async fn without_a_definition_requests_are_refused_for_now_and_the_log_names_it(
         error.contains("CustomResourceDefinition is not installed") && line["resource"] == name
     })
     .await?;
-    // The control plane is of no use to others.
     Ok(())
 }

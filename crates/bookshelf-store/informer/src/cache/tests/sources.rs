@@ -41,6 +41,8 @@ fn it_is_synced_when_every_namespace_is_and_as_old_as_the_oldest() {
     list(&x, 9, vec![in_namespace("x", "a", 3)]);
     assert!(!reader.is_synced());
     assert_eq!(reader.age(), None, "a namespace was never heard of");
+    assert!(reader.age_in("x").is_some());
+    assert_eq!((reader.age_in("y"), reader.age_in("other")), (None, None));
     list(&y, 5, vec![in_namespace("y", "b", 4)]);
     assert!(reader.age().is_some());
     assert_eq!(reader.load().resource_version(), Some(rv(5)));
