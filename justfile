@@ -1,4 +1,4 @@
-# Short names for what README says; each recipe is one command, and `just` itself is not needed for any of them.
+# Short names for commands in the README. Each recipe is a single command, which also works without `just`.
 
 [private]
 default:
@@ -8,19 +8,19 @@ default:
 up *arguments:
     cargo xtask up {{ arguments }}
 
-# Check and test everything; arguments are cargo test's: `just test -p e2e`
+# Check and test everything; passes arguments to cargo test: `just test -p e2e`
 test *arguments:
     cargo xtask test -- {{ arguments }}
 
-# Run the named tests and nothing else: `just only borrowing:: conflicts::`
+# Run only the named tests: `just only borrowing:: conflicts::`
 only *names:
     cargo xtask test --only {{ names }}
 
-# Measure both APIs, each figure beside its limit: `just bench --books 1000,100000`
+# Measure both APIs, each figure with its limit: `just bench --books 1000,100000`
 bench *arguments:
     cargo xtask bench {{ arguments }}
 
-# Write the files that are made from code
+# Write the files that are generated from code
 generate:
     cargo xtask generate
 

@@ -1,4 +1,4 @@
-//! Takes the files that the page at `/docs` needs out of the release of Swagger UI.
+//! Extracts the files of the page at `/docs` from the release of Swagger UI.
 
 use std::env;
 use std::error::Error;

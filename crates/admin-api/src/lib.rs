@@ -1,7 +1,7 @@
 //! The HTTP API of bookshelf for librarians, who add, change and delete books.
 //!
-//! The way of a request through the code: [`routes`] (the URL table), a handler in one of its modules, the
-//! repository, and back out through [`view`] (the wire types). [`openapi()`] describes all of it.
+//! A request passes through [`routes`] (the route table), a handler in one of its modules, the repository, and [`view`]
+//! (the wire types). [`openapi()`] describes all of it.
 
 mod args;
 mod openapi;

@@ -1,4 +1,4 @@
-//! The wire types of requests and answers that are about books.
+//! The wire types of requests and answers about books.
 
 use actix_web::web::BytesMut;
 use bookshelf_http::document::Document;
@@ -46,8 +46,8 @@ pub(crate) struct BookList<'a> {
     r#continue: Option<String>,
 }
 
-/// The new content of a book. The answer to a GET is accepted as it is: the service alone sets `managed_by` and `available`,
-/// and ignores them here.
+/// The new content of a book. The answer to a GET is accepted unchanged: only the service sets `managed_by` and
+/// `available`, and ignores them here.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -108,7 +108,7 @@ impl BookBody {
         self.id.as_deref().ok_or_else(|| required("id"))
     }
 
-    /// Returns the content, after a check that id and namespace are those of the path.
+    /// Returns the content, after a check that id and namespace match the path.
     pub fn content_of(self, key: BookKey<'_>) -> Result<BookContent, Problem> {
         must_equal("namespace_id", self.namespace_id.as_deref(), key.namespace())?;
         must_equal("id", self.id.as_deref(), key.id())?;
@@ -121,7 +121,7 @@ impl BookBody {
     }
 }
 
-/// The new category of a book. The empty one removes it.
+/// The new category of a book; empty to remove it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"category_id": "math"}))]

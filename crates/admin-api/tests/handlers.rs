@@ -1,4 +1,4 @@
-//! Handlers of librarians in process: their answers from a cache that is fed by hand.
+//! The handlers of librarians in process, over a cache that is fed by hand.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! The librarians' page beside the API.
+//! The librarians' page compared with the API.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ const PAGE: &str = include_str!("../ui/conflict.js");
 const IGNORED: [&str; 4] = ["available", "id", "managed_by", "namespace_id"];
 const DOCUMENT: &str = include_str!("../../../docs/admin-api.openapi.json");
 
-/// The page sends its fields alone, in a PUT that replaces the book.
+/// The page sends only its own fields, in a PUT that replaces the book.
 #[test]
 fn the_page_has_every_field_that_a_put_replaces() {
     let fields = PAGE

@@ -1,4 +1,4 @@
-// One book: shown, written, compared with what others wrote, deleted.
+// One book for a librarian: view, edit, resolve conflicts, delete.
 
 import { get, path, send } from './api.js';
 import { bookView } from './bookview.js';
@@ -9,19 +9,19 @@ import { focusSoon, hash, say } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
-/** How often a version with the same text is taken for the one that was shown. */
+/** The number of retries after a conflict in which the text is unchanged. */
 const SAME_TEXT = 5;
-/** A read that asks the API server: the cache may be behind what refused a write. */
+/** A live read: the cache may be behind the state that refused a write. */
 const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
 
 export class Book extends Form {
   /** @type {Api.Book | undefined} */
   book;
-  /** A version by others, newer than what the form began with. @type {Page.Version | null} */
+  /** A version by others, newer than the base of the form. @type {Page.Version | null} */
   theirs = null;
-  /** The table of both changes. @type {Page.Conflict[] | null} */
+  /** The rows of the conflict table. @type {Page.Conflict[] | null} */
   rows = null;
-  /** The version by others that the table shows. @type {Page.Version | null} */
+  /** The version by others in the conflict table. @type {Page.Version | null} */
   shown = null;
   conflicts = 0;
   /** @type {Api.Loan & {etag: string} | null} */
@@ -69,7 +69,7 @@ export class Book extends Form {
     this.phase = this.isDeleted ? 'ready' : isAbsent ? 'absent' : 'failed';
   }
 
-  /** Takes a version in. What is being written stays as it is. @param {Api.Book} book @param {string} etag */
+  /** Handles a new version. Unsaved text is kept. @param {Api.Book} book @param {string} etag */
   show(book, etag) {
     this.book = book;
     const { draft } = this;
@@ -82,7 +82,7 @@ export class Book extends Form {
       this.theirs = { fields, etag };
       return;
     } else if (!this.rows) {
-      // The same text in another version, such as that of a new label.
+      // Another version with the same text, such as after a new label.
       draft.keep({ base: { fields, etag } });
     }
     this.theirs = null;
@@ -111,7 +111,7 @@ export class Book extends Form {
     if (this.isDeleted) say(t('deleted.elsewhere'));
     else {
       const answer = await get(this.to, { signal: this.context.signal }).catch(() => null);
-      // One's own write is not news.
+      // The own write is not reported as a change.
       if (answer && !this.isBusy) this.show(answer.data, answer.etag);
     }
     this.update();
@@ -124,7 +124,7 @@ export class Book extends Form {
     return this.run(() => this.put(this.draft.fields, this.draft.base));
   }
 
-  /** Writes to the version that was shown, and to no other. @param {Page.Fields} fields @param {Page.Version} shown */
+  /** Writes only to the version that was shown. @param {Page.Fields} fields @param {Page.Version} shown */
   async put(fields, shown, left = SAME_TEXT) {
     try {
       const answer = await send('PUT', this.to, { body: fields, headers: { 'If-Match': shown.etag } });
@@ -152,7 +152,7 @@ export class Book extends Form {
     say(t('saved'));
   }
 
-  /** Opens the table of both changes. @param {Page.Version} theirs */
+  /** Opens the conflict table. @param {Page.Version} theirs */
   open(theirs) {
     const { base, fields } = this.draft;
     this.rows = compare(base.fields, theirs.fields, fields);
@@ -162,7 +162,7 @@ export class Book extends Form {
     focusSoon('conflict-title');
   }
 
-  /** Returns the fields as chosen; undefined, with an error, where a choice is missing. */
+  /** Returns the chosen fields; undefined, with an error, if a choice is missing. */
   chosen() {
     if (this.isBusy) return undefined;
     const words = (name) => t('choose', { name: t(`field.${name}`) });
@@ -192,7 +192,7 @@ export class Book extends Form {
     this.close();
   }
 
-  /** Back to the form, with what was chosen so far, upon their version. */
+  /** Returns to the form with the choices so far, based on their version. */
   edit() {
     this.draft.keep({ fields: merge(this.rows, this.draft.fields), base: this.shown });
     this.close(this.theirs);
@@ -209,7 +209,7 @@ export class Book extends Form {
     this.close();
   }
 
-  /** Makes a deleted book again, of what was written. */
+  /** Starts a new book with the fields of a deleted one. */
   recreate() {
     new Draft('new').keep({ fields: this.draft.fields, place: { ns: this.ns, id: this.id } });
     this.draft.forget();
@@ -224,7 +224,7 @@ export class Book extends Form {
       try {
         await send('DELETE', this.to, options);
       } catch (problem) {
-        // A repeated request finds what the lost one has done.
+        // A lost attempt may have deleted the book already.
         if (problem.status !== 404 || !problem.wasLost) return this.cannotRemove(problem);
       }
       this.draft.forget();

@@ -1,4 +1,4 @@
-// How a book looks to a librarian.
+// The views of a book for a librarian.
 
 import { bookPage } from './books.js';
 import { FIELDS, table } from './conflict.js';
@@ -108,7 +108,7 @@ function elsewhere(form) {
   const { book } = form;
   const document = yaml(book);
   const copy = async () => {
-    // A browser has a clipboard only over HTTPS and on localhost; the text can be selected everywhere.
+    // Browsers offer the clipboard only over HTTPS and on localhost; the text can always be selected.
     form.isCopied = await navigator.clipboard?.writeText(document).then(() => true, () => false);
     form.update();
   };
@@ -125,7 +125,7 @@ function elsewhere(form) {
     </section>`;
 }
 
-/** A book as kubectl and Git have it. JSON's strings are YAML's, and need no other rules. @param {Api.Book} book */
+/** The manifest of a book, for kubectl and Git. JSON strings are valid YAML. @param {Api.Book} book */
 function yaml(book) {
   const line = (name, value) => (value ? `\n${name}: ${JSON.stringify(value)}` : '');
   const category = line('    books.bookshelf.lostinsoba.com/category', book.category_id);

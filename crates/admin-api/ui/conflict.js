@@ -1,4 +1,4 @@
-// Two changes of one book: what was before, what they made of it, what I did, and which of both is to be.
+// Two changes of one book: the fields before, theirs and mine, and the choice between them.
 
 import { html, nothing } from './parts.js';
 import { t } from './texts.js';
@@ -13,8 +13,8 @@ export const fieldsOf = (book) =>
 export const same = (one, other) => FIELDS.every((name) => one[name] === other[name]);
 
 /**
- * The fields that are not the same in all three. What only one side has changed is chosen already; what both have changed to
- * different texts is for a person to choose.
+ * Returns the fields that are not the same in all three. A change by one side only is preselected; if both have changed
+ * a field to different texts, the user must choose.
  * @param {Page.Fields} before @param {Page.Fields} theirs @param {Page.Fields} mine @returns {Page.Conflict[]}
  */
 export function compare(before, theirs, mine) {
@@ -27,7 +27,7 @@ export function compare(before, theirs, mine) {
   return rows.filter((row) => row.theirs !== row.before || row.mine !== row.before);
 }
 
-/** My fields, with theirs where those were chosen. @param {Page.Conflict[]} rows @param {Page.Fields} mine */
+/** Returns my fields, with theirs where chosen. @param {Page.Conflict[]} rows @param {Page.Fields} mine */
 export function merge(rows, mine) {
   const chosen = rows.map((row) => [row.name, row.choice === 'theirs' ? row.theirs : row.mine]);
   return { ...mine, ...Object.fromEntries(chosen) };
@@ -35,7 +35,7 @@ export function merge(rows, mine) {
 
 const value = (words) => (words ? html`<bdi dir="auto">${words}</bdi>` : html`<em>${t('nothing')}</em>`);
 
-// The roles stand here because narrow windows show the table as blocks, which would cost it its meaning.
+// Explicit roles, because narrow windows show the table as blocks, which removes its semantics.
 export function table(rows, update) {
   const choose = (row, choice) => () => {
     row.choice = choice;

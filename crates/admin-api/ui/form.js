@@ -1,4 +1,4 @@
-// A form that writes: one write at a time, and what was refused stands in it.
+// A form that writes, one write at a time, and shows refusals.
 
 import { Problem, path, send } from './api.js';
 import { newBookView } from './bookview.js';
@@ -7,7 +7,7 @@ import { View, focusSoon, hash, namespaces, say } from './parts.js';
 import { forget, keep, newKey, recall } from './session.js';
 import { explainWrite, t } from './texts.js';
 
-/** The names that the API has for fields of this page. */
+/** Fields that the API names differently from this page. */
 const NAMES = { namespace_id: 'ns', namespace: 'ns', category: 'category_id' };
 const IS_LATER = [401, 429, 503];
 
@@ -46,7 +46,7 @@ export class Form extends View {
     }
   }
 
-  /** Reports the values that are missing. Returns true where none is. */
+  /** Reports missing values. Returns true if there are none. */
   hasAll(values) {
     const missing = Object.keys(values).filter((name) => !values[name].trim());
     this.report(missing.map((name) => ({ field: name, words: t('required', { name: t(`field.${name}`) }) })));
@@ -61,13 +61,13 @@ export class Form extends View {
   }
 }
 
-/** A book as it is being written: kept in the tab until it is saved or discarded. */
+/** A book being edited, kept in the tab until it is saved or discarded. */
 export class Draft {
-  /** @param {string} name where it is kept */
+  /** @param {string} name the key in the tab's storage */
   constructor(name) {
     this.name = `draft:${name}`;
     const kept = recall(this.name);
-    /** The version that was shown when the writing began. @type {Page.Version} */
+    /** The version that was shown when editing began. @type {Page.Version} */
     this.base = kept?.base ?? { fields: fieldsOf({}), etag: '' };
     /** @type {Page.Fields} */
     this.fields = kept?.fields ?? { ...this.base.fields };
@@ -80,7 +80,7 @@ export class Draft {
     return !same(this.fields, this.base.fields) || Boolean(this.place.id);
   }
 
-  /** Takes a version over as it is. @param {Partial<Api.Book>} book */
+  /** Starts from a version, without changes. @param {Partial<Api.Book>} book */
   begin(book, etag) {
     this.base = { fields: fieldsOf(book), etag };
     this.fields = { ...this.base.fields };
@@ -93,14 +93,14 @@ export class Draft {
     this.keep();
   }
 
-  /** Takes changes over, and keeps them. @param {Partial<Draft>} changes */
+  /** Applies changes, and keeps the draft. @param {Partial<Draft>} changes */
   keep(changes = {}) {
     const { base, fields, place, sent } = Object.assign(this, changes);
     if (this.isChanged) keep(this.name, { base, fields, place, sent });
     else forget(this.name);
   }
 
-  /** The key of a request to make this book: the same for the same content, after a reload too. */
+  /** The idempotency key to create this book: the same for the same content, even after a reload. */
   key(body) {
     const content = JSON.stringify(body);
     if (this.sent?.content !== content) this.keep({ sent: { content, key: newKey() } });
@@ -113,7 +113,7 @@ export class Draft {
   }
 }
 
-/** A new book. However often its button is pressed or its answer is lost, it is one. */
+/** A new book. Repeated clicks and lost answers create it only once. */
 export class NewBook extends Form {
   title = t('new');
 

@@ -23,7 +23,7 @@ class LibraryBooks extends Books {
   }
 }
 
-/** The loans of a namespace: who has what, and taking it back. @extends {ListView<Api.Loan>} */
+/** The loans of a namespace, with buttons to take books back. @extends {ListView<Api.Loan>} */
 class Loans extends ListView {
   title = t('loans');
   names = { view: 'loans', fresh: 'loans.fresh', none: 'loans.none', hint: 'loans.none.hint' };
@@ -50,7 +50,7 @@ class Loans extends ListView {
       <button>${t('filter')}</button>`;
   }
 
-  /** Ends the loan that is shown, and not a later one of the same book. @param {Page.Row<Api.Loan>} shown */
+  /** Ends the shown loan, but not a later one of the same book. @param {Page.Row<Api.Loan>} shown */
   async takeBack(shown) {
     const { item: loan } = shown;
     const to = path('loan', loan.namespace_id, loan.book_id);

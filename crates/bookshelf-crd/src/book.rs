@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{rules, text};
 
-/// The most characters that a field has.
+/// The maximum lengths of fields, in characters.
 pub mod limits {
-    /// The most characters of an author.
+    /// The maximum length of an author.
     pub const AUTHOR_MAX: u32 = 2_048;
-    /// The most characters of a title.
+    /// The maximum length of a title.
     pub const TITLE_MAX: u32 = 1_024;
-    /// The most characters of a description: with the longest labels and annotations a client may add, a book
+    /// The maximum length of a description: even with the longest labels and annotations that a client may add, a book
     /// stays well below etcd's limit of 1.5 MiB for a request.
     pub const DESCRIPTION_MAX: u32 = 16_384;
 }
 
-// The annotation keeps the definition when a Helm release that brought it is uninstalled: deleting a
-// definition deletes every object of it.
-/// The content of a book, beside its name, its namespace and its labels.
+// The annotation keeps the definition when the Helm release that installed it is uninstalled: deleting a definition
+// deletes all its objects.
+/// The content of a book, apart from its name, namespace and labels.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "bookshelf.lostinsoba.com",
@@ -109,7 +109,7 @@ pub struct BookSpec {
     pub description: Option<String>,
 }
 
-// These are CEL rules and not patterns, because the API server quotes a pattern as it is in place of a message.
+// These are CEL rules and not patterns: for a pattern, the API server reports the expression instead of a message.
 
 fn not_blank() -> Rule {
     Rule::new(format!("self.matches(r'{}')", text::VISIBLE)).message(rules::NOT_BLANK)

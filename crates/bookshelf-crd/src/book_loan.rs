@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules;
 
-/// The most characters a tenant's name has.
+/// The maximum length of a tenant's name, in characters.
 pub const BORROWED_BY_MAX: u32 = 253;
 
-/// The loan of the book of the same name. There is one loan per book at most, since names are unique: its creation is the
-/// lock.
+/// The loan of the book of the same name. Names are unique, so a book has at most one loan: creating it is the lock.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "bookshelf.lostinsoba.com",
@@ -42,7 +41,7 @@ pub const BORROWED_BY_MAX: u32 = 253;
         "borrowedAt is immutable once it is set")
 )]
 pub struct BookLoanSpec {
-    /// The tenant who has the book, in printable ASCII characters without blanks. Required, and never changes: a loan is made and deleted, not passed on.
+    /// The tenant who has the book, in printable ASCII characters without blanks. Required and immutable: a loan is created and deleted, not passed on.
     #[schemars(length(min = 1, max = BORROWED_BY_MAX))]
     #[x_kube(
         validation = ("self == oldSelf", "is immutable: return the book and borrow it again"),
@@ -50,7 +49,7 @@ pub struct BookLoanSpec {
     )]
     pub borrowed_by: String,
 
-    /// The time of the loan (RFC 3339), where it is not the time of the object's creation: for loans that were restored from a backup. It can be set once.
+    /// The time of the loan (RFC 3339), if it differs from the object's creation time: for loans restored from a backup. It can be set once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub borrowed_at: Option<String>,

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-/// The key of a book's category. An absent label and an empty value both mean: none.
+/// The key of a book's category. An absent label and an empty value both mean no category.
 pub const CATEGORY: &str = "books.bookshelf.lostinsoba.com/category";
 
 /// The key of the tool that manages an object, one of Kubernetes'
@@ -12,7 +12,7 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`] on books that bookshelf wrote.
 pub const MANAGED_BY_BOOKSHELF: &str = "bookshelf";
 
-/// The value of a label; `None` where it is absent or empty.
+/// Returns the value of a label; `None` if it is absent or empty.
 pub fn value<'a>(object: &'a impl ResourceExt, key: &str) -> Option<&'a str> {
     object
         .labels()

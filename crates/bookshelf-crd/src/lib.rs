@@ -1,9 +1,9 @@
-//! The custom resources of bookshelf: [`Book`], [`BookLoan`] and [`LoanJournal`], the labels and annotations they carry and the rules their
-//! values obey.
+//! The custom resources of bookshelf: [`Book`], [`BookLoan`] and [`LoanJournal`], their labels and annotations, and the
+//! rules for their values.
 //!
-//! This is the one place where the group, the keys of labels and annotations, the rule of who may change a book and the rules for names live.
-//! The crate has no client, no runtime and no flags, so that [`crdgen`](../crdgen/index.html) stays a small
-//! binary and others can depend on the types alone.
+//! This is the only place that defines the API group, the keys of labels and annotations, the rule of who may change a
+//! book, and the rules for names. The crate has no client, no runtime and no flags, so that
+//! [`crdgen`](../crdgen/index.html) stays a small binary and other crates can depend on the types alone.
 //!
 //! ```
 //! use bookshelf_crd::{Book, BookSpec, labels, management};
@@ -38,7 +38,7 @@ use kube::CustomResourceExt as _;
 /// The API group of the resources.
 pub const GROUP: &str = "bookshelf.lostinsoba.com";
 
-/// The definitions, as they are applied to a cluster.
+/// Returns the definitions, ready to be applied to a cluster.
 #[must_use]
 pub fn custom_resource_definitions() -> [CustomResourceDefinition; 3] {
     [Book::crd(), BookLoan::crd(), LoanJournal::crd()]

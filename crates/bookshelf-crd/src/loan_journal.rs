@@ -1,12 +1,12 @@
-//! A journal of a library: a part of its history, as lines of text.
+//! A loan journal: a part of the history of a library, as lines of text.
 //!
 //! Lines are strings and not structs: an API server keeps the JSON of custom resources decoded in memory, where a string takes
 //! little more than its length and a struct several times that.
 //!
-//! Many processes append to one journal: a JSON patch adds lines at the end (`/spec/lines/-`) without a precondition, and the
-//! API server repeats it on top of other patches until it fits. A patch beyond the limit of lines is refused whole (422), as
-//! is one with a line that breaks the pattern. A patch whose answer is lost and that is sent again adds its lines twice:
-//! readers drop doubles by [`Line::identity`].
+//! Many processes append to one journal: a JSON patch adds lines at the end (`/spec/lines/-`) without a precondition,
+//! and the API server reapplies it on top of concurrent patches until it succeeds. The API server rejects a whole patch
+//! (422) if it exceeds the limit of lines or if one line does not match the pattern. A patch that is repeated because
+//! its answer was lost adds its lines twice: readers drop duplicates by [`Line::identity`].
 
 // KubeSchema makes a public struct inside a private function.
 #![allow(unreachable_pub)]
@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 
 pub use line::{BY_MAX, Happened, Identity, Line, NotALine};
 
-/// The most lines of a journal.
+/// The maximum number of lines of a journal.
 pub const LINES_MAX: usize = 100;
-/// The most characters of a line: a book's id and two names with every character escaped, and the rest.
+/// The maximum length of a line: a book's id, two names with every character escaped, and the other fields.
 pub const LINE_MAX: u32 = 3_072;
 
 /// The pattern of a line.
 const PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z (borrowed|returned|taken_back|ended|book_gone|created|updated|deleted) [a-z0-9.-]{1,253} [0-9a-f]{16}( [!-~]+)*$";
 
-/// The lines of a journal. A new one is created when the last one is full.
+/// The lines of a journal. When the last journal is full, a new one is created.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "bookshelf.lostinsoba.com",
@@ -47,17 +47,17 @@ const PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z 
 )]
 #[serde(rename_all = "camelCase")]
 pub struct LoanJournalSpec {
-    /// The time at which the journal was begun, about that of its first line.
+    /// The time at which the journal was begun: about the time of its first line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub from: Option<String>,
 
-    /// The time of the latest addition, about that of its last line.
+    /// The time of the latest addition: about the time of the last line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub to: Option<String>,
 
-    /// The lines: time, event, book, loan, then for the end of a loan the time of its beginning, the tenant and, where it is known, by=USER. Names are percent-encoded; a tenant that was blanked is a dash.
+    /// The lines. Each has the time, the event, the book's id, 16 hexadecimal digits that identify the loan or the change of the book, for the end of a loan the time of its beginning, for an event of a loan the tenant, forced for a forced change and, if the user is known, by=USER. Names are percent-encoded, and a blanked tenant is a dash.
     #[schemars(length(max = LINES_MAX), inner(length(max = LINE_MAX), regex(pattern = PATTERN)))]
     pub lines: Vec<String>,
 }

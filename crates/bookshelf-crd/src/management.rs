@@ -1,8 +1,8 @@
 //! The rule of who may change a book: the managed-by label and the marks of GitOps tools.
 //!
-//! Some GitOps tools do not set [`labels::MANAGED_BY`]: Argo CD keeps off it
-//! [by decision](https://github.com/argoproj/argo-cd/issues/14638). They mark the objects that they apply with labels or
-//! annotations of their own, which count as that label does: the next run of the tool undoes what others write.
+//! Some GitOps tools do not set [`labels::MANAGED_BY`]: Argo CD leaves it alone
+//! [by decision](https://github.com/argoproj/argo-cd/issues/14638). They mark the objects that they apply with their own
+//! labels or annotations. Such a mark counts like that label: the next run of the tool undoes the writes of others.
 
 use kube::ResourceExt;
 
@@ -18,7 +18,7 @@ pub enum MarkKind {
 }
 
 impl MarkKind {
-    /// Returns the field of an object's metadata that has such marks.
+    /// Returns the field of an object's metadata that holds marks of this kind.
     #[must_use]
     pub const fn field(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl MarkKind {
     }
 }
 
-/// A mark of a GitOps tool. Its presence counts, with an empty value too.
+/// A mark of a GitOps tool. Its presence counts, even with an empty value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// Its kind.
@@ -39,7 +39,7 @@ pub struct Mark {
     pub tool: &'static str,
 }
 
-/// The marks that count. Where an object has several, the first one names the tool.
+/// The known marks. If an object has several, the first of them names the tool.
 pub const MARKS: [Mark; 6] = [
     mark(MarkKind::Annotation, "argocd.argoproj.io/tracking-id", "argocd"),
     mark(
@@ -58,7 +58,7 @@ const fn mark(kind: MarkKind, key: &'static str, tool: &'static str) -> Mark {
 }
 
 impl Mark {
-    /// Returns the value of the mark on an object; `None` where the object does not bear it.
+    /// Returns the value of the mark on an object; `None` if the object does not have the mark.
     pub fn value<'a>(&self, object: &'a impl ResourceExt) -> Option<&'a str> {
         let values = match self.kind {
             MarkKind::Annotation => object.annotations(),
@@ -68,8 +68,8 @@ impl Mark {
     }
 }
 
-/// Returns the manager of an object: the value of [`labels::MANAGED_BY`], or, where that is empty or names bookshelf, the
-/// tool of a mark. `None` means nobody.
+/// Returns the manager of an object: the value of [`labels::MANAGED_BY`], unless that is absent, empty or bookshelf and
+/// a mark names a tool. `None` means that nobody manages the object.
 pub fn manager(object: &impl ResourceExt) -> Option<&str> {
     let label = labels::value(object, labels::MANAGED_BY);
     if label.is_some_and(|label| label != labels::MANAGED_BY_BOOKSHELF) {
@@ -79,7 +79,7 @@ pub fn manager(object: &impl ResourceExt) -> Option<&str> {
     mark.map(|mark| mark.tool).or(label)
 }
 
-/// Returns true where bookshelf may change an object: its manager is bookshelf or nobody.
+/// Returns true if bookshelf may change an object: bookshelf manages it, or nobody does.
 pub fn is_manageable(object: &impl ResourceExt) -> bool {
     matches!(manager(object), None | Some(labels::MANAGED_BY_BOOKSHELF))
 }

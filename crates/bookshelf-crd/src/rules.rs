@@ -1,8 +1,9 @@
-//! The rules that names obey, checked before anything is sent; those of free text are in [`text`](crate::text).
+//! The rules for names, checked before a request is sent. The rules for free text are in [`text`](crate::text).
 //!
-//! Each is a rule of Kubernetes' [object names](https://kubernetes.io/docs/concepts/overview/working-with-objects/names/)
-//! and [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/), or one of the
-//! CRDs' own: what passes here passes there, and the other way round.
+//! Each is a rule of Kubernetes for
+//! [object names](https://kubernetes.io/docs/concepts/overview/working-with-objects/names/) and
+//! [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/), or a rule of the CRDs: both
+//! sides accept the same values.
 
 use std::fmt;
 
@@ -24,19 +25,19 @@ pub enum Rule {
     LabelValue,
     /// 1–253 printable ASCII characters without blanks.
     Tenant,
-    /// 1–128 visible ASCII characters: what names a request.
+    /// 1–128 visible ASCII characters: idempotency keys.
     RequestKey,
     /// At least one letter, number, punctuation mark or symbol.
     NotBlank,
-    /// Without this character: one of those that break a printed YAML document.
+    /// Without this character, which is one of [`text::CONTROL`](crate::text::CONTROL).
     Without(char),
-    /// At most so many characters.
+    /// At most this many characters.
     MaxLength(u32),
-    /// At least one letter or number: what is searched for.
+    /// At least one letter or number: search queries.
     HasWord,
-    /// At most so many terms: what is searched for.
+    /// At most this many terms: search queries.
     MaxTerms(u32),
-    /// None at all, where nothing can be searched for.
+    /// No search query: search is turned off.
     NoSearch,
 }
 
@@ -69,20 +70,20 @@ impl fmt::Display for Rule {
     }
 }
 
-/// An object's name: a DNS-1123 subdomain.
+/// Checks an object's name: a DNS-1123 subdomain.
 pub fn name(value: &str) -> Result<(), Rule> {
-    // Most names have no dots, and to look for one takes as long as to look at it all.
+    // Most names have no dots, and looking for one takes as long as checking the whole name.
     let fits = value.len() <= 253 && (is_dns1123_part(value) || value.split('.').all(is_dns1123_part));
     fits.then_some(()).ok_or(Rule::Dns1123Subdomain)
 }
 
-/// A namespace's name: a DNS-1123 label.
+/// Checks a namespace's name: a DNS-1123 label.
 pub fn namespace(value: &str) -> Result<(), Rule> {
     let fits = value.len() <= 63 && is_dns1123_part(value);
     fits.then_some(()).ok_or(Rule::Dns1123Label)
 }
 
-/// A label's value; the empty one is a value too.
+/// Checks a label's value, which may be empty.
 pub fn label_value(value: &str) -> Result<(), Rule> {
     let bytes = value.as_bytes();
     let fits = bytes.len() <= 63
@@ -96,23 +97,23 @@ pub fn label_value(value: &str) -> Result<(), Rule> {
     fits.then_some(()).ok_or(Rule::LabelValue)
 }
 
-/// A tenant's name.
+/// Checks a tenant's name.
 pub fn tenant(value: &str) -> Result<(), Rule> {
     let fits = (1..=253).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then_some(()).ok_or(Rule::Tenant)
 }
 
-/// A key that names a request.
+/// Checks an idempotency key.
 pub fn request_key(value: &str) -> Result<(), Rule> {
     let fits = (1..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then_some(()).ok_or(Rule::RequestKey)
 }
 
-/// One part of a DNS name. Its own length has no limit below that of the whole, as in Kubernetes.
+/// Checks one part of a DNS name. As in Kubernetes, only the length of the whole name is limited.
 fn is_dns1123_part(part: &str) -> bool {
     let bytes = part.as_bytes();
     let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    // Without a way out at the first that does not fit, it is looked at many at a time.
+    // No early exit, so that the compiler can vectorize the loop.
     bytes
         .iter()
         .fold(true, |fits, byte| fits & (is_edge(byte) || *byte == b'-'))

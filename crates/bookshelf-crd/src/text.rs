@@ -1,9 +1,9 @@
 //! The rules of free text: authors, titles and descriptions.
 //!
-//! Each is one regular expression, which the custom resource definitions hand to the API server (Go's RE2) and this crate
-//! to [`regex`], whose syntax is the same. Both know the characters of their own version of Unicode: here, only those of
-//! [`UNICODE`] count, the version of Go 1.21 to 1.26. An API server that is built with a newer Go takes a text of nothing but
-//! newer characters, which is blank here.
+//! Each class of characters is one regular expression. The custom resource definitions pass it to the API server (Go's
+//! RE2), and this crate to [`regex`], which has the same syntax. Each engine has its own version of Unicode. Here, only
+//! the characters of [`UNICODE`] count, the version of Go 1.21 to 1.26. An API server built with a newer Go accepts a
+//! text that consists of newer characters only, which is blank here.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -15,13 +15,13 @@ use crate::rules::Rule;
 /// The version of Unicode that decides which text is blank.
 pub const UNICODE: &str = "15.0";
 
-/// The characters of which a text that is not blank has one: letters, numbers, punctuation marks and symbols.
+/// Letters, numbers, punctuation marks and symbols: a text without any of these characters is blank.
 pub const VISIBLE: &str = r"[\p{L}\p{N}\p{P}\p{S}]";
 
-/// The characters that no line has: most of them break a printed YAML document, the rest end the line.
+/// The characters that a line must not contain: most of them break a printed YAML document, the others end the line.
 pub const CONTROL: &str = r"[\x00-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]";
 
-/// The same, but for tab, line feed and carriage return.
+/// [`CONTROL`] without tab, line feed and carriage return.
 pub const CONTROL_IN_PARAGRAPHS: &str = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]";
 
 static IS_VISIBLE: LazyLock<Regex> = LazyLock::new(|| class(&format!(r"[{VISIBLE}&&\p{{Age:{UNICODE}}}]")));
@@ -32,8 +32,8 @@ fn class(expression: &str) -> Regex {
     Regex::new(expression).expect("the expressions are valid, as the tests below show")
 }
 
-/// Checks text of one line that is not blank and has at most `max` characters (Unicode scalar values, as the API server
-/// counts).
+/// Checks that a text is one line, is not blank and has at most `max` characters (Unicode scalar values, as the API
+/// server counts).
 pub fn line(value: &str, max: u32) -> Result<(), Rule> {
     if !IS_VISIBLE.is_match(value) {
         return Err(Rule::NotBlank);
@@ -42,14 +42,13 @@ pub fn line(value: &str, max: u32) -> Result<(), Rule> {
     length(value, max)
 }
 
-/// Checks text of any number of lines, none included, and at most `max` characters.
+/// Checks a text of any number of lines, which may be empty, and of at most `max` characters.
 pub fn paragraphs(value: &str, max: u32) -> Result<(), Rule> {
     without(&IS_CONTROL_IN_PARAGRAPHS, value)?;
     length(value, max)
 }
 
-/// Returns text that may break rules as a line that can be printed: with the replacement character U+FFFD in place of each
-/// control character.
+/// Returns any text as a printable line: replaces each control character by the replacement character U+FFFD.
 #[must_use]
 pub fn printable(value: &str) -> Cow<'_, str> {
     IS_CONTROL.replace_all(value, "\u{fffd}")
@@ -83,7 +82,7 @@ mod tests {
 
     #[test]
     fn text_without_a_letter_number_punctuation_mark_or_symbol_is_blank() {
-        // White space, format characters, a combining mark, a private character, and one that Unicode 16.0 has added.
+        // White space, format characters, a combining mark, a private-use character, and one that Unicode 16.0 added.
         let blanks = "\u{a0}\u{2003}\u{3000}\u{200b}\u{2060}\u{feff}\u{ad}\u{301}\u{e000}\u{1c89}";
         assert_eq!(line("", 9), Err(Rule::NotBlank));
         assert_eq!(line(blanks, 99), Err(Rule::NotBlank));

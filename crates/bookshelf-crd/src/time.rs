@@ -1,4 +1,4 @@
-//! Times of the years 0 to 9999, the ones that [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) can write.
+//! Times of the years 0 to 9999, which [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) can express.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use regex::Regex;
 const FIRST: i64 = -62_167_219_200;
 const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
-/// The form of a time: its parts, not all of which make a time.
+/// The syntax of a time. Its parts may still be out of range.
 static FORM: LazyLock<Regex> = LazyLock::new(|| {
     let local = "(?<local>[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})";
     let offset = "(?:[Zz]|(?<sign>[+-])(?<hours>[01][0-9]|2[0-3]):(?<minutes>[0-5][0-9]))";
@@ -18,13 +18,13 @@ static FORM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&form).expect("the expression is valid, as the tests below show")
 });
 
-/// Returns the time since 1970 that a text of RFC 3339 names, in UTC; `None` for any other text, other forms of ISO 8601
-/// included.
+/// Parses a time of RFC 3339 and returns the time since 1970, in UTC. Returns `None` for any other text, including
+/// other forms of ISO 8601.
 #[must_use]
 pub fn since_1970(text: &str) -> Option<SignedDuration> {
     let parts = FORM.captures(text)?;
     let part = |name| parts.name(name).map_or("", |part| part.as_str());
-    // Without an offset, 0.
+    // 0 for the offset `Z`.
     let number = |name| part(name).parse::<i64>().unwrap_or_default();
     let local: DateTime = part("local").parse().ok()?;
     let nanoseconds: i32 = format!("{:0<9.9}", part("fraction")).parse().ok()?;
@@ -37,8 +37,9 @@ pub fn since_1970(text: &str) -> Option<SignedDuration> {
     })
 }
 
-/// Returns the time that a text names, or the nearest one of the years 0 to 9999 (of the last day of 9999 that the library
-/// knows). The text may have a form that is wider than RFC 3339, as the API server's `date-time` has; `None` if it is no time.
+/// Parses a time and returns it, or the nearest one of the years 0 to 9999 (up to `Timestamp::MAX`, shortly before the
+/// end of 9999). Accepts more forms than RFC 3339, like the API server's `date-time`. Returns `None` for a text that is
+/// not a time.
 #[must_use]
 pub fn nearest(text: &str) -> Option<Timestamp> {
     let seconds = match text.parse::<Timestamp>() {
@@ -49,7 +50,7 @@ pub fn nearest(text: &str) -> Option<Timestamp> {
     Some(nearest_of(seconds))
 }
 
-/// Returns the time so many seconds after 1970, or the nearest one of the years 0 to 9999.
+/// Returns the time `seconds` after 1970, or the nearest one of the years 0 to 9999.
 #[must_use]
 pub fn nearest_of(seconds: i64) -> Timestamp {
     let seconds = seconds.clamp(FIRST, Timestamp::MAX.as_second());

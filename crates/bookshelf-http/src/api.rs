@@ -11,17 +11,17 @@ use crate::ui::Page;
 /// The differences between one API and the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
-    /// The name that the process gives to the API server and, without the prefix `bookshelf-`, in traces.
+    /// The client name sent to the API server and, without the prefix `bookshelf-`, the service name in traces.
     pub name: &'static str,
-    /// The view of a book. The cache keeps it for each book.
+    /// Creates the view of a book, which the cache keeps for each book.
     pub view: fn(&Book) -> Document,
     /// The route table.
     pub routes: fn() -> Routes,
-    /// The OpenAPI document, for callers that are known in this way.
+    /// Generates the OpenAPI document for an authentication mode.
     pub openapi: fn(AuthMode) -> Value,
     /// The audience of tokens for the API.
     pub audience: &'static str,
-    /// The part of the history that is kept, if this API deletes the rest.
+    /// The retention of the history, if this API enforces it.
     pub retention: Option<Retention>,
     /// The web page.
     pub page: Page,

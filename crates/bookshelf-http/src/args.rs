@@ -1,7 +1,7 @@
-//! The flags of both binaries. Each has an environment variable of the same name: `BOOKSHELF_` and the flag in capitals. An
-//! empty variable counts as unset.
+//! The flags of both binaries. Each has an environment variable of the same name: `BOOKSHELF_` and the flag in
+//! capitals. An empty variable counts as unset.
 
-// The comments of flags are their help, where backticks would show.
+// The doc comments of flags become their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
 
 mod auth;
@@ -22,11 +22,11 @@ pub use environment::parse;
 pub use history::{HistoryArgs, RetentionArgs};
 use http::Uri;
 
-/// The addresses, limits and end of the servers.
+/// The addresses, limits and shutdown of the servers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
 pub struct ServeArgs {
-    /// Address and port of the API. Port 0 takes a free port, which the log names
+    /// Address and port of the API. Port 0 chooses a free port, which is logged
     #[arg(
         long,
         env = "BOOKSHELF_LISTEN",
@@ -44,8 +44,8 @@ pub struct ServeArgs {
     )]
     pub ops_listen: SocketAddr,
 
-    /// PEM file of the API's certificate, then those of the authorities in between: the API serves HTTPS, HTTP/2 included. It
-    /// and the key are read again when they change. Default: HTTP
+    /// PEM file with the API's certificate, followed by any intermediate certificates: the API then serves HTTPS,
+    /// including HTTP/2. Changed files are reloaded. Default: HTTP
     #[arg(
         long,
         env = "BOOKSHELF_TLS_CERT_FILE",
@@ -54,7 +54,7 @@ pub struct ServeArgs {
     )]
     pub tls_cert_file: Option<PathBuf>,
 
-    /// PEM file of the private key of that certificate
+    /// PEM file with the private key of that certificate
     #[arg(
         long,
         env = "BOOKSHELF_TLS_PRIVATE_KEY_FILE",
@@ -79,11 +79,11 @@ pub struct ServeArgs {
     #[arg(long, env = "BOOKSHELF_WORKERS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=512), value_name = "NUMBER")]
     pub workers: u16,
 
-    /// Seconds to keep serving after SIGTERM or SIGINT, not ready, so that load balancers notice
+    /// Seconds to keep serving after SIGTERM or SIGINT while unready, so that load balancers notice
     #[arg(long, env = "BOOKSHELF_SHUTDOWN_DELAY", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub shutdown_delay: Duration,
 
-    /// Seconds that requests in flight have to finish after that
+    /// Seconds for requests in flight to finish after that
     #[arg(long, env = "BOOKSHELF_SHUTDOWN_TIMEOUT", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
     pub shutdown_timeout: Duration,
 }
@@ -96,18 +96,18 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Context of the kubeconfig. Default: its current one
+    /// Context in the kubeconfig. Default: its current context
     #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
 
-    /// Most requests in flight to the Kubernetes API, apart from lists and watches of the cache and from Events: three
-    /// quarters for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache does not
-    /// have yet. Requests wait in order; one whose turn cannot come in time is answered with 429
+    /// Maximum requests in flight to the Kubernetes API, not counting Events and the lists and watches of the cache:
+    /// three quarters for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache
+    /// does not have yet. Requests queue in order; one whose turn cannot come in time is answered with 429
     #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..=10_000), value_name = "NUMBER")]
     pub kube_max_in_flight: u32,
 
-    /// Requests per second to the Kubernetes API in the long run, in the same shares. 0: no limit, since the API server has
-    /// limits of its own (API Priority and Fairness)
+    /// Sustained requests per second to the Kubernetes API, in the same shares. 0: no limit, since the API server has
+    /// its own limits (API Priority and Fairness)
     #[arg(long, env = "BOOKSHELF_KUBE_QPS", default_value_t = 0.0, value_parser = qps, value_name = "NUMBER")]
     pub kube_qps: f64,
 
@@ -115,7 +115,7 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_KUBE_BURST", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub kube_burst: u32,
 
-    /// Longest time of a request to the Kubernetes API in seconds, including retries and the wait for its turn
+    /// Timeout of a request to the Kubernetes API in seconds, including retries and the wait for its turn
     #[arg(long, env = "BOOKSHELF_KUBE_TIMEOUT", default_value = "5", value_parser = positive_seconds, value_name = "SECONDS")]
     pub kube_timeout: Duration,
 }
@@ -124,7 +124,8 @@ pub struct KubeArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Books")]
 pub struct ScopeArgs {
-    /// Namespaces to serve, separated by commas: rights in these are enough, and any other is not found. Default: all
+    /// Namespaces to serve, separated by commas: rights in these are enough, and other namespaces are not found.
+    /// Default: all
     #[arg(long, env = "BOOKSHELF_WATCH_NAMESPACES", value_parser = namespaces, value_name = "NAMESPACES")]
     pub watch_namespaces: Vec<List<String>>,
 
@@ -134,7 +135,7 @@ pub struct ScopeArgs {
 }
 
 impl KubeArgs {
-    /// Returns the options of the connector, which gives `client_name` to the API server.
+    /// Returns the options of the connector, which identifies itself to the API server as `client_name`.
     #[must_use]
     pub fn options(&self, client_name: &str, metrics: Metrics) -> Options {
         Options {
@@ -154,18 +155,18 @@ impl KubeArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cache")]
 pub struct CacheArgs {
-    /// Keep the descriptions of books in memory. Without them lists have none, and each read of a single book is a request
-    /// to the Kubernetes API
+    /// Keep the descriptions of books in memory. If false, lists omit them, and each read of a single book costs a
+    /// request to the Kubernetes API
     #[arg(long, env = "BOOKSHELF_CACHE_DESCRIPTIONS", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub cache_descriptions: bool,
 
-    /// Keep the folded words of authors and titles in memory, for GET /book?q= and GET /book/{namespace}?q=: about 100 bytes
-    /// for each book. Without them q is refused
+    /// Keep the folded words of authors and titles in memory, for GET /book?q= and GET /book/{namespace}?q=: about 100
+    /// bytes per book. If false, q is refused
     #[arg(long, env = "BOOKSHELF_SEARCH", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub search: bool,
 
-    /// Seconds between replays of all cached objects to the event handlers, from memory. 0: never. The only handlers log
-    /// at debug level
+    /// Seconds between replays of all cached objects to the event handlers, from memory. 0: never. The only handlers
+    /// log at debug level
     #[arg(long, env = "BOOKSHELF_RESYNC_PERIOD", default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub resync_period: Duration,
 
@@ -173,10 +174,10 @@ pub struct CacheArgs {
     #[arg(long, env = "BOOKSHELF_CHECK_PERIOD", default_value = "36000", value_parser = seconds, value_name = "SECONDS")]
     pub check_period: Duration,
 
-    /// Longest time in seconds between two confirmations by the Kubernetes API while all is well, and so the greatest Age.
-    /// Each watch stays open for a second less; a connection without a confirmation is given up 5 seconds later. Costs the
-    /// Kubernetes API three requests per process in this time, for books, loans and the history; with --watch-namespaces three
-    /// for each namespace
+    /// Maximum seconds between two confirmations by the Kubernetes API while all is well, and so the maximum Age. Each
+    /// watch stays open for a second less; a connection without a confirmation is dropped 5 seconds later. Costs the
+    /// Kubernetes API three requests per process in this period, for books, loans and the history; with
+    /// --watch-namespaces, three per namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
 
@@ -188,7 +189,7 @@ pub struct CacheArgs {
 impl CacheArgs {
     /// Refuses values that contradict each other.
     pub fn check(&self) -> anyhow::Result<()> {
-        // While all is well, the API server confirms the cache once in each period of a watch. The confirmation takes a moment.
+        // While all is well, the API server confirms the cache once per watch. The confirmation takes a moment.
         let least = 2 * Duration::from_secs(self.watch_timeout.into());
         if let Some(max_staleness) = self.max_staleness {
             anyhow::ensure!(
@@ -226,7 +227,7 @@ impl CacheArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct LogArgs {
-    /// Filter of the log, in the syntax of RUST_LOG: info, debug, or kube_informer=debug,info
+    /// Log filter, in the syntax of RUST_LOG: info, debug, or kube_informer=debug,info
     #[arg(
         long,
         env = "BOOKSHELF_LOG",
@@ -235,21 +236,21 @@ pub struct LogArgs {
     )]
     pub log: String,
 
-    /// Form of the log lines
+    /// Format of the log lines
     #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
     pub log_format: LogFormat,
 
-    /// Collector of traces by OTLP over HTTP, such as http://localhost:4318. Default: no traces
+    /// Trace collector for OTLP over HTTP, such as http://localhost:4318. Default: no traces
     #[arg(long, env = "BOOKSHELF_OTLP_ENDPOINT", value_parser = collector, value_name = "URL")]
     pub otlp_endpoint: Option<Uri>,
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
-    /// Lines for people.
+    /// Human-readable text.
     Text,
     /// One JSON object per line.
     Json,
@@ -258,7 +259,7 @@ pub enum LogFormat {
 #[cfg(test)]
 mod tests;
 
-/// A year, the longest time of any flag: short enough to add to any point in time.
+/// The maximum of all flags in seconds, a year: short enough to add to any `Instant`.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -281,12 +282,13 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// The values in one value of a flag, separated by commas. Templates may leave blanks and commas that are not needed.
+/// The comma-separated values of one use of a flag. Blanks and empty values are dropped, since templates may leave
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T>(Vec<T>);
 
 impl<T: Clone> List<T> {
-    /// Parses each value; `none` is the error of a list without any.
+    /// Parses each value. `none` is the error for a list without values.
     fn parse(text: &str, none: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Self, String> {
         let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
         let values = values.map(parse).collect::<Result<Vec<_>, _>>()?;
@@ -321,7 +323,7 @@ fn collector(text: &str) -> Result<Uri, String> {
 
 fn qps(text: &str) -> Result<f64, String> {
     let qps = text.parse::<f64>().map_err(|_| "not a number".to_owned())?;
-    // Below that, a turn would come after more than a quarter of an hour: a typing error.
+    // A lower rate would let a request wait for more than a quarter of an hour: a typo.
     let is_usable = qps == 0.0 || (0.001..=1_000_000.0).contains(&qps);
     is_usable
         .then_some(qps)

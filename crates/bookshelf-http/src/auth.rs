@@ -1,13 +1,13 @@
-//! Authentication and authorization: the one place that decides on a request, before anything else of it happens.
+//! Authentication and authorization: the only place that decides on a request, before any other work on it.
 //!
-//! The route table says which [right](crate::route::Right) each route requires; there is no route without. `Auth::authorize`
-//! compares that with the caller, and makes the `Granted` without which nothing runs a handler. The order of refusals: 401; 404
-//! or 405 of the route; 400 of the names in the path and of the tenant; 403. The names in a request that is granted are
-//! checked before anything else of it is refused.
+//! The route table says which [right](crate::route::Right) each route requires; no route can omit it. `Auth::authorize`
+//! checks it against the caller, and returns the `Granted` without which no handler runs. The order of refusals: 401;
+//! 404 or 405 for the route; 400 for the names in the path and for the tenant; 403. The names in a granted request are
+//! checked before any other refusal.
 //!
-//! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds: a request
-//! whose decisions are kept costs no request, no allocation and no wait. In header mode, every caller that can connect is
-//! believed.
+//! In token mode the API server decides ([`bookshelf_store::access`]), and its decisions are kept for a few seconds:
+//! with kept decisions, authorization needs no request, no allocation and no wait. In header mode, every caller that
+//! can connect is trusted.
 
 mod bearer;
 mod header_mode;
@@ -33,49 +33,49 @@ use crate::grant::Grant;
 use crate::problem::Problem;
 use crate::route::{Endpoint, Table};
 
-/// The decisions on requests.
+/// The authorization of requests, by mode.
 pub(crate) enum Auth {
     /// Bearer tokens.
     Token(TokenMode),
-    /// Callers are believed.
+    /// Trusted callers.
     Header(HeaderMode),
 }
 
-/// The attributes of a request that a decision is made of.
+/// The attributes of a request that a decision depends on.
 #[derive(Clone, Copy)]
 pub(crate) struct Attributes<'a> {
     pub(crate) request: &'a Request,
-    /// `None` where the route table has no such path, or no such method.
+    /// `None` if the route table has no such path or method.
     pub(crate) endpoint: Option<&'a Rc<Endpoint>>,
     pub(crate) is_stream: bool,
     pub(crate) table: &'a Table,
 }
 
-/// The permission to run the handler of an endpoint. Only [`Auth::authorize`] makes one.
+/// The permission to run the handler of an endpoint. Only [`Auth`] creates one.
 #[derive(Clone, Debug)]
 pub(crate) struct Granted {
     endpoint: Rc<Endpoint>,
     grant: Grant,
 }
 
-/// A request that is refused, and its user where that is known.
+/// The refusal of a request, with its user if known.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) problem: Box<Problem>,
     pub(crate) user: Option<Arc<User>>,
 }
 
-/// The decisions that may be waited for.
+/// The decisions that an authorization may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reviews {
-    /// The kept ones. Without one that it needs, the future never completes.
+    /// Kept decisions only. If one is missing, the future never completes.
     Kept,
-    /// All.
+    /// Kept decisions and new reviews.
     Any,
 }
 
 impl Auth {
-    /// Authorizes a request by kept decisions; `None` if that takes a review.
+    /// Authorizes a request by kept decisions. Returns `None` if that needs a review.
     pub(crate) fn authorize_now(&self, attributes: Attributes<'_>) -> Option<Result<Granted, Refused>> {
         self.authorize_with(attributes, Reviews::Kept).now_or_never()
     }
@@ -97,7 +97,7 @@ impl Auth {
 }
 
 impl Granted {
-    /// Permits the handler of an endpoint that takes no credentials, or whose caller is believed.
+    /// Permits the handler of an endpoint that requires no credentials, or whose caller is trusted.
     fn to_all(endpoint: &Rc<Endpoint>) -> Self {
         Self {
             endpoint: Rc::clone(endpoint),
@@ -120,7 +120,7 @@ impl From<Problem> for Refused {
     }
 }
 
-/// Checks the names in the path of a request and then its tenant, which it returns where the route has one.
+/// Checks the names in the path of a request, then its tenant. Returns the tenant if the route has one.
 pub(crate) fn check_names<'a>(
     request: &'a Request,
     endpoint: &Endpoint,

@@ -1,4 +1,4 @@
-//! Lists and streams of books, as far as both APIs have the same.
+//! The parts of book lists and streams that both APIs share.
 
 use std::borrow::Borrow;
 
@@ -17,14 +17,14 @@ use crate::problem::{Code, Problem};
 use crate::route::Reply;
 use crate::stream;
 
-/// The parameter of a search.
+/// The query parameter of a search.
 const Q: &str = "q";
 
 /// The query string of a list of books.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     category_id: String,
-    /// The terms of a search; empty: none.
+    /// The terms of a search; empty for no search.
     q: String,
     page: Page,
 }
@@ -62,8 +62,7 @@ impl FromHead for ListQuery {
 }
 
 impl ListQuery {
-    /// Returns the list that a request is for: of these namespaces, of a category or of all, of a search or not, from the
-    /// page on.
+    /// Returns the books of these namespaces that match the category and the search, from the beginning of the page.
     pub fn list<'a>(
         &'a self,
         books: &'a Repository,
@@ -78,7 +77,7 @@ impl ListQuery {
         Ok(list.after(self.page.after(namespaces.one())?))
     }
 
-    /// Answers with the list of these members, or with the same list as it is kept, if it is of this generation.
+    /// Answers with the list of these members, or with the kept list if it has this generation.
     pub fn reply<'a, T: Borrow<Document>, M: Iterator<Item = (T, Place<'a>)>>(
         &self,
         request: &Request,
@@ -99,7 +98,7 @@ impl ListQuery {
         Ok(response.into())
     }
 
-    /// Answers with the stream of the list, each book as `write` writes it, with its loan or without.
+    /// Answers with the stream of the list. `write` writes each book, which has its loan if `with_loans` is true.
     #[must_use]
     pub fn stream(
         &self,

@@ -1,4 +1,4 @@
-//! Connections: their timeouts, and their number.
+//! Connections: their timeouts and their number.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -18,10 +18,10 @@ const ASK_AFTER: Duration = Duration::from_mins(1);
 const ASK_EVERY: Duration = Duration::from_secs(15);
 /// The longest time from the opening of a connection to the head of its first request.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time by which that may end sooner: the clock of the server has steps of half a second.
+/// The time by which that timeout may fire early: the server's clock has steps of half a second.
 const CLOCK_STEP: Duration = Duration::from_millis(600);
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connections {
     counts: Arc<Counts>,
@@ -38,13 +38,13 @@ struct Counts {
 pub(crate) struct Connection {
     of: Connections,
     is_stream: Cell<bool>,
-    /// True once a request has come.
+    /// True once a request has arrived.
     is_used: Cell<bool>,
     opened: Instant,
 }
 
 impl Connections {
-    /// Creates an empty set. Connections that are closed because no request came are counted among these refusals.
+    /// Creates an empty set. Connections that are closed because no request arrived count as `refusals`.
     pub(crate) fn new(refusals: Refusals) -> Self {
         Self {
             counts: Arc::default(),
@@ -52,7 +52,7 @@ impl Connections {
         }
     }
 
-    /// Counts a new connection to the API, limits its writes, and has the kernel probe its client.
+    /// Counts a new connection to the API, limits its writes, and enables TCP keepalive.
     pub(crate) fn accepted(&self, connection: &dyn Any, write_timeout: Duration) -> Connection {
         limit_writes(connection, write_timeout);
         keep(connection);
@@ -75,21 +75,21 @@ impl Connections {
         self.counts.all.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of connections with an event stream, also of one that has ended: its client may not have read the
-    /// end.
+    /// Returns the number of connections with an event stream, including ended streams: their clients may not have read
+    /// the end.
     pub(crate) fn streams(&self) -> usize {
         self.counts.streams.load(Ordering::Relaxed)
     }
 }
 
 impl Connection {
-    /// Notes a request, which is not about an event stream yet.
+    /// Records a request, which has no event stream yet.
     pub(crate) fn note_request(&self) {
         self.is_used.set(true);
         self.set_stream(false);
     }
 
-    /// Notes that the connection has an event stream from now on, or none.
+    /// Records that the connection has an event stream from now on, or none.
     pub(crate) fn set_stream(&self, is_stream: bool) {
         let streams = &self.of.counts.streams;
         match (self.is_stream.replace(is_stream), is_stream) {
@@ -104,7 +104,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.set_stream(false);
         self.of.counts.all.fetch_sub(1, Ordering::Relaxed);
-        // The server answers 408 by itself, and reports it nowhere. Few clients close a connection at just that time.
+        // The server answers 408 itself, and reports it nowhere. Few clients close a connection at exactly that time.
         if !self.is_used.get() && self.opened.elapsed() + CLOCK_STEP >= HEAD_TIMEOUT {
             let refusals = &self.of.refusals;
             refusals.refused(StatusCode::REQUEST_TIMEOUT, "no whole head came in time");
@@ -122,10 +122,9 @@ fn socket(connection: &dyn Any) -> Option<&TcpStream> {
     connection.downcast_ref::<TcpStream>().or_else(encrypted)
 }
 
-/// Ends a connection whose client reads nothing for so long. Its task is not run while there is no room to write, so that
-/// the kernel has to notice
-/// ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), which counts from the time at which the client's
-/// window was closed, too; only Linux has it).
+/// Closes a connection whose client reads nothing for `timeout`. Its task does not run while the socket has no room, so
+/// this is left to the kernel ([`TCP_USER_TIMEOUT`](https://man7.org/linux/man-pages/man7/tcp.7.html), Linux only,
+/// which also counts while the client's window is closed).
 pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let Some(stream) = socket(connection) else {
         return;
@@ -138,9 +137,9 @@ pub(crate) fn limit_writes(connection: &dyn Any, timeout: Duration) {
     let _ = (SockRef::from(stream), timeout);
 }
 
-/// Keeps a connection for as long as its client is there: nothing else closes it. The kernel notices the loss of a client
-/// without a last packet, as behind a load balancer that has forgotten the connection, within two minutes; on Linux, when it
-/// has not answered for as long as [`limit_writes`] allows, if that is longer
+/// Enables TCP keepalive, since nothing else closes an idle connection. The kernel detects within two minutes that a
+/// client is gone without a last packet, such as behind a load balancer that has forgotten the connection; on Linux
+/// after the timeout of [`limit_writes`], if that is longer
 /// ([RFC 9293, section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)).
 fn keep(connection: &dyn Any) {
     let Some(stream) = socket(connection) else {

@@ -1,5 +1,5 @@
-//! `/docs`: the OpenAPI document as a page to browse, by [Swagger UI](https://swagger.io/tools/swagger-ui/). The
-//! binary has all files of the page; its security policy lets a browser load nothing from anywhere else.
+//! `/docs`: the OpenAPI document as a web page, by [Swagger UI](https://swagger.io/tools/swagger-ui/). The binary has
+//! all files of the page, and its security policy lets a browser load nothing from elsewhere.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -8,9 +8,9 @@ use crate::extract::Request;
 use crate::problem::{Code, Problem};
 use crate::route::Reply;
 
-/// The sources that the page may load from. Swagger UI styles elements one by one, and has icons in its style sheet.
+/// The sources that the page may load from. Swagger UI has inline styles, and icons as `data:` URLs in its style sheet.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
-/// A day; the files are those of a release.
+/// One day, since the files change only with a release.
 const KEPT: &str = "public, max-age=86400";
 
 const PAGE: &str = include_str!("docs/page.html");
@@ -18,7 +18,7 @@ const START: &str = include_str!("docs/start.js");
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.css"));
 const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"));
 
-/// This documentation, to browse
+/// This documentation as a web page
 #[utoipa::path(
     get,
     path = "/docs",

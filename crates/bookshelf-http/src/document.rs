@@ -16,28 +16,28 @@ use crate::problem::Problem;
 /// A JSON document and its strong entity tag.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The JSON, then the tag in its quotes: one allocation, as there are as many documents as there are books.
+    /// The JSON, then the tag in quotes: one allocation, since there is a document for each book.
     text: Bytes,
-    /// The place where the tag begins.
+    /// The offset of the tag.
     tag: usize,
 }
 
 impl Document {
-    /// Creates the document of a value that always serializes, as a struct of strings does. The tag has no blanks and no
-    /// quotes.
+    /// Creates the document of a value that always serializes, such as a struct of strings. The tag must have no blanks
+    /// and no quotes.
     pub fn new(value: &impl Serialize, tag: impl fmt::Display) -> Self {
         let json = serde_json::to_vec(value).unwrap_or_default();
         Self::with_tag(escape_line_ends(json), tag)
     }
 
-    /// Creates a document of JSON text.
+    /// Creates a document from JSON text.
     pub fn with_tag(json: Vec<u8>, tag: impl fmt::Display) -> Self {
         let length = json.len();
         let mut text = json;
         // Writing to memory does not fail.
         let _ = write!(text, "\"{tag}\"");
         Self {
-            // Boxed, so that the cache keeps the bytes and no room to grow.
+            // Boxed, so that the cache keeps no spare capacity.
             text: text.into_boxed_slice().into(),
             tag: length,
         }
@@ -79,7 +79,7 @@ impl Document {
     }
 
     fn tagged(&self, mut response: HttpResponse) -> HttpResponse {
-        // A tag that is no header value is left out.
+        // A tag that is not a valid header value is omitted.
         if let Ok(tag) = HeaderValue::from_maybe_shared(self.text.slice(self.tag..)) {
             response.headers_mut().insert(ETAG, tag);
         }
@@ -87,8 +87,8 @@ impl Document {
     }
 }
 
-/// JSON without the characters that some readers of event streams, of lines and of scripts take for the end of a line:
-/// U+0085, U+2028 and U+2029 stand escaped. Other JSON stays as it is.
+/// Escapes the characters that some parsers of event streams, JSON lines and scripts take for line ends: U+0085, U+2028
+/// and U+2029. Other JSON is returned unchanged.
 fn escape_line_ends(json: Vec<u8>) -> Vec<u8> {
     // Their first bytes in UTF-8 are rare enough in the texts of most languages.
     let Some(first) = memchr::memchr2(0xc2, 0xe2, &json) else {
@@ -129,7 +129,7 @@ fn is_known<'a>(tag: impl FnOnce() -> &'a str, request: &HttpRequest) -> bool {
     match condition(request.headers(), &IF_NONE_MATCH) {
         None | Some(Err(_)) => false,
         Some(Ok(Condition::Any)) => true,
-        // Weak or strong is the same here.
+        // The comparison is weak.
         Some(Ok(Condition::OneOf(tags))) => {
             let tag = tag().as_bytes();
             tags.iter().any(|known| known.opaque == tag)
@@ -180,7 +180,7 @@ mod tests {
         ] {
             assert_eq!(status(&[(IF_MATCH, condition)]), expected, "{condition}");
         }
-        // The one comes before the other.
+        // `If-Match` is evaluated first.
         for (condition, expected) in [("*", 304), (r#""b""#, 412)] {
             let both = [(IF_NONE_MATCH, r#""a.1""#), (IF_MATCH, condition)];
             assert_eq!(status(&both), expected, "{condition}");

@@ -1,4 +1,4 @@
-//! Entity tags as conditional requests list them
+//! Entity tags in conditional requests
 //! ([RFC 9110, section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
@@ -19,7 +19,7 @@ pub(crate) struct EntityTag<'a> {
 /// The condition of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Condition<'a> {
-    /// `*`: whatever there is.
+    /// `*`: anything that exists.
     Any,
     /// Any of these.
     OneOf(Vec<EntityTag<'a>>),
@@ -29,13 +29,13 @@ pub(crate) enum Condition<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Returns the entity tag of content that has no version: a hash of it, without quotes.
+/// Returns an entity tag for content without a version: its hash, without quotes.
 pub(crate) fn of_content(content: impl AsRef<[u8]>) -> String {
-    // As many bytes as make it impossible that two are the same by chance.
+    // Long enough to rule out accidental collisions.
     BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..16])
 }
 
-/// The condition in the fields of this name; `None` where there are none.
+/// Returns the condition in the header fields of this name; `None` if there are no such fields.
 pub(crate) fn condition<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -43,12 +43,12 @@ pub(crate) fn condition<'a>(
     headers.contains_key(name).then(|| parse(headers.get_all(name)))
 }
 
-/// The refusal of a malformed condition in the fields of this name.
+/// Returns the refusal of a malformed condition in the header fields of this name.
 pub(crate) fn malformed(name: &'static str) -> Problem {
     Problem::invalid(name, "must be * or entity tags in quotes, as in the ETag header")
 }
 
-/// Refuses a read whose `If-Match` does not name this entity tag; `None` for an answer that has none
+/// Refuses a read whose `If-Match` does not name this entity tag, which is `None` for an answer without one
 /// ([RFC 9110, section 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
 pub(crate) fn check_match<'a>(
     headers: &HeaderMap,
@@ -70,7 +70,7 @@ pub(crate) fn check_match<'a>(
     }
 }
 
-/// Parses the fields of one name as one list.
+/// Parses the header fields of one name as a single list.
 fn parse<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Result<Condition<'a>, Malformed> {
     let mut tags = Vec::new();
     let mut is_any = false;

@@ -1,4 +1,4 @@
-//! Extractors: the arguments of handlers, with problems that name the field.
+//! Extractors of handler arguments, whose problems name the field.
 
 mod body;
 mod query;
@@ -54,7 +54,7 @@ fn preconditions(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     ))
 }
 
-/// Returns the versions of these tags. A tag that this service cannot have sent is that of no version.
+/// Returns the versions of these tags. A tag that this service cannot have sent matches no version.
 fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
     tags.filter_map(|tag| std::str::from_utf8(tag.opaque).ok()?.parse().ok())
         .collect()
@@ -64,12 +64,12 @@ fn versions<'a>(tags: impl Iterator<Item = &'a EntityTag<'a>>) -> Vec<Version> {
 const TENANT_HEADER: &str = "X-TENANT-ID";
 const TENANT: HeaderName = HeaderName::from_static("x-tenant-id");
 
-/// The tenant, from exactly one `X-TENANT-ID`, or in token mode the user.
+/// The tenant: the value of the only `X-TENANT-ID` or, in token mode without that header, the user.
 #[derive(Clone, Debug)]
 pub struct TenantId(String);
 
 impl TenantId {
-    /// Returns the tenant that the head of a request names; without the header, the user's own name is the tenant's.
+    /// Returns the tenant that the head of a request names; without the header, the user's name.
     pub(crate) fn named_by<'a>(
         request: &'a HttpRequest,
         user: Option<&'a User>,
@@ -90,7 +90,7 @@ impl TenantId {
         }
     }
 
-    /// The tenant, for the repository.
+    /// Parses the tenant for the repository.
     pub fn tenant(&self) -> Result<Tenant<'_>, Problem> {
         Ok(Tenant::parse(&self.0)?)
     }
@@ -112,16 +112,16 @@ impl FromRequest for TenantId {
     }
 }
 
-/// The header that lets a client repeat a request
+/// The header that lets a client safely repeat a request
 /// ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// The key of a request, from one `Idempotency-Key` at most.
+/// The key of a request, from at most one `Idempotency-Key`.
 #[derive(Debug)]
 pub struct Idempotency(Option<String>);
 
 impl Idempotency {
-    /// The key, for the repository.
+    /// Parses the key for the repository.
     pub fn key(&self) -> Result<Option<IdempotencyKey<'_>>, Problem> {
         Ok(self.0.as_deref().map(IdempotencyKey::parse).transpose()?)
     }

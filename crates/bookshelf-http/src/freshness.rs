@@ -1,10 +1,10 @@
-//! Freshness: how new a read has to be, and the headers that say how new an answer is.
+//! Freshness: how new a read must be, and the headers that say how new an answer is.
 //!
-//! Every answer carries `X-Resource-Version`, a version that nothing in it is newer than. The header is set when the answer
-//! is there, so the version may be a moment newer than the answer. A client that sends it back, to any replica, gets nothing
-//! older. `Cache-Control: no-cache` requests a live read
-//! ([RFC 9111, section 5.2.1.4](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1.4)). `Age` is the time since the API
-//! server last confirmed the cache ([section 5.1](https://www.rfc-editor.org/rfc/rfc9111#section-5.1)).
+//! Every answer carries `X-Resource-Version`: nothing in the answer is newer than this version. The header is set once
+//! the answer is complete, so the version may be slightly newer. A client that sends it back, to any replica, gets
+//! nothing older. `Cache-Control: no-cache` requests a live read
+//! ([RFC 9111, section 5.2.1.4](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1.4)). `Age` is the time since the
+//! API server last confirmed the cache ([section 5.1](https://www.rfc-editor.org/rfc/rfc9111#section-5.1)).
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ const TOO_NEW: &str = "X-Resource-Version is newer than the cache of this replic
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for the lists of a live read.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time between two looks at the last confirmation.
+/// The interval at which the last confirmation is checked.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 
 /// The freshness that a read requires. The cache always satisfies the default.
@@ -47,7 +47,7 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    /// Returns true if the cache satisfies it as it is.
+    /// Returns true if the cache satisfies it at once.
     pub(crate) fn is_default(self) -> bool {
         !self.live && self.min_version == Versions::default()
     }
@@ -61,19 +61,19 @@ pub(crate) struct FreshnessGuard {
     at_hand: RefCell<AtHand>,
 }
 
-/// Header values, kept for as long as they are true.
+/// Header values, kept while they are correct.
 struct AtHand {
     of: Versions,
     version: Option<HeaderValue>,
     looked: Instant,
-    /// The last confirmation by the API server, as known at the last look.
+    /// The last confirmation by the API server, as of `looked`.
     confirmed: Instant,
     seconds: u64,
     age: HeaderValue,
 }
 
 impl FreshnessGuard {
-    /// Creates a guard for the answers of a repository, which refuses reads past `max_staleness`.
+    /// Creates a guard for the answers of a repository. It refuses reads while the age exceeds `max_staleness`.
     pub(crate) fn new(repository: Arc<Repository>, max_staleness: Option<Duration>) -> Self {
         let now = Instant::now();
         Self {
@@ -125,7 +125,7 @@ impl FreshnessGuard {
         if freshness.live {
             reached = repository.refresh(scope, served, REFRESH_TIMEOUT).await?;
         }
-        // The versions of resources that the answer does not serve are not waited for.
+        // Only the resources that the answer depends on are waited for.
         let min_version = served.of(freshness.min_version);
         if !reached.includes(min_version) {
             let caught_up = if is_stream {
@@ -178,7 +178,7 @@ impl FreshnessGuard {
         }
         at_hand.look(&self.repository, now);
         let age = if freshness.live {
-            // The lists of a live read were requested after the request came.
+            // The lists of a live read were requested after the request arrived.
             HeaderValue::from(now.saturating_duration_since(started).as_secs())
         } else {
             at_hand.age.clone()
@@ -208,7 +208,8 @@ impl AtHand {
             self.looked = now;
             self.confirmed = now.checked_sub(repository.age()).unwrap_or(self.confirmed);
         }
-        // Counted from there on, so that the age is never understated. The next look finds later confirmations.
+        // Counted from the last known confirmation, so that the age is never understated. The next check finds later
+        // ones.
         let seconds = now.saturating_duration_since(self.confirmed).as_secs();
         if self.seconds != seconds {
             self.seconds = seconds;
@@ -217,7 +218,7 @@ impl AtHand {
     }
 }
 
-/// Adds the headers that keep an answer from other callers.
+/// Adds the headers that keep caches from giving an answer to other callers.
 pub(crate) fn add_private(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, PRIVATE);
     headers.insert(VARY, DEPENDS_ON);

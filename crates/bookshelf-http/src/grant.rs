@@ -10,23 +10,23 @@ use bookshelf_store::access::User;
 pub(crate) struct Grant {
     /// The user of a token; `None` where no token is needed.
     pub(crate) user: Option<Arc<User>>,
-    /// The namespaces of a list of all namespaces.
+    /// The namespaces that a list of all namespaces includes.
     pub(crate) visible: Visible,
-    /// The end of the decisions that it was made of; `None`: they do not end.
+    /// The expiry of the decisions behind it; `None` if they do not expire.
     pub(crate) until: Option<Instant>,
 }
 
-/// The namespaces of which a list of all namespaces consists.
+/// The namespaces that a list of all namespaces includes.
 #[derive(Clone, Debug)]
 pub(crate) enum Visible {
     /// All.
     All,
-    /// These, in order.
+    /// These, sorted.
     Only(Arc<[Box<str>]>),
 }
 
 impl Grant {
-    /// Returns the permission of a caller that is believed, or of a route that takes no credentials.
+    /// Returns the permission for a trusted caller, or for a route that requires no credentials.
     pub(crate) fn to_all() -> Self {
         Self {
             user: None,
@@ -35,7 +35,7 @@ impl Grant {
         }
     }
 
-    /// Returns true if it depends on the namespaces that the cache has.
+    /// Returns true if it depends on the namespaces in the cache.
     pub(crate) fn depends_on_cache(&self) -> bool {
         matches!(self.visible, Visible::Only(_))
     }

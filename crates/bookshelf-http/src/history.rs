@@ -24,27 +24,27 @@ pub use query::{Erasure, HistoryQuery, OwnHistory, Part, TenantQuery};
 #[derive(Serialize, ToSchema)]
 #[schema(as = HistoryEvent, example = json!(an_event()))]
 pub struct EventView<'a> {
-    /// The time: of `borrowed` that of the loan's creation; of an end that was not made through this service the time when it
-    /// was seen.
+    /// The time of the event: for `borrowed`, the creation of the loan; for an end by other means than this service,
+    /// the time at which it was seen.
     #[schema(schema_with = fields::time)]
     at: String,
-    /// The event. Of loans: `borrowed`, then `returned` by the tenant, `taken_back` by a librarian, `ended` by somebody who deleted
-    /// the loan by other means, or `book_gone` with the book. Of books: `created`, `updated`, `deleted`.
+    /// The event. Loans: `borrowed`, then `returned` by the tenant, `taken_back` by a librarian, `ended` if the loan
+    /// was deleted by other means, or `book_gone` if the book was deleted. Books: `created`, `updated`, `deleted`.
     #[schema(value_type = String, pattern = "^(borrowed|returned|taken_back|ended|book_gone|created|updated|deleted)$")]
     event: &'static str,
     #[schema(schema_with = fields::id)]
     book_id: &'a str,
     #[schema(schema_with = fields::namespace_id)]
     namespace_id: &'a str,
-    /// The tenant, of a loan, unless the name is blanked.
+    /// For a loan: the tenant, unless the name is blanked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     borrowed_by: Option<&'a str>,
-    /// The beginning of the loan, of a loan.
+    /// For a loan: the time of its beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     borrowed_at: Option<String>,
-    /// The user, in token mode, where it was done through this service.
+    /// In token mode: the user, if the change was made through this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     by: Option<&'a str>,
@@ -83,7 +83,7 @@ pub fn json_lines() -> String {
     format!("{}\n", an_event())
 }
 
-/// Answers with the events of this filter, which are the newest first: a page of the list, or all as JSON lines.
+/// Answers with the records that match `filter`, sorted newest first: a page of the list, or all of them as JSON lines.
 pub fn answer(
     request: &Request,
     Part(page): &Part,
@@ -94,16 +94,16 @@ pub fn answer(
     if are_preferred(request) {
         return Ok(Lines::new(namespace.as_str(), records).answer().into());
     }
-    // A page goes on in the list of its own filter alone.
+    // A `continue` is valid only for the filter that it was made for.
     let page = page.clone().of_search(&format!("{filter:?}"));
     let after = page.after(Some(namespace))?;
     if !after.id.is_empty() {
         let after = parse(after.id).ok_or_else(invalid_continue)?;
-        // The greatest is the first.
+        // The records are in descending order.
         let first = records.partition_point(|record| record.order() >= after);
         records.drain(..first);
     }
-    // One more tells that there is more.
+    // One record beyond the limit shows that there is another page.
     records.truncate(page.limit.map_or(usize::MAX, |limit| limit + 1));
     let members: Vec<(Document, String)> = records
         .iter()

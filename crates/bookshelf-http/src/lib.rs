@@ -1,25 +1,26 @@
-//! The shared part of both HTTP APIs of bookshelf. It knows books, but no route of its own beside `/namespace`:
+//! The code that both HTTP APIs of bookshelf share. Its only routes are `/namespace` and those of the service itself:
 //!
-//! - [`run`](run()) — an API from its flags to its end; [`api`] — what one API has and the other has not;
+//! - [`run`](run()) — an API from its flags to its shutdown; [`api`] — the differences between the APIs;
 //! - [`auth`] — authentication and authorization: the decision on every request;
 //! - [`args`] — flags and environment variables, grouped by concern;
 //! - [`telemetry`] — logs and traces;
 //! - [`problem`] — errors, as `application/problem+json`;
-//! - [`extract`] — requests and the arguments of handlers, with problems that name the field;
+//! - [`extract`] — requests and the arguments of handlers, whose problems name the field;
 //! - [`answer`] — JSON bodies;
 //! - [`document`] — JSON with its entity tag;
 //! - [`list`] — lists, kept until a member changes;
 //! - [`page`] — pages of lists: `limit` and `continue`;
-//! - [`openapi`] — the document of an API, made from its handlers and types; `docs` — the page that shows it;
-//! - [`ui`] — the web page, the part that both APIs share;
-//! - [`route`] — the route table, `HEAD` and 405 included; [`service`] — the routes of the service itself;
-//! - `request` — the way of a request: its id, its route, its line in the access log; `freshness` — how new its answer is;
+//! - [`openapi`] — the document of an API, generated from its handlers and types; `docs` — the page that shows it;
+//! - [`ui`] — the web page, as far as both APIs share it;
+//! - [`route`] — the route table, including `HEAD` and 405; [`service`] — the routes of the service itself;
+//! - `request` — the lifecycle of a request: its id, its route, its line in the access log; `freshness` — how new its
+//!   answer is;
 //! - [`view`] — the wire types of both APIs; [`namespaces`] — the route that both have;
 //! - [`history`] — the history of books and loans, as pages and as JSON lines;
 //! - `stream` — lists as event streams; [`books`], [`loans`] — the lists and streams of both APIs;
 //! - `tls` — the certificate of the API port;
-//! - `serve` — the server, its probes, and how it ends;
-//! - `testing` — an API in the process of a test (with the feature of that name).
+//! - `serve` — the server, its probes and its shutdown;
+//! - `testing` — an in-process API for tests (with the feature of that name).
 
 pub mod answer;
 pub mod api;
@@ -62,5 +63,5 @@ pub mod view;
 
 pub use run::{ApiArgs, end, run};
 
-/// The repository of both APIs, which keeps each book's JSON at hand.
+/// The repository of both APIs, which caches the JSON of each book.
 pub type Repository = bookshelf_store::repository::Repository<document::Document>;

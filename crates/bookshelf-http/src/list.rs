@@ -1,4 +1,4 @@
-//! Lists: the JSON of their members put together, and kept until one of them changes.
+//! Lists: the JSON of their members, joined and kept until a member changes.
 
 mod members;
 
@@ -14,14 +14,14 @@ use crate::document::Document;
 use crate::page::Page;
 use members::Members;
 
-/// The memory for all kept lists, in bytes. A list that does not fit is made each time.
+/// The memory for all kept lists, in bytes. A list that does not fit is built for each request.
 const CAPACITY: u64 = 16 << 20;
 /// The approximate overhead of a kept list in bytes, so that many small ones count as well.
 const ENTRY: usize = 512;
-/// The approximate number of bytes of a list, by which the room for the names of lists is estimated.
+/// The approximate size of a list in bytes, from which the number of kept lists is estimated.
 const TYPICAL: u64 = 16 << 10;
 
-/// Kept lists, each with the generation that it was made of.
+/// Kept lists, each with the generation that it was built from.
 pub struct Lists {
     kept: Cache<Key, (Generation, Document), Weight>,
 }
@@ -37,7 +37,7 @@ pub struct Name<'a> {
     pub filter: &'a str,
 }
 
-/// Returns the name of namespaces: empty for all; with a comma before each where a caller sees some of all.
+/// Returns the name of a set of namespaces: empty for all; with a comma before each if the caller sees only some.
 pub(crate) fn name_of(namespaces: Namespaces<'_>) -> Cow<'_, str> {
     match namespaces {
         Namespaces::One(namespace) => Cow::Borrowed(namespace.as_str()),
@@ -49,7 +49,7 @@ pub(crate) fn name_of(namespaces: Namespaces<'_>) -> Cow<'_, str> {
     }
 }
 
-/// A name that is kept.
+/// An owned [`Name`].
 #[derive(Hash, PartialEq, Eq)]
 struct Key {
     of: &'static str,
@@ -78,7 +78,7 @@ impl Equivalent<Key> for Name<'_> {
     }
 }
 
-/// The bytes that a kept list takes.
+/// The size of a kept list in bytes.
 #[derive(Clone)]
 struct Weight;
 
@@ -92,7 +92,7 @@ impl Weighter<Key, (Generation, Document)> for Weight {
 impl Default for Lists {
     fn default() -> Self {
         let items = usize::try_from(CAPACITY / TYPICAL).unwrap_or(usize::MAX);
-        // In one piece: no list is kept that is larger than a shard.
+        // A single shard, since a list larger than a shard is not kept.
         let options = OptionsBuilder::new()
             .shards(1)
             .weight_capacity(CAPACITY)
@@ -110,8 +110,8 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// Answers with the list of this name: the kept one if it is of this generation, otherwise a new one of `members`, each
-    /// of which comes with its place. A page is made each time, of the members from its beginning on.
+    /// Answers with the list of this name: the kept one if it has this generation, otherwise a new one of `members`
+    /// with their places. Pages are not kept: for a page, `members` must start at its beginning.
     pub fn answer<'a, T: Borrow<Document>, M: Iterator<Item = (T, Place<'a>)>>(
         &self,
         request: &HttpRequest,
@@ -127,7 +127,8 @@ impl Lists {
             return list.answer(request);
         }
         let members = Members::gather(members(), page);
-        // Lists of nothing are not kept: clients can make up any number of names.
+        // The default generation means that there are no objects. Such lists are not kept: clients can make up any
+        // number of names.
         if generation == Generation::default() || !members.fit_together() {
             return members.answer(request);
         }
@@ -137,8 +138,8 @@ impl Lists {
     }
 }
 
-/// Answers with the list of these members, or with a page of it, that is not kept: of those there are as many as clients ask
-/// for.
+/// Answers with the list of these members, or with a page of it, and does not keep it: clients can request any number
+/// of such lists.
 pub fn answer_once<'a, T: Borrow<Document>>(
     request: &HttpRequest,
     page: &Page,

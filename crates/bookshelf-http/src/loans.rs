@@ -1,4 +1,4 @@
-//! Lists and streams of loans, as far as both APIs have the same.
+//! The loan lists and streams that both APIs share.
 
 use bookshelf_store::repository::{Borrower, Place};
 

@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds in seconds: from a read out of the cache to the longest deadline in use.
+/// Upper bounds in seconds: from a read of the cache to the default `--kube-timeout`.
 const SECONDS: [f64; 12] = [
     0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
@@ -25,7 +25,7 @@ struct RouteLabels {
     http_response_status_code: u16,
 }
 
-/// The number and duration of answered requests. Clones count together.
+/// The number and duration of answered requests. Clones share the counts.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpMetrics {
     duration: Family<RouteLabels, Histogram>,
@@ -65,7 +65,7 @@ impl HttpMetrics {
     }
 }
 
-/// The metrics of event streams. Clones count together.
+/// The metrics of event streams. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamMetrics {
     pub(crate) open: Gauge,
@@ -93,7 +93,7 @@ impl StreamMetrics {
     }
 }
 
-/// Returns the label of a method. Methods that clients make up share one.
+/// Returns the label of a method. Methods that clients make up share a label.
 fn name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -107,7 +107,7 @@ fn name(method: &Method) -> &'static str {
     }
 }
 
-/// The metrics of one method of one route on one thread, which keeps the histograms that it has used at hand.
+/// The metrics of one method of one route on one thread. Keeps the histograms that it has used, to save lookups.
 pub(crate) struct RouteMetrics {
     metrics: HttpMetrics,
     method: &'static str,
@@ -116,7 +116,7 @@ pub(crate) struct RouteMetrics {
 }
 
 impl RouteMetrics {
-    /// The template of the route's path.
+    /// Returns the template of the route's path.
     pub(crate) fn template(&self) -> &str {
         &self.template
     }

@@ -1,8 +1,8 @@
-//! The OpenAPI document of an API, made from the code.
+//! The OpenAPI document of an API, generated from the code.
 //!
-//! [utoipa](https://docs.rs/utoipa) makes an operation of each handler and a schema of each wire type. [`document`] adds
-//! what is true of every operation, once: the headers and the problems. A handler lists what it may refuse beside
-//! that as the extension `x-problems`: [`Code`](crate::problem::Code)s, which become responses with their status.
+//! [utoipa](https://docs.rs/utoipa) generates an operation for each handler and a schema for each wire type.
+//! [`document`] adds the headers and problems that operations share. A handler lists further problems in the extension
+//! `x-problems`: [`Code`](crate::problem::Code)s, which become responses with their status.
 
 mod complete;
 mod components;
@@ -24,7 +24,7 @@ use crate::args::AuthMode;
 use crate::document::Document;
 use crate::entity_tag;
 
-/// The document of an API, made on the first request for it.
+/// The document of an API, generated on the first request for it.
 pub(crate) struct Description {
     make: fn(AuthMode) -> Value,
     auth_mode: AuthMode,
@@ -32,7 +32,7 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// The document that `make` makes, for callers that are known in this way.
+    /// Creates a description whose document `make` generates, for this authentication mode.
     pub(crate) fn new(make: fn(AuthMode) -> Value, auth_mode: AuthMode) -> Self {
         Self {
             make,

@@ -1,7 +1,7 @@
 //! Pages of lists: `limit` and `continue`.
 //!
-//! A page begins after a place in the order of the list, not after a number of members, so that members that come and go
-//! do not move others to another page.
+//! A page begins after a place in the order of the list, not after a number of members, so that added or removed
+//! members do not move others to another page.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use crate::extract::{FromHead, FromQuery, Parameters, Request};
 use crate::problem::Problem;
 
-/// The most members of a page.
+/// The maximum number of members of a page.
 const LONGEST: usize = 1000;
 const LIMIT: &str = "limit";
 const CONTINUE: &str = "continue";
@@ -25,10 +25,10 @@ const OF_SEARCH: &str = "2:";
 /// A page of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// The number of members; `None`: all.
+    /// The maximum number of members; `None` for all.
     pub(crate) limit: Option<usize>,
     after: Option<After>,
-    /// The mark of the search that the list is of; empty: none.
+    /// The mark of the list's search; empty for no search.
     search: String,
 }
 
@@ -44,10 +44,10 @@ struct After {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "parameters are read one by one")]
 struct PageQuery {
-    /// The most members of the answer; without it, all. An event stream has no pages.
+    /// The maximum number of members in the answer; without it, all. An event stream has no pages.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false, example = 100)]
     limit: Option<String>,
-    /// The `continue` of the page before.
+    /// The `continue` of the previous page.
     #[param(
         rename = "continue",
         nullable = false,
@@ -79,9 +79,9 @@ impl Page {
         })
     }
 
-    /// Returns the same page of the list that is searched for this; the empty string is no search.
+    /// Returns the same page of the list for this search; empty for no search.
     pub(crate) fn of_search(self, query: &str) -> Self {
-        // As much as makes it impossible that two are the same by chance.
+        // Long enough to rule out accidental collisions.
         const MARK: usize = 12;
         let mark = || BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(query)[..MARK]);
         Self {

@@ -1,4 +1,4 @@
-//! The operations port: `/livez`, `/readyz`, `/healthz`, in the form of the API server's own, and `/metrics`.
+//! The operations port: `/livez`, `/readyz`, `/healthz`, in the format of the API server, and `/metrics`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::protocol;
 use crate::readiness::Readiness;
 
-/// The routes of the operations port.
+/// Registers the routes of the operations port.
 pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, registry: &Arc<Registry>) {
     config
         .app_data(web::Data::from(Arc::clone(readiness)))
@@ -23,7 +23,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, 
         .route("/healthz", web::get().to(readyz));
 }
 
-/// Has `service` answer a request as HTTP asks of every server.
+/// Answers a request by `service`, and applies the rules of HTTP that hold for every request.
 pub(crate) fn keep_to_http<S, B>(
     request: ServiceRequest,
     service: &S,
@@ -48,19 +48,19 @@ where
             Err(refused) => refused,
         };
         let request = answer.request().clone();
-        // Load balancers ask until the end.
+        // Load balancers probe until the end.
         protocol::close_where_it_ends(&request, answer.response_mut(), false);
         Ok(answer)
     }
 }
 
-/// Answers that the process is alive. The API server does not count: a restart would not bring it back.
+/// Answers that the process is alive. The API server is not checked: a restart would not bring it back.
 async fn livez() -> &'static str {
     "ok"
 }
 
-/// Answers with the readiness: the first sync is done, and the process is not about to end. An API server that is
-/// unavailable does not count: reads go on, and all replicas would become unready at once.
+/// Answers with the readiness: the first sync is done, and the process is not shutting down. The API server is not
+/// checked: without it reads still work, and all replicas would become unready at once.
 async fn readyz(request: HttpRequest, readiness: web::Data<Readiness>) -> HttpResponse {
     let checks = [
         ("cache-sync", readiness.is_synced()),

@@ -1,6 +1,5 @@
-//! Problems: the errors of an API, as `application/problem+json`
-//! ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable code, a message for the reader and the
-//! request's id. The cause of a problem is in the log alone.
+//! Problems: the errors of an API, as `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457))
+//! with a stable code, a message for the reader and the request's id. The cause of a problem is only in the log.
 
 mod code;
 mod field;
@@ -39,13 +38,13 @@ impl Challenge {
     }
 }
 
-/// An error for a client. The server, which knows the id of the request, makes it a response.
+/// An error for a client. The server, which knows the id of the request, turns it into a response.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
-    /// The current one, in its quotes.
+    /// The current entity tag, in quotes.
     etag: Option<Box<str>>,
     retry_after: Option<Duration>,
     allow: Option<Box<str>>,
@@ -53,7 +52,7 @@ pub struct Problem {
     cause: Option<Box<str>>,
     /// The challenge of an answer to missing or refused credentials.
     challenge: Option<Challenge>,
-    /// True where the connection ends with the answer.
+    /// True if the connection closes after the answer.
     closes: bool,
 }
 
@@ -89,7 +88,7 @@ impl Problem {
         }
     }
 
-    /// Creates the problem of a read whose `If-Match` does not name the current entity tag, or there is none.
+    /// Creates the problem of a read whose `If-Match` does not name `tag`, the current entity tag, if there is one.
     pub(crate) fn not_matched(tag: Option<&str>) -> Self {
         Self {
             etag: tag.map(|tag| format!("\"{tag}\"").into()),
@@ -100,7 +99,7 @@ impl Problem {
         }
     }
 
-    /// Creates the problem of a caller whose credentials are missing, or refused: `has_token` says that one bearer token came
+    /// Creates the problem of missing or refused credentials. `has_token` is true if the request has one bearer token
     /// ([RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
     pub(crate) fn unauthenticated(message: &'static str, has_token: bool) -> Self {
         let challenge = if has_token {
@@ -114,7 +113,7 @@ impl Problem {
         }
     }
 
-    /// Adds the cause, for the log alone.
+    /// Adds the cause, for the log only.
     pub(crate) fn with_cause(self, cause: &str) -> Self {
         Self {
             cause: Some(cause.into()),
@@ -122,7 +121,7 @@ impl Problem {
         }
     }
 
-    /// Adds the time to wait before another try, a second if it is not known.
+    /// Adds the time to wait before the next attempt, one second if it is not known.
     pub(crate) fn with_retry_after(self, time: Option<Duration>) -> Self {
         Self {
             retry_after: Some(time.unwrap_or(RETRY_AFTER_DEFAULT)),
@@ -130,12 +129,12 @@ impl Problem {
         }
     }
 
-    /// Returns true if the caller is not known, or lacks a right.
+    /// Returns true if the caller is not authenticated, or lacks a right.
     pub(crate) fn is_of_credentials(&self) -> bool {
         matches!(self.code, Code::Unauthenticated | Code::Forbidden)
     }
 
-    /// Returns true if the request is at fault for every caller: its route, or a name in it.
+    /// Returns true if the request fails for every caller, because of its route or a name in it.
     pub(crate) fn is_of_request(&self) -> bool {
         matches!(
             self.code,
@@ -148,7 +147,7 @@ impl Problem {
         Self { closes: true, ..self }
     }
 
-    /// Creates the problem of a method that a path does not have. `allow` lists those that it has.
+    /// Creates the problem of a method that a path does not have. `allow` lists the methods that it has.
     #[must_use]
     pub fn method_not_allowed(allow: String) -> Self {
         let message = format!("this resource allows {allow}");
@@ -167,7 +166,7 @@ impl Problem {
         }
     }
 
-    /// Returns the cause, which is for the log alone.
+    /// Returns the cause, which is for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()

@@ -1,4 +1,4 @@
-//! The rules of HTTP that hold for every request, whatever it asks for.
+//! The rules of HTTP that hold for every request.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,9 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::problem::{Code, Problem};
 
-/// Refuses a `Host` that is no host
-/// ([RFC 9112, section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); one that is missing or there twice never
-/// gets here.
+/// Refuses an invalid `Host` ([RFC 9112, section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)). The HTTP/1
+/// parser refuses a second `Host`, and HTTP/1.1 requests without one.
 pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
     match request.headers().get(HOST) {
         Some(host) if !is_host(host.as_bytes()) => Err(Problem::invalid(
@@ -24,7 +23,7 @@ pub(crate) fn check_host(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Refuses an encoded body, and the `identity` of some clients, which has no place there
+/// Refuses an encoded body, and `identity`, which some clients send although it should not be used
 /// ([RFC 9110, section 8.4.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1)).
 pub(crate) fn check_encoding(request: &HttpRequest) -> Result<(), Problem> {
     if !request.headers().contains_key(CONTENT_ENCODING) {
@@ -37,11 +36,10 @@ pub(crate) fn check_encoding(request: &HttpRequest) -> Result<(), Problem> {
     ))
 }
 
-/// Returns true if the host that a request names is this machine by its loopback name or address; also if it names none, as
-/// browsers always name one.
+/// Returns true if a request names `localhost` or a loopback address as its host, or no host: browsers always name one.
 pub(crate) fn is_local_host(request: &HttpRequest) -> bool {
-    // The authority of a target in absolute form counts, not the header beside it
-    // (RFC 9112, section 3.2.2; in HTTP/2 it is `:authority`).
+    // The authority of a target in absolute form takes precedence over the header (RFC 9112, section 3.2.2; in HTTP/2
+    // it is `:authority`).
     let named = match request.uri().authority() {
         Some(authority) => Some(authority.as_str().as_bytes()),
         None => request.headers().get(HOST).map(HeaderValue::as_bytes),
@@ -70,7 +68,7 @@ fn is_loopback(host: &[u8]) -> bool {
     address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Checks that this is `uri-host [ ":" port ]`, which may be empty
+/// Returns true if this is `uri-host [ ":" port ]`, which may be empty
 /// ([RFC 3986, section 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
 fn is_host(value: &[u8]) -> bool {
     let address_end = value
@@ -78,11 +76,11 @@ fn is_host(value: &[u8]) -> bool {
         .filter(|first| **first == b'[')
         .and_then(|_| memchr::memchr(b']', value));
     let (is_name, rest) = if let Some(end) = address_end {
-        // Addresses of a later version than 6 are in the grammar alone.
+        // Versions after IPv6 exist only in the grammar.
         let address = str::from_utf8(&value[1..end]).unwrap_or_default();
         (address.parse::<Ipv6Addr>().is_ok(), &value[end + 1..])
     } else {
-        // In one loop, as every request pays for it.
+        // A single loop, since every request pays for it.
         let mut end = 0;
         let mut is_encoded = false;
         while let Some(byte) = value.get(end).filter(|byte| **byte != b':') {
@@ -108,7 +106,7 @@ fn is_percent_encoded(name: &[u8]) -> bool {
     name.split(|byte| *byte == b'%').skip(1).all(is_hexadecimal)
 }
 
-/// The bytes of a registered name: unreserved characters, subdelimiters, and parts of encoded ones. A table, as every
+/// The bytes of a registered name: unreserved characters, subdelimiters, and percent-encodings. A table, since every
 /// request has a `Host`.
 const IN_NAME: [bool; 256] = {
     let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=";
@@ -121,15 +119,15 @@ const IN_NAME: [bool; 256] = {
     in_name
 };
 
-/// Has an answer over HTTP/1 say that its connection ends, where it does although the request did not ask for that:
+/// Announces the end of an HTTP/1 connection in its answer, if it ends although the request did not ask for that:
 ///
-/// - The client offers another protocol ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)). The
-///   offer is declined, but `actix-http` keeps no connection on which one was made.
-/// - The process is about to end (`is_draining`). A client that learns it from the closed connection may have sent its next
-///   request, and not know what came of it.
-/// - The length of the answer is not known, and the client does not know chunks
-///   ([RFC 9112, section 6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1)): the end of the connection is that of the
-///   answer. With an `Upgrade` it may be that `actix-http` sends no chunks either, although it says so.
+/// - The client offers another protocol ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+///   The offer is declined, but `actix-http` closes such a connection anyway.
+/// - The process is shutting down (`is_draining`). Otherwise the client may send its next request just before the
+///   connection closes, and not know its outcome.
+/// - The length of the answer is not known, and the client does not support chunks
+///   ([RFC 9112, section 6.1](https://www.rfc-editor.org/rfc/rfc9112#section-6.1)): the answer ends with the
+///   connection. For a request with `Upgrade`, `actix-http` may also announce chunks and send none.
 pub(crate) fn close_where_it_ends(request: &HttpRequest, response: &mut HttpResponse, is_draining: bool) {
     let knows_chunks = request.version() >= Version::HTTP_11 && !request.headers().contains_key(UPGRADE);
     let is_framed_by_end = !knows_chunks && response.body().size() == BodySize::Stream;
@@ -142,8 +140,9 @@ pub(crate) fn close_where_it_ends(request: &HttpRequest, response: &mut HttpResp
     }
 }
 
-/// The bytes that the body of a request has, where `actix-http` gives all that comes on the connection for it: the request
-/// has an `Upgrade`, which is declined, and no chunks.
+/// Returns the length of the body of a request with `Upgrade`, which is declined, and without chunks. For such a
+/// request, `actix-http` takes everything that arrives on the connection for the body. Returns `None` for other
+/// requests.
 pub(crate) fn length_of_body(request: &HttpRequest) -> Option<usize> {
     let headers = request.headers();
     if !headers.contains_key(UPGRADE) || headers.contains_key(TRANSFER_ENCODING) {
@@ -152,10 +151,10 @@ pub(crate) fn length_of_body(request: &HttpRequest) -> Option<usize> {
     Some(declared_length(request).unwrap_or(0))
 }
 
-/// Returns the bytes that the body of a request declares.
+/// Returns the declared length of the body of a request in bytes.
 pub(crate) fn declared_length(request: &HttpRequest) -> Option<usize> {
     let length = request.headers().get(CONTENT_LENGTH)?;
-    // One that is no number is refused by the parser.
+    // The parser refuses a length that is not a number.
     length.to_str().ok()?.trim().parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Readiness: the answer to load balancers that choose where to send requests.
+//! Readiness, by which load balancers choose where to send requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use crate::Repository;
 /// The readiness of a process.
 pub(crate) struct Readiness {
     repository: Arc<Repository>,
-    /// True after the first sync, for good, so that a request need not ask the repository again.
+    /// True from the first sync on, so that a request need not check the repository again.
     was_synced: AtomicBool,
     is_draining: AtomicBool,
 }
@@ -33,12 +33,12 @@ impl Readiness {
         is_synced
     }
 
-    /// Returns true once the process is about to end.
+    /// Returns true once the process is shutting down.
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Makes the process unready, because it is about to end.
+    /// Makes the process unready, because it is shutting down.
     pub(crate) fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
     }

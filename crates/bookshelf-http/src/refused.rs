@@ -1,7 +1,7 @@
-//! Refusals of the HTTP parser: there is no request to answer, so that the client gets a bare 400, 408 or 431.
+//! Refusals of the HTTP parser: there is no request to answer, so the client gets a bare 400, 408 or 431.
 //!
-//! `actix-http` reports them only in the log, at ERROR, so that any client that reaches a port could raise an alert. This module
-//! counts that line, and logs it at debug.
+//! `actix-http` reports them only in the log, at ERROR, so any client that reaches a port could trigger an alert. This
+//! module counts these lines, and logs them at debug instead.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The targets that log refusals of the parser, and the beginnings of their messages.
+/// The target that logs refusals of the parser, and the prefix of its messages.
 const TARGET: &str = "actix_http::h1::dispatcher";
 const MESSAGE: &str = "stream error: request parse error: ";
 /// The reason of a head with too many fields or too many bytes.
@@ -32,7 +32,7 @@ struct StatusLabels {
     http_response_status_code: u16,
 }
 
-/// The number of requests that the HTTP parser refused. Clones count together.
+/// The number of requests that the HTTP parser refused. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refusals(Family<StatusLabels, Counter>);
 
@@ -62,7 +62,7 @@ impl Refusals {
         self.0.get_or_create(&StatusLabels::new(status)).inc();
     }
 
-    /// The layer that counts the parser's refusals, at any log level.
+    /// Returns the layer that counts the parser's refusals, at any log level.
     pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
         let of_parser = filter_fn(may_be_of_parser).with_max_level_hint(LevelFilter::ERROR);
         Counting(self.clone()).with_filter(of_parser)
@@ -100,10 +100,9 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// Formats all events but those about the parser's refusals, for which it writes nothing.
+/// Formats all events except the parser's refusals, for which it writes nothing.
 ///
-/// Not a filter: one that looks at an event, and not at where it comes from, trips over assertions of
-/// `tracing-subscriber`.
+/// Not a filter: filtering by the content of an event, not by its metadata, fails assertions of `tracing-subscriber`.
 pub(crate) struct Elsewhere<F>(pub(crate) F);
 
 impl<S, N, F> FormatEvent<S, N> for Elsewhere<F>
@@ -129,7 +128,7 @@ fn may_be_of_parser(metadata: &Metadata<'_>) -> bool {
     *metadata.level() == Level::ERROR && metadata.target() == TARGET
 }
 
-/// The reason for which the parser refused a request, where an event is about that.
+/// Returns the reason of the parser's refusal, if an event reports one.
 fn reason(event: &Event<'_>) -> Option<String> {
     if !may_be_of_parser(event.metadata()) {
         return None;
@@ -187,7 +186,7 @@ mod tests {
                 .map_event_format(Elsewhere)
                 .with_filter(EnvFilter::new(level));
             let subscriber = registry().with(layer).with(refusals.layer());
-            // Or every debug line of every library is made, and then thrown away.
+            // Otherwise every debug line of every library would be formatted, then thrown away.
             assert!(subscriber.max_level_hint() <= Some(LevelFilter::INFO));
             tracing::subscriber::with_default(subscriber, || {
                 for reason in ["invalid Header provided", TOO_LARGE, TOO_LARGE] {

@@ -1,4 +1,4 @@
-//! The way of every request: an id, a line in the log, a place in the metrics, and errors in one form.
+//! The lifecycle of every request: an id, a line in the log, metrics, and errors in one format.
 
 mod abandoned;
 mod errors;
@@ -40,7 +40,7 @@ pub(crate) struct ApiContext {
     pub(crate) readiness: Arc<Readiness>,
 }
 
-/// A response, which is ready at once for most reads.
+/// The future of a response, which is ready at once for most reads.
 pub(crate) type AnswerFuture = Either<Ready<Answered>, LocalBoxFuture<'static, Answered>>;
 
 type Answered = Result<ServiceResponse, Error>;
@@ -48,8 +48,8 @@ type Answered = Result<ServiceResponse, Error>;
 /// Answers a request by the route table. The request gets an id, is logged and counted; every error becomes a problem
 /// document.
 ///
-/// The id is on every log line that the request causes, in the response, and in every error. Successful reads are logged at
-/// debug, all else at info.
+/// The id is on every log line of the request, in the response, and in every error. Successful reads are logged at
+/// debug, everything else at info.
 pub(crate) fn answer(request: ServiceRequest, api: &Rc<ApiContext>) -> AnswerFuture {
     let (request, payload) = request.into_parts();
     let mut exchange = Exchange::begin(request, Rc::clone(api));
@@ -80,14 +80,14 @@ struct Exchange {
     api: Rc<ApiContext>,
     request: Request,
     id: HeaderValue,
-    /// None if there is no such path, or no such method.
+    /// `None` if the route table has no such path or method.
     endpoint: Option<Rc<Endpoint>>,
     is_synced: bool,
-    /// True for a request that prefers an event stream, where the route has one. Nothing else decides that.
+    /// True if the request prefers an event stream and the route has one. Nothing else decides this.
     is_stream: bool,
-    /// The user of the token, also of a request that is refused.
+    /// The user of the token, also for a refused request.
     user: Option<Arc<User>>,
-    /// True unless the caller is refused or unknown: then the answer says nothing about books.
+    /// False if the caller is refused or unknown: then the answer says nothing about books.
     has_version: bool,
     span: Span,
     started: Instant,
@@ -97,19 +97,19 @@ struct Exchange {
 
 /// The choice between an answer from memory and a task that waits.
 enum Dispatch {
-    /// The answer is there.
+    /// The answer is ready.
     Done(HttpResponse),
-    /// A task makes it.
+    /// A task produces the answer.
     Run(Task),
 }
 
-/// The work that is left for an answer that is not in memory.
+/// The remaining work for an answer that is not in memory.
 enum Task {
-    /// A handler of reads needs more than the cache has.
+    /// A read handler needs more than the cache has.
     Finish(LocalBoxFuture<'static, Result<HttpResponse, Problem>>),
-    /// A handler of reads runs when the cache is as fresh as this.
+    /// A read handler runs once the cache has this freshness.
     Read(Rc<Read>, Freshness),
-    /// A handler of changes runs, also when the cache is as fresh as this.
+    /// A change handler runs once the cache has this freshness.
     Change(Rc<Extract>, Freshness),
 }
 
@@ -125,7 +125,7 @@ impl Exchange {
             .is_some_and(|endpoint| endpoint.stream.is_some());
         let is_stream = has_stream && stream::is_preferred(&request);
         if let Some(connection) = request.conn_data::<Connection>() {
-            // A stream says so when it begins.
+            // A stream marks the connection when it begins.
             connection.note_request();
         }
         if is_stream {
@@ -154,13 +154,13 @@ impl Exchange {
         }
     }
 
-    /// Decides on the request, where that takes no review.
+    /// Authorizes the request, if that needs no review.
     fn authorize_now(&self) -> Option<Result<Granted, Refused>> {
         self.span
             .in_scope(|| self.api.auth.authorize_now(self.attributes()))
     }
 
-    /// Decides on the request.
+    /// Authorizes the request.
     async fn authorize(&self) -> Result<Granted, Refused> {
         self.api.auth.authorize(self.attributes()).await
     }
@@ -174,11 +174,11 @@ impl Exchange {
         }
     }
 
-    /// Checks a request that was decided on, and answers it at once if memory has the answer.
+    /// Checks a request after its authorization, and answers it at once if it is refused or the answer is in memory.
     fn dispatch(&mut self, outcome: Result<Granted, Refused>) -> Dispatch {
         let dispatch = self.grant(outcome).and_then(|endpoint| {
             let dispatch = self.dispatch_granted(&endpoint);
-            // The names come first. A request that is not refused pays for them once, in its handler.
+            // Invalid names take precedence. They are checked only for a refusal, since the handler checks them anyway.
             dispatch.map_err(|problem| {
                 let named = check_names(&self.request, &endpoint, self.request.user());
                 named.err().unwrap_or(problem)
@@ -187,7 +187,7 @@ impl Exchange {
         dispatch.unwrap_or_else(|problem| Dispatch::Done(HttpResponse::from_error(problem)))
     }
 
-    /// Notes the outcome of an authorization, and returns the endpoint whose handler may run.
+    /// Records the outcome of an authorization, and returns the endpoint whose handler may run.
     fn grant(&mut self, outcome: Result<Granted, Refused>) -> Result<Rc<Endpoint>, Problem> {
         match outcome {
             Ok(granted) => {
@@ -236,12 +236,12 @@ impl Exchange {
                 Reply::Later(answer) => Dispatch::Run(Task::Finish(answer)),
             });
         }
-        // A request that is not valid does not wait.
+        // An invalid request does not wait.
         (read.check)(&self.request)?;
         Ok(Dispatch::Run(Task::Read(Rc::clone(read), freshness)))
     }
 
-    /// Returns the right of a stream that was granted to go on.
+    /// Returns the right of a granted stream to go on.
     fn standing(&self, endpoint: &Rc<Endpoint>) -> Standing {
         let until = self.request.grant().and_then(|grant| grant.until);
         let (request, endpoint, api) = (self.request.clone(), Rc::clone(endpoint), Rc::clone(&self.api));
@@ -259,7 +259,7 @@ impl Exchange {
         })
     }
 
-    /// Removes the right of a stream that does not begin: it holds the request, which would hold it for ever.
+    /// Removes the right of a stream that did not begin. It holds the request, which holds it: a reference cycle.
     fn forget_standing(&self) {
         if self.is_stream {
             self.request.extensions_mut().remove::<Standing>();
@@ -282,7 +282,7 @@ impl Exchange {
         freshness: Freshness,
     ) -> Result<(HttpResponse, Freshness), Problem> {
         let freshness = self.ensure(freshness).await?;
-        // By now the cache may have namespaces on which nothing was decided.
+        // By now the cache may have namespaces without a decision.
         if self.request.grant().is_some_and(Grant::depends_on_cache) {
             let outcome = self.authorize().await;
             self.grant(outcome)?;
@@ -310,7 +310,7 @@ impl Exchange {
         if freshness.is_default() {
             return Ok((acting(self.user.clone(), call()).await, freshness));
         }
-        // Boxed, so that other changes do not carry the room that it needs.
+        // Boxed, so that the futures of other changes are smaller.
         let freshness = Box::pin(self.ensure(freshness)).await?;
         Ok((acting(self.user.clone(), call()).await, freshness))
     }
@@ -381,7 +381,7 @@ impl Exchange {
             .is_some_and(|endpoint| endpoint.right.is_of_tenant());
         let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
         let tenant = is_tenant_s.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
-        // A name that breaks the rule could be anything.
+        // An invalid name could be anything.
         let tenant = tenant.flatten().filter(|tenant| Tenant::parse(tenant).is_ok());
         let tenant = tenant.as_deref();
         tracing::info!(%method, path, status, microseconds, user, tenant, "request");

@@ -1,4 +1,4 @@
-//! Request ids: taken over from `X-Request-ID` or made, and on every log line of a request.
+//! Request ids: taken from `X-Request-ID` or generated, and on every log line of a request.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,9 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The id of a request whose answer is a stream, kept in its extensions.
 pub(crate) struct RequestId(pub(crate) HeaderValue);
 
-/// Returns the span of the log lines about a stream after its request's own span has ended.
+/// Returns the span of the log lines of a stream after its request's span has ended.
 ///
-/// The span of a request is exported when nothing holds it any more, and a stream may last for days. This one is not
-/// exported.
+/// The span of a request is exported once nothing holds it, and a stream may last for days. This span is not exported.
 pub(crate) fn span_of_stream(request: &HttpRequest) -> Span {
     let extensions = request.extensions();
     let id = extensions.get::<RequestId>();
@@ -35,7 +34,7 @@ pub(crate) fn span(id: &HeaderValue) -> Span {
     tracing::info_span!("request", request_id)
 }
 
-/// Takes over an id of 1–128 visible ASCII characters; makes one otherwise.
+/// Returns the client's id if it has 1–128 visible ASCII characters, otherwise a new one.
 pub(crate) fn request_id(request: &HttpRequest) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let is_usable =
@@ -43,11 +42,11 @@ pub(crate) fn request_id(request: &HttpRequest) -> HeaderValue {
     given.filter(is_usable).cloned().unwrap_or_else(new_id)
 }
 
-/// Makes an id that is unique to this process: consecutive numbers from a random one.
+/// Returns an id that is unique in this process: consecutive numbers from a random start.
 fn new_id() -> HeaderValue {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random()));
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // Takes half as long as the conversion of numbers. Digits are always a header value.
+    // Takes half as long as `HeaderValue::from`. Digits are always a header value.
     HeaderValue::from_str(itoa::Buffer::new().format(number)).unwrap_or_else(|_| HeaderValue::from(number))
 }
 

@@ -1,19 +1,18 @@
 //! The route table: which handler answers a method and a path.
 //!
-//! A route is one line of an API's `routes.rs`: [`read!`](crate::read) for `GET` and `HEAD`, [`change!`](crate::change) for
-//! the other methods. The `#[utoipa::path]` attribute of the handler has its method and path, and makes its operation in the
-//! OpenAPI document, so that nothing about a route is written twice. The line has the right that the route requires, so that
-//! none can be left out. A method that a path does not have is a 405 that lists
-//! those it has ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
+//! A route is one line of an API's `routes.rs`: [`read!`](crate::read) for `GET` and `HEAD`, [`change!`](crate::change)
+//! for the other methods. The `#[utoipa::path]` attribute of the handler has its method and path, and generates its
+//! OpenAPI operation, so that nothing about a route is written twice. The line also has the right that the route
+//! requires, so that no route can omit it. A method that a path does not have is answered with a 405 that lists those
+//! it has ([RFC 9110, section 15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
 //!
 //! # Why actix-web's router is not used
 //!
-//! actix-web matches its resources one after the other, by regular expressions, and boxes the future of every answer, also
-//! where the answer is in memory already. A read takes about 6 µs of CPU time, of
-//! which a future alone is 3 %. It also decides on the route only
-//! within its own service, while the log, the metrics and the freshness of every request depend on the route. So the app has
-//! one service for all requests, this table finds the route with [matchit](https://docs.rs/matchit), and
-//! `request.rs` runs it.
+//! actix-web matches its resources one by one with regular expressions, and boxes the future of every answer, even if
+//! the answer is already in memory. A read takes about 6 µs of CPU time, and such a future alone takes 3 % of that.
+//! Besides, actix-web finds the route only within its own service, while the log, the metrics and the freshness of
+//! every request depend on the route. The app therefore has one service for all requests, which finds the route in this
+//! table with [matchit](https://docs.rs/matchit) and runs it in `request.rs`.
 
 mod handler;
 mod right;
@@ -31,8 +30,8 @@ pub use handler::{ReadHandler, Reply};
 pub use right::{Resource, Right, Verb};
 pub(crate) use table::{Endpoint, Table};
 
-/// The route of a handler of reads, with the operation that its `#[utoipa::path]` attribute describes and the right that it
-/// requires: a [`Route`].
+/// Creates the [`Route`] of a read handler, with the operation of its `#[utoipa::path]` attribute and the right that it
+/// requires.
 #[macro_export]
 macro_rules! read {
     ($($handler:ident)::+, $right:expr) => {
@@ -40,8 +39,8 @@ macro_rules! read {
     };
 }
 
-/// The route of a handler of changes, an actix-web handler, with the operation that its `#[utoipa::path]` attribute
-/// describes and the right that it requires: a [`Route`].
+/// Creates the [`Route`] of a change handler, an actix-web handler, with the operation of its `#[utoipa::path]`
+/// attribute and the right that it requires.
 #[macro_export]
 macro_rules! change {
     ($($handler:ident)::+, $right:expr) => {
@@ -61,7 +60,7 @@ macro_rules! operation {
     }};
 }
 
-/// A handler, the methods and the path that it answers, and its documentation.
+/// A handler with its methods, path, required right and documentation.
 pub struct Route {
     documentation: OpenApi,
     handler: Handler,
@@ -133,7 +132,7 @@ impl Routes {
         self
     }
 
-    /// Returns the right that each operation requires, by its path and method, and true if it has an event stream.
+    /// Returns the path, method and required right of each operation, and true if it has an event stream.
     pub(crate) fn rights(&self) -> impl Iterator<Item = (&str, Method, Right, bool)> {
         self.0.iter().flat_map(|route| {
             let paths = route.documentation.paths.paths.iter();

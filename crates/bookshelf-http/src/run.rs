@@ -1,4 +1,4 @@
-//! The life of an API process, from its flags to its end. Both binaries call [`run`].
+//! The lifecycle of an API process, from its flags to its shutdown. Both binaries call [`run`].
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ pub async fn run(api: Api, args: &ApiArgs) -> anyhow::Result<()> {
     served
 }
 
-/// Ends the process with what [`run`] has returned. An error's causes are printed without its place in the code, which an
-/// operator cannot mend: with `RUST_BACKTRACE` set, it would be most of a Pod's last lines.
+/// Returns the exit code for the result of [`run`]. An error is printed with its causes and without a backtrace, which
+/// does not help an operator: with `RUST_BACKTRACE` set, it would fill a Pod's last lines.
 #[must_use]
 pub fn end(ended: anyhow::Result<()>) -> ExitCode {
     let Err(error) = ended else {
@@ -90,7 +90,7 @@ async fn serve(api: Api, args: &ApiArgs, refusals: Refusals) -> anyhow::Result<(
     server.run().await
 }
 
-/// Returns the decisions on requests, as the flags want them.
+/// Returns the authorization of requests that the flags select.
 fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
     let trusted = List::all(&args.auth.trusted_proxy);
     let mut audiences = List::all(&args.auth.auth_audience);

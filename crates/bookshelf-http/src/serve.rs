@@ -1,4 +1,4 @@
-//! The server: the API on one port, its probes on another, and an orderly end.
+//! The server: the API on one port, its probes on another, and a graceful shutdown.
 
 mod encrypted;
 mod http2;
@@ -41,7 +41,7 @@ pub(crate) struct Server<'a> {
     pub(crate) auth_mode: AuthMode,
     pub(crate) auth: Arc<Auth>,
     pub(crate) args: &'a ServeArgs,
-    /// The certificate of the API port. None: HTTP.
+    /// The certificate of the API port. `None` for HTTP.
     pub(crate) tls: Option<Tls>,
     /// The age of the cache beyond which reads are refused.
     pub(crate) max_staleness: Option<Duration>,
@@ -111,7 +111,7 @@ impl Server<'_> {
         // The feed must not log anything after the last line.
         feed_handle.abort();
         ops_handle.stop(false).await;
-        // Here, because at the end of a drain either of two branches above may be the first to see it.
+        // Logged here, because at the end of a drain either of two branches above may win.
         if ended.is_ok() {
             tracing::info!("stopped");
         }
@@ -139,8 +139,8 @@ fn serve_api(
         })
         .disable_signals()
         .client_request_timeout(HEAD_TIMEOUT)
-        // The client closes a connection that it opened, so that no connection is closed under a request on its way.
-        // The kernel notices a client that is gone.
+        // Closing is left to the client, so that no connection closes while a request is on its way. The kernel detects
+        // a client that is gone.
         .keep_alive(KeepAlive::Os)
         .shutdown_timeout(args.shutdown_timeout.as_secs());
     if args.workers > 0 {
@@ -202,7 +202,7 @@ impl Signals {
 
 /// Waits for a signal, gives load balancers time to notice, ends the streams and lets requests finish.
 ///
-/// A second signal stops all of this at once. Returns true if one came.
+/// A second signal stops all of this at once. Returns true if there was one.
 async fn shut_down(
     args: &ServeArgs,
     signals: &mut Signals,
@@ -227,7 +227,7 @@ async fn shut_down(
     };
     tokio::select! {
         () = drain => false,
-        // The server ignores a second stop while it carries out the first: it ends with the process.
+        // The server ignores a second stop during the first, so it ends with the process.
         name = signals.next() => {
             tracing::warn!(signal = name, "a second signal: stopping at once");
             true
@@ -235,8 +235,8 @@ async fn shut_down(
     }
 }
 
-/// Returns when the only connections left are those of streams that were ended. Their clients do not read the end, and
-/// nothing but the kernel would notice.
+/// Waits until the only connections left are those of ended streams. Their clients do not read the end, which only the
+/// kernel would notice.
 async fn only_stalled_streams(connections: &Connections) {
     loop {
         sleep(STREAM_END_TIMEOUT).await;

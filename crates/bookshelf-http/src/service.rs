@@ -1,4 +1,4 @@
-//! The routes of the service itself, which every API has: its health and its documentation.
+//! The routes of the service itself, which every API has: its health, its documentation and its web page.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -24,9 +24,9 @@ pub fn routes() -> Routes {
         .route(read!(ui::file, Right::PUBLIC))
 }
 
-/// The API answers
+/// The health of the API
 ///
-/// The operations port has its readiness (`/readyz`) and its metrics (`/metrics`).
+/// Its readiness (`/readyz`) and metrics (`/metrics`) are on the operations port.
 #[utoipa::path(
     get,
     path = "/health",

@@ -1,9 +1,9 @@
 //! Event streams: a list and its changes, for as long as the client stays connected
 //! ([server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
 //!
-//! A stream holds one chunk at most, and makes the next one when the connection has room for it. A client that reads too
-//! slowly falls behind until the journal has forgotten the changes in between: then the stream ends. The kernel closes the
-//! connection of a client that does not read at all (`--write-timeout`).
+//! A stream holds at most one chunk, and builds the next one when the connection has room for it. A client that reads
+//! too slowly falls behind until the journal no longer has the changes in between: then the stream ends. The kernel
+//! closes the connection of a client that does not read at all (`--write-timeout`).
 
 pub(crate) mod accept;
 mod open;
@@ -33,17 +33,18 @@ pub(crate) use open::Streams;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The content type. A few clients need the charset, which the others assume.
 const CONTENT: &str = "text/event-stream; charset=utf-8";
-/// The header that keeps nginx and similar proxies from holding events back.
+/// The header that keeps nginx and similar proxies from buffering events.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Returns the id of the last event that the client has received. A value that is no text is no id of this service.
+/// Returns the id of the last event that the client has received. A value that is not text becomes the empty string,
+/// which this service never sends.
 #[must_use]
 pub(crate) fn last_event_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(LAST_EVENT_ID)?;
     Some(id.to_str().unwrap_or_default())
 }
 
-/// Returns the answer to a request for a stream: the stream that `begin` makes, each member as `json` writes it.
+/// Answers a request for a stream with the stream that `begin` returns. `json` writes each member.
 ///
 /// A stream has no pages: a request for one is refused. The answer to `HEAD` ends after its headers.
 pub(crate) async fn answer<S: Topic<Document> + 'static>(
@@ -59,7 +60,7 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
             "must not be given with Accept: text/event-stream",
         ));
     }
-    // A stream has no entity tag that could be named.
+    // A stream has no entity tag.
     check_match(request.headers(), || None)?;
     let mut response = HttpResponse::Ok();
     response
@@ -81,7 +82,8 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
     Ok(response.streaming(body))
 }
 
-/// Writes an event. JSON as [`Document`](crate::document::Document) has it has no line breaks, so that it is one line of data.
+/// Writes an event. The JSON of a [`Document`](crate::document::Document) has no line breaks, so it is one line of
+/// data.
 fn write<T>(event: &StreamEvent<T>, json: impl Fn(&T, &mut BytesMut), to: &mut BytesMut) {
     let (name, item) = match &event.kind {
         EventKind::Reset => ("reset", None),

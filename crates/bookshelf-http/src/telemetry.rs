@@ -11,12 +11,12 @@ use crate::args::{LogArgs, LogFormat};
 use crate::refused::{Elsewhere, Refusals};
 use crate::trace::Exporter;
 
-/// The exporter of traces, to be shut down at the end of the process.
+/// The exporter of traces, which must be shut down at the end of the process.
 #[must_use = "to be shut down at the end"]
 pub struct Telemetry(Option<Exporter>);
 
 impl Telemetry {
-    /// Exports the spans that are left; takes some seconds at most.
+    /// Exports the remaining spans. Takes a few seconds at most.
     pub async fn shut_down(self) {
         if let Some(exporter) = self.0 {
             exporter.shut_down().await;
@@ -24,8 +24,8 @@ impl Telemetry {
     }
 }
 
-/// Starts logging, and traces of a service of this name. Refusals of the HTTP parser are counted, not logged as errors. Call
-/// it once per process, within a tokio runtime.
+/// Starts logging, and tracing under this service name. Refusals of the HTTP parser are counted, not logged as errors.
+/// Call it once per process, within a tokio runtime.
 pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&args.log).with_context(|| {
         format!(
@@ -57,7 +57,7 @@ pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow
     let exporter = endpoint
         .map(|endpoint| Exporter::new(endpoint, service))
         .transpose()?;
-    // The filter is for log lines alone: the exporter and the counters get everything.
+    // The filter is for log lines only: the exporter and the counters get everything.
     let lines = lines.with_filter(filter);
     let lines = tracing_subscriber::registry().with(lines).with(refusals.layer());
     let started = match &exporter {

@@ -1,4 +1,4 @@
-//! An API in the process of a test, over a repository that the test feeds by hand: no API server, no port, no token.
+//! An in-process API for tests, over a repository that the test feeds by hand: no API server, no port, no token.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct Defaults {
 }
 
 impl InProcess {
-    /// Creates the API. It is not ready before [`InProcess::repository`] has a list of books and one of loans.
+    /// Creates the API. It becomes ready once [`InProcess::repository`] has a list of books and a list of loans.
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
@@ -51,7 +51,7 @@ impl InProcess {
         Self { service }
     }
 
-    /// The repository, to be fed.
+    /// Returns the repository, for the test to feed.
     #[must_use]
     pub fn repository(&self) -> &Repository {
         &self.service.repository

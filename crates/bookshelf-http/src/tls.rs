@@ -1,4 +1,4 @@
-//! The certificate of the API port, read again when its files change.
+//! The certificate of the API port, reloaded when its files change.
 
 mod pair;
 
@@ -20,11 +20,10 @@ use tokio::time::sleep;
 use crate::args::ServeArgs;
 use pair::{Pair, Pem};
 
-/// The name of HTTP/2 among the protocols that a client offers.
+/// The ALPN name of HTTP/2.
 pub(crate) const HTTP_2: &[u8] = b"h2";
-/// The time between two looks at the files. The kubelet takes up to a minute or two to bring a new Secret to its volume, so
-/// that less would gain nothing; notifications of the kernel need a watch on each directory that a symbolic link leads
-/// through.
+/// The interval at which the files are checked. The kubelet takes up to a minute or two to update a Secret volume, so a
+/// shorter interval gains nothing. Kernel notifications would need a watch on each directory behind a symbolic link.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The certificate and key of the API port.
@@ -42,7 +41,7 @@ struct Files {
     key: PathBuf,
 }
 
-/// The pair that new connections get. Those that are open keep theirs.
+/// The pair for new connections. Open connections keep theirs.
 #[derive(Debug)]
 struct Served(ArcSwap<CertifiedKey>);
 
@@ -99,7 +98,7 @@ impl Tls {
         );
     }
 
-    /// Returns the configuration of TLS 1.2 and 1.3.
+    /// Returns the server configuration, for TLS 1.2 and 1.3.
     pub(crate) fn config(&self) -> anyhow::Result<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -110,9 +109,10 @@ impl Tls {
         Ok(config)
     }
 
-    /// Looks at the files again and again, and serves a new pair. While the files have no usable pair, the old one is served.
+    /// Checks the files periodically, and serves a new pair. While the files have no usable pair, the old one is
+    /// served.
     pub(crate) async fn keep_current(mut self) {
-        // The last contents that could not be served, and the number of looks that saw them.
+        // The last error, and the number of consecutive checks that ended with it.
         let mut unusable: (Option<String>, u32) = (None, 0);
         loop {
             sleep(LOOK_EVERY).await;
@@ -125,7 +125,7 @@ impl Tls {
                 let pair = files.pair(&pem)?;
                 anyhow::Ok(Some((pem, pair)))
             });
-            // Only a shutdown ends it without a result.
+            // It ends without a result only at shutdown.
             let Ok(looked) = look.await else { return };
             match looked {
                 Ok(found) => {
@@ -145,7 +145,7 @@ impl Tls {
                     } else {
                         1
                     };
-                    // The first look may fall between the changes of the two files.
+                    // The first check may fall between the changes of the two files.
                     if looks == 2 {
                         self.metrics.failures.inc();
                         tracing::warn!(%error, "the new certificate is unusable: the old one is served until its files are put right");

@@ -1,9 +1,9 @@
-//! Traces: a span for each request, exported by OTLP where `--otlp-endpoint` says to.
+//! Traces: a span for each request, exported over OTLP to `--otlp-endpoint`.
 //!
-//! Spans are named, and have the attributes, as
-//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/) have it. The
-//! caller's [`traceparent`](https://www.w3.org/TR/trace-context/) is taken over, its decision not to be recorded
-//! included. Requests to the API server are children of the span of the request that they are made for.
+//! Names and attributes of spans follow
+//! [OpenTelemetry's conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/). The caller's
+//! [`traceparent`](https://www.w3.org/TR/trace-context/) is continued, including a decision not to sample. Requests to
+//! the API server are child spans of the request that causes them.
 
 mod export;
 
@@ -29,7 +29,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use export::Client;
 
-/// The beginnings of the targets whose spans are exported: the project's crates.
+/// The target prefixes whose spans are exported: the project's crates.
 const OURS: [&str; 2] = ["bookshelf_", "kube_informer"];
 
 /// The longest time for the export of a batch.
@@ -37,14 +37,14 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest time for the export of the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// True while spans are exported. Otherwise none are made, to save their cost.
+/// Set while spans are exported. Without an exporter no span is created, which saves its cost.
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
-/// The exporter of spans, to be shut down at the end.
+/// The exporter of spans, which must be shut down at the end.
 pub(crate) struct Exporter(SdkTracerProvider);
 
 impl Exporter {
-    /// The exporter to the collector at this address, for a service of this name. Has to be called within a tokio
+    /// Creates the exporter to the collector at this address, for a service of this name. Must be called within a tokio
     /// runtime.
     pub(crate) fn new(endpoint: &Uri, service: &str) -> anyhow::Result<Self> {
         let client = Client::new(endpoint, EXPORT_TIMEOUT).context("--otlp-endpoint cannot be used")?;
@@ -85,7 +85,7 @@ impl Exporter {
             .with_filter(ours.with_max_level_hint(Level::DEBUG))
     }
 
-    /// Exports the remaining spans, and ends.
+    /// Exports the remaining spans, and shuts down.
     pub(crate) async fn shut_down(self) {
         let provider = self.0;
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
@@ -100,18 +100,18 @@ pub(crate) fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
 
-/// The span of a request with this id.
+/// Creates the span of a request with this id.
 pub(crate) fn span(request_id: &str) -> Span {
     tracing::info_span!("request", request_id, otel.kind = "server")
 }
 
-/// Makes a span the one of this request, to the route with this template, if there is one.
+/// Sets parent, name and attributes of a request's span. `route` is the template of its route, if there is one.
 pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&str>) {
     if !is_on() {
         return;
     }
     let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
-    // The span is new, and what exports it is there.
+    // This does not fail: the span is new, and its layer is installed.
     let _ = span.set_parent(caller);
     let method = request.method();
     span.set_attribute("http.request.method", method.to_string());
@@ -130,8 +130,8 @@ pub(crate) fn begin(span: &Span, request: &HttpRequest, route: Option<&str>) {
     span.context().span().update_name(name);
 }
 
-/// Returns a query string without the value of `access_token`. Nothing here reads a token there, but some clients send one
-/// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
+/// Returns a query string without the value of `access_token`. This service reads no token there, but some clients send
+/// one ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
 fn without_token(query: &str) -> String {
     let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
         Some((name, _)) if name.eq_ignore_ascii_case("access_token") => "access_token=REDACTED",
@@ -140,13 +140,13 @@ fn without_token(query: &str) -> String {
     parameters.collect::<Vec<_>>().join("&")
 }
 
-/// Notes how the request of a span was answered.
+/// Records the answer to a request in its span.
 pub(crate) fn end(span: &Span, status: StatusCode) {
     if !is_on() {
         return;
     }
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
-    // A mistake of the client is no error of the service.
+    // An error of the client is not an error of the service.
     if status.is_server_error() {
         span.set_attribute("error.type", status.as_str().to_owned());
         span.set_status(Status::error(""));

@@ -1,8 +1,9 @@
-//! The web page of an API, at `/`: its files are in the binary, and its security policy lets a browser load nothing and
-//! send nothing elsewhere. The page is a client of the API as any other.
+//! The web page of an API, at `/`: its files are in the binary, and its security policy lets a browser load nothing
+//! from elsewhere and send nothing elsewhere. The page is a client of the API like any other.
 //!
-//! `ui/` has the files that the pages of both APIs share; [`Page`] has those that an API adds. `lit-html` is [the one
-//! library](https://lit.dev/docs/libraries/standalone-templates/) of the pages, as its npm package has it.
+//! `ui/` has the files that the pages of both APIs share; [`Page`] has those that an API adds.
+//! [`lit-html`](https://lit.dev/docs/libraries/standalone-templates/) is their only library, unchanged from its npm
+//! package.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -16,8 +17,8 @@ use crate::extract::Request;
 use crate::problem::{Code, Problem};
 use crate::route::Reply;
 
-/// The sources that a browser may use: this server alone. No script, style or form of a page's text; and only lit-html makes
-/// elements of text.
+/// The sources that a browser may use: this server only. Inline scripts, inline styles and form submission are
+/// forbidden, and only lit-html may turn text into elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types lit-html";
@@ -25,7 +26,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// A file of a page: its name and its content.
 pub type File = (&'static str, &'static str);
 
-/// A file of `ui/`, by its name there: a [`File`].
+/// Includes a file of `ui/` by its name, as a [`File`].
 #[macro_export]
 macro_rules! ui_file {
     ($name:literal) => {
@@ -64,7 +65,7 @@ pub struct Page {
     pub files: &'static [File],
 }
 
-/// The page, ready to be served; nothing where it is switched off.
+/// The page, ready to be served; empty if it is disabled.
 #[derive(Debug, Default)]
 pub(crate) struct Ui {
     document: Option<Asset>,
@@ -127,7 +128,7 @@ impl Asset {
 
 /// The web page
 ///
-/// A page for people, over this API. `--ui=false` switches it off.
+/// A user interface of this API. `--ui=false` disables it.
 #[utoipa::path(
     get,
     path = "/",

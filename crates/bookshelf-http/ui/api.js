@@ -1,15 +1,15 @@
-// Requests to the API that serves the page, and to nothing else.
+// Requests to the API that serves the page, and to no other server.
 
 import { session } from './session.js';
 
 const DEADLINE = 15_000;
 const ATTEMPTS = 4;
-/** For so long after a write, reads ask for its version: another replica may answer them. */
+/** The time after a write in which reads require its version: another replica may answer them. */
 const OWN_WRITE_IS_NEW = 5_000;
 
 let written = { version: '', until: 0 };
 
-/** An answer that is no success. `status` is 0 where no answer came. */
+/** An error answer. `status` is 0 if there was no answer. */
 export class Problem extends Error {
   /** @param {number} status @param {Partial<Api.Problem>} body */
   constructor(status, body = {}) {
@@ -19,11 +19,11 @@ export class Problem extends Error {
     this.code = /** @type {any} */ (body.type?.split(':').pop()) ?? (status ? 'internal' : 'lost');
     this.field = body.field;
     this.wait = body.retry_after ?? 0;
-    /** True where an attempt before this answer may have been carried out. */
+    /** True if the outcome of this or an earlier attempt is unknown. */
     this.wasLost = false;
   }
 
-  /** True where it is not known what came of the request. */
+  /** True if the outcome of the request is unknown. */
   get isLost() {
     return !this.status || this.status === 504;
   }
@@ -67,7 +67,7 @@ async function attempt(method, to, { query, body, headers, signal, isStream }) {
     try {
       problem = JSON.parse(text);
     } catch {
-      // A proxy's page.
+      // The error page of a proxy.
     }
     return { response, problem: new Problem(response.status, problem) };
   } catch (error) {
@@ -76,10 +76,10 @@ async function attempt(method, to, { query, body, headers, signal, isStream }) {
   }
 }
 
-/** Asks who the caller is, where the answer wants to know that. Returns true if there is something new to send. */
+/** Asks the user for a token or a tenant's name, if the problem requires it. Returns true if there is a new one. */
 async function identify(problem, sent) {
   if (problem.status === 401) {
-    // Another request has asked already.
+    // Another request has already asked.
     if (sent.token !== session.token) return true;
     return session.ask('token', Boolean(session.token));
   }
@@ -97,8 +97,8 @@ export const pause = (time, signal) =>
   });
 
 /**
- * Sends a request. Every one may be sent again: reads, writes of a version, and posts with their `Idempotency-Key`. One
- * without an answer is, and a read that the service has no time for.
+ * Sends a request. All requests are safe to repeat: reads, conditional writes, and posts with an `Idempotency-Key`.
+ * Repeats a request without an answer, and a read if the service is busy.
  * @param {string} method @param {string} to @param {Page.Options} options
  * @returns {Promise<Page.Answer>}
  */
@@ -111,7 +111,7 @@ export async function send(method, to, options = {}) {
     if (!problem) {
       const version = response.headers.get('X-Resource-Version') ?? '';
       if (method !== 'GET') written = { version, until: Date.now() + OWN_WRITE_IS_NEW };
-      // A proxy that compresses answers makes tags weak. Ours names a version, whatever its bytes.
+      // A proxy that compresses answers makes tags weak. These tags name a version, not its bytes.
       const etag = (response.headers.get('ETag') ?? '').replace(/^W\//, '');
       return { data: answer.data, etag, version, response };
     }

@@ -1,4 +1,4 @@
-// The page around its views: navigation, who is asking, and the one place where anything is drawn.
+// The page around its views: navigation, sign-in, and the only place that renders.
 
 import { render } from './lit-html.js';
 import { hash, html, nothing, parse } from './parts.js';
@@ -7,8 +7,8 @@ import { t } from './texts.js';
 
 /**
  * Starts the page.
- * @param {{nav: [string, string][], views: Record<string, Page.ViewClass>, asksTenant?: boolean}} page `nav` is a view and the
- *   name of its text; the view without a name is the first one.
+ * @param {{nav: [string, string][], views: Record<string, Page.ViewClass>, asksTenant?: boolean}} page `nav` lists
+ *   views, each with the name of its text; the view with the empty name is the first one.
  */
 export function start({ nav, views, asksTenant = false }) {
   const signIn = new SignIn(draw, asksTenant);
@@ -16,7 +16,7 @@ export function start({ nav, views, asksTenant = false }) {
   let shown = { parts: null, view: null, stop: new AbortController() };
   let isDrawing = false;
 
-  /** Draws what has changed, once a frame. A hidden page has no frames. */
+  /** Renders changes, at most once per frame. A hidden page gets no frames. */
   function draw() {
     if (isDrawing) return;
     isDrawing = true;
@@ -46,7 +46,7 @@ export function start({ nav, views, asksTenant = false }) {
     shown = { parts, stop, view: new (views[parts[0] ?? ''] ?? views[''])(context) };
     shown.view.load();
     draw();
-    // After the drawing, which was asked for before.
+    // Runs after the rendering, which was scheduled first.
     if (!isFirst) requestAnimationFrame(() => document.querySelector('h1')?.focus());
   }
 
@@ -74,7 +74,7 @@ export function start({ nav, views, asksTenant = false }) {
 
 const dialog = () => /** @type {HTMLDialogElement} */ (document.getElementById('sign-in'));
 
-/** Who is asking: a token, or a tenant's name. Asked over the page, so that nothing typed there is lost. */
+/** The dialog for a token or a tenant's name. It opens over the page, so that nothing typed there is lost. */
 class SignIn {
   /** The open question. */
   #asked = null;
@@ -84,7 +84,7 @@ class SignIn {
     this.asksTenant = asksTenant;
   }
 
-  /** Resolves to true with an answer, to false without. Who asks meanwhile waits for the same. */
+  /** Resolves to true if the user answers, else to false. Concurrent calls share one dialog. */
   ask(kind, isRefused) {
     if (!this.#asked) {
       this.#asked = { kind, isRefused, ...Promise.withResolvers() };
@@ -112,7 +112,7 @@ class SignIn {
     const submit = (event) => {
       event.preventDefault();
       const value = event.target.elements.value.value.trim();
-      // The next question may come before this form is gone.
+      // The next question may reuse this form.
       event.target.reset();
       if (value) this.#answer(value);
     };
@@ -131,7 +131,7 @@ class SignIn {
     </form>`;
   }
 
-  /** Who is asking, and the way to change that. */
+  /** The current caller, with buttons to change it. */
   status() {
     const { token, tenant } = session;
     const change = async () => {

@@ -1,4 +1,4 @@
-// The books of the library: found, paged, and kept up to date. Each API's page adds what one can do with them.
+// The live list of books, with search and pages. Each API's page adds its own actions.
 
 import { get, path } from './api.js';
 import { bookKey } from './list.js';
@@ -6,13 +6,13 @@ import { ListView, row } from './listview.js';
 import { badge, empty, hash, html, namespaceSelect, namespaces, nothing, text } from './parts.js';
 import { t } from './texts.js';
 
-/** Asked once: `--search=false` refuses every search. */
+/** Tested once: with `--search=false` every search is refused. */
 let isSearchable;
 
 /** @param {Pick<Api.Book, 'namespace_id' | 'id'>} book */
 export const link = (book) => hash(['book', book.namespace_id, book.id]);
 
-/** The page of one book: its place, its title, and what there is of it. */
+/** The page of one book: its location, title and content. */
 export function bookPage(view, ready) {
   const books = (words) => html`<a href=${hash([''], { ns: view.ns })}>${words}</a>`;
   return html`
@@ -39,7 +39,7 @@ export class Books extends ListView {
       );
       this.isSearchable = await isSearchable;
     } catch {
-      // The list itself says what is wrong.
+      // The list shows the error.
       isSearchable = undefined;
     }
     this.update();
@@ -92,7 +92,7 @@ export class Books extends ListView {
     });
   }
 
-  // What each API's page adds. An action that is nothing has no place, either.
+  // Each API's page overrides these. A row without an action has no place for one.
 
   /** @param {Api.Book} _book */
   bookChanged(_book) {}

@@ -1,4 +1,4 @@
-// What happened to a book, or to somebody's loans: the newest first, the rest on request.
+// The history of a book or of a tenant's loans: the newest events first, more on request.
 
 import { get } from './api.js';
 import { link } from './books.js';
@@ -6,9 +6,9 @@ import { View, failure, html, nothing, say, text, when } from './parts.js';
 import { t } from './texts.js';
 
 const LIMIT = 20;
-/** The longest page. */
+/** The maximum page size. */
 const MOST = 1_000;
-/** No history is kept, or nobody has said yet whose it is. */
+/** The statuses if the history is turned off, or the caller is not known yet. */
 const ABSENT = [400, 401, 404];
 
 export class History extends View {
@@ -29,7 +29,7 @@ export class History extends View {
     return this.ask({ limit: Math.min(MOST, Math.max(LIMIT, this.events.length)) }, []);
   }
 
-  /** Reads again what is shown. */
+  /** Reloads the shown events. */
   refresh() {
     this.soon(() => this.load());
   }
@@ -60,7 +60,7 @@ export class History extends View {
     return html`<section class="history"><h2>${heading}</h2>${this.list(() => html`<p>${t('history.none')}</p>`)}</section>`;
   }
 
-  /** The events; `none` draws that there are none. */
+  /** Renders the events, or `none()` if there are none. */
   list(none) {
     return this.progress(() => this.ready(none), none);
   }

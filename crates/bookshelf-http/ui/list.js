@@ -1,4 +1,4 @@
-// Rows of a list: kept up to date, and clicked.
+// Live rows of a list, and their buttons.
 
 import { Problem, get } from './api.js';
 import { View, html, nothing, say } from './parts.js';
@@ -7,14 +7,14 @@ import { follow } from './stream.js';
 import { explainWrite } from './texts.js';
 
 const LIMIT = 50;
-/** More new rows than this are not counted. */
+/** New rows beyond this number are not counted. */
 const MANY = 1_000;
 
-/** The page before each, by the value of `continue`; only the browser's own way through a list is known. */
+/** The previous page of each page, by its `continue`. Known only for pages reached in this tab. */
 const before = new Map();
 
 /**
- * A page of a list. Shown rows change in place, new ones wait until they are asked for.
+ * A page of a list. Shown rows change in place; new rows wait until the user requests them.
  * @template Item
  */
 export class LiveList extends View {
@@ -33,7 +33,7 @@ export class LiveList extends View {
     this.key = key;
     this.changed = changed;
     this.query = { ...filter, q };
-    /** Undefined on the first page. */
+    /** The previous page; undefined on the first page. */
     this.before = page ? (before.get(page) ?? '') : undefined;
   }
 
@@ -56,7 +56,7 @@ export class LiveList extends View {
 
   refused(problem) {
     if (problem.field === 'continue' && this.page) {
-      // The page is of another list, or of before a restore.
+      // The `continue` is from another list, or from before a restore.
       Object.assign(this, { page: '', before: undefined, problem: null, isReset: false });
       this.load();
     } else if (this.rows.length === 0 || problem.status === 403) this.phase = 'failed';
@@ -69,7 +69,7 @@ export class LiveList extends View {
     let isFirst = true;
     const state = (state) => {
       this.state = state;
-      // The version of an answer may be a moment newer than the list in it: a change in between would be in neither.
+      // The version may be slightly newer than the list in the answer: the stream would skip a change in between.
       if (isFirst && state === 'live') this.lookAgain(false);
       if (state === 'live') isFirst = false;
       this.update();
@@ -79,7 +79,7 @@ export class LiveList extends View {
   }
 
   on(event, item) {
-    // Of a search there is no stream: that of the whole list says when to look again.
+    // A search has no stream: each event of the whole list triggers a reload.
     if (this.query.q) {
       this.lookAgain(false);
     } else if (event !== 'synced') {
@@ -103,14 +103,14 @@ export class LiveList extends View {
     }
   }
 
-  /** Returns true for a key that belongs on this page. */
+  /** Returns true if the key belongs on this page. */
   isWithin(key) {
     const [first, last] = [this.rows.at(0), this.rows.at(-1)];
     const isAfter = !this.page || !first || key > this.key(first.item);
     return isAfter && (!this.next || !last || key < this.key(last.item));
   }
 
-  /** Compares what is shown with the list as it is now. With `isReset`, follows the list anew. */
+  /** Compares the shown rows with the current list. With `isReset`, also restarts the stream. */
   lookAgain(isReset) {
     this.isReset ||= isReset;
     this.soon(async () => {
@@ -133,7 +133,7 @@ export class LiveList extends View {
   }
 }
 
-/** What the buttons of rows do. What came of it stands where one clicked. */
+/** Actions of row buttons. The row shows the outcome. */
 export class Clicks {
   /** @type {Map<string, {isBusy?: boolean, words?: string, idempotency?: string}>} */
   #clicked = new Map();
@@ -156,10 +156,10 @@ export class Clicks {
   }
 
   /**
-   * Writes for a row, unless it does so already. The key of the write is the same until there is an answer: a lost one is
-   * asked for again, and is done once.
+   * Runs a write for a row, unless one is running. A write whose answer was lost keeps its key, so that a repetition
+   * does not write twice.
    * @param {string} key @param {string} about
-   * @param {(idempotency: string) => Promise<string>} write returns what to say of it
+   * @param {(idempotency: string) => Promise<string>} write returns the words for its outcome
    */
   async run(key, about, write) {
     if (this.isBusy(key)) return;
@@ -179,7 +179,7 @@ export class Clicks {
   }
 }
 
-/** In the order of lists: by namespace, then id. A blank comes before what names may have. */
+/** Keys in the order of lists: by namespace, then id. A blank sorts before all characters of names. */
 /** @param {Api.Book} book */
 export const bookKey = (book) => `${book.namespace_id} ${book.id}`;
 /** @param {Api.Loan} loan */

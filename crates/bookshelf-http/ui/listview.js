@@ -9,9 +9,9 @@ const TYPING = 300;
 /** @template Item */
 export class ListView extends View {
   title = '';
-  /** The view in an address, and its texts for new rows, for none, and for what to do then. */
+  /** The view in the address, and the texts for new rows, for an empty list, and for its hint. */
   names = { view: '', fresh: '', none: '', hint: '' };
-  /** What the form has. It is in the address once it is submitted. */
+  /** The values of the form. Submitting puts them into the address. */
   typed = this.query;
   /** @type {LiveList<Item> | null} */
   list = null;
@@ -21,7 +21,7 @@ export class ListView extends View {
     this.ask();
   }
 
-  /** Shows what a query of the address asks for. */
+  /** Shows the list for a query of the address. */
   changed(query) {
     const options = this.listOf(query);
     const context = this.begin(query);
@@ -46,7 +46,7 @@ export class ListView extends View {
     this.context.go(hash([this.names.view], this.typed), replace);
   }
 
-  /** Takes typed text in, and filters once the typing rests. */
+  /** Stores typed text, and filters once typing pauses. */
   type(name, value) {
     this.typed = { ...this.typed, [name]: value };
     clearTimeout(this.typing);
@@ -72,9 +72,9 @@ export class ListView extends View {
       ${pager(list, (page) => hash([names.view], { ...this.query, page }))}`;
   }
 
-  // What each list has of its own.
+  // Each list overrides these.
 
-  /** What a query of the address asks of the API; null where it lacks something. */
+  /** The options of the list for a query of the address; null if the query is incomplete. */
   /** @param {Page.Query} _query @returns {Page.ListOptions<Item> | null} */
   listOf(_query) {
     return null;
@@ -84,7 +84,7 @@ export class ListView extends View {
   row(_row) {}
   /** @param {Page.Row<Item>[]} _rows */
   loaded(_rows) {}
-  /** Reads what the form needs. */
+  /** Loads the data of the form. */
   ask() {}
   form() {}
   heading() {}
@@ -94,10 +94,10 @@ export class ListView extends View {
   }
 }
 
-/** Says how many rows there are now. */
+/** Announces the number of rows. */
 export const sayCount = (rows, none) => say(rows.length ? t('shown', { n: rows.length }) : t(none));
 
-/** New rows of a live list, and how live it is. `load` lists anew, `words` names the text of the new ones. */
+/** The new rows of a live list, and the state of its stream. `load` reloads, `words` names the text for new rows. */
 export function news({ fresh, state }, words, load) {
   const reveal = () => load().then(() => document.querySelector('h1')?.focus());
   return html`<div class="news" aria-live="polite">
@@ -117,7 +117,7 @@ export function pager({ before, next }, address) {
   </nav>`;
 }
 
-/** A row of a list. White space between the parts of fifty rows would be hundreds of nodes. */
+/** A row of a list. White space between the parts would add hundreds of nodes to fifty rows. */
 export const row = ({ id, isGone = false, href, title, author, facts, action }) =>
   html`<li data-gone=${isGone} data-id=${id}
     ><a class="title" href=${href}>${title}</a
@@ -125,7 +125,7 @@ export const row = ({ id, isGone = false, href, title, author, facts, action }) 
     ><span class="facts">${facts}</span
     >${action ? html`<span class="action">${action}</span>` : nothing}</li>`;
 
-/** A button of a row. One that was pressed stays, so that the focus does. */
+/** A button of a row. It stays focusable when it is off, so that the focus is kept. */
 export const rowButton = (words, about, isOff, press, kind = '') =>
   html`<button type="button" class=${kind} aria-disabled=${isOff} @click=${() => isOff || press()}
     >${t(words)}<span class="visually-hidden">: ${about}</span></button>`;

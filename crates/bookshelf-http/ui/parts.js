@@ -6,7 +6,7 @@ import { explain, t, time } from './texts.js';
 
 export { html, nothing };
 
-/** A view. What it reads may be refused, and ends with the view. */
+/** A view. Its reads may be refused, and are aborted when the view is left. */
 export class View {
   /** @type {'loading' | 'ready' | 'failed' | 'absent'} */
   phase = 'loading';
@@ -21,14 +21,14 @@ export class View {
     this.query = context.query;
   }
 
-  /** Begins to read what the view shows. */
+  /** Starts to load the content. */
   load() {}
 
   update() {
     this.context.update();
   }
 
-  /** Reads for the view, and draws it. A problem is the view's own; one of a view that was left is nobody's. */
+  /** Runs a read and redraws the view. A problem becomes the view's error, unless the view was left. */
   async read(work) {
     try {
       await work();
@@ -47,14 +47,14 @@ export class View {
     this.phase = 'failed';
   }
 
-  /** Draws how far the view is; `ready` and `absent` draw what there is, and that there is nothing. */
+  /** Renders the phase: `ready` renders the content, `absent` that there is none. */
   progress(ready, absent = () => nothing, retry = () => this.load()) {
     if (this.phase === 'loading') return loading();
     if (this.phase === 'failed') return failure(this.problem, retry);
     return this.phase === 'ready' ? ready() : absent();
   }
 
-  /** Works once it is calm: what is asked for meanwhile is the same work. */
+  /** Runs work after `calm` milliseconds. Calls until then do nothing. */
   soon(work, calm = 1_000) {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
@@ -62,7 +62,7 @@ export class View {
     }, calm);
   }
 
-  /** Ends what an earlier query of the address began. Returns the context of what this one begins. */
+  /** Aborts the requests of the previous query. Returns the context for those of this one. */
   begin(query) {
     this.query = query;
     this.begun?.abort();
@@ -70,7 +70,7 @@ export class View {
     return { ...this.context, signal: AbortSignal.any([this.context.signal, this.begun.signal]) };
   }
 
-  /** Reads the namespaces for a view that shows one. @param {string} view */
+  /** Loads the namespaces for a view of one namespace. @param {string} view */
   askNamespaces(view) {
     return this.read(async () => {
       this.namespaces = await namespaces(this.context.signal);
@@ -79,33 +79,33 @@ export class View {
     });
   }
 
-  /** Goes to the first namespace, if it is known, where the address has none. @param {string} view */
+  /** Goes to the first known namespace if the address has none. @param {string} view */
   goToFirst(view) {
     const [first] = this.namespaces;
     if (first && !this.query.ns) this.context.go(hash([view], { ...this.query, ns: first.id }), true);
   }
 }
 
-/** The namespaces with books, for a choice. @returns {Promise<Api.Namespace[]>} */
+/** Returns the namespaces that have books. @returns {Promise<Api.Namespace[]>} */
 export async function namespaces(signal) {
   return (await get('namespace', { signal })).data.list;
 }
 
-/** Text of a book or a person: its script decides its direction. */
+/** Text of a book or a person: its script determines its direction. */
 export const text = (value) => html`<bdi dir="auto" .textContent=${value ?? ''}></bdi>`;
 
 export const when = (value) => html`<time datetime=${value}>${time(value)}</time>`;
 
-/** What a status line says in words has its sign beside it, never instead. */
+/** A status in words, with a sign next to them that never replaces them. */
 export const badge = (kind, words) => html`<span class="badge" data-kind=${kind} .textContent=${words}></span>`;
 
 export const loading = () => html`<p class="loading" role="status">${t('loading')}</p>`;
 
-/** An empty state: what is not there, and what to do. */
+/** An empty state: what is missing, and a hint. */
 export const empty = (title, hint) =>
   html`<div class="empty"><p class="empty-title">${title}</p><p>${hint}</p></div>`;
 
-/** The error of a view, with a way to go on. */
+/** The error of a view, with a button to retry. */
 export const failure = (problem, retry) => html`
   <div class="notice" data-kind="error" role="alert">
     <p><strong>${t('failed')}</strong> ${explain(problem)}</p>
@@ -115,7 +115,7 @@ export const failure = (problem, retry) => html`
 export const notice = (kind, content, actions = nothing) =>
   html`<div class="notice" data-kind=${kind}><p>${content}</p>${actions}</div>`;
 
-/** Has screen readers say something, without moving the focus. The same words again are a change, too. */
+/** Announces words to screen readers without moving the focus, also if they repeat. */
 export function say(words) {
   const region = document.getElementById('said');
   region.textContent = region.textContent === words ? `${words}\u00a0` : words;
@@ -127,7 +127,7 @@ export function focus(id) {
   element?.scrollIntoView({ block: 'nearest' });
 }
 
-/** Moves the focus to what the next frame draws. */
+/** Moves the focus to an element of the next frame. */
 export const focusSoon = (id) => requestAnimationFrame(() => focus(id));
 
 /** The errors of a form, each a link to its field. */
@@ -141,7 +141,7 @@ export function summary(errors) {
   </div>`;
 }
 
-/** A field with its label, its hint and its error. One with a direction is a name, and no text of a language. */
+/** A field with its label, hint and error. A field with `dir` is an identifier, not text. */
 export function field({ name, value, errors, input, hint = '', lines = 0, list = '', isRequired = false, dir = '' }) {
   const error = errors.find((one) => one.field === name);
   const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(' ') || nothing;
@@ -161,7 +161,7 @@ export function field({ name, value, errors, input, hint = '', lines = 0, list =
     </div>`;
 }
 
-/** A choice of namespaces. With `all`, none is one, too. */
+/** A choice of namespaces. With `all`, it offers all of them, too. */
 export function namespaceSelect(namespaces, chosen, all, change) {
   const names = [...new Set([...namespaces.map((one) => one.id), ...(chosen ? [chosen] : [])])];
   const option = (name, words) => html`<option value=${name} ?selected=${name === chosen} .textContent=${words}></option>`;
@@ -173,16 +173,16 @@ export function namespaceSelect(namespaces, chosen, all, change) {
   </div>`;
 }
 
-// Addresses within the page: `#/book/science-library/intro?…`. The server sees none of them.
+// Addresses within the page: `#/book/science-library/intro?…`. The server never sees them.
 
-/** The address of a view, with a query of what is not empty. */
+/** The address of a view. Empty values of the query are left out. */
 export function hash(parts, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value);
   const search = given.length ? `?${new URLSearchParams(given)}` : '';
   return `#/${parts.map(encodeURIComponent).join('/')}${search}`;
 }
 
-/** What an address names. A malformed one is that of the first view. */
+/** Parses an address. A malformed one leads to the first view. */
 export function parse(address) {
   try {
     const [names, search = ''] = address.replace(/^#\/?/, '').split('?');

@@ -1,6 +1,6 @@
-// What the tab remembers: the token, the tenant, and text that is not saved yet. All of it goes with the tab.
+// The state of the tab: the token, the tenant, and unsaved text. It ends with the tab.
 
-/** The page's own copy. Some browsers have no storage: a reload loses what is kept there, nothing else does. */
+/** A copy in memory. In a browser without storage, a reload loses it. */
 const kept = new Map();
 
 function stored(use) {
@@ -23,10 +23,10 @@ export function forget(name) {
   stored((storage) => storage.removeItem(name));
 }
 
-/** A key for `Idempotency-Key`. `randomUUID` would need HTTPS. */
+/** A new `Idempotency-Key`. `randomUUID` requires HTTPS. */
 export const newKey = () => crypto.getRandomValues(new BigUint64Array(2)).join('-');
 
-/** The caller. `ask` opens the dialog that asks for a token or a tenant's name; false where nobody answers it. */
+/** The caller. `ask` opens the dialog for a token or a tenant's name, and resolves to false without an answer. */
 export const session = {
   token: recall('token'),
   tenant: recall('tenant'),

@@ -1,11 +1,11 @@
-// Event streams, by fetch: an EventSource could not send who asks.
+// Event streams by `fetch`: an `EventSource` cannot send the headers that name the caller.
 
 import { Problem, pause, send } from './api.js';
 
 /** Three heartbeats. A connection that is silent for longer is dead. */
 const SILENCE = 45_000;
 const LONGEST_WAIT = 15_000;
-/** Before everything is listed anew. */
+/** The pause before a new list. */
 const CALM = 1_000;
 
 /** Splits the text of a stream into its messages. */
@@ -39,8 +39,8 @@ const shown = (signal) =>
   });
 
 /**
- * Follows the changes of a list from its version on, until the signal, or until they have to be listed anew (`reset`). A
- * hidden page has no stream: browsers allow few connections to one host.
+ * Follows the changes of a list after its version, until the signal, or until the list must be read again (`reset`). A
+ * hidden page has no stream: browsers allow few connections per host.
  * @param {string} to @param {string} version
  * @param {{on: (event: string, item: any, id: string) => void, reset: () => void, signal: AbortSignal, query?: Page.Query,
  *   state?: (state: 'live' | 'waiting' | 'hidden' | 'refused') => void}} options

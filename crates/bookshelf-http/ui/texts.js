@@ -1,10 +1,10 @@
-// The page's texts, in the reader's language. A language is one file for each page, and the names of both are here.
+// The page's texts, in the reader's language. Each language has a common file and one for each page.
 
 const LANGUAGES = ['en', 'de'];
 
 const wanted = navigator.languages.map((locale) => locale.split('-')[0].toLowerCase());
 export const language = wanted.find((one) => LANGUAGES.includes(one)) ?? 'en';
-/** With the reader's region, for dates and numbers. */
+/** The language with the reader's region, for dates and numbers. */
 const locale = navigator.languages.find((one) => one.toLowerCase().startsWith(language)) ?? language;
 
 const page = document.documentElement.dataset.page;
@@ -20,7 +20,7 @@ const times = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 
 export const number = (value) => numbers.format(value);
 export const time = (text) => times.format(new Date(text));
 
-/** The text of a name. Its form follows `n`; values stand isolated, whatever the direction of their script. */
+/** The text of a name. `n` selects the plural form. Values are isolated, as their script may have another direction. */
 export function t(name, values = {}) {
   const found = texts[name] ?? name;
   const text = typeof found === 'string' ? found : (found[plurals.select(values.n)] ?? found.other);
@@ -30,7 +30,7 @@ export function t(name, values = {}) {
   });
 }
 
-/** The text of a problem: the code's, or the service's own. */
+/** The text for the code of a problem, or the message of the service. */
 export function explain(problem) {
   if (problem.code === 'invalid_request' || problem.code === 'rejected') return problem.message;
   if (problem.code === 'forbidden') return `${t('problem.forbidden')} (${problem.message})`;
@@ -38,5 +38,5 @@ export function explain(problem) {
   return texts[known] ? t(known) : problem.message || t('problem.internal');
 }
 
-/** The same of a write, of which nobody may know what came of it. */
+/** The same for a write, whose outcome may be unknown. */
 export const explainWrite = (problem) => (problem.isLost ? t('lost') : explain(problem));

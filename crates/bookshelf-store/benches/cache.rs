@@ -1,4 +1,4 @@
-//! The time of the cache's everyday operations, beside kube-rs' own `reflector::Store` fed with the same.
+//! The time of the cache's everyday operations, compared with kube-rs' `reflector::Store` fed with the same books.
 //!
 //! `cargo bench -p bookshelf-store --bench cache`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
 
@@ -15,7 +15,7 @@ use kube::runtime::watcher;
 
 use books::{KubeCache, OurCache};
 
-/// The numbers of books: in all, and in one category of one namespace.
+/// The numbers of books to measure with.
 fn sizes() -> Vec<usize> {
     let sizes = std::env::var("BOOKSHELF_BENCH_BOOKS").unwrap_or_else(|_| "1000,100000".to_owned());
     let sizes = sizes.split(',');

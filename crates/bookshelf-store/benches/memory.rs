@@ -1,5 +1,5 @@
-//! The memory of a cached object, beside kube-rs' own `reflector::Store` fed with the same: bytes that the allocator gave
-//! out, without its own.
+//! The memory of a cached object, compared with kube-rs' `reflector::Store` fed with the same books: bytes that the
+//! allocator handed out, without its overhead.
 //!
 //! `cargo bench -p bookshelf-store --bench memory`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
 

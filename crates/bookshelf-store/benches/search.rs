@@ -1,4 +1,4 @@
-//! The time of searches among books with real titles, and what their texts add to the time of an event.
+//! The time of searches among books with real titles, and the time that their texts add to an event.
 //!
 //! `cargo bench -p bookshelf-store --bench search`; `BOOKSHELF_BENCH_BOOKS=1000000` for another number of books.
 
@@ -31,20 +31,20 @@ const ORDINARY: [(&str, &str); 8] = [
 const WORST: [(&str, &str); 9] = [
     // Every book.
     (EVERY, ""),
-    // A word in most books; one that begins many words; and one that many words have, none at its beginning.
+    // A word in most books, the beginning of many words, and a string inside many words but at the beginning of none.
     ("a", ""),
     ("d", ""),
     ("ese", ""),
-    // The end of a phrase, whose beginning is everywhere.
+    // A phrase whose beginning is everywhere.
     ("1-zz", ""),
     ("a d e l 1 2 3 4", ""),
     ("a b c d e f g h", ""),
     ("zzzz", ""),
     ("a", "category-0"),
 ];
-/// Stands for a search that finds every book, as no terms do.
+/// Stands for a search that finds every book, which no terms do.
 const EVERY: &str = "*";
-/// A page, as a web page asks for it.
+/// The size of a page that a web page requests.
 const PAGE: usize = 50;
 
 fn sizes() -> Vec<usize> {
@@ -69,13 +69,13 @@ fn found(cache: &OurCache, search: &Search, most: usize) -> usize {
     found.take(most).map(black_box).count()
 }
 
-/// The time that this thread has had on a processor: other work on the machine does not count.
+/// Returns the CPU time of this thread, which excludes other work on the machine.
 fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(now).expect("time does not run backwards")
 }
 
-/// Prints the CPU time of one search of 200 at the median and at the 99th percentile.
+/// Prints the median and the 99th percentile of the CPU times of 200 searches.
 fn percentiles(cache: &OurCache, size: usize) {
     println!("| books | | search | found | a page: p50, p99 | all: p50, p99 |");
     println!("|--:|---|---|--:|--:|--:|");
@@ -126,7 +126,7 @@ fn texts(criterion: &mut Criterion) {
     });
 }
 
-/// Prints the CPU time of an event, for caches without texts and with them, in turns: the median of batches.
+/// Prints the CPU time of an event as the median of batches, which alternate between caches without and with texts.
 fn events(_: &mut Criterion) {
     println!("| books | changed | an event without texts | with texts |");
     println!("|--:|---|--:|--:|");
@@ -144,7 +144,7 @@ fn event_times(size: usize, has_other_text: bool) -> [Duration; 2] {
     let mut times = [const { Vec::new() }; 2];
     let mut version = size;
     for _ in 0..200 {
-        // One after the other would find its page in the processor's cache.
+        // Consecutive books would find their memory in the processor's cache.
         let next = || {
             version += 1;
             let mut book = titles::book(version.wrapping_mul(7919) % size, version + 1);

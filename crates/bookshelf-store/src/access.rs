@@ -1,20 +1,21 @@
-//! Delegated authentication and authorization: the API server decides on the user of a token, by a
-//! [TokenReview](https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/), and on the
-//! rights of a user, by a
+//! Delegated authentication and authorization: the API server authenticates tokens, by a
+//! [TokenReview](https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/), and
+//! authorizes users, by a
 //! [SubjectAccessReview](https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/subject-access-review-v1/).
 //!
 //! # Kept decisions
 //!
-//! A decision, a yes or a no, is kept for [`KEPT_FOR`] from the moment at which its review was sent, that of a token no longer
-//! than the token itself is valid; an error is not kept. Callers that wait for the same decision share one review. Tokens are
-//! known by a keyed hash alone: nothing holds a token longer than a request with it. Buffers that are free may have its bytes.
+//! A decision, positive or negative, is kept for [`KEPT_FOR`] after its review was sent. A decision on a token ends
+//! with the token's validity if that is sooner. Errors are not kept. Callers that wait for the same decision share one
+//! review. Tokens are stored only as keyed hashes: no token outlives its request, except for bytes that remain in freed
+//! buffers.
 //!
 //! # Limits
 //!
-//! Reviews take no part in the limits of the connector. Those of tokens that are not known to be good have a limit for the
-//! process, and reviews of rights one for each user; beyond it [`Error::Overloaded`]. A token that was good is reviewed
-//! outside that limit, and its decision is kept apart from those of other tokens, so that no flood of made-up tokens keeps its
-//! user out.
+//! Reviews do not count towards the limits of the connector. Reviews of tokens that are not known to be good share one
+//! limit per process, and reviews of rights have one limit per user. Beyond a limit, the result is
+//! [`Error::Overloaded`]. A token that was good is reviewed outside that limit, and its decision is kept apart from
+//! those of other tokens, so that a flood of made-up tokens cannot lock out its user.
 
 mod decisions;
 mod permission;
@@ -38,38 +39,39 @@ pub use user::User;
 /// The longest time that a decision is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(10);
 
-/// Reviews a second, and at once, of tokens that are not known to be good.
+/// Rate limit of reviews of tokens that are not known to be good: per second, and burst. The burst also limits
+/// concurrency.
 const TOKENS: (f64, u32) = (10.0, 20);
-/// Reviews a second, and at once, of the rights of one user.
+/// Rate limit of reviews of the rights of one user: per second, and burst.
 const RIGHTS: (f64, u32) = (100.0, 1000);
 
-/// The most good tokens whose decisions are kept; fewer where their users take more memory than is usual.
+/// The maximum number of good tokens whose decisions are kept. Fewer fit if their users take more memory than usual.
 const GOOD_TOKENS: usize = 10_000;
-/// The most refused tokens whose decisions are kept: many more than the limit lets through in [`KEPT_FOR`].
+/// The maximum number of refused tokens whose decisions are kept: many more than the limit admits within [`KEPT_FOR`].
 const REFUSED_TOKENS: usize = 1_000;
-/// The most decisions on rights that are kept.
+/// The maximum number of decisions on rights that are kept.
 const DECIDED_RIGHTS: usize = 50_000;
-/// The most users whose rate of reviews is known.
+/// The maximum number of users with a rate limiter.
 const USERS: usize = 10_000;
 
 /// The reason why there is no decision.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The limit on reviews leaves no turn now.
+    /// The limit on reviews is exhausted.
     #[error("too many credentials wait for a review")]
     Overloaded {
-        /// The time after which there is one.
+        /// The time until the next turn.
         retry_after: Duration,
     },
-    /// The API server is out of reach, does not answer in time, or sheds load.
+    /// The API server is unreachable, does not answer in time, or sheds load.
     #[error("the Kubernetes API cannot review the credentials now")]
     Unavailable {
-        /// The time to wait before another try, if the API server sent one.
+        /// The time to wait before a retry, if the API server sent one.
         retry_after: Option<Duration>,
         /// The cause, for the log.
         cause: Arc<str>,
     },
-    /// Our own account may not create reviews, or the API server's answer cannot be understood.
+    /// This process lacks the right to create reviews, or the API server's answer cannot be parsed.
     #[error("internal error")]
     Internal {
         /// The cause, for the log.
@@ -99,19 +101,19 @@ pub struct Access(Arc<Inner>);
 struct Inner {
     reviews: Reviews,
     hasher: Hasher,
-    /// The users of good tokens. A decision that is no longer valid stays, as the token was good.
+    /// The users of good tokens. Expired decisions stay: they show that a token was good.
     good: Decisions<Option<Arc<User>>>,
     /// The tokens that were refused.
     refused: Decisions<Option<Arc<User>>>,
     unknown_tokens: Option<RateLimiter>,
-    /// The reviews of unknown tokens under way, which a slow API server would pile up.
+    /// Limits concurrent reviews of unknown tokens, which a slow API server would pile up.
     unknown_at_once: Semaphore,
     rights: Decisions<bool>,
     rates: Cache<u128, Arc<RateLimiter>>,
 }
 
 impl Access {
-    /// Creates the decisions that this API server makes, of tokens for one of these audiences.
+    /// Creates an empty set of decisions of this API server. Tokens must be for one of `audiences`.
     #[must_use]
     pub fn new(connector: &Connector, audiences: Vec<String>) -> Self {
         let user_bytes = |user: &Option<Arc<User>>| user.as_ref().map_or(0, |user| user.bytes());
@@ -127,13 +129,14 @@ impl Access {
         }))
     }
 
-    /// Returns the kept decision on a token: its user, or none for a token that was refused.
+    /// Returns the kept decision on a token: its user, or `None` for a token that was refused.
     #[must_use]
     pub fn kept_user(&self, token: &[u8], now: Instant) -> Option<Decision<Option<Arc<User>>>> {
         self.0.kept_user(self.0.hasher.token(token), now)
     }
 
-    /// Returns the user of a token, or none for a token that the API server refuses: by the kept decision, or by a review.
+    /// Returns the decision on a token, kept or by a review: its user, or `None` for a token that the API server
+    /// refuses.
     pub async fn user(&self, token: &str) -> Result<Decision<Option<Arc<User>>>, Error> {
         let id = self.0.hasher.token(token.as_bytes());
         if let Some(kept) = self.0.kept_user(id, Instant::now()) {
@@ -173,7 +176,7 @@ impl Access {
         self.0.rights.kept(id, now)
     }
 
-    /// Decides on a permission of a user: by the kept decision, or by a review.
+    /// Returns the decision on a permission of a user, kept or by a review.
     pub async fn may(&self, user: &Arc<User>, permission: Permission<'_>) -> Result<Decision<bool>, Error> {
         let id = self.0.hasher.permission(user, permission);
         if let Some(kept) = self.0.rights.kept(id, Instant::now()) {

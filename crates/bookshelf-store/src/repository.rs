@@ -1,38 +1,40 @@
-//! Books and loans: the operations of a library on the Kubernetes API, and every rule of the domain, once.
+//! Books and loans: the operations of a library on the Kubernetes API, and the rules of the domain.
 //!
 //! # Where answers come from
 //!
-//! Reads come from the cache and send nothing to the API server. A write is one request, with the cached state as its
-//! precondition: the API server refuses the write if the book has changed since, and only then is the book read and checked
-//! again.
+//! Reads are served from the cache and send no request to the API server. A write is one request, with the cached state
+//! as its precondition: if the book has changed since, the API server refuses the write, and only then does the
+//! repository read and check the book again.
 //!
-//! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then costs
-//! no request, unless the watches have been silent for too long: then what it is about is read first. A *success* comes from
-//! the API server: a return reads the loan first if the cache has none. The cache decides conditions that span two objects:
-//! the book of a new loan exists, and a book to delete has no loan. If the cache was behind, the garbage collector deletes
-//! the loan with its book, by the uid in its ownerReference.
+//! A *refusal* may come from the cache (a missing book cannot be changed, a book on loan cannot be borrowed) and then
+//! costs no request, unless the watches have been silent for too long: then the objects concerned are read first. A
+//! *success* comes from the API server: a return reads the loan first if none is cached. Conditions that span two
+//! objects are checked in the cache: the book of a new loan exists, and a book to delete has no loan. If the cache was
+//! behind, the garbage collector deletes the loan with its book, by the uid in the loan's `ownerReference`.
 //!
 //! # Preconditions
 //!
-//! A client may name the version of a book that it has seen ([`Expected`]); its write happens at that version or not at all
-//! ([`Error::Stale`]). The API server decides: the version is the precondition of the write, and only an answer of the API
-//! server, to the write or to a read, makes it stale. The check that the book may be changed and the write are of one
-//! version. A forced write ([`Repository::force_update_book`], [`Repository::force_delete_book`]) ignores the version, never
-//! the owner: a book that another tool manages stays as it is.
+//! A client may name the version of a book that it has seen ([`Expected`]). Its write then happens at that version or
+//! not at all ([`Error::Stale`]). The API server decides: the version is a precondition of the write, and only an
+//! answer of the API server, to the write or to a read, makes it stale. The check that the book may be changed applies
+//! to the same version as the write. A forced write ([`Repository::force_update_book`],
+//! [`Repository::force_delete_book`]) ignores the version but not the owner: a book that another tool manages stays
+//! unchanged.
 //!
 //! # Repeated requests
 //!
-//! A repeated create or borrow with an [`IdempotencyKey`] returns the object that the first request made, while that exists:
-//! the object carries the imprint of its request (`idempotency.rs`). Only the API server's state counts, so that a refusal
-//! of such a request costs a read.
+//! A repeated create or borrow with an [`IdempotencyKey`] returns the object that the first request made, as long as it
+//! exists: the object carries the imprint of its request (`idempotency.rs`). Only the API server's state counts, so
+//! refusing such a request costs a read.
 //!
 //! # Read your writes
 //!
-//! The cache has the result of a write before the operation returns, so that the next read of the same repository has it;
-//! other replicas have it when their watch reports it. [`Repository::versions`] returns the versions of the served state,
-//! and [`Repository::catch_up`] waits for them on any replica.
+//! The result of a write is in the cache before the operation returns, so the next read from the same repository serves
+//! it. Other replicas serve it once their watch reports it. [`Repository::versions`] returns the versions of the served
+//! state, and [`Repository::catch_up`] waits for them on any replica.
 //!
-//! Streams ([`Stream`]) follow the confirmed state, which is the same on every replica, so that any replica can resume one.
+//! Streams ([`Stream`]) follow the confirmed state, which is the same on every replica, so any replica can resume a
+//! stream.
 
 mod books;
 mod changes;
@@ -93,8 +95,8 @@ pub use version::{Expected, NotAVersion, Version};
 /// The number of retries of a write after the book changed under it.
 const CONFLICT_RETRIES: usize = 5;
 
-/// The operations on books and loans. `V` is the value that the caller wants of each book, made once when the book changes:
-/// its JSON, for instance.
+/// The operations on books and loans. `V` is a value that the caller derives from each book, such as its JSON. It is
+/// made once per change of the book.
 pub struct Repository<V> {
     books: Collection<crd::Book, CachedBook<V>>,
     loans: Collection<crd::BookLoan, Loan>,
@@ -112,25 +114,26 @@ pub struct Repository<V> {
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Options {
-    /// The namespaces that the repository serves; empty: all. Rights in these are enough.
+    /// The namespaces that the repository serves; empty: all. Rights in these namespaces suffice.
     pub namespaces: Vec<String>,
     /// Records changes of books as Kubernetes Events.
     pub events: bool,
     /// The time between replays of all cached objects to the debug log; `None`: never.
     pub resync: Option<Duration>,
-    /// The time between checks, which list everything, compare it with the caches and repair differences; `None`: never.
+    /// The time between checks, which list everything, compare it with the caches and repair differences; `None`:
+    /// never.
     pub check: Option<Duration>,
-    /// The longest silence of a watch: each is requested to end a second sooner. A connection whose watch has not ended some
-    /// seconds later is dead.
+    /// The longest silence of a watch. Each watch is requested to end a second sooner. If it has not ended some seconds
+    /// later, its connection is considered dead.
     pub watch_timeout: Duration,
-    /// Keeps the descriptions of books in the cache. Without them it is smaller, lists have none, and a whole book takes a
-    /// request to the API server: [`Repository::live_book`].
+    /// Keeps the descriptions of books in the cache. Without them the cache is smaller, lists have no descriptions, and
+    /// a whole book takes a request to the API server ([`Repository::live_book`]).
     pub cache_descriptions: bool,
-    /// Keeps a text of each book in the cache, to search for the words of author and title.
+    /// Keeps a text of each book in the cache, for searches by words of author and title.
     pub search: bool,
-    /// Records what happens to books and loans in journals.
+    /// Records the history of books and loans in loan journals.
     pub history: bool,
-    /// Deletes what is too old in the history; `None`: another process does.
+    /// The retention that this process applies to the history; `None`: another process applies it.
     pub retention: Option<Retention>,
 }
 
@@ -153,7 +156,7 @@ impl Default for Options {
 
 /// A resource with its cache.
 struct Collection<K: kube::Resource, T> {
-    /// The client for writes, and for the reads that are part of one.
+    /// The client for writes, and for reads that are part of a write.
     workload: CachedClient<K, T>,
     /// The client for live reads, which have their own share of the requests.
     live: CachedClient<K, T>,
@@ -164,9 +167,9 @@ struct Collection<K: kube::Resource, T> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Creates a repository, and the future that feeds it: spawn that, and end the process if it ends.
+    /// Creates a repository, and the future that feeds it: spawn the future, and end the process if the future ends.
     ///
-    /// `view` makes the value that the caller wants of each book.
+    /// `view` makes the caller's value of each book.
     ///
     /// Must be called within a tokio runtime.
     pub fn new(
@@ -204,7 +207,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let (loans, feed_loans) =
             collection(&connector.resource().without_managed_fields(), builder, &options);
 
-        // To find out what has changed costs a tenth of a write, and is for nothing where nobody reads it.
+        // Computing the changes costs a tenth of a write, which is wasted unless they are logged.
         let is_logged = options.resync.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let handlers = is_logged.then(|| {
             [
@@ -237,14 +240,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         )
     }
 
-    /// Waits until all Events recorded so far are sent, or this time has passed.
+    /// Waits until all Events recorded so far are sent, for at most `within`.
     pub async fn flush_events(&self, within: Duration) {
         if let Some(events) = &self.events {
             events.flush(within).await;
         }
     }
 
-    /// Waits until the events of this process are in the history, or this time has passed.
+    /// Waits until the acts of this process are stored in the history, for at most `within`.
     pub async fn flush_history(&self, within: Duration) {
         if let Some(history) = &self.history {
             history.flush(within).await;
@@ -273,7 +276,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns true once both caches have their first list; before that, no operation has an answer.
+    /// Returns true once both caches have their first list; before that, no operation can answer.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.books.reader.is_synced() && self.loans.reader.is_synced()
@@ -281,10 +284,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T> {
-    /// Deletes the object that meets these preconditions and was last known at `version`.
+    /// Deletes an object under these preconditions. `version` is its last known version.
     ///
-    /// Returns a future that ends when the served state has the version of the deletion. It is for the answer to the client
-    /// alone: the object is deleted, whether anybody waits or not.
+    /// Returns a future that ends when the served state has reached the version of the deletion. Only the answer to the
+    /// client needs it: the object is deleted whether or not the future is awaited.
     async fn delete(
         &self,
         key: ObjectKey,
@@ -301,7 +304,7 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             Ok(Deleted::Terminating(_)) => false,
             Ok(_) => true,
             Err(error) => {
-                // Another delete was faster: the watch does not report it again.
+                // Another delete was faster. If the object was not cached, the watch has already reported that.
                 let is_news = cached.as_ref() == Some(&version.uid);
                 if is_news && matches!(error.reason, Reason::NotFound(_)) {
                     self.await_version_of(deletion, &key).await;

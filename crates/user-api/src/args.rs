@@ -5,12 +5,11 @@ use clap::Parser;
 
 /// The HTTP API of bookshelf for tenants
 ///
-/// Finds, lends and takes back the books of a library whose only database is the Kubernetes API: books are
-/// custom resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date.
-/// Needs a ServiceAccount that may get, list and watch books, and get, list, watch, create and delete
-/// bookloans, and get, list, watch, create and patch loanjournals, and create and patch
-/// events.events.k8s.io, and create tokenreviews.authentication.k8s.io and
-/// subjectaccessreviews.authorization.k8s.io.
+/// Finds, lends and takes back the books of a library whose only database is the Kubernetes API: books are custom
+/// resources (kubectl get books). Reads come from a cache in memory that a watch keeps up to date. Needs a
+/// ServiceAccount that may get, list and watch books; get, list, watch, create and delete bookloans; get, list, watch,
+/// create and patch loanjournals; create and patch events.events.k8s.io; and create tokenreviews.authentication.k8s.io
+/// and subjectaccessreviews.authorization.k8s.io.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "user-api", version)]
 pub struct Args {

@@ -12,7 +12,7 @@ use bookshelf_http::{change, namespaces, read, service};
 #[must_use]
 pub fn routes() -> Routes {
     let books = |verb| Right::to(verb, Resource::Books);
-    // A tenant's loans take no right on loans: with such a right its user could write them past this API.
+    // A tenant's loans require no right on `bookloans`: with such a right, the user could write them without this API.
     let of_tenant = |verb| books(verb).of_tenant();
     service::routes()
         .route(read!(books::list, books(Verb::List)).stream(books::stream))

@@ -1,4 +1,4 @@
-//! The wire types of answers that are about books.
+//! The wire types of answers about books.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub(crate) struct BookView<'a> {
     #[serde(flatten)]
     fields: BookFields<'a>,
-    // The last field, where `lent` replaces it.
+    // The last field, so that `lent` can replace it at the end of the JSON.
     available: bool,
 }
 
@@ -71,8 +71,8 @@ pub fn book(book: &Book) -> Document {
         fields: book.into(),
         available: !book.is_being_deleted,
     };
-    // Not the version of the book, since the view depends on the loan, too. With the resource version, this much of the uid
-    // distinguishes the book from one that another cluster has had in its place. Short, because the cache has a tag for
+    // Not the version of the book, since the view also depends on the loan. With the resource version, this part of the
+    // uid distinguishes the book from one of the same name in another cluster. Short, because the cache has a tag for
     // each book.
     let Version {
         uid,
@@ -81,7 +81,7 @@ pub fn book(book: &Book) -> Document {
     Document::new(&view, format_args!("{uid:.8}.{resource_version}"))
 }
 
-/// The view of a book with this loan of it, or without one.
+/// Returns the view of a book, with its loan or without one.
 #[must_use]
 pub fn lent<'a>(book: &'a Document, loan: Option<&Entry<Loan>>) -> Cow<'a, Document> {
     let Some(loan) = loan else {

@@ -1,4 +1,4 @@
-//! Handlers of tenants in process: their answers from a cache that is fed by hand.
+//! The handlers of tenants in process, over a cache that is fed by hand.
 
 #![allow(clippy::unwrap_used)]
 

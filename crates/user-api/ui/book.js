@@ -42,7 +42,7 @@ export class Book extends View {
     this.phase = problem.status === 404 ? 'absent' : 'failed';
   }
 
-  /** The book of an event with its description, which streams may leave out. @param {Api.Book} book @param {string} version */
+  /** Adds the description to the book of an event if it is missing. @param {Api.Book} book @param {string} version */
   async whole(book, version) {
     if (book.description) return book;
     const { signal } = this.context;

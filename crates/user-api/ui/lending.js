@@ -23,7 +23,7 @@ export class Lending {
     return this.mine.get(bookKey(book));
   }
 
-  /** Finds out which of these books the tenant has. @param {Api.Book[]} books */
+  /** Loads the tenant's loans of these books. @param {Api.Book[]} books */
   load(books) {
     return this.loadOf(new Set(books.filter((book) => !book.available).map((book) => book.namespace_id)));
   }
@@ -31,7 +31,7 @@ export class Lending {
   async loadOf(namespaces) {
     const { signal, update } = this.context;
     const load = async (namespace) => {
-      // Without a name there are no loans of one's own, and nobody is asked for a name to look at books.
+      // Without a tenant there are no loans to show. Viewing books must not ask for a name.
       const answer = await get(path('loan', namespace), { signal, isQuiet: true }).catch(() => null);
       if (!answer) return;
       for (const key of this.mine.keys()) if (key.startsWith(`${namespace} `)) this.mine.delete(key);
@@ -41,7 +41,7 @@ export class Lending {
     update();
   }
 
-  /** A book has changed: if it is on loan now, it may be to the same tenant in another window. @param {Api.Book} book */
+  /** Handles a changed book. The same tenant may have borrowed it in another window. @param {Api.Book} book */
   changed(book) {
     const key = bookKey(book);
     if (book.available) this.mine.delete(key);

@@ -1,4 +1,4 @@
-// The tenant's own loans, in every namespace.
+// The tenant's own loans, in all namespaces.
 
 import { get, path, send } from './api.js';
 import { link } from './books.js';
@@ -8,12 +8,12 @@ import { View, empty, failure, html, namespaces, nothing, text, when } from './p
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
-/** Requests at once: browsers allow six to one host, and the stream is one. */
+/** Concurrent requests: browsers allow six per host, and the stream is one. */
 const AT_ONCE = 4;
 
 export class MyLoans extends View {
   title = t('loans');
-  /** By their keys. A row that ended stays where it is until the view is opened again. @type {Map<string, Page.Row<Api.Loan>>} */
+  /** By key. The row of an ended loan stays until the view is opened again. @type {Map<string, Page.Row<Api.Loan>>} */
   rows = new Map();
   clicks = new Clicks(this.context.update);
 
@@ -30,12 +30,12 @@ export class MyLoans extends View {
     if (!this.rows.size) this.phase = 'failed';
   }
 
-  /** Reads the loans of all namespaces. Returns the version of the first answer, which no other is older than. */
+  /** Reads the loans of all namespaces. Returns the version of the first answer, the oldest one. */
   async ask() {
     const { signal } = this.context;
     const [first, ...left] = await namespaces(signal);
     const read = (space) => get(path('loan', space.id), { signal });
-    // The first one alone, so that a name is asked for once.
+    // The first request goes alone, so that the user is asked for a name only once.
     const answers = first ? [await read(first)] : [];
     const work = async () => {
       for (let space = left.shift(); space; space = left.shift()) answers.push(await read(space));
@@ -51,13 +51,13 @@ export class MyLoans extends View {
   follow(version) {
     const { signal } = this.context;
     const look = () => this.ask().then(() => this.update(), () => {});
-    // Every loan changes its book, as tenants see books.
+    // For tenants, every loan changes its book.
     follow('book', version, { on: () => this.soon(look), reset: () => this.load(), signal });
   }
 
   async return(key, { namespace_id, book_id }) {
     await send('POST', path('book', namespace_id, book_id, 'return'));
-    // The list may have been read anew meanwhile.
+    // The list may have been reloaded since.
     this.rows.get(key).isGone = true;
     return t('returned');
   }

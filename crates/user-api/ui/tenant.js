@@ -30,7 +30,7 @@ class LendingBooks extends Books {
   }
 }
 
-/** The tenant's own past loans, in one namespace. */
+/** The history of the tenant's own loans, in one namespace. */
 class MyHistory extends View {
   title = t('history');
   /** @type {History | null} */

@@ -1,4 +1,4 @@
-{{/* The prefix of every name: short enough that "-admin-api" after it still makes a DNS label of 63 characters. */}}
+{{/* The prefix of every name. With "-admin-api" it is still a DNS label of at most 63 characters. */}}
 {{- define "bookshelf.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -11,8 +11,8 @@
 {{- end -}}
 
 {{/*
-The prefix of the names that have no namespace. It carries the release's, so that releases of one name in two namespaces
-do not share a ClusterRole; the colon, which no namespace contains, keeps the two parts apart.
+The prefix of the names of cluster-scoped objects. It contains the release's namespace, so that releases with the same
+name in two namespaces do not share a ClusterRole. The colon, which no namespace contains, separates the two parts.
 */}}
 {{- define "bookshelf.clusterFullname" -}}
 {{- printf "%s:%s" .Release.Namespace (include "bookshelf.fullname" .) -}}
@@ -33,7 +33,7 @@ do not share a ClusterRole; the colon, which no namespace contains, keeps the tw
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret with the certificate of both APIs; empty: HTTP. */}}
+{{/* The name of the Secret with the certificate of both APIs; empty for HTTP. */}}
 {{- define "bookshelf.tlsSecret" -}}
 {{- if .Values.tls.secretName -}}
 {{- .Values.tls.secretName -}}
@@ -51,14 +51,14 @@ do not share a ClusterRole; the colon, which no namespace contains, keeps the tw
 {{- end -}}
 {{- end -}}
 
-{{/* What a Deployment selects its pods by, which can never be changed: dict "root" $ "component" "admin-api" */}}
+{{/* The labels by which a Deployment selects its Pods, which are immutable: dict "root" $ "component" "admin-api" */}}
 {{- define "bookshelf.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* The labels of pods; no chart version among them, so that a new chart alone restarts nothing. */}}
+{{/* The labels of Pods, without the chart's version, so that a new chart alone restarts no Pod. */}}
 {{- define "bookshelf.podLabels" -}}
 {{ include "bookshelf.selectorLabels" . }}
 app.kubernetes.io/part-of: bookshelf
@@ -76,9 +76,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 
 {{/*
-"yes" if this release applies the CRD: nobody has yet, or it did so itself and nobody has changed the definition with
-kubectl since. In the latter case Helm would stop at a conflict. What was applied before and is left out now would be
-deleted but for the policy to keep it, so that is made sure of. dict "root" $ "name" "books.bookshelf.lostinsoba.com"
+"yes" if this release applies the CRD: it does not exist, or this release has applied it and nobody has changed its spec
+with kubectl since, which would be a conflict for Helm. Helm deletes a CRD that a release no longer contains unless its
+policy is to keep it, so only a kept CRD is left out. dict "root" $ "name" "books.bookshelf.lostinsoba.com"
 */}}
 {{- define "bookshelf.appliesCrd" -}}
 {{- $live := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" .name -}}

@@ -1,4 +1,4 @@
-{{/* "yes" if this release applies a ClusterRole for people: nobody has, or it did so itself. dict "root" $ "name" "..." */}}
+{{/* "yes" if this release applies a ClusterRole for people: it is missing or its own. dict "root" $ "name" "..." */}}
 {{- define "bookshelf.appliesClusterRole" -}}
 {{- $live := lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" .name -}}
 {{- $annotations := dig "metadata" "annotations" dict $live -}}
@@ -10,48 +10,49 @@
 {{- end -}}
 
 {{- define "bookshelf.rules.librarian" -}}
-# Opens all that admin-api does: reads, adds, changes and removes books; sees loans, with who has them, and ends them.
+# Allows all requests to admin-api: reads, adds, changes and removes books; reads loans, including their tenants, and
+# ends them.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
-# Reads the history, and blanks names in it; with kubectl, changes any line of it.
+# Reads the history, and blanks names in it. With kubectl, it allows changes of any line.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [loanjournals]
   verbs: [get, list, watch, update]
 {{- end -}}
 
 {{- define "bookshelf.rules.tenant" -}}
-# Opens all that user-api does in one's own name: reads books. It borrows and returns them for a tenant, under its own
-# account, and shows a tenant nobody else's loans; so loans themselves stay closed.
+# Allows all requests to user-api under the caller's own name: reads books. user-api makes and ends loans with its own
+# account, and shows each tenant only their own, so this role has no access to loans.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch]
 {{- end -}}
 
 {{- define "bookshelf.rules.view" -}}
-# Opens to whoever has the role view: reads books. Loans stay closed: they say who reads what.
+# Added to the role view: reads books. It has no access to loans, which reveal who reads what.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch]
 {{- end -}}
 
 {{- define "bookshelf.rules.edit" -}}
-# Opens to whoever has the role edit: adds, changes and removes books, with kubectl those of other tools, too.
+# Added to the role edit: adds, changes and removes books, with kubectl also those of other tools.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [create, update, patch, delete, deletecollection]
 {{- end -}}
 
 {{- define "bookshelf.rules.admin" -}}
-# Opens to whoever has the role admin: sees loans, with who has them, and ends them; binds bookshelf-librarian and
-# bookshelf-tenant in the namespace, as it has all of their rights.
+# Added to the role admin: reads loans, including their tenants, and ends them. Since it has all of their rights, admin
+# may bind bookshelf-librarian and bookshelf-tenant in its namespace.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
-# Reads the history, and blanks names in it; with kubectl, changes any line of it.
+# Reads the history, and blanks names in it. With kubectl, it allows changes of any line.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [loanjournals]
   verbs: [get, list, watch, update]

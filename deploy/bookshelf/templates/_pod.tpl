@@ -2,7 +2,7 @@
 {{- define "bookshelf.pod" -}}
 serviceAccountName: {{ include "bookshelf.serviceAccountName" . }}
 automountServiceAccountToken: true
-# A Service called bookshelf-anything would otherwise set BOOKSHELF_ANYTHING_..., which the binaries' flags read.
+# Otherwise a Service named bookshelf-anything would set BOOKSHELF_ANYTHING_..., which the binaries read as flags.
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:

@@ -1,6 +1,6 @@
 {{/*
-The name of a policy and of its binding, which have no namespace: the release's namespace and prefix, with a dot, which
-neither contains, between them. Where that is too long for 63 characters, a hash of it is its end.
+The name of a policy and of its binding, which are cluster-scoped: the release's namespace and prefix, separated by a
+dot, which neither contains. If the name would exceed 63 characters, the end of this part is replaced by a hash.
 dict "root" $ "resource" "books"
 */}}
 {{- define "bookshelf.policyName" -}}
@@ -12,8 +12,8 @@ dict "root" $ "resource" "books"
 {{- end -}}
 
 {{/*
-The rule of managed books, of the object as a write finds it and as it leaves it. The marks are those of
-crates/bookshelf-crd/src/management.rs; a test compares the two lists.
+The rule of managed books, for the object before and after a write. The marks are those of
+crates/bookshelf-crd/src/management.rs. A test compares the two lists.
 */}}
 {{- define "bookshelf.policy.books" -}}
 variables:
@@ -33,7 +33,7 @@ variables:
       'argocd.argoproj.io/tracking-id',
       'argocd.argoproj.io/installation-id'
       ]
-  # Of a book that is created there is no old metadata, and of one that is deleted no new.
+  # A created book has no old metadata, and a deleted book has no new metadata.
   - name: oldMetadata
     expression: "oldObject == null ? [] : [oldObject.metadata]"
   - name: newMetadata
@@ -55,14 +55,14 @@ validations:
       {{- include "bookshelf.policy.isManageable" "metadata" | nindent 6 }})
 {{- end -}}
 
-{{/* The CEL expression for metadata, a variable of this name, of a book that bookshelf may change. */}}
+{{/* A CEL expression: true if bookshelf may change a book. The argument is the variable with its metadata. */}}
 {{- define "bookshelf.policy.isManageable" -}}
 {{ . }}.?labels[variables.managedBy].orValue('') in ['', 'bookshelf'] &&
 !variables.labelMarks.exists(mark, {{ . }}.?labels[mark].hasValue()) &&
 !variables.annotationMarks.exists(mark, {{ . }}.?annotations[mark].hasValue())
 {{- end -}}
 
-{{/* The form of a loan: it belongs to the book of its own name, and does not change. */}}
+{{/* The form of a loan: it belongs to the book with its name, and does not change. */}}
 {{- define "bookshelf.policy.bookloans" -}}
 variables:
   - name: owners

@@ -1,6 +1,6 @@
 {{/*
-The role of one API, and its binding to the API's ServiceAccount: cluster-wide with the prefix "Cluster", in a namespace
-without it. dict "root" $ "component" "admin-api" "values" .Values.adminApi "prefix" "Cluster" "namespace" ""
+The role of one API, and its binding to the API's ServiceAccount: cluster-wide with the prefix "Cluster", otherwise in a
+namespace. dict "root" $ "component" "admin-api" "values" .Values.adminApi "prefix" "Cluster" "namespace" ""
 */}}
 {{- define "bookshelf.rights" -}}
 {{- $name := printf "%s-%s" (include "bookshelf.clusterFullname" .root) .component -}}
@@ -16,7 +16,7 @@ metadata:
     {{- include "bookshelf.labels" . | nindent 4 }}
 rules:
   {{- include (printf "bookshelf.rules.%s" .component) .root | nindent 2 }}
-  # What happened to a book, for kubectl describe.
+  # Events about books, which kubectl describe shows.
   - apiGroups: [events.k8s.io]
     resources: [events]
     verbs: [create, patch]
@@ -44,12 +44,12 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch, create, update, patch, delete]
-# Librarians see loans and can end them; only tenants make them.
+# Librarians read loans and end them. Only tenants make them.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, delete]
 {{- if .Values.history.enabled }}
-# History: both APIs append to it; this one also blanks names and deletes what is too old.
+# History: both APIs append to it. This one also blanks names and deletes old events.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [loanjournals]
   verbs: [get, list, watch, create, update, patch, delete]
@@ -60,7 +60,7 @@ subjects:
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch]
-# To borrow is to create a loan, to return is to delete it. A loan is never changed.
+# Borrowing creates a loan, returning deletes it. Loans are never changed.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [bookloans]
   verbs: [get, list, watch, create, delete]

@@ -1,6 +1,6 @@
-//! The flags of the benchmark.
+//! Flags of the benchmark.
 
-// The comments of flags are their help, where backticks would show.
+// Doc comments of flags become their help, where backticks would show.
 #![allow(clippy::doc_markdown)]
 
 use std::{path::PathBuf, time::Duration};
@@ -10,21 +10,20 @@ use serde::{Serialize, Serializer};
 
 use crate::workspace;
 
-/// Measure both APIs, each figure beside its limit in the same run: one Markdown table, and the same as JSON.
+/// Measure both APIs, each figure with its limit from the same run, and print one Markdown table and the same as JSON.
 ///
-/// Builds the release binaries, starts a control plane of its own, makes the books where they are not there from an
-/// earlier run, and measures part after part. The measured program gets one core, everything else the other ones,
-/// except under the load of writes, where all share all cores. Compared
-/// programs are measured in turns (ours, the limit, ours, the limit, ...), and the table has the medians. Ends every
-/// process it has started, whatever ends it. Needs wrk and curl, and Linux for CPU times, memory and pinning; elsewhere
-/// those figures are "not available".
+/// Builds the release binaries, starts its own control plane, creates the books that an earlier run has not left, and
+/// measures part after part. The measured program gets one core and everything else the others, except under the load
+/// of writes, where all programs share all cores. Compared programs alternate (ours, the limit, ours, the limit, ...),
+/// and the table shows the medians. Every process that it starts ends with it, however it ends. Needs wrk and curl, and
+/// Linux for CPU times, memory and pinning; elsewhere those figures are "not available".
 #[derive(Clone, Debug, Serialize, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Number of books, in 50 namespaces, with a description of 0.5 KiB each; several: 1000,100000
+    /// Numbers of books, such as 1000,100000, in 50 namespaces, with a description of 0.5 KiB each
     ///
-    /// There are 1,020 more in two namespaces that lists are read from: 20 in one, 1,000 in the other, a fifth of which
-    /// in one category. The targets for memory, start and resync are for 100000, and judged from there on.
+    /// Another 1,020 books are in two namespaces for lists: 20 in one, 1,000 in the other, a fifth of those in one
+    /// category. The targets for memory, start and resync are set for 100000 books and judged from that number on.
     #[arg(long, env = "BOOKSHELF_BENCH_BOOKS", value_name = "NUMBER,...", value_delimiter = ',', default_value = "1000",
           value_parser = value_parser!(u64).range(50..=1_000_000))]
     pub books: Vec<u64>,
@@ -34,34 +33,34 @@ pub struct Args {
     #[serde(serialize_with = "as_seconds")]
     pub duration: Duration,
 
-    /// Number of times that each measurement is made
+    /// Number of times to make each measurement
     #[arg(long, env = "BOOKSHELF_BENCH_ROUNDS", value_name = "NUMBER", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
-    /// Parts to measure; without it, all
+    /// Parts to measure; all by default
     #[arg(long, env = "BOOKSHELF_BENCH_PARTS", value_name = "PART,...", value_delimiter = ',',
           default_values_t = Part::value_variants().iter().copied(), hide_default_value = true)]
     pub parts: Vec<Part>,
 
-    /// The API that is measured where both could be
+    /// API to measure where either could be
     #[arg(long, env = "BOOKSHELF_BENCH_API", value_name = "API", value_enum, default_value_t = Api::User)]
     pub api: Api,
 
-    /// File for the figures as JSON, each round's included
+    /// File for the figures as JSON, including those of each round
     #[arg(long, env = "BOOKSHELF_BENCH_OUTPUT", value_name = "FILE", default_value_os_t = workspace().join(".local/bench/figures.json"))]
     #[serde(skip)]
     pub output: PathBuf,
 
-    /// Directory in which the control planes keep their books between runs, one for each number of books
+    /// Directory in which the control planes keep their books between runs, one subdirectory for each number of books
     #[arg(long, env = "BOOKSHELF_BENCH_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local/bench"))]
     #[serde(skip)]
     pub data_dir: PathBuf,
 
-    /// Make the books anew
+    /// Delete the books of earlier runs and create them again
     #[arg(long, env = "BOOKSHELF_BENCH_FRESH", value_parser = FalseyValueParser::new())]
     pub fresh: bool,
 
-    /// Cargo's profile; others than release are for work on the bench itself
+    /// Cargo profile; any other than release is for work on the benchmark itself
     #[arg(
         long,
         env = "BOOKSHELF_BENCH_PROFILE",
@@ -85,30 +84,30 @@ On a machine that has other work, ratios and CPU times say less, and the other f
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// GETs of a book and of lists, beside a bare actix-web server that answers the same bytes
+    /// GETs of a book and of lists, compared with a bare actix-web server that answers with the same bytes
     Reads,
-    /// The same reads while 500 other books a second change, beside the same without
+    /// The same reads while 500 other books a second change, compared with reads without changes
     Updates,
-    /// Resident memory, steady and at its peak
+    /// Resident memory, steady and peak
     Memory,
-    /// From the start of the process until it is ready, beside a LIST of all books
+    /// Time from the start of the process until it is ready, compared with a LIST of all books
     Start,
-    /// Requests to the API server and CPU time of each write, and that reads ask for nothing
+    /// Requests to the API server and CPU time of each write, and the absence of requests for reads
     Writes,
-    /// Creates, updates and borrows a second by 1, 16, 64 and 256 clients, with the flags' defaults and on all cores,
-    /// beside the same creates sent straight to the API server
+    /// Creates, updates and borrows a second by 1, 16, 64 and 256 clients, with the default flags and on all cores,
+    /// compared with the same creates sent straight to the API server
     Load,
-    /// From an event's arrival on a watch until the API shows it
+    /// Time from the arrival of an event on a watch until the API shows it
     Latency,
     /// CPU time of a local resync of every cached object
     Resync,
-    /// GETs of a book in token mode beside header mode, the first request of a token, and valid callers beside a flood of
-    /// made-up tokens
+    /// GETs of a book in token mode compared with header mode, the first request with a token, and valid callers during
+    /// a flood of made-up tokens
     Tokens,
-    /// Requests and bytes of a loan's history, and the memory and reads of a million events
+    /// Requests and bytes of the history of a loan, and the memory and reads of a million events
     History,
-    /// The librarians' page in a browser, where node and Chromium are: the time until its first rows, its nodes, and its heap
-    /// over 120 times --duration of updates
+    /// The librarians' page in a browser, if node and Chromium are installed: the time to its first rows, its nodes,
+    /// and its heap over 120 times --duration of updates
     Page,
 }
 
@@ -119,7 +118,7 @@ impl std::fmt::Display for Part {
     }
 }
 
-/// One of the two programs.
+/// One of the two APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
@@ -147,7 +146,7 @@ impl Api {
     }
 }
 
-// The load generator takes whole seconds only.
+// wrk accepts whole seconds only.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.strip_suffix('s').unwrap_or(text).parse();
     seconds

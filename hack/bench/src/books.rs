@@ -1,4 +1,4 @@
-//! The books that are measured with, made directly at the API server.
+//! The books for the measurements, created directly at the API server.
 
 use anyhow::{Context as _, Result, ensure};
 use bookshelf_crd::{Book, BookLoan, BookSpec, labels};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::progress::Progress;
 
-/// The number of namespaces that the books are in.
+/// The number of namespaces for the books.
 pub(crate) const NAMESPACES: u64 = 50;
 
 /// The namespace of 20 books.
@@ -26,34 +26,32 @@ pub(crate) const THOUSAND: &str = "bench-list-1000";
 /// A category in [`THOUSAND`].
 pub(crate) const CATEGORY: &str = "category-0";
 
-/// The namespace of what comes and goes.
+/// The namespace of short-lived objects.
 pub(crate) const SCRATCH: &str = "bench-scratch";
 
-/// The characters of a description.
+/// The length of a description in characters.
 const DESCRIPTION: usize = 512;
 
-/// The number of books that are created at the same time.
+/// The number of books that are created concurrently.
 const AT_ONCE: usize = 32;
 
-/// The number of attempts to create a book.
 const ATTEMPTS: usize = 4;
 
-/// The namespace of one of the books outside the namespaces that lists are read from.
+/// Returns the namespace of a book outside the namespaces for lists.
 pub(crate) fn namespace(number: u64) -> String {
     format!("bench-{:02}", number % NAMESPACES)
 }
 
-/// The name of a book.
 pub(crate) fn name(number: u64) -> String {
     format!("book-{number:06}")
 }
 
-/// A title of the length that all have, in any edition.
+/// Returns a title. All titles have the same length.
 pub(crate) fn title(number: u64, edition: u64) -> String {
     format!("Title of book {number:06}, edition {edition:06}")
 }
 
-/// Half a KiB of text, of which no other book has the same.
+/// Returns half a KiB of text, different for each book.
 pub(crate) fn description(number: u64) -> String {
     let mut text = format!("Book {number} is about ");
     let words = [
@@ -69,7 +67,7 @@ pub(crate) fn description(number: u64) -> String {
     text
 }
 
-/// A book as bookshelf makes it, in one of 5 categories.
+/// Returns a book as bookshelf creates it, in one of 5 categories.
 pub(crate) fn book(namespace: &str, number: u64) -> Book {
     let spec = BookSpec {
         author: format!("Author {}", number % 997),
@@ -96,7 +94,7 @@ pub(crate) fn book(namespace: &str, number: u64) -> Book {
     book
 }
 
-/// Every book there has to be, as namespace and number.
+/// Returns namespace and number of every book that has to exist.
 fn all(books: u64) -> impl Iterator<Item = (String, u64)> {
     let spread = (0..books).map(|number| (namespace(number), number));
     let lists = [(TWENTY, 20), (THOUSAND, 1000)]
@@ -105,18 +103,16 @@ fn all(books: u64) -> impl Iterator<Item = (String, u64)> {
     spread.chain(lists)
 }
 
-/// Returns the number of books in all namespaces.
 pub(crate) fn total(books: u64) -> u64 {
     books + 1020
 }
 
-/// The namespaces of all books.
 pub(crate) fn namespaces() -> impl Iterator<Item = String> {
     let lists = [TWENTY, THOUSAND].map(str::to_owned);
     (0..NAMESPACES).map(namespace).chain(lists)
 }
 
-/// Makes the books that are not there yet, and removes what an earlier run has left.
+/// Creates the missing books, and removes leftovers of an earlier run.
 pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
     served::<Book>(client).await?;
     served::<BookLoan>(client).await?;
@@ -143,8 +139,8 @@ pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the API server serves a resource from its watch cache: while that loads, it answers 429 to lists without a
-/// limit.
+/// Waits until the API server serves a resource from its watch cache. While the cache loads, the API server answers
+/// lists without a limit with 429.
 async fn served<K>(client: &Client) -> Result<()>
 where
     K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -163,7 +159,7 @@ where
     .await
 }
 
-/// Makes one book, unless it is there. Of a hundred thousand, one connection may be lost.
+/// Creates a book unless it exists. Retries, since one of a hundred thousand creates may lose its connection.
 pub(crate) async fn create(client: &Client, namespace: String, number: u64) -> Result<()> {
     let api = Api::<Book>::namespaced(client.clone(), &namespace);
     let book = book(&namespace, number);
@@ -178,14 +174,13 @@ pub(crate) async fn create(client: &Client, namespace: String, number: u64) -> R
     unless_there(created).with_context(|| format!("cannot make book {namespace}/{}", name(number)))
 }
 
-/// Removes what comes and goes.
 pub(crate) async fn clear_scratch(client: &Client) -> Result<()> {
     clear(&Api::<BookLoan>::namespaced(client.clone(), SCRATCH)).await?;
     clear(&Api::<Book>::namespaced(client.clone(), SCRATCH)).await
 }
 
-/// Removes all objects, several at a time: the API server removes a collection one object after the other, and some
-/// thousands would take longer than a request may.
+/// Removes all objects, several at a time. The API server removes the objects of a collection one by one: some
+/// thousands would take longer than the request timeout.
 async fn clear<K>(api: &Api<K>) -> Result<()>
 where
     K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug,

@@ -1,4 +1,4 @@
-//! A control plane whose books stay for the next run.
+//! A control plane that keeps its books for the next run.
 
 use std::{
     fs,
@@ -19,32 +19,30 @@ use crate::{
 /// Longer than any run takes.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
-/// A control plane with bookshelf's CRDs and rights.
+/// A control plane with the CRDs and the RBAC objects of bookshelf.
 pub(crate) struct Cluster {
     control_plane: ControlPlane,
     accounts: [Account; 2],
-    /// The API server, as administrator.
+    /// A client of the API server, as administrator.
     pub(crate) client: Client,
 }
 
-/// The identity of an API towards the API server.
+/// The identity with which an API authenticates to the API server.
 pub(crate) struct Account {
-    /// The file.
     pub(crate) kubeconfig: PathBuf,
     /// The URL of the API server.
     pub(crate) server: String,
-    /// The token in the file.
     pub(crate) token: String,
 }
 
 impl Cluster {
-    /// Starts the one for so many books.
+    /// Starts the control plane whose data directory is for this number of books.
     pub(crate) async fn start(args: &Args, crdgen: &Path, books: u64) -> Result<Self> {
         let data_dir = DataDir::open(&args.data_dir.join(books.to_string()))?;
         if args.fresh {
             data_dir.clear()?;
         }
-        // The logs are of this run only, since errors quote their end and figures count their lines.
+        // Errors quote the end of the logs and figures count their lines, so the logs must be of this run only.
         match fs::remove_dir_all(data_dir.path().join("logs")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).context("cannot remove the logs of the run before");
@@ -59,7 +57,7 @@ impl Cluster {
             chart: &chart,
         };
         control_plane.install(installation).await?;
-        // Nothing here needs it, and its requests would be measured.
+        // Nothing here needs the controller manager, and its requests would be measured.
         control_plane.kill(Component::ControllerManager)?;
         let [admin, user] = Api::ALL;
         Ok(Self {
@@ -81,7 +79,7 @@ impl Cluster {
         &self.accounts[api as usize]
     }
 
-    /// A new token of an API's own account, for the API server.
+    /// Creates a token for the API server, for the `ServiceAccount` of an API.
     pub(crate) async fn token(&self, api: Api) -> Result<String> {
         let name = format!("bookshelf-{}", api.name());
         let kubeconfig = self
@@ -92,23 +90,21 @@ impl Cluster {
         token.map(str::to_owned).context("the kubeconfig has no token")
     }
 
-    /// The certificate that the API server is trusted by.
+    /// The path of the CA certificate of the API server.
     pub(crate) fn ca(&self) -> PathBuf {
         self.data_dir().join("pki/ca.crt")
     }
 
-    /// The processes of the control plane.
     pub(crate) fn process_ids(&self) -> impl Iterator<Item = u32> {
         let components = Component::ALL.into_iter();
         components.filter_map(|component| self.control_plane.process_id(component))
     }
 
-    /// The process of one component, where it runs.
     pub(crate) fn process_id(&self, component: Component) -> Option<u32> {
         self.control_plane.process_id(component)
     }
 
-    /// The bytes that etcd has written to its log.
+    /// The number of bytes that etcd has written to its WAL.
     pub(crate) async fn bytes_written(&self) -> Result<f64> {
         const BYTES: &str = "etcd_disk_wal_write_bytes_total ";
         let metrics = self.control_plane.etcd_metrics().await?;
@@ -116,7 +112,6 @@ impl Cluster {
         Ok(bytes.with_context(|| format!("etcd has no {BYTES}"))?.parse()?)
     }
 
-    /// Ends it in order.
     pub(crate) async fn stop(self) -> Result<()> {
         self.control_plane.stop().await
     }

@@ -4,7 +4,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-/// The cores this program may use, divided.
+/// The cores that this program may use, and their division.
 #[derive(Clone, Debug)]
 pub(crate) struct Cores {
     all: Vec<usize>,
@@ -20,9 +20,9 @@ struct Division {
 impl Cores {
     /// Divides the cores that this program may use at the time of the call.
     ///
-    /// This has to be called at its start, since later it is kept off one of them.
+    /// Call this at startup: later, this program may no longer use the server's core.
     ///
-    /// The last core is the server's: interrupts and the system's own work prefer the first.
+    /// The server gets the last core, since interrupts and system work prefer the first.
     pub(crate) fn divide() -> Self {
         let all = affinity::allowed();
         let division = match all.as_slice() {
@@ -35,7 +35,6 @@ impl Cores {
         Self { all, division }
     }
 
-    /// Describes the division in words.
     pub(crate) fn description(&self) -> String {
         match (&self.division, self.all.len()) {
             (Some(Division { server, others }), _) => {
@@ -52,9 +51,9 @@ impl Cores {
         }
     }
 
-    /// Runs `action` on the server's core. Its child processes stay there.
+    /// Runs `action` on the server's core. The child processes that it starts stay on that core.
     pub(crate) fn on_server<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        // On a thread of its own, as children inherit the affinity of the thread that starts them.
+        // A child inherits the affinity of the thread that starts it, so this needs a separate thread.
         let on_thread = || {
             if let Some(division) = &self.division {
                 affinity::set(None, &[division.server]).context("cannot pin to the server's core")?;
@@ -65,7 +64,7 @@ impl Cores {
         joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Keeps every thread of process `id`, and their children, off the server's core.
+    /// Keeps all threads of process `id`, and their future children, off the server's core.
     pub(crate) fn keep_off(&self, id: u32) -> Result<()> {
         match &self.division {
             Some(division) => set_all(id, &division.others),
@@ -73,7 +72,7 @@ impl Cores {
         }
     }
 
-    /// Gives process `id` all cores again.
+    /// Lets process `id` use all cores again.
     pub(crate) fn release(&self, id: u32) -> Result<()> {
         match &self.division {
             Some(_) => set_all(id, &self.all),
@@ -83,13 +82,13 @@ impl Cores {
 }
 
 fn set_all(id: u32, cores: &[usize]) -> Result<()> {
-    // Twice: a thread that is started during the first is seen by the second, or is a child of one that was pinned.
+    // The second pass catches threads that were started during the first by threads not yet pinned.
     for _ in 0..2 {
         for entry in std::fs::read_dir(format!("/proc/{id}/task"))?.flatten() {
             let Some(thread) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            // It may have ended since.
+            // The thread may have ended.
             let _ = affinity::set(Some(thread), cores);
         }
     }
@@ -109,7 +108,7 @@ mod affinity {
         (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
     }
 
-    /// `None` is this thread.
+    /// Sets the affinity of a thread; `None` is the current thread.
     pub(super) fn set(thread: Option<i32>, cores: &[usize]) -> io::Result<()> {
         let mut set = CpuSet::new();
         for core in cores {

@@ -1,36 +1,29 @@
-//! A figure, beside its limit, and its target.
+//! A figure with its limit and its target.
 
 use serde::{Serialize, Serializer};
 
 use crate::statistics::{median, ratios};
 
-/// A measurement, made once in each round.
+/// A quantity that is measured once in each round.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    /// The measured quantity.
     pub(crate) name: String,
-    /// Its unit.
     pub(crate) unit: Unit,
-    /// One sample of each round; none where it could not be measured.
+    /// One sample of each round; empty if it could not be measured.
     pub(crate) ours: Vec<f64>,
-    /// The reference that it is measured beside.
     pub(crate) limit: Option<Limit>,
-    /// Its target value.
     pub(crate) target: Option<Target>,
-    /// A remark.
     pub(crate) note: Option<String>,
 }
 
-/// A reference that a figure is measured beside, in turns.
+/// A reference that is measured in turns with the figure.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Limit {
-    /// Its name.
     pub(crate) what: &'static str,
     /// One sample of each round.
     pub(crate) samples: Vec<f64>,
 }
 
-/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
     #[serde(rename = "1/s")]
@@ -49,7 +42,6 @@ pub(crate) enum Unit {
     Count,
 }
 
-/// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
     /// In the figure's unit.
@@ -92,7 +84,7 @@ impl Figure {
         median(&self.ours)
     }
 
-    /// The median of the limit's rounds.
+    /// The median of the limit's samples.
     pub(crate) fn limit_value(&self) -> Option<f64> {
         median(&self.limit.as_ref()?.samples)
     }
@@ -102,7 +94,7 @@ impl Figure {
         median(&ratios(&self.ours, &self.limit.as_ref()?.samples))
     }
 
-    /// Reports a met target; `None` without a target or without a measurement.
+    /// True if the target is met; `None` without a target or a measurement.
     pub(crate) fn is_met(&self) -> Option<bool> {
         match self.target? {
             Target::AtMost(most) => self.value().map(|value| value <= most),
@@ -111,7 +103,6 @@ impl Figure {
         }
     }
 
-    /// The target in words.
     pub(crate) fn target_text(&self) -> Option<String> {
         Some(match self.target? {
             Target::AtMost(most) => format!("≤ {}", self.unit.show(most)),
@@ -122,7 +113,7 @@ impl Figure {
 }
 
 impl Unit {
-    /// A value in this unit, as short as it says something.
+    /// Formats a value in this unit, with as few digits as are meaningful.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::PerSecond => format!("{} /s", thousands(value)),
@@ -148,7 +139,7 @@ impl Serialize for Target {
     }
 }
 
-/// 61234.5 as `61,235`.
+/// Formats 61234.5 as `61,235`.
 fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut grouped = String::new();

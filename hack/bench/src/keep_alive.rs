@@ -1,4 +1,4 @@
-//! One keep-alive connection, with as little between a request and its answer as there can be.
+//! A minimal HTTP/1.1 client on one keep-alive connection, for timing.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// An HTTP/1.1 connection that asks for one path.
+/// An HTTP/1.1 connection that requests one path.
 pub(crate) struct KeepAlive {
     stream: BufStream<TcpStream>,
     request: String,
@@ -26,7 +26,7 @@ impl KeepAlive {
         })
     }
 
-    /// Asks once more; the body of the answer, which has to be a 200.
+    /// Sends the request again and returns the body of the response, which must be a 200.
     pub(crate) async fn get(&mut self) -> Result<&[u8]> {
         self.stream.write_all(self.request.as_bytes()).await?;
         self.stream.flush().await?;
@@ -37,7 +37,7 @@ impl KeepAlive {
     }
 }
 
-/// Reads up to the body, and returns how long that is.
+/// Reads the head of a response and returns the length of its body.
 async fn read_head(stream: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> Result<usize> {
     let mut line = String::new();
     stream.read_line(&mut line).await?;

@@ -1,13 +1,13 @@
-//! The benchmark behind `cargo xtask bench`: both APIs, as they are released, on a real control plane, each figure
-//! beside its limit in the same run.
+//! The benchmark behind `cargo xtask bench`: both APIs, in their release builds, on a real control plane, each figure
+//! with its limit from the same run.
 //!
 //! - [`Args`]: the flags.
-//! - [`run`]: makes the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
+//! - [`run`]: creates the books, measures part after part ([`Part`]), prints one table and writes it as JSON.
 //!
-//! Two rules make figures of one run comparable. The measured program has a core of its own, and everything else (load
-//! generator, API server, etcd, this program) the others; only under the load of writes, which the API server limits, do
-//! all share all cores. And compared programs are measured in turns, so that a machine
-//! that gets slower in between gets slower for both.
+//! Two rules make the figures of one run comparable. The measured program has a core to itself, and everything else
+//! (load generator, API server, etcd, this program) shares the others. Only under the load of writes, which the API
+//! server limits, do all programs share all cores. And compared programs are measured in turns: if the machine slows
+//! down, it slows down for both.
 
 mod args;
 mod books;
@@ -37,16 +37,17 @@ use cores::Cores;
 use report::{Report, Row};
 use rig::{Programs, Rig};
 
-/// Measures what `args` say, prints the table to standard output and writes the JSON file.
+/// Measures the parts in `args`, prints the table to standard output and writes the JSON file.
 ///
-/// The programs under test are those beside the running one. A report of a failed run has the figures before the failure.
+/// The programs under test are those in the directory of the running one. The report of a failed run has the figures
+/// before the failure.
 pub async fn run(args: &Args) -> Result<()> {
     check_tools(args)?;
     let programs = Programs::beside_this_one()?;
     let cores = Cores::divide();
     let mut report = Report::new(args, &cores).await?;
     let measured = measure(args, &programs, &cores, &mut report).await;
-    // The growth needs the measurements of all numbers of books.
+    // The growth compares the measurements of all numbers of books.
     report.rows.extend(parts::reads::growth(&report.rows));
     print!("{}", report.markdown());
     report.save(&args.output)?;
@@ -71,7 +72,7 @@ async fn measure(args: &Args, programs: &Programs, cores: &Cores, report: &mut R
     Ok(())
 }
 
-/// Fails before anything is started where something is missing.
+/// Fails if a required tool is missing, before anything starts.
 fn check_tools(args: &Args) -> Result<()> {
     let needs = |parts: &[Part]| args.parts.iter().any(|part| parts.contains(part));
     if needs(&[Part::Reads, Part::Updates]) {
@@ -97,7 +98,6 @@ fn installed(tool: &str, what_for: &str) -> Result<()> {
     Ok(())
 }
 
-/// The root of the workspace.
 fn workspace() -> &'static Path {
     let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
     this_crate.ancestors().nth(2).unwrap_or(this_crate)

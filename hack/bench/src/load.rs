@@ -1,4 +1,4 @@
-//! Load on a server: as many requests as it answers, and their cost.
+//! Load on a server: the requests that it answers at most, and their cost.
 
 mod wrk;
 
@@ -8,30 +8,27 @@ use anyhow::Result;
 
 use crate::{process_stats::cpu_time, statistics::median};
 
-/// Below this share of its core, a server waits: for requests, or for its core.
+/// The busy share of its core below which a server waits for requests, or for its core.
 const SATURATED: f64 = 0.9;
 
-/// The result of one measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// Answered requests a second.
     pub(crate) requests_per_second: f64,
-    /// The latency that 99 % of the requests were not above, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub(crate) p99: f64,
-    /// The CPU time of the server.
     pub(crate) cpu: Option<Cpu>,
 }
 
-/// The server's CPU time during a measurement, everything its process did included.
+/// The CPU time of the server's whole process during a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cpu {
-    /// Microseconds a request.
+    /// Microseconds for each request.
     pub(crate) per_request: f64,
-    /// The share of the time in which it ran, of one core.
+    /// The CPU time as a share of the measured time, of one core.
     pub(crate) busy: f64,
 }
 
-/// The note that a server was not the limit of its load, which then says nothing about it. `None` if it was.
+/// Returns a note if the server was not the limit of its load, which then says nothing about the server.
 pub(crate) fn was_no_limit(server: &str, loads: &[Load]) -> Option<String> {
     let busy: Vec<f64> = loads
         .iter()
@@ -42,7 +39,7 @@ pub(crate) fn was_no_limit(server: &str, loads: &[Load]) -> Option<String> {
     Some(format!("{server} ran for {:.0} % of the time", busy * 100.0))
 }
 
-/// The note where requests a second are not judged.
+/// Returns the note that requests a second are not judged; `None` without a reason.
 pub(crate) fn not_judged(reasons: impl IntoIterator<Item = String>) -> Option<String> {
     let reasons: Vec<String> = reasons.into_iter().collect();
     let not_judged = || {
@@ -54,12 +51,11 @@ pub(crate) fn not_judged(reasons: impl IntoIterator<Item = String>) -> Option<St
     (!reasons.is_empty()).then(not_judged)
 }
 
-/// Asks process `id` for `url` for a while, over 32 connections.
+/// Loads process `id` with requests for `url` over 32 connections for `duration`.
 pub(crate) async fn load(id: u32, url: &str, duration: Duration) -> Result<Load> {
     load_as(id, None, url, duration).await
 }
 
-/// The same, as the caller with this token.
 pub(crate) async fn load_as(id: u32, token: Option<&str>, url: &str, duration: Duration) -> Result<Load> {
     let before = cpu_time(id);
     let measured = wrk::run(url, token, duration).await?;

@@ -1,4 +1,4 @@
-//! The measured commit, and the machine.
+//! The measured commit and the machine.
 
 use std::process::Stdio;
 
@@ -9,14 +9,13 @@ use tokio::process::Command;
 
 use crate::workspace;
 
-/// The machine.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     cpu: String,
     cores: usize,
     memory_bytes: u64,
     kernel: String,
-    /// The load average of the minute before, the build included.
+    /// The load average of the minute before the run, including the build.
     load_before: f64,
 }
 
@@ -61,12 +60,11 @@ impl std::fmt::Display for Machine {
     }
 }
 
-/// The compiler.
 pub(crate) async fn rustc() -> Result<String> {
     output("rustc", &["--version"]).await
 }
 
-/// The commit from which the programs were built, marked if anything was changed since.
+/// The commit of the working tree, marked if there are uncommitted changes.
 pub(crate) async fn commit() -> Result<String> {
     let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).await?;
     let changes = output("git", &["status", "--porcelain"]).await?;

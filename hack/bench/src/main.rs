@@ -1,4 +1,5 @@
-//! `cargo xtask bench`, optimised: an API server and a load generator share its core.
+//! The program behind `cargo xtask bench`. It is optimised, since it shares a core with an API server and a load
+//! generator.
 
 use std::process::ExitCode;
 
@@ -37,7 +38,7 @@ async fn run(args: &bench::Args) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         measured = bench::run(args) => measured,
-        // Processes that were started end as they are dropped.
+        // Dropping the measurement kills the processes that it has started.
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }

@@ -16,7 +16,6 @@ use anyhow::Result;
 
 use crate::{args::Part, figure::Figure, rig::Rig};
 
-/// Measures one part.
 pub(crate) async fn measure(part: Part, rig: &Rig<'_>) -> Result<Vec<Figure>> {
     match part {
         Part::Reads => reads::measure(rig).await,

@@ -1,21 +1,20 @@
-//! The resources that a process has used, from Linux's `/proc`; none on other systems.
+//! The resources used by a process, from Linux's `/proc`; `None` on other systems.
 
 use std::{fs, time::Duration};
 
 /// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// The resident memory.
     pub(crate) resident: u64,
-    /// The most that ever was.
+    /// The maximum so far.
     pub(crate) peak: u64,
 }
 
-/// The CPU time that the living threads of process `id` have used since they started, to the nanosecond.
+/// Returns the CPU time of the living threads of process `id` since they started, with nanosecond precision.
 pub(crate) fn cpu_time(id: u32) -> Option<Duration> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten() {
-        // It may have ended since.
+        // The thread may have ended.
         let Ok(schedstat) = fs::read_to_string(thread.path().join("schedstat")) else {
             continue;
         };
@@ -24,12 +23,12 @@ pub(crate) fn cpu_time(id: u32) -> Option<Duration> {
     Some(Duration::from_nanos(nanoseconds))
 }
 
-/// The memory of process `id`.
+/// Returns the memory of process `id`.
 pub(crate) fn memory(id: u32) -> Option<Memory> {
     in_status(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
 }
 
-/// The first field: nanoseconds spent on a CPU (`Documentation/scheduler/sched-stats.rst`).
+/// Parses the first field: nanoseconds spent on a CPU (`Documentation/scheduler/sched-stats.rst`).
 fn on_cpu(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().next()?.parse().ok()
 }

@@ -7,10 +7,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The interval between lines on an output on which no line can be redrawn.
+/// The interval between lines on an output that is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A bar on a terminal, a line now and then elsewhere.
+/// A progress bar on a terminal, occasional lines elsewhere.
 pub(crate) struct Progress {
     what: &'static str,
     total: u64,
@@ -44,7 +44,6 @@ impl Progress {
         }
     }
 
-    /// One more is done.
     pub(crate) fn advance(&mut self) {
         self.done += 1;
         match &self.bar {

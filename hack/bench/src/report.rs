@@ -14,7 +14,7 @@ use crate::{
     statistics::approximate,
 };
 
-/// Everything a run has measured, and where and how.
+/// The measurements of a run, and the conditions under which they were made.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     date: String,
@@ -28,7 +28,7 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
 }
 
-/// A figure, and its subject.
+/// A figure with the part and the number of books that it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) books: u64,
@@ -37,7 +37,6 @@ pub(crate) struct Row {
 }
 
 impl Report {
-    /// Nothing yet.
     pub(crate) async fn new(args: &Args, cores: &Cores) -> Result<Self> {
         Ok(Self {
             date: Timestamp::now().strftime("%Y-%m-%dT%H:%MZ").to_string(),
@@ -51,7 +50,7 @@ impl Report {
         })
     }
 
-    /// One table, below a line about its run.
+    /// One table, below a description of the run.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
             "`{}`, {}, commit {}, {}.\n{}: {}.\nMedians of {} rounds; each measurement takes {} s, that of reads over 32 \
@@ -68,13 +67,12 @@ impl Report {
         text.push_str("| books | figure | ours | limit | ratio | target | |\n");
         text.push_str("|--:|---|--:|--:|--:|--:|---|\n");
         for row in &self.rows {
-            // A write to a String does not fail.
+            // Writing to a String cannot fail.
             let _ = writeln!(text, "{}", row.markdown());
         }
         text
     }
 
-    /// Writes the JSON file.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let json = serde_json::to_vec_pretty(self)?;
         let written = path
@@ -111,7 +109,7 @@ impl Row {
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// A figure with the values that are computed from its samples.
+        /// A figure with the values computed from its samples.
         #[derive(Serialize)]
         struct Computed<'a> {
             books: u64,
@@ -146,7 +144,7 @@ impl Serialize for Row {
     }
 }
 
-/// The command line, with the variables of the environment.
+/// The command line, with the environment variables for flags.
 fn command() -> String {
     let variables = env::vars().filter(|(name, _)| name.starts_with("BOOKSHELF_BENCH_"));
     let mut words: Vec<String> = variables.map(|(name, value)| format!("{name}={value}")).collect();

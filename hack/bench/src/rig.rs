@@ -1,4 +1,4 @@
-//! The equipment of all parts.
+//! The equipment that all parts share.
 
 use std::{
     collections::BTreeMap,
@@ -18,20 +18,20 @@ use crate::{
     load::{self, Load},
 };
 
-/// From so many books on, the targets hold that depend on their number.
+/// The number of books from which the targets hold that depend on that number.
 pub(crate) const FULL_SIZE: u64 = 100_000;
 
-/// The duration of a server's warm-up.
+/// The longest warm-up of a server.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// No single request takes longer, a list of all books included.
+/// The timeout of a single request, long enough for a list of all books.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A cluster with so many books, and everything that is needed to measure an API on it.
+/// A cluster with its books, and everything else that measuring an API requires.
 pub(crate) struct Rig<'a> {
     pub(crate) args: &'a Args,
     pub(crate) programs: &'a Programs,
-    /// The number of books, without those in the namespaces that lists are read from.
+    /// The number of books outside the namespaces for lists.
     pub(crate) books: u64,
     pub(crate) cluster: Cluster,
     pub(crate) cores: &'a Cores,
@@ -39,7 +39,7 @@ pub(crate) struct Rig<'a> {
 }
 
 impl<'a> Rig<'a> {
-    /// Starts a control plane with its books, and gives the server a core of its own.
+    /// Starts a control plane, creates its books, and divides the cores.
     pub(crate) async fn start(
         args: &'a Args,
         programs: &'a Programs,
@@ -67,42 +67,42 @@ impl<'a> Rig<'a> {
         processes.try_for_each(|id| self.cores.keep_off(id))
     }
 
-    /// Lets the control plane and this program use all cores, until [`Rig::divide_cores`].
+    /// Lets the control plane and this program use all cores until [`Rig::divide_cores`] is called.
     pub(crate) fn share_cores(&self) -> Result<()> {
         let mut processes = self.cluster.process_ids().chain([std::process::id()]);
         processes.try_for_each(|id| self.cores.release(id))
     }
 
-    /// Asks process `id` for `url` for as long as one measurement takes.
+    /// Loads process `id` with requests for `url` for the duration of one measurement.
     pub(crate) async fn load(&self, id: u32, url: &str) -> Result<Load> {
         load::load(id, url, self.args.duration).await
     }
 
-    /// The same, shorter and without a figure: the first program measured has to be as warm as the last.
+    /// Loads it for a shorter time without measuring, so that the first program is as warm as the last.
     pub(crate) async fn warm_up(&self, id: u32, url: &str) -> Result<()> {
         let duration = self.args.duration.min(WARM_UP);
         load::load(id, url, duration).await.map(drop)
     }
 
-    /// The body of a GET, which has to be a 200.
+    /// Returns the body of a GET, which must be a 200.
     pub(crate) async fn body(&self, url: &str) -> Result<Vec<u8>> {
         let answer = self.http.get(url).send().await?.error_for_status()?;
         Ok(answer.bytes().await?.to_vec())
     }
 
-    /// A target that holds at full size only.
+    /// Returns the target if there are enough books for it.
     pub(crate) fn at_full_size(&self, target: Target) -> Option<Target> {
         (self.books >= FULL_SIZE).then_some(target)
     }
 
-    /// Ends the control plane, and lets this program use all cores again.
+    /// Stops the control plane, and lets this program use all cores again.
     pub(crate) async fn stop(self) -> Result<()> {
         self.cluster.stop().await?;
         self.cores.release(std::process::id())
     }
 }
 
-/// The programs, built.
+/// The paths of the built programs.
 pub(crate) struct Programs {
     apis: BTreeMap<&'static str, PathBuf>,
     pub(crate) static_server: PathBuf,
@@ -110,7 +110,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds the programs that are built beside the running one.
+    /// Finds the programs in the directory of the running one.
     pub(crate) fn beside_this_one() -> Result<Self> {
         let this_one = env::current_exe()?;
         let directory = this_one.parent().context("a program is in a directory")?;

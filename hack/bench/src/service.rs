@@ -1,4 +1,4 @@
-//! The programs under test, as processes: on the server's core, or on all of them.
+//! The programs under test as processes, on the server's core or on all cores.
 
 use std::{
     env, fs,
@@ -13,39 +13,38 @@ use control_plane::process::{Process, log_path};
 
 use crate::{args::Api, rig::Rig, wait::until};
 
-/// The time that a program has to end by itself.
+/// The time that a program has to end after SIGTERM.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// The interval at which the readiness of a program is polled. A shorter one would make the polls a good part
-/// of what its core does.
+/// The interval at which the readiness of a program is polled. With a shorter one, polls would take much of the time of
+/// its core.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
-/// A running API, under the token of its own `ServiceAccount`. Dropped, it is killed.
+/// A running API with a token of its `ServiceAccount`. Drop kills it.
 pub(crate) struct Service {
     process: Process,
-    /// Its address.
     pub(crate) address: SocketAddr,
     operations: String,
     log: PathBuf,
 }
 
 impl Service {
-    /// Starts `api` with further `arguments`, without a limit on requests to the API server, and returns when it is
-    /// ready.
+    /// Starts `api` with additional `arguments` and without a limit on requests to the API server, and waits until it
+    /// is ready.
     pub(crate) async fn start(rig: &Rig<'_>, api: Api, arguments: &[&str]) -> Result<Self> {
         let mut service = Self::launch(rig, api, arguments)?;
         service.ready(rig).await?;
         Ok(service)
     }
 
-    /// Starts `api` with the defaults of its flags, on the cores of this program, and returns when it is ready.
+    /// Starts `api` with the defaults of its flags, on the cores of this program, and waits until it is ready.
     pub(crate) async fn start_with_defaults(rig: &Rig<'_>, api: Api) -> Result<Self> {
         let mut service = Self::spawn(rig, api, &[], |spawn| spawn())?;
         service.ready(rig).await?;
         Ok(service)
     }
 
-    /// Starts `api` as [`Service::start`] does, and returns before it is ready.
+    /// Starts `api` like [`Service::start`], but returns before it is ready.
     pub(crate) fn launch(rig: &Rig<'_>, api: Api, arguments: &[&str]) -> Result<Self> {
         let arguments = [&["--workers=1", "--kube-qps=0"], arguments].concat();
         Self::spawn(rig, api, &arguments, |spawn| rig.cores.on_server(spawn))
@@ -60,7 +59,7 @@ impl Service {
         let (address, operations) = (free_address()?, free_address()?);
         let mut command = program(rig.programs.api(api));
         command
-            // An argument overrides it, and a version without the flag ignores it.
+            // A flag overrides the variable, and a version without the flag ignores it.
             .env("BOOKSHELF_AUTH_MODE", "header")
             .arg(format!("--listen={address}"))
             .arg(format!("--ops-listen={operations}"))
@@ -77,7 +76,7 @@ impl Service {
         })
     }
 
-    /// Returns when it is ready.
+    /// Waits until the API is ready.
     pub(crate) async fn ready(&mut self, rig: &Rig<'_>) -> Result<()> {
         until("the API is ready", ASK_EVERY, async || {
             if let Some(status) = self.process.exited()? {
@@ -87,19 +86,19 @@ impl Service {
                     self.process.log_tail()
                 );
             }
-            // Before it listens, it does not answer.
+            // Until it listens, requests fail.
             let answer = rig.http.get(format!("{}/readyz", self.operations)).send().await;
             Ok(answer.is_ok_and(|answer| answer.status() == 200).then_some(()))
         })
         .await
     }
 
-    /// The URL of a path.
+    /// Returns the URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// The sum of a metric's series whose labels have this text.
+    /// Returns the sum of a metric's series whose labels contain `label`.
     pub(crate) async fn metric(&self, rig: &Rig<'_>, name: &str, label: &str) -> Result<f64> {
         let answer = rig
             .http
@@ -113,30 +112,29 @@ impl Service {
         values.sum()
     }
 
-    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// The number of bytes of its log, and of those before it.
+    /// The length of its log in bytes, including the logs of earlier processes.
     pub(crate) fn log_length(&self) -> Result<u64> {
         Ok(self.log.metadata()?.len())
     }
 
-    /// The number of lines of its log from byte `start` on.
+    /// The number of lines in its log from byte `start` on.
     pub(crate) fn log_lines(&self, start: u64) -> Result<usize> {
         let log = fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
         let written = log.get(usize::try_from(start)?..).unwrap_or_default();
         Ok(String::from_utf8_lossy(written).lines().count())
     }
 
-    /// Ends it.
+    /// Stops the process.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.process.terminate(END_WITHIN).await.map(drop)
     }
 }
 
-/// A program, ready to be given arguments; nothing that the caller's environment sets for it reaches it.
+/// Returns a command without the environment variables of the caller that would configure the program.
 pub(crate) fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
     for (name, _) in env::vars_os() {
@@ -147,7 +145,7 @@ pub(crate) fn program(path: &Path) -> Command {
     command
 }
 
-/// An address that nothing listens on: known before the start, so that a start can be timed from outside.
+/// Returns an address that nothing listens on. It is known before the start, so that a start can be timed from outside.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?)

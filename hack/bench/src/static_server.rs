@@ -1,5 +1,5 @@
-//! A bare actix-web server that answers every request with the same bytes: the limit of what an API on
-//! actix-web can reach on a machine.
+//! A bare actix-web server that answers every request with the same bytes: the limit for an API on actix-web on a
+//! machine.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ struct Args {
     #[arg(long, env = "BOOKSHELF_STATIC_LISTEN", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
 
-    /// File whose bytes every answer has
+    /// File with the body of every response
     #[arg(long, env = "BOOKSHELF_STATIC_BODY")]
     body: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! The bare actix-web server, as a process on the server's core.
+//! The bare actix-web server as a process on the server's core.
 
 use std::{fs, net::SocketAddr, time::Duration};
 
@@ -15,14 +15,14 @@ const NAME: &str = "static-server";
 const END_WITHIN: Duration = Duration::from_secs(5);
 const ASK_EVERY: Duration = Duration::from_millis(10);
 
-/// A server that answers with the bytes it was given. Dropped, it is killed.
+/// A server that answers every request with the given bytes. Drop kills it.
 pub(crate) struct StaticServer {
     process: Process,
     address: SocketAddr,
 }
 
 impl StaticServer {
-    /// Starts one, and returns when it answers with `body`.
+    /// Starts a server and waits until it answers with `body`.
     pub(crate) async fn start(rig: &Rig<'_>, body: &[u8]) -> Result<Self> {
         let address = free_address()?;
         let dir = rig.cluster.data_dir();
@@ -54,18 +54,17 @@ impl StaticServer {
         Ok(server)
     }
 
-    /// The URL of a path. It answers all paths alike, but to read a longer one takes longer: a server that is compared with
-    /// it gets the same paths.
+    /// Returns the URL of a path. All paths have the same response, but a longer path takes longer to read, so compared
+    /// servers must get the same paths.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Ends it.
+    /// Stops the process.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.process.terminate(END_WITHIN).await.map(drop)
     }

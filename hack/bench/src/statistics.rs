@@ -1,6 +1,6 @@
 //! Medians and percentiles.
 
-/// The median; of an even number of samples, the mean of the two in the middle. `None` of none.
+/// Returns the median: for an even number of samples, the mean of the two in the middle. `None` without samples.
 pub(crate) fn median(samples: &[f64]) -> Option<f64> {
     let sorted = sorted(samples);
     let middle = sorted.len() / 2;
@@ -11,13 +11,14 @@ pub(crate) fn median(samples: &[f64]) -> Option<f64> {
     sorted.get(middle - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// The smallest sample that `percent` of all are not above (the nearest rank). `None` of none.
+/// Returns the smallest sample that at least `percent` of all samples do not exceed (nearest rank). `None` without
+/// samples.
 pub(crate) fn percentile(samples: &[f64], percent: usize) -> Option<f64> {
     let rank = (samples.len() * percent).div_ceil(100).max(1);
     sorted(samples).get(rank - 1).copied()
 }
 
-/// The ratio of each sample to the one it was measured beside.
+/// Returns the ratio of each sample to the one of its round. Skips limits that are zero.
 pub(crate) fn ratios(ours: &[f64], limit: &[f64]) -> Vec<f64> {
     ours.iter()
         .zip(limit)
@@ -32,7 +33,7 @@ fn sorted(samples: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// Returns a number to calculate with.
+/// Converts a count for a calculation.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub(crate) fn approximate(number: u64) -> f64 {
     number as f64
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_of_samples_of_the_same_turn() {
-        // Twice as slow a machine in the second round changes both, and no ratio.
+        // A machine that is half as fast in the second round changes both samples and no ratio.
         assert_eq!(ratios(&[90.0, 45.0], &[100.0, 50.0]), [0.9, 0.9]);
         assert_eq!(ratios(&[1.0], &[0.0]), [0.0; 0]);
     }

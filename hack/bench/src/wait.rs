@@ -1,13 +1,13 @@
-//! Waiting for what happens in another process.
+//! Waiting for events in another process.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-/// Far more than anything here takes.
+/// A timeout far above the duration of anything here.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Returns what `observe` sees, once it sees something, looking every so often.
+/// Polls `observe` at the interval `every` and returns its first value. Fails after [`PATIENCE`].
 pub(crate) async fn until<T>(
     what: &str,
     every: Duration,

@@ -1,8 +1,8 @@
-//! Finds the programs that a control plane is made of, or builds them.
+//! Finds or builds the programs of a control plane.
 //!
-//! Looked up in `KUBEBUILDER_ASSETS`, on PATH and in a per-user cache, in this order; built into the cache from
-//! the Go modules in `go/` when they are nowhere. Nothing is downloaded but Go modules, by Go, checked by go.sum, and
-//! Python packages, by pip, checked by the hashes of a [`PythonTool`].
+//! A program is looked up in `KUBEBUILDER_ASSETS`, on PATH and in a per-user cache, in this order. If it is in none of
+//! them, it is built into the cache from the Go modules in `go/`. Only two kinds of things are downloaded: Go modules,
+//! by Go, checked against go.sum, and Python packages, by pip, checked against the hashes of a [`PythonTool`].
 
 use std::{
     env,
@@ -22,14 +22,14 @@ mod version;
 pub use python::PythonTool;
 use version::Version;
 
-/// A program this crate runs.
+/// A program that this crate runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// The store of the API server.
     Etcd,
     /// The API server.
     KubeApiserver,
-    /// The controllers, of which garbage collection and the end of namespaces matter here.
+    /// The controllers. Garbage collection and the deletion of namespaces matter here.
     KubeControllerManager,
     /// The command line of Kubernetes.
     Kubectl,
@@ -37,14 +37,14 @@ pub enum Tool {
     Helm,
     /// Checks manifests against schemas.
     Kubeconform,
-    /// Saves etcd.
+    /// Takes snapshots of etcd.
     Etcdctl,
-    /// Restores etcd.
+    /// Restores snapshots of etcd.
     Etcdutl,
 }
 
 impl Tool {
-    /// The programs of a control plane with bookshelf, in the order they are built in.
+    /// The programs of a control plane with bookshelf, in build order.
     pub const CONTROL_PLANE: [Self; 5] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -78,15 +78,15 @@ impl Tool {
         }
     }
 
-    /// Why a program of this version is not used, if it is not.
+    /// Returns why a program of this version cannot be used, if so.
     fn objection(self, version: Version) -> Option<String> {
         let pinned = module::KUBERNETES.version();
         let wanted = match self {
             Self::Etcd if version < Version::new(3, 5) => "3.5 or newer".to_owned(),
             Self::KubeApiserver if version < pinned => format!("{pinned} or newer"),
-            // The two are released together: a newer one is not made for this API server.
+            // The two are released together: a newer controller manager does not support this API server.
             Self::KubeControllerManager if version != pinned => format!("{pinned}"),
-            // The first whose etcdutl raises revisions.
+            // The first version whose etcdutl can raise revisions.
             Self::Etcdctl | Self::Etcdutl if version < Version::new(3, 6) => "3.6 or newer".to_owned(),
             Self::Helm if version < Version::new(3, 0) => "3 or newer".to_owned(),
             _ => return None,
@@ -101,12 +101,12 @@ impl Display for Tool {
     }
 }
 
-/// Returns the directory of the programs that this project builds for a user, the same for all checkouts.
+/// Returns the directory of the programs that this project builds for a user. All checkouts share it.
 pub fn cache_dir() -> Result<PathBuf> {
     cache::root()
 }
 
-/// The path of `tool`, which is built first when it is nowhere: that takes minutes, once, and shows its progress.
+/// Returns the path of `tool`. If it is not found, builds it first, which takes minutes once and shows its progress.
 pub fn find_or_build(tool: Tool) -> Result<PathBuf> {
     match find(tool) {
         Some(path) => Ok(path),
@@ -114,7 +114,7 @@ pub fn find_or_build(tool: Tool) -> Result<PathBuf> {
     }
 }
 
-/// The path of `tool` where it is installed, if it is.
+/// Returns the path of `tool` if it is installed in a usable version.
 fn find(tool: Tool) -> Option<PathBuf> {
     let assets = env::var_os("KUBEBUILDER_ASSETS").map(|assets| Path::new(&assets).join(tool.name()));
     let installed = which::which(tool.name()).ok();

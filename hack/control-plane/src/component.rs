@@ -16,7 +16,7 @@ pub enum Component {
 }
 
 impl Component {
-    /// All of them, in the order they are started in.
+    /// All components, in start order.
     pub const ALL: [Self; 3] = [Self::Etcd, Self::Apiserver, Self::ControllerManager];
 
     pub(crate) fn tool(self) -> Tool {
@@ -27,7 +27,7 @@ impl Component {
         }
     }
 
-    /// The path of its readiness probe.
+    /// The path of its health endpoint.
     pub(crate) fn ready_path(self) -> &'static str {
         match self {
             Self::Etcd => "/health",

@@ -1,4 +1,4 @@
-//! A control plane: started, disturbed, stopped.
+//! Starts, disturbs and stops a control plane.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,13 +23,13 @@ use crate::{
     setup::Setup,
 };
 
-/// The time that a component has to get ready: some seconds are enough on an idle machine, not on one that compiles.
+/// The time that a component has to become ready. An idle machine needs seconds, one that compiles needs longer.
 const READY_WITHIN: Duration = Duration::from_mins(2);
 
-/// The time that a component has to end by itself.
+/// The time that a component has to end after SIGTERM.
 const END_WITHIN: Duration = Duration::from_secs(3);
 
-/// The number of ports to try, as a port may be taken between its choice and its use.
+/// The number of attempts to find a port, since another process may take a port before it is used.
 const PORT_ATTEMPTS: usize = 5;
 
 /// The settings of a control plane before its start.
@@ -40,21 +40,22 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Keeps the state in `data_dir`, and starts with the state there. Without it, all is gone with the control plane.
+    /// Keeps the state in `data_dir`, and starts from the state there. Without it, the state is removed with the
+    /// control plane.
     #[must_use]
     pub fn data_dir(mut self, data_dir: DataDir) -> Self {
         self.data_dir = Some(data_dir);
         self
     }
 
-    /// A further argument for kube-apiserver, such as `--watch-cache=false`; a later flag wins over an earlier.
+    /// Adds an argument for kube-apiserver, such as `--watch-cache=false`. A later flag overrides an earlier one.
     #[must_use]
     pub fn apiserver_argument(mut self, argument: impl Into<String>) -> Self {
         self.apiserver_arguments.push(argument.into());
         self
     }
 
-    /// Starts etcd, the API server and the controller manager, and returns when all three are ready.
+    /// Starts etcd, the API server and the controller manager, and waits until all three are ready.
     ///
     /// Programs that are neither installed nor cached are built first, which takes minutes and shows its progress.
     pub async fn start(self) -> Result<ControlPlane> {
@@ -89,10 +90,10 @@ impl Builder {
     }
 }
 
-/// A running control plane. Dropped, it is killed; [`ControlPlane::stop`] ends it in order.
+/// A running control plane. Drop kills it; [`ControlPlane::stop`] shuts it down gracefully.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // Before `setup`, whose data directory may go only when nothing writes to it any more.
+    // Declared before `setup` to be dropped first: the data directory may be removed only when nothing writes to it.
     processes: Mutex<[Option<Process>; 3]>,
     kubeconfig: PathBuf,
     programs: Vec<PathBuf>,
@@ -100,18 +101,18 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts one in a temporary directory.
+    /// Starts a control plane in a temporary directory.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
 
-    /// Starts one with choices.
+    /// Returns a builder for a control plane with other settings.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The administrator's kubeconfig.
+    /// The path of the administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
@@ -123,12 +124,12 @@ impl ControlPlane {
         self.setup.data_dir.path()
     }
 
-    /// A client with the administrator's rights. It belongs to the runtime it is made in.
+    /// Returns a client with the administrator's rights. It can only be used in the runtime that creates it.
     pub async fn client(&self) -> Result<Client> {
         client(self.setup.admin_kubeconfig()?).await
     }
 
-    /// A kubeconfig with the rights of one `ServiceAccount`; see [`service_account_kubeconfig`].
+    /// Returns a kubeconfig with the rights of a `ServiceAccount`; see [`service_account_kubeconfig`].
     pub async fn service_account_kubeconfig(
         &self,
         namespace: &str,
@@ -138,10 +139,10 @@ impl ControlPlane {
         service_account_kubeconfig(&self.kubeconfig, namespace, name, lifetime).await
     }
 
-    /// Installs bookshelf's CRDs, `ServiceAccounts` and rights; see [`install`].
+    /// Installs bookshelf's CRDs, `ServiceAccounts`, RBAC objects and admission policies; see [`install`].
     pub async fn install(&self, installation: Installation<'_>) -> Result<()> {
         install(&self.kubeconfig, installation).await?;
-        // The garbage collector looks for new kinds every 30 seconds, and at its start.
+        // The garbage collector discovers new kinds at its start and every 30 seconds.
         self.restart(Component::ControllerManager).await
     }
 
@@ -151,22 +152,22 @@ impl ControlPlane {
         self.lock()[component as usize].as_ref().map(Process::id)
     }
 
-    /// Stops `component` where it stands (SIGSTOP): its clients hang.
+    /// Suspends `component` (SIGSTOP): requests to it hang.
     pub fn pause(&self, component: Component) -> Result<()> {
         self.with_running(component, Process::pause)
     }
 
-    /// Lets a paused `component` go on.
+    /// Resumes a paused `component`.
     pub fn resume(&self, component: Component) -> Result<()> {
         self.with_running(component, Process::resume)
     }
 
-    /// Ends `component` with SIGKILL, until [`ControlPlane::restart`].
+    /// Kills `component` (SIGKILL). It stays down until [`ControlPlane::restart`].
     pub fn kill(&self, component: Component) -> Result<()> {
         self.take(component).map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Ends `component` in order if it runs, starts it on the same port, and returns when it is ready.
+    /// Stops `component` gracefully if it runs, starts it on the same port, and waits until it is ready.
     pub async fn restart(&self, component: Component) -> Result<()> {
         if let Some(mut process) = self.take(component) {
             process.terminate(END_WITHIN).await?;
@@ -175,10 +176,10 @@ impl ControlPlane {
         self.ready(component).await
     }
 
-    /// Has etcd forget every revision before the current one, which is returned.
+    /// Compacts etcd up to its current revision, and returns that revision.
     ///
-    /// The API server still serves older versions from its watch cache. A watch that is to see 410 Gone needs one
-    /// that has none of its own: restart the API server, or start it with `--watch-cache=false`.
+    /// The API server still serves older versions from its watch cache. For a watch to fail with 410 Gone, the API
+    /// server must not have them there: restart it, or start it with `--watch-cache=false`.
     pub async fn compact(&self) -> Result<i64> {
         etcd::compact(&client(self.setup.kubeconfig_for(Component::Etcd)?).await?).await
     }
@@ -190,7 +191,7 @@ impl ControlPlane {
         Ok(client.request_text(request).await?)
     }
 
-    /// Returns when a component has ended without an order to, with its last output.
+    /// Waits until a component ends unexpectedly, and returns an error with the end of its log.
     pub async fn failure(&self) -> anyhow::Error {
         loop {
             for component in Component::ALL {
@@ -202,7 +203,7 @@ impl ControlPlane {
         }
     }
 
-    /// Ends it in order: first those that write, then etcd.
+    /// Stops the control plane gracefully: etcd last, since the others write to it.
     pub async fn stop(self) -> Result<()> {
         for component in Component::ALL.into_iter().rev() {
             if let Some(mut process) = self.take(component) {
@@ -263,7 +264,7 @@ impl ControlPlane {
         }
     }
 
-    /// Fails when `component` has ended by itself.
+    /// Fails if `component` has ended unexpectedly.
     fn still_runs(&self, component: Component) -> Result<()> {
         let mut processes = self.lock();
         let Some(process) = &mut processes[component as usize] else {

@@ -1,4 +1,4 @@
-//! The certificates, keys and token that a control plane is started with.
+//! The certificates, keys and token of a control plane.
 
 use std::{
     fs,
@@ -13,16 +13,16 @@ use rcgen::{
 };
 use tempfile::NamedTempFile;
 
-/// Files in one directory: a CA, one certificate for every server and for the clients of etcd, the key pair that
-/// signs `ServiceAccount` tokens, and the administrator's token.
+/// The files of one directory: a CA, one certificate for all servers and the clients of etcd, the key pair that signs
+/// `ServiceAccount` tokens, and the administrator's token.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     dir: PathBuf,
 }
 
 impl Credentials {
-    /// Loads the credentials in `dir`, or creates them. They are kept for as long as the data they protect, so that
-    /// kubeconfigs and `ServiceAccount` tokens outlive a restart.
+    /// Loads the credentials in `dir`, or creates them. They are kept with the data of the control plane, so
+    /// kubeconfigs and `ServiceAccount` tokens stay valid after a restart.
     pub(crate) fn load_or_create(dir: &Path) -> Result<Self> {
         let credentials = Self { dir: dir.to_owned() };
         if !dir.exists() {
@@ -32,7 +32,7 @@ impl Credentials {
             }
             fs::create_dir_all(&unfinished)?;
             create(&unfinished)?;
-            // All or nothing: a start that is killed here leaves no half of a key pair.
+            // The rename is atomic: a start that is killed before it leaves no incomplete credentials.
             fs::rename(&unfinished, dir)?;
         }
         Ok(credentials)
@@ -118,7 +118,8 @@ fn create(dir: &Path) -> Result<()> {
     )
 }
 
-/// Writes a file that only its owner may read (as temporary files are made); an earlier one is replaced in one step.
+/// Writes a file that only its owner may read, which is the mode of temporary files. Replaces an earlier file
+/// atomically.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;

@@ -1,4 +1,4 @@
-//! The directory that holds everything a control plane keeps, and the lock that gives it one owner.
+//! The directory with all state of a control plane, and the lock that ensures a single owner.
 
 use std::{
     env,
@@ -14,8 +14,8 @@ use crate::process::end_leftovers;
 
 const LOCK: &str = "lock";
 
-/// A data directory, owned: locked against other owners for as long as this value lives, and clear of processes
-/// that an earlier owner, killed, left behind.
+/// An owned data directory. It is locked while this value lives, and free of processes that a killed earlier owner left
+/// behind.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
@@ -24,9 +24,9 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Takes `path`, which is created when it is not there, with rights for its owner only.
+    /// Takes ownership of `path`. Creates it if it does not exist, with access for its owner only.
     ///
-    /// Fails when another process has it, naming that process.
+    /// Fails if another process owns it; the error names that process.
     pub fn open(path: &Path) -> Result<Self> {
         create_private(path)?;
         let path = fs::canonicalize(path)?;
@@ -47,9 +47,9 @@ impl DataDir {
         Ok(directory)
     }
 
-    /// A new directory that is removed when its control plane stops.
+    /// Creates a directory that is removed when its control plane stops.
     ///
-    /// Directories of this kind whose owner was killed are removed on the occasion, and their processes ended.
+    /// Also removes such directories whose owner was killed, and ends their processes.
     pub fn temporary() -> Result<Self> {
         let root = env::temp_dir().join(format!(
             "bookshelf-control-planes-{}",
@@ -61,7 +61,8 @@ impl DataDir {
     fn temporary_in(root: &Path) -> Result<Self> {
         create_private(root)?;
         let root = fs::canonicalize(root)?;
-        // Held while directories come and go, so that a new one is never taken for a dead one before it is locked.
+        // Held while directories are created and removed: otherwise a new one could be taken for abandoned before it is
+        // locked.
         let _gate = open_lock(&root)
             .and_then(|gate| gate.lock().map(|()| gate))
             .with_context(|| format!("cannot lock {}", root.display()))?;
@@ -80,21 +81,21 @@ impl DataDir {
         })
     }
 
-    /// Its absolute path.
+    /// The absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reports a directory that is removed when the control plane stops.
+    /// True if the directory is removed when the control plane stops.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.temporary
     }
 
-    /// Removes the state of a control plane: the next start is a first one.
+    /// Removes the state of a control plane, so that the next start is like a first one.
     ///
-    /// Other files stay: the directory may have had another use before.
+    /// Other files stay, since the directory may have had another use before.
     pub fn clear(&self) -> Result<()> {
         for name in ["etcd", "logs", "pki", "kubeconfig", "ports.json"] {
             let path = self.path.join(name);
@@ -128,10 +129,10 @@ impl DataDir {
 impl Drop for DataDir {
     fn drop(&mut self) {
         if self.temporary {
-            // A directory that cannot be removed now is swept later.
+            // A directory that cannot be removed now is removed by a later sweep.
             let _ = fs::remove_dir_all(&self.path);
         }
-        // A child process that was forked a moment ago still has the file, and with it the lock.
+        // A child process that was just forked still has the file open, which would keep the lock.
         let _ = self.lock.unlock();
     }
 }
@@ -169,8 +170,8 @@ fn open_lock(dir: &Path) -> std::io::Result<File> {
         .open(dir.join(LOCK))
 }
 
-/// Removes the directories below `root` that no living process owns. One that cannot be removed is no reason for
-/// a new one not to start.
+/// Removes the directories below `root` without a living owner. A failure is only printed: it must not prevent a new
+/// start.
 fn sweep(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -190,7 +191,7 @@ fn sweep_one(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates `path` for this user alone, and refuses one of another user: it holds keys and tokens.
+/// Creates `path` for this user only. Fails if another user owns it, since it holds keys and tokens.
 fn create_private(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)

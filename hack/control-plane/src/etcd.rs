@@ -1,4 +1,4 @@
-//! The one request to etcd itself.
+//! The compaction of etcd.
 
 use anyhow::{Context, Result};
 use http::Request;
@@ -6,11 +6,11 @@ use kube::Client;
 use serde::Deserialize;
 use serde_json::json;
 
-/// Forgets every revision before the current one, as etcd would in time, and returns the current one.
+/// Compacts all revisions before the current one, as the API server does periodically, and returns the current one.
 ///
-/// Speaks to the JSON gateway of etcd's v3 API, which needs no client of etcd's own.
+/// Uses the JSON gateway of etcd's v3 API, which needs no etcd client.
 pub(crate) async fn compact(client: &Client) -> Result<i64> {
-    // Every read returns the revision; the key need not exist.
+    // Every read returns the revision, even of a key that does not exist.
     let read: Answer = post(client, "/v3/kv/range", &json!({"key": "AA=="})).await?;
     let revision: i64 = read
         .header
@@ -33,7 +33,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Header {
-    /// A number, in quotes: it has more digits than a JSON number is sure to keep.
+    /// A quoted number, since not every JSON parser keeps all digits of an int64.
     revision: String,
 }
 

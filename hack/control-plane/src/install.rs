@@ -1,4 +1,4 @@
-//! Bookshelf's part of a cluster, but for the two APIs themselves: CRDs, namespace, `ServiceAccounts`, RBAC and admission
+//! Installs bookshelf's part of a cluster without the two APIs: CRDs, namespace, `ServiceAccounts`, RBAC and admission
 //! policies.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::{
 /// The namespace of the two APIs and their `ServiceAccounts`.
 pub const NAMESPACE: &str = "bookshelf";
 
-/// The parts of the chart that are installed: all but the CRDs, which crdgen prints, and the APIs.
+/// The templates of the chart to install: all but the CRDs, which crdgen prints, and the APIs.
 const TEMPLATES: [&str; 5] = [
     "templates/serviceaccounts.yaml",
     "templates/rbac.yaml",
@@ -23,20 +23,19 @@ const TEMPLATES: [&str; 5] = [
     "templates/admission-policies.yaml",
 ];
 
-/// The parts to install.
+/// The inputs of an installation.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The program that prints the CRDs.
     pub crdgen: &'a Path,
-    /// The chart, of which the `ServiceAccounts`, the RBAC rules and the admission policies are applied.
+    /// The chart with the `ServiceAccounts`, the RBAC rules and the admission policies.
     pub chart: &'a Path,
 }
 
-/// Installs into the cluster of `kubeconfig`, and returns when the CRDs are served. What is there is brought up to
-/// date.
+/// Installs bookshelf into the cluster of `kubeconfig`, or updates it, and waits until the CRDs are established.
 ///
-/// In a [`ControlPlane`](crate::ControlPlane), [`ControlPlane::install`](crate::ControlPlane::install) has garbage
-/// collected from the start, too.
+/// In a [`ControlPlane`](crate::ControlPlane), use [`ControlPlane::install`](crate::ControlPlane::install), after which
+/// garbage collection works at once.
 pub async fn install(kubeconfig: &Path, installation: Installation<'_>) -> Result<()> {
     let kubectl = Kubectl::new(kubeconfig).await?;
     let crds = output_of(Command::new(installation.crdgen), "crdgen", "").await?;
@@ -50,7 +49,7 @@ pub async fn install(kubeconfig: &Path, installation: Installation<'_>) -> Resul
     Ok(())
 }
 
-/// The `ServiceAccounts`, roles, bindings and admission policies that the chart renders.
+/// Returns the `ServiceAccounts`, roles, bindings and admission policies that the chart renders.
 async fn rights(chart: &Path) -> Result<String> {
     let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
     let mut command = Command::new(helm);

@@ -1,4 +1,4 @@
-//! Kubeconfigs: the administrator's, and those that hold one `ServiceAccount`'s token and nothing else.
+//! Kubeconfigs of the administrator and of single `ServiceAccounts`.
 
 use std::{path::Path, time::Duration};
 
@@ -16,13 +16,13 @@ use kube::{
 
 use crate::credentials;
 
-/// The deadline of every request that this crate makes itself.
+/// The timeout of every request that this crate sends.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A kubeconfig for the `ServiceAccount` `name`: the cluster of `admin_kubeconfig`, and a token that the API server
-/// issues for `lifetime` (10 minutes at least).
+/// Returns a kubeconfig for the `ServiceAccount` `name`: the cluster of `admin_kubeconfig`, and a token that the API
+/// server issues for `lifetime` (at least 10 minutes).
 ///
-/// Works with any cluster whose kubeconfig may create `serviceaccounts/token`; writes no file.
+/// Works with any cluster whose kubeconfig may create `serviceaccounts/token`. Writes no file.
 pub async fn service_account_kubeconfig(
     admin_kubeconfig: &Path,
     namespace: &str,
@@ -57,21 +57,21 @@ pub async fn service_account_kubeconfig(
     Ok(kubeconfig)
 }
 
-/// Writes `kubeconfig` to `path` as YAML that only its owner may read.
+/// Writes `kubeconfig` to `path` as YAML, readable only by its owner.
 pub fn save_kubeconfig(kubeconfig: &Kubeconfig, path: &Path) -> Result<()> {
     credentials::write_private(path, &serde_saphyr::to_string(kubeconfig)?)
 }
 
-/// A client with the rights of `kubeconfig`, with a deadline on every request and without kube's retries.
+/// Returns a client with the rights of `kubeconfig`, with timeouts and without kube's retries.
 ///
-/// It sets tests up and checks their results; it is no part of their subject.
+/// It is for the setup and the checks of tests, not for their subject.
 pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.connect_timeout = Some(TIMEOUT);
     config.read_timeout = Some(TIMEOUT);
     config.write_timeout = Some(TIMEOUT);
     config.default_retry = false;
-    // It is on this host, without a proxy in between.
+    // The API server is on this host, so no proxy is needed.
     config.proxy_url = None;
     Ok(Client::try_from(config)?)
 }
@@ -80,7 +80,7 @@ pub(crate) fn read_kubeconfig(path: &Path) -> Result<Kubeconfig> {
     Kubeconfig::read_from(path).with_context(|| format!("cannot use the kubeconfig {}", path.display()))
 }
 
-/// The cluster at `127.0.0.1:port`, trusted by the certificate in `ca`.
+/// The cluster at `127.0.0.1:port` with the CA certificate in `ca`.
 pub(crate) fn local_cluster(port: u16, ca: &Path) -> Result<Cluster> {
     Ok(Cluster {
         server: Some(format!("https://127.0.0.1:{port}")),
@@ -89,7 +89,7 @@ pub(crate) fn local_cluster(port: u16, ca: &Path) -> Result<Cluster> {
     })
 }
 
-/// A kubeconfig with one cluster, one user and the context of both.
+/// A kubeconfig with one cluster, one user, and the context for both.
 pub(crate) fn kubeconfig(cluster: Cluster, user: &str, auth_info: AuthInfo) -> Kubeconfig {
     let name = "bookshelf".to_owned();
     Kubeconfig {

@@ -12,17 +12,18 @@ use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::binaries::{Tool, find_or_build};
 
-/// kubectl, bound to a kubeconfig.
+/// kubectl with a kubeconfig.
 #[derive(Clone, Debug)]
 pub struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
-    /// The cache of kubectl. Its entries go by the address of an API server, which another one may have had before.
+    /// kubectl's cache. Each instance has its own, since entries are keyed by server address, which another API server
+    /// may have had.
     cache: Arc<TempDir>,
 }
 
 impl Kubectl {
-    /// kubectl with the rights of `kubeconfig`; built first where it is not installed.
+    /// Returns kubectl with the rights of `kubeconfig`. Builds it first if it is not installed.
     pub async fn new(kubeconfig: &Path) -> Result<Self> {
         let program = tokio::task::spawn_blocking(|| find_or_build(Tool::Kubectl)).await??;
         Ok(Self {
@@ -32,7 +33,7 @@ impl Kubectl {
         })
     }
 
-    /// The program that is run.
+    /// The path of the program.
     #[must_use]
     pub fn program(&self) -> &Path {
         &self.program
@@ -43,7 +44,7 @@ impl Kubectl {
         self.run_with_input(arguments, "").await
     }
 
-    /// The same, with `input` on its standard input.
+    /// Runs `kubectl ARGUMENTS` with `input` on its standard input.
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
@@ -51,13 +52,13 @@ impl Kubectl {
         output_of(command, &format!("kubectl {}", arguments.join(" ")), input).await
     }
 
-    /// `kubectl apply` of `manifests`.
+    /// Runs `kubectl apply` on `manifests`.
     pub async fn apply(&self, manifests: &str) -> Result<String> {
         self.run_with_input(&["apply", "-f", "-"], manifests).await
     }
 }
 
-/// Runs `command`, called `name` in errors, to its end, and returns its output.
+/// Runs `command` to completion and returns its output. Errors call it `name`.
 pub(crate) async fn output_of(mut command: Command, name: &str, input: &str) -> Result<String> {
     let mut run = async || -> std::io::Result<Output> {
         let mut child = command
@@ -69,7 +70,7 @@ pub(crate) async fn output_of(mut command: Command, name: &str, input: &str) -> 
         let stdin = child.stdin.take();
         let feed = async move {
             if let Some(mut stdin) = stdin {
-                // One that ends without reading its input says why in its exit status.
+                // A command that ends without reading its input reports the reason in its exit status.
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
         };

@@ -10,12 +10,12 @@
 //! # }
 //! ```
 //!
-//! The API server authorizes by RBAC, so that a test has the rights of its `ServiceAccount`. The
-//! controller manager collects garbage by ownerReference and finishes the deletion of namespaces. There are no
-//! nodes: nothing is scheduled, no container runs.
+//! The API server uses RBAC authorization, so a test has exactly the rights of its `ServiceAccount`. The controller
+//! manager collects garbage by ownerReference and completes the deletion of namespaces. There are no nodes: nothing is
+//! scheduled, no container runs.
 //!
-//! Nothing is left behind: a control plane that is dropped is killed, and so is one whose owner was killed. Where
-//! even that could not be, the next start ends what it finds.
+//! Nothing is left behind: a control plane is killed when it is dropped, and also when its owner is killed. If even
+//! that fails, the next start ends the leftover processes.
 
 pub mod binaries;
 mod component;

@@ -1,4 +1,4 @@
-//! The ports of a control plane: free ones, and the same again when it starts again.
+//! The ports of a control plane: free ones at first, then the same after a restart.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
 
-/// One port for each component.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Ports {
@@ -17,7 +16,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Loads the ports saved in `file`, so that a kubeconfig stays valid; none without such a file.
+    /// Loads the ports saved in `file`, so that kubeconfigs stay valid. Without the file, no port is chosen yet.
     pub(crate) fn load(file: &Path) -> Self {
         fs::read(file)
             .ok()
@@ -38,7 +37,7 @@ impl Ports {
         }
     }
 
-    /// Makes sure that the port of `component` is free, as far as can be known: another one is chosen if not.
+    /// Chooses another port for `component` if its port is not free. Another process may still take it before its use.
     pub(crate) fn make_free(&mut self, component: Component) -> Result<()> {
         let port = match component {
             Component::Etcd => &mut self.etcd,
@@ -61,7 +60,7 @@ mod tests {
     fn a_saved_port_is_kept_while_it_is_free_and_replaced_when_it_is_not() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("ports.json");
-        // Another process may take a free port before it is looked at again, but not each time.
+        // Another process may take a free port before it is checked again, but not ten times.
         let (mut again, first, _taken) = (0..10)
             .find_map(|_| {
                 let mut ports = Ports::load(&place.path().join("none.json"));

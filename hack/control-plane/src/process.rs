@@ -1,5 +1,5 @@
-//! Child processes that cannot get lost: logged, in a process group of their own, guarded so that they end with
-//! their owner even when that is killed, and marked so that the next owner finds those that even so are left.
+//! Child processes that are not lost: each logs to a file and has its own process group, a guard that kills it if its
+//! owner is killed, and a mark by which the next owner finds it if it is still left.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,20 +20,20 @@ mod leftovers;
 pub(crate) use guard::Guard;
 pub(crate) use leftovers::end_leftovers;
 
-/// Names the data directory in the environment of every child. It is how leftovers are recognised: unlike a
-/// recorded process id, it cannot come to mean another process, and there is no moment before it is written.
+/// The environment variable with the data directory, set for every child. Leftovers are recognised by it: unlike a
+/// saved process id, it can never refer to another process, and there is no time before it is saved.
 const MARK: &str = "BOOKSHELF_CONTROL_PLANE_DIR";
 
 /// The interval at which conditions are polled.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// The time that a process has to stop on SIGSTOP.
+/// The time that a process has to stop after SIGSTOP.
 const PAUSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The number of lines of a log that an error quotes.
 const TAIL_LINES: usize = 20;
 
-/// A running child. Dropped, it is killed.
+/// A running child process. Drop kills it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -44,10 +44,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` as a child that belongs to the data directory `dir`, its output in `logs/NAME.log` there.
+    /// Starts `command` as a child that belongs to the data directory `dir`, with its output in `logs/NAME.log` there.
     ///
-    /// The child gets a process group of its own, so that a terminal's Ctrl-C reaches only the owner, which ends the
-    /// children in order.
+    /// The child gets its own process group, so that Ctrl-C in a terminal reaches only the owner, which then ends the
+    /// children gracefully.
     pub fn spawn(name: &str, command: &mut Command, dir: &Path) -> Result<Self> {
         let log = log_path(dir, name);
         let file = open_log(&log).with_context(|| format!("cannot write the log {}", log.display()))?;
@@ -75,13 +75,13 @@ impl Process {
         }
     }
 
-    /// The name that it was started under.
+    /// The name given at its start.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -99,11 +99,11 @@ impl Process {
         Ok(status)
     }
 
-    /// Stops it where it stands (SIGSTOP), until [`Process::resume`], and returns when it does nothing any more.
+    /// Suspends the process (SIGSTOP) until [`Process::resume`], and waits until all its threads have stopped.
     pub fn pause(&mut self) -> Result<()> {
         let pid = self.signal(Signal::STOP)?;
         let deadline = Instant::now() + PAUSE_WITHIN;
-        // Its threads stop one after the other, some time after the signal was sent.
+        // The threads stop one by one, some time after the signal.
         while waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG)?.is_none() {
             ensure!(
                 Instant::now() < deadline,
@@ -116,12 +116,12 @@ impl Process {
         Ok(())
     }
 
-    /// Lets a paused process go on (SIGCONT).
+    /// Resumes a paused process (SIGCONT).
     pub fn resume(&mut self) -> Result<()> {
         self.signal(Signal::CONT).map(drop)
     }
 
-    /// Ends it with SIGKILL, and returns when it is gone.
+    /// Kills the process (SIGKILL), and waits until it has ended.
     pub fn kill(&mut self) -> Result<()> {
         self.child
             .kill()
@@ -131,14 +131,13 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end (SIGTERM), waits for `patience`, then kills it. Returns true if it ended by itself, however it
-    /// did.
+    /// Sends SIGTERM, waits for `patience`, then kills the process. Returns true if it ended without being killed, even
+    /// with an error.
     pub async fn terminate(&mut self, patience: Duration) -> Result<bool> {
         if self.exited()?.is_some() {
             return Ok(true);
         }
-        // A paused process gets to see its SIGTERM only when it goes on. One that is gone by now gets neither, and
-        // that is no error.
+        // A paused process handles SIGTERM only when it is resumed. An error means that it has already ended.
         let _ = self.signal(Signal::TERM).and_then(|_| self.resume());
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
@@ -150,20 +149,20 @@ impl Process {
         self.kill().map(|()| false)
     }
 
-    /// The last lines it has written since it was started, and where the rest is: for errors.
+    /// The last lines that the process has written since its start, and the path of its log, for errors.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let tail = tail(&self.log, self.log_start).unwrap_or_else(|error| format!("(unreadable: {error})"));
         format!("the end of {}:\n{tail}", self.log.display())
     }
 
-    /// Everything it has written since it was started.
+    /// All output of the process since its start.
     pub(crate) fn output(&self) -> String {
         read_from(&self.log, self.log_start).unwrap_or_default()
     }
 
     fn signal(&mut self, signal: Signal) -> Result<Pid> {
-        // Once the child has ended, its id may come to be another process's.
+        // After the child has ended, its id may belong to another process.
         let running = self.exited()?.is_none();
         let pid = i32::try_from(self.id())
             .ok()
@@ -177,7 +176,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error here means that it had ended before.
+        // An error means that it has already ended.
         let _ = self.kill();
     }
 }

@@ -17,11 +17,10 @@ use crate::{
     ports::Ports,
 };
 
-/// The controllers that objects of these APIs depend on; the rest would only cost time.
+/// The controllers that the APIs' objects need. Others would only cost time.
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,\
                            serviceaccount-token-controller,clusterrole-aggregation-controller";
 
-/// Everything that the command lines are made of.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) data_dir: DataDir,
@@ -35,7 +34,6 @@ impl Setup {
         self.data_dir.path().join("kubeconfig")
     }
 
-    /// The administrator's kubeconfig.
     pub(crate) fn admin_kubeconfig(&self) -> Result<Kubeconfig> {
         let admin = AuthInfo {
             token: Some(self.credentials.admin_token()?.into()),
@@ -66,7 +64,7 @@ impl Setup {
         ))
     }
 
-    /// The command line of `component`, to be run from `program`.
+    /// Returns the command that runs `component` from `program`.
     pub(crate) fn command(&self, component: Component, program: &Path) -> Command {
         let mut command = Command::new(program);
         let port = self.ports.of(component);
@@ -89,7 +87,7 @@ impl Setup {
             .arg(flag("--data-dir", self.data_dir.path().join("etcd").display()))
             .arg(flag("--listen-client-urls", &url))
             .arg(flag("--advertise-client-urls", &url))
-            // There are no peers, but etcd insists on listening for them: on any port, then.
+            // etcd must listen for peers, although there are none, so it gets any free port.
             .arg("--listen-peer-urls=https://127.0.0.1:0");
         for prefix in ["--", "--peer-"] {
             command
@@ -118,14 +116,14 @@ impl Setup {
             .arg(flag("--etcd-certfile", certificate.display()))
             .arg(flag("--etcd-keyfile", key.display()))
             .arg("--bind-address=127.0.0.1")
-            // Without these two it looks for the machine's address, and fails where there is no network.
+            // Without these two, the API server looks for the address of the machine, and fails without a network.
             .arg("--advertise-address=127.0.0.1")
             .arg("--endpoint-reconciler-type=none")
             .arg(flag("--secure-port", port))
             .arg(flag("--tls-cert-file", certificate.display()))
             .arg(flag("--tls-private-key-file", key.display()))
             .arg("--service-cluster-ip-range=10.0.0.0/24")
-            // The default, AlwaysAllow, makes every test of a right meaningless.
+            // With the default, AlwaysAllow, tests of rights would be meaningless.
             .arg("--authorization-mode=RBAC")
             .arg(flag("--token-auth-file", self.credentials.tokens().display()))
             .arg("--service-account-issuer=https://kubernetes.default.svc")
@@ -152,7 +150,7 @@ impl Setup {
             .arg(flag("--tls-private-key-file", self.credentials.key().display()))
             .arg(flag("--service-account-private-key-file", key.display()))
             .arg(flag("--root-ca-file", self.credentials.ca().display()))
-            // It is alone, and a lower limit would only delay the end of deleted namespaces.
+            // It is the only controller manager, and a lower limit would only delay the deletion of namespaces.
             .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
     }
 }

@@ -1,6 +1,6 @@
-//! The behaviour of a control plane: RBAC, garbage collection, namespaces that finish deleting.
+//! The behaviour of a control plane: RBAC, garbage collection, the deletion of namespaces.
 //!
-//! On the test run's shared one if there is one, else each test starts its own.
+//! Uses the control plane of the test run if there is one. Otherwise each test starts its own.
 
 use std::{env, fmt::Debug, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Starts, stops, faults and killed owners; each test has a control plane of its own.
+//! Starts, stops, faults and killed owners. Each test has its own control plane.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use kube::{
     config::Kubeconfig,
 };
 
-/// Set for the copy of this test binary that is to be an owner.
+/// Set for the copy of this test binary that acts as the owner.
 const OWNER_OF: &str = "BOOKSHELF_TEST_OWNER_OF";
 
 async fn config_maps(control_plane: &ControlPlane) -> Result<Api<ConfigMap>> {
@@ -47,7 +47,7 @@ async fn objects_tokens_and_addresses_survive_a_restart_on_the_same_directory() 
     let first = start_in(directory.path()).await?;
     write(&config_maps(&first).await?, "kept").await?;
     let admin = Kubeconfig::read_from(first.kubeconfig())?;
-    // Its own: the controller manager makes the default one in its own time.
+    // A separate account, since the controller manager creates the default one asynchronously.
     let mut account = ServiceAccount::default();
     account.metadata.name = Some("reader".to_owned());
     Api::default_namespaced(first.client().await?)
@@ -90,7 +90,7 @@ async fn an_owner_that_is_killed_leaves_nothing_that_blocks_the_next() -> Result
     next.stop().await
 }
 
-/// A copy of this test binary that starts a control plane in `directory`, and returns when that is up.
+/// Starts a copy of this test binary that starts a control plane in `directory`, and waits until that is ready.
 fn other_process_owning(directory: &Path) -> Result<Child> {
     let mut owner = Command::new(env::current_exe()?)
         .args(["--exact", "owner_in_another_process", "--ignored", "--nocapture"])

@@ -1,6 +1,6 @@
-"""What a client of bookshelf knows, and its OpenAPI document cannot say.
+"""Knowledge of a bookshelf client that its OpenAPI document cannot express.
 
-Each value is replaced only where it is valid as it stands: what is generated to be refused is sent as it is.
+Only valid values are replaced. Values that are generated to be refused are sent unchanged.
 """
 
 import os
@@ -33,7 +33,7 @@ def is_valid(pattern, value):
 
 
 def await_version(version):
-    """Waits until the service has a version of books and loans: on a busy machine that takes longer than a request waits."""
+    """Waits for a version of books and loans, which on a busy machine may take longer than a request waits."""
     headers = {"X-Resource-Version": version, "X-TENANT-ID": "bob"}
     end = time.monotonic() + 60
     for resource in ("book", "loan"):
@@ -52,11 +52,11 @@ def await_version(version):
 def before_call(context, case, kwargs):
     path, query, headers, body = case.path_parameters, case.query, case.headers, case.body
 
-    # The test's own namespace: in any other there is nothing to find.
+    # The test's own namespace, since others contain nothing.
     if path and is_valid(LABEL, path.get("namespace")):
         path["namespace"] = NAMESPACE
 
-    # A version that no answer carried is in the future: that is waited for, and then a 503.
+    # A version that no response has had is in the future: the service waits for it, and then answers 503.
     if headers and is_valid(VERSION, headers.get("X-Resource-Version")):
         if last_version is None:
             del headers["X-Resource-Version"]
@@ -64,22 +64,22 @@ def before_call(context, case, kwargs):
             await_version(last_version)
             headers["X-Resource-Version"] = last_version
 
-    # A client gives each key to one request. With a key that another request had, 422 `key_reused` is right.
+    # A client uses each key for one request. For the key of another request, 422 `key_reused` is correct.
     if headers and is_valid(REQUEST_KEY, headers.get("Idempotency-Key")):
         headers["Idempotency-Key"] = str(uuid4())
 
-    # Schemathesis (4.32.5) takes the quotes of a lone entity tag for those of JSON, drops them, and calls it valid.
-    # A read does not look at an If-None-Match that is malformed.
+    # Schemathesis (4.32.5) removes the quotes of a single entity tag as if they were JSON, and considers the result
+    # valid. Reads ignore a malformed If-None-Match.
     for name in ("If-Match", "If-None-Match") if case.method not in ("GET", "HEAD") else ("If-Match",):
         tag = headers.get(name) if headers else None
         if tag is not None and case.meta.generation.mode.is_positive and not is_valid(CONDITION, tag):
             headers[name] = f'"{tag}"'
 
-    # A pattern can count neither terms nor what folding leaves of them.
+    # A pattern can count neither terms nor the characters that folding keeps.
     if query and isinstance(query.get("q"), str) and case.meta.generation.mode.is_positive and query["q"]:
         query["q"] = "title"
 
-    # Opaque: only what the page before had is one, in the same search.
+    # Opaque: only the token in the previous page of the same search is valid.
     if query and is_valid(TOKEN, query.get("continue")):
         token = tokens.get((case.formatted_path, query.get("q")))
         if token is None:
@@ -87,7 +87,7 @@ def before_call(context, case, kwargs):
         else:
             query["continue"] = token
 
-    # Id and namespace are those of the path where a body has them, too. JSON Schema has no equality of two values.
+    # Id and namespace in a body must equal those in the path, which JSON Schema cannot express.
     if path and isinstance(body, dict):
         for field, pattern, parameter in (("namespace_id", LABEL, "namespace"), ("id", NAME, "id")):
             if parameter in path and is_valid(pattern, body.get(field)):

@@ -1,12 +1,12 @@
-//! Answers of an API, and assertions about them.
+//! Responses of an API, and assertions about them.
 
 use reqwest::{Version, header::HeaderMap};
 use serde_json::Value;
 
-/// An answer.
+/// A response to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Method and path of the request.
+    /// The method and the path of the request.
     pub what: String,
     /// The status.
     pub status: u16,
@@ -18,16 +18,16 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// An error as clients see it.
+/// An error that a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The explanation in words.
+    /// The human-readable explanation.
     pub message: String,
-    /// The field that is wrong, if it is one.
+    /// The name of the invalid field, if there is one.
     pub field: Option<String>,
-    /// The current entity tag, where another was named.
+    /// The current entity tag, if the request had another.
     pub etag: Option<String>,
-    /// The seconds to wait before another try, where that may help.
+    /// The seconds to wait before a retry, if one may help.
     pub retry_after: Option<u64>,
 }
 
@@ -36,11 +36,11 @@ pub struct Problem {
     reason = "to have asserted something is use enough"
 )]
 impl Answer {
-    /// The value of a header that is there once; empty where it is not there.
+    /// Returns the value of a header; empty if it is missing.
     ///
     /// # Panics
     ///
-    /// When it is there more than once.
+    /// Panics if the header occurs more than once.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
@@ -54,11 +54,11 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The JSON body of a success with `status`.
+    /// Returns the JSON body of a success with `status`.
     ///
     /// # Panics
     ///
-    /// When it is anything else.
+    /// Panics if the response is anything else.
     #[track_caller]
     pub fn json(&self, status: u16) -> Value {
         self.assert_status(status);
@@ -70,29 +70,29 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// When it is anything else.
+    /// Panics if the response is anything else.
     #[track_caller]
     pub fn empty(&self, status: u16) {
         self.assert_status(status);
         assert_eq!(self.text(), "", "{}", self.what);
     }
 
-    /// Asserts that the client has the requested representation already, and that it is this version.
+    /// Asserts a 304 with this entity tag.
     ///
     /// # Panics
     ///
-    /// When it is anything else.
+    /// Panics if the response is anything else.
     #[track_caller]
     pub fn not_modified(&self, etag: &str) {
         self.empty(304);
         assert_eq!(self.header("etag"), etag, "{}", self.what);
     }
 
-    /// The error with `status` and `code`, in the one form that all errors have.
+    /// Returns the error with `status` and `code`, and asserts the form that all errors share.
     ///
     /// # Panics
     ///
-    /// When it is anything else.
+    /// Panics if the response is anything else.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Problem {
         self.assert_status(status);
@@ -133,11 +133,11 @@ impl Answer {
         }
     }
 
-    /// Asserts the 400 for `field` that breaks a rule, and returns the message.
+    /// Asserts a 400 for an invalid `field`, and returns the message.
     ///
     /// # Panics
     ///
-    /// When it is anything else.
+    /// Panics if the response is anything else.
     #[track_caller]
     pub fn invalid(&self, field: &str) -> String {
         let problem = self.problem(400, "invalid_request");

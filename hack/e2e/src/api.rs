@@ -1,4 +1,4 @@
-//! An API's client: nothing but HTTP.
+//! A plain HTTP client of an API.
 
 use std::{
     future::{Future, IntoFuture},
@@ -23,13 +23,13 @@ use tokio::{
 
 use crate::{Answer, Listener, documented};
 
-/// No answer takes longer than the services' own deadlines allow.
+/// The request timeout, longer than the services' own deadlines.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longer than any test listens.
+/// The timeout of streams, longer than any test listens.
 const LONGEST_STREAM: Duration = Duration::from_mins(10);
 
-/// One HTTP server. It belongs to the runtime, and so to the test, it is made in.
+/// A client of one HTTP server. It can only be used in the runtime, and so in the test, that creates it.
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
@@ -47,7 +47,7 @@ macro_rules! method {
 }
 
 impl Api {
-    /// The server at `address`.
+    /// Returns a client of the server at `address`.
     pub fn new(address: SocketAddr) -> Result<Self> {
         let client = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         let base = format!("http://{address}");
@@ -58,7 +58,8 @@ impl Api {
         })
     }
 
-    /// The server at `address`, by HTTPS. The protocols are offered as they stand: `h2`, `http/1.1`.
+    /// Returns a client of the server at `address` over HTTPS. It offers these ALPN protocols in this order, such as
+    /// `h2` and `http/1.1`.
     pub fn encrypted(address: SocketAddr, trusted: RootCertStore, protocols: &[&str]) -> Result<Self> {
         let tls = tls(trusted, protocols)?;
         let client = Client::builder()
@@ -72,7 +73,7 @@ impl Api {
         })
     }
 
-    /// The same server, for requests with this token.
+    /// Returns a client of the same server that sends this token.
     #[must_use]
     pub fn as_bearer(&self, token: &str) -> Self {
         Self {
@@ -88,7 +89,7 @@ impl Api {
     method!(patch, PATCH);
     method!(delete, DELETE);
 
-    /// A request of any method.
+    /// Returns a request of any method.
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> Request {
         let path = path.as_ref();
         let what = format!("{method} {path}");
@@ -101,7 +102,7 @@ impl Api {
     }
 }
 
-/// The TLS of a client that trusts these authorities and offers these protocols.
+/// Returns the TLS configuration of a client that trusts these authorities and offers these protocols.
 pub fn tls(trusted: RootCertStore, protocols: &[&str]) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
@@ -113,8 +114,8 @@ pub fn tls(trusted: RootCertStore, protocols: &[&str]) -> Result<ClientConfig> {
     Ok(tls)
 }
 
-/// Sends `request` to the server at `address` as it stands, and returns all that comes back until the connection is
-/// closed: for what no HTTP client would send.
+/// Sends `request` unchanged to the server at `address`, and returns everything received until the connection closes.
+/// For requests that no HTTP client would send.
 pub async fn raw(address: SocketAddr, request: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
@@ -126,7 +127,7 @@ pub async fn raw(address: SocketAddr, request: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// A request to be sent: await it.
+/// A request, which is sent when it is awaited.
 #[derive(Debug)]
 #[must_use = "a request is sent when it is awaited"]
 pub struct Request {
@@ -135,29 +136,29 @@ pub struct Request {
 }
 
 impl Request {
-    /// Adds a header, beside others of that name.
+    /// Adds a header, and keeps others of that name.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::try_from(name);
         let value = HeaderValue::from_bytes(value.as_ref());
         match (name, value) {
             (Ok(name), Ok(value)) => self.builder = self.builder.header(name, value),
-            // As any error of the request: it shows when it is sent.
+            // An invalid header becomes an error when the request is sent, like any other.
             _ => self.builder = self.builder.header("", ""),
         }
         self
     }
 
-    /// Says which tenant asks.
+    /// Sets the tenant of the request.
     pub fn tenant(self, tenant: &str) -> Self {
         self.header("X-TENANT-ID", tenant)
     }
 
-    /// A JSON body.
+    /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    /// A body of any kind.
+    /// Sets a body of any content type.
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.builder = self.builder.header(CONTENT_TYPE, content_type).body(body.into());
         self
@@ -165,12 +166,12 @@ impl Request {
 }
 
 impl Request {
-    /// Asks for an event stream, and listens to it.
+    /// Requests an event stream, and listens to it.
     pub async fn listen(self) -> Result<Listener> {
         self.listen_for(usize::MAX).await
     }
 
-    /// The same, until so many bytes of it have come: there the connection breaks.
+    /// Does the same as [`Request::listen`], but breaks the connection after this number of bytes of the body.
     pub async fn listen_for(self, bytes: usize) -> Result<Listener> {
         let what = self.what.clone();
         let request = self.header("Accept", "text/event-stream");

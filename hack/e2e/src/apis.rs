@@ -1,4 +1,4 @@
-//! The pair of APIs that the ordinary tests of a run share.
+//! The pair of APIs that most tests of a run share.
 
 use std::{sync::Arc, thread};
 
@@ -13,11 +13,11 @@ struct Pair {
     user: Service,
 }
 
-/// One test's part in the pair.
+/// A test's reference to the pair.
 pub struct SharedApis(Arc<Pair>);
 
 impl SharedApis {
-    /// The running pair; a new one where none runs.
+    /// Returns the running pair, or starts it.
     pub async fn get() -> Result<Self> {
         let pair = SHARED.get(async || {
             let cluster = Cluster::shared()?;

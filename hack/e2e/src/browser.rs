@@ -1,4 +1,4 @@
-//! Tests in a browser: node runs them, with the packages of `hack/e2e/ui` and the machine's Chromium.
+//! Tests in a browser, which node runs with the packages of `hack/e2e/ui` and the Chromium of this machine.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::{programs::workspace, skipped};
 
-/// The names that Chromium has on PATH.
+/// The names of Chromium on PATH.
 const CHROMIUMS: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -19,7 +19,7 @@ const CHROMIUMS: [&str; 4] = [
     "google-chrome-stable",
 ];
 
-/// A browser, and what drives it.
+/// A browser and its driver.
 #[derive(Clone, Debug)]
 pub struct Browser {
     node: PathBuf,
@@ -28,8 +28,8 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The browser of this machine, its driver installed. Where node, npm or Chromium is not on PATH there is none, and a line
-    /// on standard error says so.
+    /// Returns the browser of this machine, and installs its driver. If node, npm or Chromium is not on PATH, returns
+    /// `None` and prints so on standard error.
     pub async fn find() -> Result<Option<Self>> {
         let found = |names: &[&str]| names.iter().find_map(|name| which::which(name).ok());
         let programs = (found(&["node"]), found(&["npm"]), found(&CHROMIUMS));
@@ -48,23 +48,23 @@ impl Browser {
         }))
     }
 
-    /// Runs a file of tests, with these variables.
+    /// Runs a file of tests with these variables.
     ///
     /// # Panics
     ///
-    /// When a test fails; the message has node's report.
+    /// Panics if a test fails; the message contains node's report.
     pub async fn run(&self, file: &str, variables: &[(&str, &str)]) -> Result<()> {
         let arguments = ["--test", "--test-reporter=spec", file];
         let output = self.node(&arguments, variables).await?;
         let report = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{file}:\n{report}\n{errors}");
-        // A file without tests succeeds, too.
+        // A file without tests also succeeds.
         assert!(!report.contains("tests 0"), "{file} has tests:\n{report}");
         Ok(())
     }
 
-    /// Runs a program of measurements, with these variables. Returns what it prints.
+    /// Runs a measuring program with these variables, and returns its output.
     pub async fn measure(&self, file: &str, variables: &[(&str, &str)]) -> Result<String> {
         let output = self.node(&[file], variables).await?;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -72,7 +72,6 @@ impl Browser {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Runs node with the browser and these variables.
     async fn node(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output> {
         let mut command = Command::new(&self.node);
         command
@@ -88,7 +87,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// When it fails.
+    /// Panics if it fails.
     pub async fn run_program(&self, program: &str, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(self.directory.join("node_modules/.bin").join(program));
         command
@@ -106,7 +105,7 @@ impl Browser {
     }
 }
 
-/// Installs the packages by their lock file, once for each version of it.
+/// Installs the packages of the lock file, once for each version of that file.
 async fn install(npm: &Path, directory: &Path) -> Result<()> {
     let lock_file = fs::read(directory.join("package-lock.json"))?;
     let installed = directory.join("node_modules/.installed");
@@ -131,7 +130,7 @@ async fn install(npm: &Path, directory: &Path) -> Result<()> {
         "npm ci in {}: {errors}",
         directory.display()
     );
-    // Written last: without it, an installation was cut short.
+    // This file is written last: an installation without it is incomplete.
     fs::write(&installed, &lock_file)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The files of a certificate.
+//! The files of a TLS certificate.
 
 use std::{fs, net::SocketAddr, os::unix::fs::symlink, path::PathBuf};
 
@@ -9,18 +9,18 @@ use tempfile::TempDir;
 
 use crate::Api;
 
-/// The files `tls.crt` and `tls.key` of a server on this machine, in a directory as the kubelet makes it of a Secret: they
-/// are links into a directory that a link names, which is exchanged as a whole.
+/// The files `tls.crt` and `tls.key` of a server on this machine. As in a Secret volume of the kubelet, they are
+/// symlinks through a symlinked directory, which is replaced atomically.
 #[derive(Debug)]
 pub struct Certificates {
     directory: TempDir,
     version: u32,
 }
 
-/// A certificate of an authority of its own, with its key.
+/// A certificate and its key, issued by its own authority.
 #[derive(Debug)]
 pub struct Issued {
-    /// The certificate and that of its authority.
+    /// The certificate chain: the certificate, then its authority's.
     pub certificate: String,
     /// The key.
     pub key: String,
@@ -48,7 +48,7 @@ impl Issued {
         })
     }
 
-    /// The server at `address`, for a client that trusts this authority alone.
+    /// Returns a client of the server at `address` that trusts only this authority.
     pub fn api(&self, address: SocketAddr, protocols: &[&str]) -> Result<Api> {
         Api::encrypted(address, self.authority.clone(), protocols)
     }
@@ -68,7 +68,7 @@ impl Certificates {
         Ok(certificates)
     }
 
-    /// Exchanges both files at once.
+    /// Replaces both files at once.
     pub fn write(&mut self, certificate: &str, key: &str) -> Result<()> {
         self.version += 1;
         let version = format!("..{}", self.version);
@@ -81,7 +81,7 @@ impl Certificates {
         Ok(())
     }
 
-    /// The flags that name the files.
+    /// Returns the flags with the paths of the files.
     #[must_use]
     pub fn flags(&self) -> [String; 2] {
         [

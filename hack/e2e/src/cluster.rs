@@ -1,4 +1,4 @@
-//! A cluster with bookshelf's CRDs, `ServiceAccounts` and rights in it.
+//! A cluster with bookshelf's CRDs, `ServiceAccounts` and RBAC rules.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use crate::{
     programs::{chart, program},
 };
 
-/// Names the administrator's kubeconfig of the control plane that all tests of a run share.
+/// The environment variable with the administrator's kubeconfig of the control plane that all tests of a run share.
 const SHARED: &str = "BOOKSHELF_TEST_KUBECONFIG";
 
 /// Longer than any test takes.
@@ -28,7 +28,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The one that all tests of a run share, each in a namespace of its own.
+    /// Returns the cluster that all tests of a run share, each in its own namespace.
     pub fn shared() -> Result<Self> {
         let kubeconfig = env::var_os(SHARED).with_context(|| {
             format!(
@@ -41,7 +41,7 @@ impl Cluster {
         })
     }
 
-    /// Installs bookshelf into a control plane of the test's own.
+    /// Installs bookshelf into a test's own control plane.
     pub async fn install(control_plane: &ControlPlane) -> Result<Self> {
         let installation = Installation {
             crdgen: &program("crdgen")?,
@@ -53,8 +53,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The API server holds up the first creates of a new kind for some seconds, which tests with short deadlines do
-    /// not have.
+    /// Waits until creates are served: the API server delays the first creates of a new kind by some seconds, longer
+    /// than the deadlines of some tests.
     async fn wait_for_creates(&self) -> Result<()> {
         let dry_run = PostParams {
             dry_run: true,
@@ -73,7 +73,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A control plane of the test's own, as it is.
+    /// Returns a test's own control plane without changes to it.
     #[must_use]
     pub fn at(control_plane: &ControlPlane) -> Self {
         Self {
@@ -81,23 +81,24 @@ impl Cluster {
         }
     }
 
-    /// The administrator's kubeconfig.
+    /// The path of the administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// A client with the administrator's rights. It belongs to the runtime, and so to the test, it is made in.
+    /// Returns a client with the administrator's rights. It can only be used in the runtime, and so in the test, that
+    /// creates it.
     pub async fn client(&self) -> Result<Client> {
         client(Kubeconfig::read_from(&self.kubeconfig)?).await
     }
 
-    /// kubectl with the administrator's rights.
+    /// Returns kubectl with the administrator's rights.
     pub async fn kubectl(&self) -> Result<Kubectl> {
         Kubectl::new(&self.kubeconfig).await
     }
 
-    /// A kubeconfig that holds the token of one API's own `ServiceAccount`, and nothing else.
+    /// Returns a kubeconfig that has only the token of one API's own `ServiceAccount`.
     pub async fn kubeconfig_of(&self, api: &str) -> Result<Kubeconfig> {
         let account = format!("bookshelf-{api}");
         service_account_kubeconfig(&self.kubeconfig, NAMESPACE, &account, TOKEN_LIFETIME).await

@@ -1,4 +1,4 @@
-//! A collector of traces: OTLP over HTTP, as OpenTelemetry's own takes it.
+//! A trace collector that receives OTLP over HTTP, like OpenTelemetry's own.
 
 use std::{
     fmt::Write as _,
@@ -20,20 +20,20 @@ use tokio::{
 
 use crate::eventually;
 
-/// A span as it was exported.
+/// An exported span.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// The service that made it.
+    /// The service that exported the span.
     pub service: String,
-    /// Its name.
+    /// The name of the span.
     pub name: String,
-    /// Its kind.
+    /// The kind of the span.
     pub kind: SpanKind,
-    /// The trace that it is part of, in hexadecimal digits.
+    /// The trace id, in hexadecimal digits.
     pub trace_id: String,
-    /// Its own id.
+    /// The id of the span.
     pub span_id: String,
-    /// The id of the span that it is a part of; empty where it is the first.
+    /// The id of the parent span; empty for a root span.
     pub parent_id: String,
     /// Set for a span with status error.
     pub has_failed: bool,
@@ -41,7 +41,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// An attribute as text; empty where it is not there.
+    /// Returns an attribute as text; empty if it is missing.
     #[must_use]
     pub fn attribute(&self, key: &str) -> String {
         text(&self.attributes, key)
@@ -59,7 +59,7 @@ fn text(attributes: &[KeyValue], key: &str) -> String {
     }
 }
 
-/// A running collector. It belongs to the runtime, and so to the test, it is made in.
+/// A running collector. It stops with the runtime, and so with the test, that creates it.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
@@ -67,7 +67,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts one.
+    /// Starts a collector.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -76,26 +76,26 @@ impl Collector {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let received = Arc::clone(&received);
-                // An unreadable export is not received, and the test fails.
+                // An unreadable export is dropped, so the test that expects it fails.
                 tokio::spawn(async move { serve(stream, &received).await });
             }
         });
         Ok(Self { address, spans })
     }
 
-    /// The flag that has a service send its spans here.
+    /// Returns the flag that makes a service export its spans here.
     #[must_use]
     pub fn flag(&self) -> String {
         format!("--otlp-endpoint=http://{}", self.address)
     }
 
-    /// All spans so far.
+    /// Returns all spans received so far.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The first span that `accept` accepts, once it is here.
+    /// Waits for a span that `accept` accepts, and returns the first one.
     pub async fn span(&self, what: &str, accept: impl Fn(&Span) -> bool) -> Result<Span> {
         eventually(&format!("a span of {what} is exported"), async || {
             Ok(self.spans().into_iter().find(&accept))
@@ -163,7 +163,7 @@ fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

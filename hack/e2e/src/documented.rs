@@ -1,4 +1,4 @@
-//! The comparison of every answer that any test gets with the OpenAPI documents.
+//! Compares every response that a test receives with the OpenAPI documents.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Answer;
 
-/// The documents of both APIs; which of them a test asks is not known here.
+/// The documents of both APIs, since a response does not tell which API sent it.
 static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     [
         include_str!("../../../docs/admin-api.openapi.json"),
@@ -16,9 +16,11 @@ static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     .map(|document| serde_json::from_str(document).unwrap_or_default())
 });
 
+/// Checks a response against the documents.
+///
 /// # Panics
 ///
-/// When the documents have the operation, and no such answer of it.
+/// Panics if the documents have the operation, but not such a response.
 pub(crate) fn check(answer: &Answer) {
     let objections = objections(&answer.what, |document, operation| {
         let response = match response(document, operation, answer.status, &answer.headers) {
@@ -27,22 +29,24 @@ pub(crate) fn check(answer: &Answer) {
         };
         let kinds = &response["content"]["application/problem+json"]["schema"]["properties"]["type"]["enum"];
         let kind = &problem(answer)["type"];
-        // An answer to HEAD has no body that could say its type.
+        // A response to HEAD has no body, and so no type of problem.
         let is_head = answer.what.starts_with("HEAD ");
         let is_documented = is_head || kinds.as_array().is_none_or(|kinds| kinds.contains(kind));
         (!is_documented).then(|| format!("{} is documented as {kinds}, and is {kind}", answer.status))
     });
-    // A request for no operation of an API gets 404 or 405; the tests of routes check that.
+    // A request without an operation gets 404 or 405, which the tests of routes check.
     let is_documented = objections.is_empty() || objections.contains(&None);
     let is_no_route =
         || answer.status == 404 && problem(answer)["message"] == "not found: the route does not exist";
     assert!(is_documented || is_no_route(), "{}: {objections:?}", answer.what);
 }
 
+/// Checks the head of an event stream. No other program compares streams with the documents, as their bodies do not
+/// end.
+///
 /// # Panics
 ///
-/// When the documents do not have such an event stream. No other program compares one with them: what follows its headers
-/// has no end.
+/// Panics if the documents do not have such an event stream.
 pub(crate) fn check_stream(what: &str, status: u16, headers: &HeaderMap) {
     let objections = objections(what, |document, operation| {
         response(document, operation, status, headers).err()
@@ -50,7 +54,7 @@ pub(crate) fn check_stream(what: &str, status: u16, headers: &HeaderMap) {
     assert!(objections.contains(&None), "{what}: {objections:?}");
 }
 
-/// The objections of each document that has the operation.
+/// Returns one objection, or `None`, for each document that has the operation.
 fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) -> Vec<Option<String>> {
     let Some((method, path)) = what.split_once(' ') else {
         return Vec::new();
@@ -59,7 +63,7 @@ fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) 
     let operations = DOCUMENTS.iter().filter_map(|document| {
         let mut paths = document["paths"].as_object()?.iter();
         let (_, operations) = paths.find(|(template, _)| fits(template, path))?;
-        // HEAD is documented as GET: the same answer, without a body.
+        // HEAD is documented as GET: it has the same response without the body.
         let method = if method == "HEAD" {
             "get".to_owned()
         } else {
@@ -72,7 +76,6 @@ fn objections(what: &str, objection: impl Fn(&Value, &Value) -> Option<String>) 
         .collect()
 }
 
-/// Reports a path of the form of a template.
 fn fits(template: &str, path: &str) -> bool {
     let (mut of_template, mut of_path) = (template.split('/'), path.split('/'));
     loop {
@@ -84,7 +87,7 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
-/// The response that is documented for an answer with this status and these headers, or the differences from it.
+/// Returns the documented response for this status and these headers, or the difference from it.
 fn response<'a>(
     document: &'a Value,
     operation: &'a Value,
@@ -108,7 +111,7 @@ fn response<'a>(
             return Err(format!("{name} of {status} is {value:?}, and not {constant:?}"));
         }
     }
-    // An answer to HEAD has no body, and the type of the body of its GET.
+    // A response to HEAD has the content type of GET, but no body.
     let kinds = response["content"].as_object();
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next());

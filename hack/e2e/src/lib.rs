@@ -1,19 +1,19 @@
-//! The harness of the end-to-end tests: the two real binaries, each under the token of its own
-//! `ServiceAccount`, on a real control plane.
+//! The harness of the end-to-end tests. They run the two real binaries, each with the token of its own
+//! `ServiceAccount`, against a real control plane.
 //!
-//! - [`Library`]: a namespace of a test's own, both APIs over HTTP, and the API server as administrator. Most tests
-//!   need no more.
-//! - [`Api`], [`Answer`]: requests, and assertions on their answers.
+//! - [`Library`]: a test's own namespace, with both APIs over HTTP, and the API server as administrator. Enough for
+//!   most tests.
+//! - [`Api`], [`Answer`]: requests, and assertions about their responses.
 //! - [`Listener`], [`Mirror`]: a client of an event stream, and its state.
-//! - [`Service`]: a binary of a test's own, with other flags, to be stopped and disturbed.
-//! - [`Certificates`]: the files of a certificate, as a volume of a Secret has them, and their rotation.
+//! - [`Service`]: a test's own binary, with other flags, that the test can stop and disturb.
+//! - [`Certificates`]: the files of a certificate, as in a Secret volume, and their rotation.
 //! - [`Browser`]: tests of the pages, run by node.
-//! - [`Person`]: a caller in token mode, with rights of its own.
-//! - [`Signer`]: a key that signs tokens; [`Secrets`]: tokens that nothing may repeat.
-//! - [`Collector`]: where traces are sent.
-//! - [`Wire`]: a way to the API server on which watches can be held and answers lost.
-//! - [`Cluster`]: the control plane that all tests of a run share, or one of a test's own: those that inject faults
-//!   or count requests need that.
+//! - [`Person`]: a caller in token mode with its own rights.
+//! - [`Signer`]: a key that signs tokens; [`Secrets`]: tokens that must not appear in any output.
+//! - [`Collector`]: a receiver of traces.
+//! - [`Wire`]: a proxy before the API server that can hold watches and lose responses.
+//! - [`Cluster`]: the control plane that all tests of a run share, or a test's own, for tests that inject faults or
+//!   count requests.
 
 mod answer;
 mod api;

@@ -1,4 +1,4 @@
-//! A test's own namespace, seen from all sides.
+//! A test's own namespace, with clients of everything that serves it.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, BookLoan, BookLoanSpec, BookSpec};
@@ -11,23 +11,23 @@ use serde_json::{Value, json};
 
 use crate::{Answer, Api, Cluster, Log, Service, SharedApis, eventually};
 
-/// A namespace of its own, both APIs, and the API server as administrator.
+/// A test's own namespace, both APIs, and the API server as administrator.
 pub struct Library {
     /// The namespace.
     pub namespace: String,
-    /// The librarians' API.
+    /// A client of admin-api.
     pub admin: Api,
-    /// The tenants' API.
+    /// A client of user-api.
     pub user: Api,
-    /// The API server, as administrator.
+    /// A client of the API server, as administrator.
     pub client: Client,
-    /// The cluster the library is in.
+    /// The cluster of the namespace.
     pub cluster: Cluster,
-    /// The services behind `admin` and `user`, where they are shared with other tests.
+    /// The services behind `admin` and `user`, if other tests share them.
     pub shared: Option<SharedApis>,
 }
 
-/// A book as kubectl would make it.
+/// Returns a book as kubectl would create it.
 #[must_use]
 pub fn book(id: &str) -> Book {
     let spec = BookSpec {
@@ -38,7 +38,7 @@ pub fn book(id: &str) -> Book {
     Book::new(id, spec)
 }
 
-/// A loan as kubectl would make it.
+/// Returns a loan as kubectl would create it.
 #[must_use]
 pub fn loan(id: &str, tenant: &str) -> BookLoan {
     let borrowed_by = tenant.to_owned();
@@ -53,7 +53,7 @@ pub fn loan(id: &str, tenant: &str) -> BookLoan {
 }
 
 impl Library {
-    /// A library in the cluster and behind the APIs that all tests share.
+    /// Opens a library in the shared cluster, with the shared APIs.
     pub async fn open() -> Result<Self> {
         let cluster = Cluster::shared()?;
         let shared = SharedApis::get().await?;
@@ -64,7 +64,7 @@ impl Library {
         })
     }
 
-    /// A library in any cluster, behind APIs of the test's own.
+    /// Opens a library in any cluster, with the test's own APIs.
     pub async fn open_in(cluster: &Cluster, admin: &Service, user: &Service) -> Result<Self> {
         let client = cluster.client().await?;
         let namespace = Namespace {
@@ -92,7 +92,7 @@ impl Library {
         [&self.admin, &self.user]
     }
 
-    /// A book as this API serves it, if the librarians' API serves `book`: the tenants' API adds `available`.
+    /// Converts a book of admin-api to the form of `api`: user-api adds `available`.
     #[must_use]
     pub fn as_served_by(&self, api: &Api, book: &Value, available: bool) -> Value {
         let mut book = book.clone();
@@ -102,7 +102,7 @@ impl Library {
         book
     }
 
-    /// Reports the tenants' API.
+    /// True for user-api.
     #[must_use]
     pub fn is_tenants(&self, api: &Api) -> bool {
         std::ptr::eq(api, &raw const self.user)
@@ -132,17 +132,17 @@ impl Library {
         format!("/loan/{}/{id}", self.namespace)
     }
 
-    /// The body of a request that adds a book.
+    /// Returns the body of a request that adds a book.
     #[must_use]
     pub fn body(&self, id: &str) -> Value {
         json!({"id": id, "author": "An Author", "title": "A Title"})
     }
 
-    /// Adds a book over HTTP; the tenants' API serves it, too, before this returns.
+    /// Adds a book over HTTP, and waits until user-api serves it too.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// Panics if the request fails.
     pub async fn add(&self, id: &str) -> Result<Answer> {
         let answer = self.admin.post(self.list_path()).json(&self.body(id)).await?;
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -150,7 +150,7 @@ impl Library {
         Ok(answer)
     }
 
-    /// Adds a book as kubectl does, past the APIs; both serve it before this returns.
+    /// Creates a book at the API server, as kubectl does, and waits until both APIs serve it.
     pub async fn plant(&self, book: &Book) -> Result<Book> {
         let planted = self.books().create(&PostParams::default(), book).await?;
         self.appeared(&planted.name_any()).await?;
@@ -162,7 +162,7 @@ impl Library {
         self.admin.put(self.path(id)).json(body).await
     }
 
-    /// Patches a book as kubectl does, past the APIs: a merge patch.
+    /// Patches a book at the API server with a merge patch, as kubectl does.
     pub async fn kubectl_patch(&self, id: &str, patch: &Value) -> Result<Book> {
         let (books, parameters) = (self.books(), PatchParams::default());
         Ok(books.patch(id, &parameters, &Patch::Merge(patch)).await?)
@@ -180,11 +180,11 @@ impl Library {
         self.user.post(path).tenant(tenant).await
     }
 
-    /// Lends a book over HTTP; both APIs serve the loan before this returns.
+    /// Borrows a book over HTTP, and waits until both APIs serve the loan.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// Panics if the request fails.
     pub async fn lend(&self, id: &str, tenant: &str) -> Result<Value> {
         let answer = self.borrow(id, tenant).await?;
         let loan = answer.json(201);
@@ -192,7 +192,7 @@ impl Library {
         Ok(loan)
     }
 
-    /// Creates a loan as kubectl does, past the APIs; both serve it before this returns.
+    /// Creates a loan at the API server, as kubectl does, and waits until both APIs serve it.
     pub async fn plant_loan(&self, loan: &BookLoan) -> Result<BookLoan> {
         let planted = self.loans().create(&PostParams::default(), loan).await?;
         self.loans_at(&planted.resource_version().context("a version")?)
@@ -200,14 +200,14 @@ impl Library {
         Ok(planted)
     }
 
-    /// Returns when both APIs serve loans of this version or a newer one. It is the version of an object, or an
-    /// answer's `X-Resource-Version`.
+    /// Waits until both APIs serve loans of this version or a newer one. `version` is the version of an object, or an
+    /// `X-Resource-Version`.
     ///
     /// # Panics
     ///
-    /// When they do not.
+    /// Panics if they do not within the patience of [`eventually`].
     pub async fn loans_at(&self, version: &str) -> Result<()> {
-        // Any version of the books is enough.
+        // Any version of books will do.
         let version = format!("1.{}", version.split('.').next_back().unwrap_or_default());
         for api in self.apis() {
             eventually(&format!("loans are served at {version}"), async || {
@@ -224,17 +224,17 @@ impl Library {
         Ok(())
     }
 
-    /// The log of the librarians' API that all tests share, from here on.
+    /// Returns the log of the shared admin-api from here on.
     pub fn log(&self) -> Result<Log> {
         let shared = self.shared.as_ref().context("a library behind shared APIs")?;
         shared.admin().log().end()
     }
 
-    /// The ids in the list that an API gives for `query`, such as `"?category_id=math"`.
+    /// Returns the ids in the list of an API for `query`, such as `"?category_id=math"`.
     ///
     /// # Panics
     ///
-    /// When it gives none.
+    /// Panics if the request fails.
     pub async fn ids(&self, api: &Api, query: &str) -> Result<Vec<String>> {
         let answer = api.get(format!("{}{query}", self.list_path())).await?.json(200);
         let list = answer["list"].as_array().context("a list")?;
@@ -243,17 +243,17 @@ impl Library {
             .collect()
     }
 
-    /// Returns when both APIs serve a book of this id.
+    /// Waits until both APIs serve a book with this id.
     pub async fn appeared(&self, id: &str) -> Result<()> {
         self.seen(id, |answer| answer.status == 200).await
     }
 
-    /// Returns when both APIs serve no book of this id.
+    /// Waits until neither API serves a book with this id.
     pub async fn vanished(&self, id: &str) -> Result<()> {
         self.seen(id, |answer| answer.status == 404).await
     }
 
-    /// Returns when both APIs answer a GET of the book as `accept` wants it.
+    /// Waits until both APIs answer a GET of the book with a response that `accept` accepts.
     pub async fn seen(&self, id: &str, accept: impl Fn(&Answer) -> bool) -> Result<()> {
         for api in self.apis() {
             eventually(&format!("{id} is seen as it is"), async || {
@@ -265,13 +265,13 @@ impl Library {
         Ok(())
     }
 
-    /// The books in the API server.
+    /// Returns a client of the books at the API server.
     #[must_use]
     pub fn books(&self) -> kube::Api<Book> {
         kube::Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The loans in the API server.
+    /// Returns a client of the loans at the API server.
     #[must_use]
     pub fn loans(&self) -> kube::Api<BookLoan> {
         kube::Api::namespaced(self.client.clone(), &self.namespace)

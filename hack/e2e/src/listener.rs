@@ -9,7 +9,7 @@ use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// Longer than any event takes that is expected, heartbeats included.
+/// A timeout longer than the wait for any expected event, including heartbeats.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
@@ -19,21 +19,21 @@ type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
 pub struct StreamEvent {
     /// `created`, `updated`, `deleted`, `synced` or `reset`.
     pub event: String,
-    /// The last id that came, with this event or before; empty before there was any.
+    /// The last event id, of this event or an earlier one; empty before the first.
     pub last_id: String,
-    /// The book or loan that it is about.
+    /// The book or loan of the event.
     pub data: Value,
 }
 
-/// An open stream. Dropped, its connection is closed.
+/// An open stream. Drop closes its connection.
 pub struct Listener {
-    /// The headers of the answer.
+    /// The headers of the response.
     pub headers: HeaderMap,
     events: Events,
 }
 
 impl Listener {
-    /// Listens to an answer, of which the connection breaks after so many bytes.
+    /// Listens to a response whose connection breaks after this number of bytes.
     pub(crate) fn to(response: Response, bytes: usize) -> Self {
         let headers = response.headers().clone();
         let cut = response.bytes_stream().scan(bytes, |left, chunk| {
@@ -42,7 +42,7 @@ impl Listener {
                 *left -= length;
                 chunk.slice(..length)
             });
-            // Nothing is left of what comes after the break.
+            // Nothing after the break is delivered.
             let is_over = matches!(&chunk, Ok(chunk) if chunk.is_empty());
             futures::future::ready((!is_over).then_some(chunk))
         });
@@ -60,27 +60,27 @@ impl Listener {
         }
     }
 
-    /// The next event; `None` at the end, however that came.
+    /// Returns the next event, or `None` at the end of the stream, including a broken connection.
     ///
     /// # Panics
     ///
-    /// When there is neither.
+    /// Panics if neither comes within a minute.
     pub async fn next(&mut self) -> Result<Option<StreamEvent>> {
         let next = timeout(PATIENCE, self.events.next()).await;
         match next.expect("an event, or an end, within a minute") {
             Some(Ok(received)) => Ok(Some(received)),
             Some(Err(error)) if error.root_cause().is::<serde_json::Error>() => Err(error),
-            // The bytes so far were valid: the connection broke.
+            // The bytes so far were valid, so the connection broke.
             Some(Err(_)) | None => Ok(None),
         }
     }
 
-    /// The next event, which has to come.
+    /// Returns the next event. The end of the stream is an error.
     pub async fn next_event(&mut self) -> Result<StreamEvent> {
         self.next().await?.context("the stream has ended")
     }
 
-    /// The events up to the one of this name.
+    /// Returns the events up to and including the first with this name.
     pub async fn until(&mut self, event: &str) -> Result<Vec<StreamEvent>> {
         let mut events = Vec::new();
         loop {
@@ -94,21 +94,21 @@ impl Listener {
     }
 }
 
-/// The state of a client that follows a stream: books or loans, by namespace and id.
+/// The state of a client that follows a stream of books or loans, by namespace and id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mirror {
     /// The books or loans.
     pub has: BTreeMap<String, Value>,
-    /// The id to resume from; empty before the first one.
+    /// The id to resume from; empty before the first.
     pub last_id: String,
     /// The number of resets.
     pub resets: usize,
-    /// Set once the list is complete.
+    /// Set after `synced`: the list is complete.
     pub is_synced: bool,
 }
 
 impl Mirror {
-    /// Takes in an event.
+    /// Applies an event.
     pub fn take(&mut self, received: StreamEvent) -> Result<()> {
         match received.event.as_str() {
             "created" | "updated" => drop(self.has.insert(key(&received.data)?, received.data)),
@@ -125,7 +125,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// The members of a list by namespace and id.
+    /// Returns the members of a list by namespace and id.
     pub fn of_list(list: &Value) -> Result<BTreeMap<String, Value>> {
         let members = list["list"].as_array().context("a list")?.iter();
         members.map(|member| Ok((key(member)?, member.clone()))).collect()

@@ -1,4 +1,4 @@
-//! A service's log, read while it is written.
+//! A reader of a service's log, which is still being written.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::eventually;
 
-/// A place in a log of JSON lines: the lines from here on were written after it.
+/// A position in a log of JSON lines. Reads return the lines after it.
 #[derive(Clone, Debug)]
 pub struct Log {
     path: PathBuf,
@@ -29,14 +29,14 @@ impl Log {
         }
     }
 
-    /// The place at which the log ends now: after its last whole line, as another may be on its way.
+    /// Moves to the current end of the log, after its last complete line.
     pub fn end(mut self) -> Result<Self> {
         self.read()?;
         self.unread.clear();
         Ok(self)
     }
 
-    /// The first line that `accept` accepts, if it is written already. Lines up to it are not looked at again.
+    /// Returns the first line that `accept` accepts, if it is already written. Skips the lines up to it.
     pub fn find(&mut self, accept: impl Fn(&Value) -> bool) -> Result<Option<Value>> {
         while let Some(line) = self.next()? {
             if accept(&line) {
@@ -46,12 +46,12 @@ impl Log {
         Ok(None)
     }
 
-    /// The first line that `accept` accepts, once it is written.
+    /// Waits for a line that `accept` accepts, and returns the first one.
     pub async fn line(&mut self, what: &str, accept: impl Fn(&Value) -> bool) -> Result<Value> {
         eventually(&format!("the log says that {what}"), async || self.find(&accept)).await
     }
 
-    /// The lines written since the last look.
+    /// Returns the lines written since the last read.
     pub fn rest(&mut self) -> Result<Vec<Value>> {
         std::iter::from_fn(|| self.next().transpose()).collect()
     }
@@ -67,7 +67,7 @@ impl Log {
         Ok(Some(line))
     }
 
-    /// Takes in the whole lines that were written since the last call.
+    /// Reads the complete lines written since the last call.
     fn read(&mut self) -> Result<()> {
         let mut file = File::open(&self.path).with_context(|| format!("no log {}", self.path.display()))?;
         file.seek(SeekFrom::Start(self.offset))?;

@@ -1,16 +1,16 @@
-//! The API server's own count of the requests it got.
+//! The API server's count of its requests.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use kube::Client;
 
-/// The number of requests that the API server has answered, watches aside, by verb and resource.
+/// The numbers of requests that the API server has answered, without watches, by verb and resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests(BTreeMap<(String, String), u64>);
 
 impl Requests {
-    /// Counts the requests for books and loans, as the API server's `/metrics` has them.
+    /// Counts the requests for books and loans in the API server's `/metrics`.
     pub async fn count(client: &Client) -> Result<Self> {
         Self::of(client, &["books", "bookloans"]).await
     }
@@ -44,7 +44,7 @@ impl Requests {
         Ok(Self(counts))
     }
 
-    /// The requests counted after `before`: `"POST books"` and their number.
+    /// Returns the numbers of requests counted after `before`, by verb and resource, such as `"POST books"`.
     #[must_use]
     pub fn since(&self, before: &Self) -> BTreeMap<String, u64> {
         self.0

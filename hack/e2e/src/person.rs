@@ -14,7 +14,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-/// A caller: a `ServiceAccount` with roles of its own. Clones are the same one.
+/// A caller: a `ServiceAccount` with its own roles. Clones refer to the same account.
 #[derive(Clone)]
 pub struct Person {
     client: Client,
@@ -24,7 +24,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Makes a `ServiceAccount` without any right.
+    /// Creates a `ServiceAccount` without rights.
     pub async fn new(client: Client, namespace: &str, name: &str) -> Result<Self> {
         let account = ServiceAccount {
             metadata: named(name),
@@ -40,13 +40,13 @@ impl Person {
         })
     }
 
-    /// The name that the API server knows the caller by.
+    /// The caller's user name at the API server.
     #[must_use]
     pub fn user_name(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.name)
     }
 
-    /// Grants verbs on resources of bookshelf in a namespace; on these names alone, where there are any.
+    /// Grants verbs on resources of bookshelf in a namespace, only for the objects with these names if there are any.
     pub async fn grant(
         &self,
         namespace: &str,
@@ -123,7 +123,7 @@ impl Person {
         status.and_then(|status| status.token).context("a token")
     }
 
-    /// The claims of a token that is valid between these times, in seconds from now, as the API server makes them.
+    /// Returns the claims of a token like the API server's. It is valid between these times, in seconds from now.
     pub fn claims(&self, audience: &str, valid: Range<i64>) -> Result<Value> {
         let now = i64::try_from(UNIX_EPOCH.elapsed()?.as_secs())?;
         Ok(json!({
@@ -153,14 +153,14 @@ impl Person {
     }
 }
 
-/// A right that a caller has.
+/// A right of a caller.
 pub struct Grant {
     bindings: Api<RoleBinding>,
     name: String,
 }
 
 impl Grant {
-    /// Takes the right away.
+    /// Revokes the right.
     pub async fn revoke(self) -> Result<()> {
         self.bindings.delete(&self.name, &DeleteParams::default()).await?;
         Ok(())

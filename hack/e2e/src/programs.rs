@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-/// A program of this workspace, built beside the tests.
+/// Returns the path of a program of this workspace, from the build directory of the tests.
 pub fn program(name: &str) -> Result<PathBuf> {
     let tests = env::current_exe()?;
     // target/debug/deps/it-0123456789abcdef, target/debug/admin-api
@@ -24,13 +24,13 @@ pub fn program(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The Helm chart.
+/// The path of the Helm chart.
 #[must_use]
 pub fn chart() -> PathBuf {
     workspace().join("deploy/bookshelf")
 }
 
-/// The seed's namespace and books, as kubectl would apply them.
+/// The directory with the manifests of the example library, and other examples.
 #[must_use]
 pub fn examples() -> PathBuf {
     workspace().join("deploy/examples")

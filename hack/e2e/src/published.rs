@@ -1,4 +1,4 @@
-//! The custom resource definitions of other projects, as published in their Go modules.
+//! The custom resource definitions of other projects, from their Go modules.
 
 use std::{fs, path::PathBuf, process::Stdio};
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// A module at a version, its checksum as go.sum has it, and the files.
+/// A module with its version, its checksum in the format of go.sum, and its files.
 struct Published {
     module: &'static str,
     sum: &'static str,
@@ -39,7 +39,7 @@ const PUBLISHED: [Published; 3] = [
     },
 ];
 
-/// Returns the definitions of the kinds of other projects that the chart can install, as manifests.
+/// Returns the CRDs of other projects' kinds that the chart can install, as manifests.
 pub async fn published_crds() -> Result<Vec<String>> {
     let mut definitions = Vec::new();
     for published in PUBLISHED {
@@ -54,7 +54,7 @@ pub async fn published_crds() -> Result<Vec<String>> {
 }
 
 impl Published {
-    /// Downloads the module into Go's cache, once, and returns its directory.
+    /// Downloads the module into Go's cache if it is not there, and returns its directory.
     async fn download(&self) -> Result<PathBuf> {
         let anywhere = tempfile::tempdir()?;
         let output = Command::new("go")

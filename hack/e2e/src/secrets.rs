@@ -1,4 +1,4 @@
-//! Tokens that nothing may repeat.
+//! Tokens that must not appear in any output.
 
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::events::v1::Event;
@@ -6,7 +6,7 @@ use kube::api::ListParams;
 
 use crate::{Answer, Library, Service};
 
-/// The bytes of a part of a token that are searched for.
+/// The length in bytes of the parts of a token that are searched for.
 const PART: usize = 16;
 
 /// The tokens that a test has sent.
@@ -14,7 +14,8 @@ const PART: usize = 16;
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Takes over a token. The first part of a JSON Web Token is the same for all that a key signs, and no secret.
+    /// Adds a token. Skips the first part of a JSON Web Token, which is the same for all tokens of a key, and not
+    /// secret.
     pub fn add(&mut self, token: &str) {
         let all = token.split('.');
         let secret = all.skip(usize::from(token.contains('.')));
@@ -26,28 +27,28 @@ impl Secrets {
         }
     }
 
-    /// Asserts that a text has neither a token nor a part of one.
+    /// Asserts that a text contains none of the tokens and no part of one.
     ///
     /// # Panics
     ///
-    /// When it has.
+    /// Panics if it does.
     pub fn assert_not_in(&self, what: &str, text: &str) {
         assert!(!self.0.is_empty(), "a token was sent");
         let found = self.0.iter().find(|part| text.contains(part.as_str()));
         assert!(found.is_none(), "{what} has {found:?} of a token: {text}");
     }
 
-    /// Asserts that of an answer.
+    /// Asserts the same of a response.
     pub fn assert_not_in_answer(&self, answer: &Answer) {
         let what = format!("the answer to {}", answer.what);
         self.assert_not_in(&what, &format!("{:?} {}", answer.headers, answer.text()));
     }
 
-    /// Asserts that of the log and the metrics of a service.
+    /// Asserts the same of the log and the metrics of a service.
     ///
     /// # Panics
     ///
-    /// When one of them has a token.
+    /// Panics if one of them contains a token.
     pub async fn assert_not_in_service(&self, service: &Service) -> Result<()> {
         for line in service.log().rest()? {
             self.assert_not_in("the log", &line.to_string());
@@ -58,7 +59,7 @@ impl Secrets {
         Ok(())
     }
 
-    /// Asserts that of all Events of a cluster. Returns their number.
+    /// Asserts the same of all Events of a cluster. Returns their number.
     pub async fn assert_not_in_events(&self, library: &Library) -> Result<usize> {
         let events: kube::Api<Event> = kube::Api::all(library.client.clone());
         let events = events.list(&ListParams::default()).await?.items;

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::{Api, Cluster, Log, eventually, program};
 
-/// The time that a service has to end by itself.
+/// The time that a service has to end after SIGTERM.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// The two binaries.
@@ -44,7 +44,7 @@ impl Program {
         }
     }
 
-    /// The program, ready to be given arguments; nothing that the developer's shell sets for it reaches it.
+    /// Returns a command for the program without the variables of the developer's shell that would configure it.
     pub fn command(self) -> Result<Command> {
         let mut command = Command::new(program(self.name())?);
         for (name, _) in env::vars_os() {
@@ -56,10 +56,10 @@ impl Program {
     }
 }
 
-/// A running binary under the token of its own `ServiceAccount`. Dropped, it is killed, and its log goes.
+/// A running binary with the token of its own `ServiceAccount`. Drop kills it and removes its log.
 #[derive(Debug)]
 pub struct Service {
-    // Before the directory, which may go only when nothing writes to it any more.
+    // Declared before the directory to be dropped first: the directory may be removed only when nothing writes to it.
     process: Process,
     listen: SocketAddr,
     ops_listen: SocketAddr,
@@ -67,23 +67,23 @@ pub struct Service {
     _directory: TempDir,
 }
 
-/// The state of a socket that waits for connections, in the kernel's table.
+/// The state of a listening socket in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
 impl Service {
-    /// Starts a binary with further `arguments`, and returns when it is ready.
+    /// Starts a binary with additional `arguments`, and waits until it is ready.
     pub async fn start(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
         let service = Self::launch(program, cluster, arguments).await?;
         service.ready().await?;
         Ok(service)
     }
 
-    /// Starts a binary with further `arguments`, and returns when it listens.
+    /// Starts a binary with additional `arguments`, and waits until it listens.
     pub async fn launch(program: Program, cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
         Self::launch_as(program, &cluster.kubeconfig_of(program.name()).await?, arguments).await
     }
 
-    /// The same with an existing kubeconfig: this sends no request to the API server.
+    /// Does the same with an existing kubeconfig, and so without a request to the API server.
     pub async fn launch_as(program: Program, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("kubeconfig");
@@ -92,7 +92,7 @@ impl Service {
         command
             // Arguments override these.
             .env("BOOKSHELF_AUTH_MODE", "header")
-            // The tests share the API server, which is slow on a slow machine.
+            // The tests share the API server, which may be slow.
             .env("BOOKSHELF_KUBE_TIMEOUT", "30")
             .env("BOOKSHELF_LISTEN", "127.0.0.1:0")
             .env("BOOKSHELF_OPS_LISTEN", "127.0.0.1:0")
@@ -133,7 +133,7 @@ impl Service {
         Ok(())
     }
 
-    /// Returns when it is ready.
+    /// Waits until the service is ready.
     pub async fn ready(&self) -> Result<()> {
         let ops = self.ops()?;
         let what = format!("{} is ready; {}", self.process.name(), self.process.log_tail());
@@ -144,12 +144,12 @@ impl Service {
         .await
     }
 
-    /// Its API.
+    /// Returns a client of its API.
     pub fn api(&self) -> Result<Api> {
         Api::new(self.listen)
     }
 
-    /// Its operations port.
+    /// Returns a client of its operations port.
     pub fn ops(&self) -> Result<Api> {
         Api::new(self.ops_listen)
     }
@@ -166,7 +166,7 @@ impl Service {
         self.ops_listen
     }
 
-    /// The number of open connections to its API, by the kernel's table of sockets.
+    /// The number of open connections to its API, from the kernel's table of sockets.
     pub fn connections(&self) -> Result<usize> {
         // Columns: number, local address and port in hexadecimal, remote ones, state, five more, inode.
         let port = format!(":{:04X}", self.listen.port());
@@ -181,7 +181,7 @@ impl Service {
         Ok(table.lines().filter(is_open).count())
     }
 
-    /// Its memory in MiB.
+    /// Its resident memory in MiB.
     pub fn memory(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let mut lines = status.lines();
@@ -195,18 +195,18 @@ impl Service {
         Log::new(self.log.clone())
     }
 
-    /// The end of its log, for failures.
+    /// The end of its log, for error messages.
     #[must_use]
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
 
-    /// Stops it where it stands, until [`Service::resume`].
+    /// Suspends the service until [`Service::resume`].
     pub fn pause(&mut self) -> Result<()> {
         self.process.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes the service.
     pub fn resume(&mut self) -> Result<()> {
         self.process.resume()
     }
@@ -217,12 +217,12 @@ impl Service {
         Ok(kill_process(Pid::from_raw(id).context("a process id")?, signal)?)
     }
 
-    /// Returns when it has ended by itself, with how.
+    /// Waits until the service has ended, and returns its exit status.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         eventually("the service ends", async || self.process.exited()).await
     }
 
-    /// Asks it to end (SIGTERM), and returns true if it did.
+    /// Sends SIGTERM, and returns true if the service ends in time.
     pub async fn terminate(&mut self) -> Result<bool> {
         self.process.terminate(END_WITHIN).await
     }

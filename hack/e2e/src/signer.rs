@@ -18,13 +18,13 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The key in a file, such as `pki/service-account.key` in the directory of a control plane.
+    /// Reads the key from a file, such as `pki/service-account.key` in the directory of a control plane.
     pub fn read(path: &Path) -> Result<Self> {
         let pem = fs::read_to_string(path).with_context(|| format!("no key {}", path.display()))?;
         Self::new(&KeyPair::from_pem(&pem)?)
     }
 
-    /// A key that nobody trusts.
+    /// Creates a key that nobody trusts.
     pub fn unknown() -> Result<Self> {
         Self::new(&KeyPair::generate()?)
     }
@@ -37,7 +37,7 @@ impl Signer {
         Ok(Self { pair, random })
     }
 
-    /// Makes a JSON Web Token of these claims.
+    /// Returns a JSON Web Token with these claims.
     pub fn sign(&self, claims: &Value) -> Result<String> {
         let signed = unsigned("ES256", claims);
         let signature = self.pair.sign(&self.random, signed.as_bytes());
@@ -46,7 +46,7 @@ impl Signer {
     }
 }
 
-/// Makes the signed part of a JSON Web Token.
+/// Returns the part of a JSON Web Token that is signed.
 #[must_use]
 pub fn unsigned(algorithm: &str, claims: &Value) -> String {
     let header = json!({"alg": algorithm, "typ": "JWT"});

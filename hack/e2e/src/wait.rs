@@ -1,4 +1,4 @@
-//! Waiting for what happens in another process.
+//! Waiting for events in another process.
 
 use std::time::{Duration, Instant};
 
@@ -6,15 +6,15 @@ use anyhow::Result;
 
 use crate::Answer;
 
-/// Far more than anything here takes, on a machine that compiles at the same time.
+/// A timeout far above the duration of anything here, even on a machine that is compiling.
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Returns what `observe` sees, once it sees something.
+/// Polls `observe` and returns its first value.
 ///
 /// # Panics
 ///
-/// When that takes too long; `what` says what did not happen.
+/// Panics after `PATIENCE`; `what` describes the awaited event.
 pub async fn eventually<T>(what: &str, mut observe: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -30,11 +30,11 @@ pub async fn eventually<T>(what: &str, mut observe: impl AsyncFnMut() -> Result<
     }
 }
 
-/// Sends a request again while the answer is 429 or 503: nothing was written, and a slow machine is behind.
+/// Repeats a request while the response is 429 or 503: then nothing was written, and a slow machine is behind.
 ///
 /// # Panics
 ///
-/// When that takes too long.
+/// Panics after `PATIENCE`.
 pub async fn patiently(mut send: impl AsyncFnMut() -> Result<Answer>) -> Result<Answer> {
     eventually("an answer other than 429 and 503", async || {
         let answer = send().await?;

@@ -1,4 +1,4 @@
-//! A way to the API server that a test can disturb.
+//! A connection to the API server that a test can disturb.
 
 use std::sync::{
     Arc,
@@ -15,9 +15,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A proxy that passes bytes on between a service and the API server, as they are.
+/// A proxy that passes bytes unchanged between a service and the API server.
 ///
-/// [`hold`](Self::hold) delays the watches, [`lose_next_answer`](Self::lose_next_answer) loses an answer.
+/// [`hold`](Self::hold) delays watches, [`lose_next_answer`](Self::lose_next_answer) drops a response.
 #[derive(Debug)]
 pub struct Wire {
     kubeconfig: Kubeconfig,
@@ -26,11 +26,10 @@ pub struct Wire {
     task: JoinHandle<()>,
 }
 
-/// The state of the watches.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     is_held: bool,
-    /// Set once they have been held.
+    /// Set once watches have been held.
     was_held: bool,
 }
 
@@ -41,7 +40,7 @@ struct Loss {
 }
 
 impl Wire {
-    /// A way to the server of a kubeconfig.
+    /// Starts a proxy to the server of a kubeconfig.
     pub async fn to(mut kubeconfig: Kubeconfig) -> Result<Self> {
         let cluster = kubeconfig.clusters.first_mut();
         let cluster = cluster.and_then(|cluster| cluster.cluster.as_mut());
@@ -58,7 +57,7 @@ impl Wire {
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (upstream, seen, loss) = (upstream.clone(), seen.clone(), Arc::clone(&connections));
-                // The service and the API server notice that a connection broke.
+                // A broken connection shows at the service and the API server.
                 tokio::spawn(async move { _ = pass_on(client, &upstream, seen, &loss).await });
             }
         });
@@ -70,16 +69,17 @@ impl Wire {
         })
     }
 
-    /// The kubeconfig, with this way to its server.
+    /// Returns the kubeconfig with the address of the proxy.
     #[must_use]
     pub fn kubeconfig(&self) -> &Kubeconfig {
         &self.kubeconfig
     }
 
-    /// Holds back the events of the watches; other requests get through.
+    /// Holds back the events of watches. Other requests pass.
     ///
-    /// A service that has sent no other request has no connections but those of its watches, and with a long
-    /// `--watch-timeout` it keeps them. The connections at the first call are the ones that are held, then and later.
+    /// Before the first call, the service must have sent no requests other than its watches, so that it has no other
+    /// connections. With a long `--watch-timeout` it keeps them. The connections of the first call are also the ones
+    /// that later calls hold.
     pub fn hold(&self) {
         self.held.send_replace(Held {
             is_held: true,
@@ -92,13 +92,13 @@ impl Wire {
         self.held.send_modify(|held| held.is_held = false);
     }
 
-    /// Closes the connection of the next request when its answer arrives: the API server has carried the request out, and
-    /// the service does not learn that. The request has to be sent on an open connection.
+    /// Closes the connection of the next request when its response arrives. So the API server has executed the request,
+    /// and the service does not learn of it. The request must be sent on an open connection.
     pub fn lose_next_answer(&self) {
         self.loss.is_due.store(true, Ordering::SeqCst);
     }
 
-    /// The number of lost answers.
+    /// The number of lost responses.
     #[must_use]
     pub fn lost(&self) -> usize {
         self.loss.answers.load(Ordering::SeqCst)

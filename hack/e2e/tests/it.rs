@@ -1,6 +1,6 @@
-//! End-to-end tests: the two real binaries, each under its own `ServiceAccount`'s token, against a real API server.
+//! End-to-end tests: the two real binaries, each with the token of its own `ServiceAccount`, against a real API server.
 //!
-//! `cargo xtask test` runs them; `cargo xtask test --only NAME` those whose path contains NAME.
+//! `cargo xtask test` runs all of them, `cargo xtask test --only NAME` those whose path contains NAME.
 
 mod it {
     mod admission_policies;

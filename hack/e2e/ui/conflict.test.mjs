@@ -1,4 +1,4 @@
-// Two people change one book.
+// Two people change the same book.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ test('what two windows change in different fields is saved together', async (t) 
   await press(one, 'Save');
   await one.locator('.saved').waitFor();
 
-  // It is announced before anything is saved, and what is being written stays.
+  // The page shows the change before a save, and keeps the text that is being written.
   await other.locator('#main').getByText('Somebody else has changed this book since').waitFor();
   assert.equal(await field(other, 'Author').inputValue(), 'My Author');
   await press(other, 'Save');
@@ -32,7 +32,7 @@ test('what two windows change in different fields is saved together', async (t) 
 
 test('of two texts for one field a person chooses', async (t) => {
   await add('same');
-  // Without its stream, the window learns of the change from the refusal alone.
+  // Without its stream, the window learns of the change only from the refusal.
   const page = await open(t, admin, at('same'));
   await page.route(/./, (route) =>
     route.request().headers().accept === 'text/event-stream' ? route.abort() : route.fallback(),
@@ -82,7 +82,7 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   assert.equal(await page.getByRole('button', { name: 'Overwrite whatever comes' }).count(), 0);
   await change('third', { title: 'Third' });
   await page.locator('#main').getByText('Another change has come since').waitFor();
-  // The table still has what was chosen from.
+  // The table still shows the values to choose from.
   assert.match(await row(page, /^Title/).innerText(), /Second/);
 
   await press(page, 'Save this choice');

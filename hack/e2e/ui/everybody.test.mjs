@@ -1,4 +1,4 @@
-// Every view, for everybody: axe's rules, narrow windows, dark and light.
+// Every view for every user: axe's rules, narrow windows, dark and light colours.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const conflict = async (page) => {
   await page.locator('#conflict-title').waitFor();
 };
 
-/** The views, by name: their API, their address, and what is done there. */
+/** The views by name: their API, their address, and the actions in them. */
 const views = {
   'librarian-books': [admin, `#/?ns=${namespace}&category=views`, (page) => page.locator('li[data-id]').first().waitFor()],
   'librarian-empty': [admin, '#/?category=nothing-has-this', (page) => page.locator('.empty').waitFor()],
@@ -53,7 +53,7 @@ for (const [name, [api, at, act]] of Object.entries(views)) {
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [320, 1280]) {
       test(`${name} is for everybody, ${colorScheme} and ${width} px wide`, async (t) => {
-        // axe makes elements of text, which the page's policy forbids to all but lit-html.
+        // axe creates elements from text, which the page's policy allows only to lit-html.
         const options = { colorScheme, viewport: { width, height: 900 }, bypassCSP: true, tenant: 'someone' };
         const page = await open(t, api, at, options);
         await act(page);

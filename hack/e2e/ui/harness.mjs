@@ -1,4 +1,4 @@
-// What the tests of the pages are made with: a browser, windows that report every fault, and the APIs beside them.
+// The harness of the page tests: a browser, windows that report every fault, and clients of the APIs.
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
@@ -11,10 +11,10 @@ export const user = variable('BOOKSHELF_USER');
 export const namespace = variable('BOOKSHELF_NAMESPACE');
 const adminMetrics = variable('BOOKSHELF_ADMIN_METRICS');
 
-/** How long a test waits for what comes at once on a machine that is not busy, in milliseconds. */
+/** How long a test waits for things that are immediate on an idle machine, in milliseconds. */
 const PATIENCE = 60_000;
 
-// The flags keep the browser from asking its maker's hosts.
+// The flags keep the browser from contacting its vendor's hosts.
 const browser = await chromium.launch({
   executablePath: variable('BOOKSHELF_CHROMIUM'),
   args: [
@@ -29,7 +29,7 @@ const browser = await chromium.launch({
 });
 after(() => browser.close());
 
-/** Asks an API, past the page. */
+/** Sends a request to an API directly, without the page. */
 export async function ask(base, method, path, { body, tenant } = {}) {
   const headers = { ...(body && { 'Content-Type': 'application/json' }), ...(tenant && { 'X-TENANT-ID': tenant }) };
   const response = await fetch(`${base}/${path}`, { method, headers, body: body && JSON.stringify(body) });
@@ -41,7 +41,7 @@ export const bookPath = (id) => `book/${namespace}/${id}`;
 
 export const stored = async (id) => (await ask(admin, 'GET', bookPath(id))).data;
 
-/** Adds a book; both APIs show it before this returns. */
+/** Adds a book, and waits until both APIs serve it. */
 export async function add(id, fields = {}) {
   const body = { id, title: 'A Title', author: 'An Author', ...fields };
   const { status, data } = await ask(admin, 'POST', `book/${namespace}`, { body });
@@ -72,22 +72,22 @@ export async function eventually(what, isTrue) {
   return assert.fail(`in vain: ${what}`);
 }
 
-/** Waits until a field has a value: a page shows what has changed with its next frame. */
+/** Waits until a field has a value, since a page shows changes in its next frame. */
 export const hasValue = (page, name, value) =>
   eventually(`${name} is ${value}`, async () => (await field(page, name).inputValue()) === value);
 
-/** Waits until the element of an id has the focus: a page moves it with its next frame. */
+/** Waits until the element with this id has the focus, since a page moves it in its next frame. */
 export const hasFocus = (page, id) =>
   eventually(`${id} has the focus`, () => page.evaluate((id) => document.activeElement.id === id, id));
 
-/** The streams that are open at the librarians' API. */
+/** Returns the number of open streams at the librarians' API. */
 export async function openStreams() {
   const metrics = await (await fetch(`${adminMetrics}/metrics`)).text();
   return Number(/^http_server_active_streams (\d+)$/m.exec(metrics)[1]);
 }
 
 /**
- * Opens a window. Its test fails if the window reports an error, breaks its security policy, or asks another host.
+ * Opens a window. Its test fails if the window reports an error, breaks its security policy, or contacts another host.
  * @param {any} t the test
  * @param {string} base the API
  * @param {string} at the address within the page
@@ -103,7 +103,7 @@ export async function open(t, base, at = '#/', { tenant, ...options } = {}) {
   });
   context.on('weberror', (error) => faults.push(String(error.error())));
   context.on('console', (message) => {
-    // A browser reports each refusal of the API, too.
+    // A browser also reports each response of the API with an error status.
     const isRefusal = message.text().startsWith('Failed to load resource');
     if (['error', 'warning'].includes(message.type()) && !isRefusal) faults.push(message.text());
   });
@@ -112,7 +112,7 @@ export async function open(t, base, at = '#/', { tenant, ...options } = {}) {
       console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
     );
   });
-  // The first document of a window has no storage.
+  // The first document of a window has no session storage.
   const remember = ([name, value]) => location.protocol === 'http:' && sessionStorage.setItem(name, JSON.stringify(value));
   if (tenant) await context.addInitScript(remember, ['tenant', tenant]);
   const page = await context.newPage();
@@ -126,7 +126,7 @@ export async function open(t, base, at = '#/', { tenant, ...options } = {}) {
   return Object.assign(page, { requests, said: page.locator('#said') });
 }
 
-/** Has the next request of this kind be carried out, and its answer be lost. */
+/** Lets the next request of this kind be executed, and loses its response. */
 export async function loseAnswer(page, method, pattern) {
   let lost = 0;
   await page.route(pattern, async (route) => {
@@ -138,7 +138,7 @@ export async function loseAnswer(page, method, pattern) {
   return () => lost;
 }
 
-/** Has the next request of this kind be answered with a problem. */
+/** Answers the next request of this kind with a problem. */
 export async function refuse(page, method, pattern, status, problem, headers = {}) {
   let refused = 0;
   await page.route(pattern, (route) => {
@@ -153,7 +153,9 @@ export async function refuse(page, method, pattern, status, problem, headers = {
 export const field = (page, name) => page.getByLabel(new RegExp(`^${name}`));
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
-/** Presses a button until what it leads to is there: a busy API server may take too long, and the page says so then. */
+/**
+ * Presses a button until the expected element appears: if the API server is busy, the page may show a timeout instead.
+ */
 export async function pressUntil(page, name, there) {
   await eventually(`${name} has led there`, async () => {
     if (await there.count()) return true;
@@ -162,6 +164,6 @@ export async function pressUntil(page, name, there) {
   });
 }
 
-/** What has the focus, by its accessible text. */
+/** Returns the accessible text of the element with the focus. */
 export const focused = (page) =>
   page.evaluate(() => (document.activeElement?.textContent || document.activeElement?.id || '').trim());

@@ -1,4 +1,4 @@
-// A librarian at work, and everything that must not get lost on the way.
+// A librarian at work, and everything that must not be lost.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -128,7 +128,7 @@ test('errors stand in a summary that leads to their fields', async (t) => {
   assert.equal(await summary.getByRole('link').count(), 4);
   await summary.getByRole('link', { name: /Author/ }).click();
   await hasFocus(page, 'author');
-  // The service's own rules, too.
+  // The service checks its own rules too.
   await write(page, 'Not An Id');
   await press(page, 'Create');
   await summary.getByRole('link', { name: /^id must/ }).click();
@@ -288,7 +288,7 @@ test('a book has its history, and keeps it when it is deleted', async (t) => {
   await press(page, 'Delete book and loan');
   await page.getByRole('heading', { name: 'Books' }).waitFor();
   const again = await open(t, admin, at('storied'));
-  // The end of the loan is known with the watch's next event.
+  // The end of the loan arrives with the next event of the watch.
   await eventually('the end of the loan is in the history', async () => {
     await again.reload();
     await again.getByText('This book does not exist').waitFor();

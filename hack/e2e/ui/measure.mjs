@@ -1,4 +1,5 @@
-// Measures the librarians' page: the time until its first rows, its nodes, and its heap over a time. Prints JSON.
+// Measures the librarians' page: the time to its first rows, its number of nodes, and the growth of its heap. Prints
+// JSON.
 
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
@@ -14,21 +15,21 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
 });
 
-/** Opens the page; its time until the first row counts from the navigation. */
+/** Opens the page. Its `firstRow` is the time from the navigation to the first row. */
 async function open() {
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
   await page.addInitScript(() => {
     const look = () => {
       if (!document.querySelector('main a[href^="#/book/"]')) return;
       observer.disconnect();
-      // Rows are there for a person once they are painted.
+      // People see rows only once they are painted.
       requestAnimationFrame(() => setTimeout(() => Object.assign(window, { firstRow: performance.now() })));
     };
     const observer = new MutationObserver(look);
     observer.observe(document, { childList: true, subtree: true });
   });
   await page.goto(`${admin}/`);
-  // The page's policy forbids what waitForFunction does.
+  // The page's policy forbids waitForFunction.
   for (let looks = 0; !(await page.evaluate(() => window.firstRow)); looks += 1) {
     assert.ok(looks < 3000, 'no row within a minute');
     await new Promise((done) => setTimeout(done, 20));
@@ -36,7 +37,7 @@ async function open() {
   return page;
 }
 
-/** Returns the number of nodes, and the heap in MiB without garbage. */
+/** Returns the number of nodes, and the heap in MiB after garbage collection. */
 async function size(page) {
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable');
@@ -56,7 +57,7 @@ for (let round = 0; round < rounds; round += 1) {
 }
 if (seconds) {
   const page = await open();
-  // After the first tenth, everything that is made once is there.
+  // By the first tenth, everything that is created once exists.
   for (const part of [0.1, 0.9]) {
     await new Promise((done) => setTimeout(done, seconds * part * 1000));
     const { nodes, heap } = await size(page);

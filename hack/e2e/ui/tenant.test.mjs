@@ -38,7 +38,7 @@ test('a race that is lost is told where one clicked, and the focus stays', async
   await add('raced', { category_id: 'raced' });
   const page = await open(t, user, list('raced'), { tenant: 'slow' });
   await button(page, 'raced', /Borrow/).waitFor();
-  // The rival comes in between the click and the request.
+  // The rival borrows between the click and the request.
   await page.route('**/borrow', async (route) => {
     await borrow('raced', 'quick');
     await route.fallback();
@@ -139,7 +139,7 @@ test('my history has my loans alone, those that have ended, too', async (t) => {
   await page.getByLabel('Namespace').selectOption(namespace);
   await page.locator('li[data-event="returned"][data-id="past"]').waitFor();
   assert.deepEqual(await page.locator('li[data-id="past"] .title').allTextContents(), ['Returned', 'Borrowed']);
-  // The same link once more, whose address has no namespace.
+  // The same link again, with an address without a namespace.
   await page.getByRole('link', { name: 'My history' }).click();
   await eventually('a namespace is chosen', () => page.evaluate(() => location.hash.includes('ns=')));
   await page.getByLabel('Namespace').selectOption(namespace);

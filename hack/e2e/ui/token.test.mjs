@@ -1,4 +1,4 @@
-// Tokens of real accounts, decided on by the API server.
+// Tokens of real accounts, reviewed by the API server.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,7 +23,7 @@ test('a page asks for a token, and says which it does not take', async (t) => {
   await field(page, 'Title').fill('Written');
   await press(page, 'Save');
   await page.locator('.saved').waitFor();
-  // The token stays in the tab, and nowhere else.
+  // The token is kept in the tab and nowhere else.
   await page.reload();
   await page.getByRole('heading', { name: 'Written' }).waitFor();
   assert.equal(await page.getByRole('dialog').count(), 0);
@@ -36,7 +36,7 @@ test('a session that ends in the middle keeps what was written', async (t) => {
   const page = await open(t, admin, `#/book/${namespace}/book`);
   await signIn(page, librarian);
   await field(page, 'Author').fill('Kept Author');
-  // As at the end of a token: what the tab has is good no more.
+  // As when a token expires: the one in the tab is no longer valid.
   await page.evaluate(async () => {
     const { session } = await import('./ui/session.js');
     session.token = 'ended';

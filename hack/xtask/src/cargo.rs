@@ -1,4 +1,4 @@
-//! Cargo, in this workspace.
+//! Runs cargo in this workspace.
 
 pub(crate) mod tool;
 
@@ -14,7 +14,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     let this_crate = Path::new(env!("CARGO_MANIFEST_DIR"));
     this_crate.ancestors().nth(2).unwrap_or(this_crate)
@@ -26,12 +25,12 @@ pub(crate) fn cargo_home() -> Option<PathBuf> {
     named.or_else(|| Some(env::home_dir()?.join(".cargo")))
 }
 
-/// `cargo ARGUMENTS`, to be run at the root of the workspace; ended when it is dropped.
+/// Returns `cargo ARGUMENTS`, run at the root of the workspace. Drop kills it.
 pub(crate) fn cargo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     at_root(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
 }
 
-/// A program that runs cargo, with these arguments; likewise.
+/// Returns a program with these arguments, which runs cargo, in the same way.
 pub(crate) fn at_root(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -46,8 +45,7 @@ pub(crate) fn at_root(
     command
 }
 
-/// Removes the variables with which cargo describes xtask: build scripts would take them for a change, and build
-/// again.
+/// Removes the variables with which cargo describes xtask. Build scripts would see them as changes and run again.
 pub(crate) fn clean_environment(command: &mut Command) {
     for (variable, _) in env::vars_os() {
         let name = variable.to_string_lossy();
@@ -60,12 +58,12 @@ pub(crate) fn clean_environment(command: &mut Command) {
     }
 }
 
-/// Builds `packages`, printing cargo's own output, and returns the paths of their programs, by name.
+/// Builds `packages` with cargo's own output, and returns the paths of their programs by name.
 pub(crate) async fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     build_with(&[], packages).await
 }
 
-/// The same with another of cargo's profiles.
+/// Builds them with the given cargo profile.
 pub(crate) async fn build_with_profile(
     profile: &str,
     packages: &[&str],
@@ -73,7 +71,7 @@ pub(crate) async fn build_with_profile(
     build_with(&["--profile", profile], packages).await
 }
 
-/// The same with the examples of `packages`, and not their programs.
+/// Builds the examples of `packages` instead of their programs.
 pub(crate) async fn build_examples(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     build_with(&["--examples"], packages).await
 }
@@ -89,17 +87,17 @@ async fn build_with(options: &[&str], packages: &[&str]) -> Result<BTreeMap<Stri
 
 /// Builds the programs and the test programs of the workspace, and returns the test programs.
 ///
-/// In one build, so that all dependencies are built with the same features, once.
+/// A single build unifies features, so every dependency is built once.
 pub(crate) async fn build_tests() -> Result<Vec<TestProgram>> {
     let messages = messages_of_build(&["--workspace", "--lib", "--bins", "--tests"]).await?;
     Ok(messages.lines().filter_map(TestProgram::of).collect())
 }
 
-/// Runs `cargo build` with these arguments and returns its messages in JSON, one on a line.
+/// Runs `cargo build` with these arguments and returns its JSON messages, one on each line.
 async fn messages_of_build(arguments: &[&str]) -> Result<String> {
     let mut building = cargo(["build", "--message-format=json-render-diagnostics"]);
     building.args(arguments);
-    // `output` would capture cargo's progress on stderr, too.
+    // `output` would also capture cargo's progress on stderr.
     let building = building.stdout(Stdio::piped()).spawn();
     let output = building.context("cannot run `cargo build`")?.wait_with_output();
     let output = output.await.context("`cargo build` is lost")?;
@@ -111,7 +109,7 @@ async fn messages_of_build(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Returns the name and the path of the program that one of cargo's messages reports.
+/// Returns name and path of the program in a cargo message.
 fn program(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let path = message.get("executable")?.as_str()?;
@@ -119,20 +117,17 @@ fn program(message: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), path.into()))
 }
 
-/// A program that runs tests of this workspace.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TestProgram {
-    /// The package it belongs to.
     pub(crate) package: String,
     /// The library, program or file in `tests` that it tests.
     pub(crate) name: String,
-    /// The manifest of the package.
     pub(crate) manifest: PathBuf,
     pub(crate) path: PathBuf,
 }
 
 impl TestProgram {
-    /// The test program that one of cargo's messages reports.
+    /// Returns the test program in a cargo message.
     fn of(message: &str) -> Option<Self> {
         let (name, path) = program(message)?;
         let message: Value = serde_json::from_str(message).ok()?;

@@ -12,14 +12,14 @@ use tokio::process::Command;
 
 use crate::cargo::{build, build_examples, workspace};
 
-/// Prints the custom resource definitions.
+/// The program that prints the custom resource definitions.
 const CRDGEN: &str = "crdgen";
 
-/// Write the files that are made from code: the CRDs in the Helm chart, the OpenAPI documents in docs, and the table of
-/// rights in docs/security.md.
+/// Write the files that are generated from code: the CRDs in the Helm chart, the OpenAPI documents in docs, and the
+/// table of rights in docs/security.md.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Write nothing; fail when a file is not as it would be written.
+    /// Write nothing; fail if a file is not up to date.
     #[arg(long, env = "BOOKSHELF_CHECK")]
     check: bool,
 }
@@ -39,7 +39,7 @@ async fn write() -> Result<()> {
     Ok(())
 }
 
-/// Fails when a generated file is not up to date.
+/// Fails if a generated file is not up to date.
 pub(crate) async fn check() -> Result<()> {
     for generated in generated().await? {
         let path = generated.path.display();
@@ -59,10 +59,9 @@ pub(crate) async fn check() -> Result<()> {
     Ok(())
 }
 
-/// A file that is made from code.
 struct Generated {
     path: PathBuf,
-    /// The program that prints it, and nothing else.
+    /// The program that prints exactly this file.
     printer: &'static str,
     content: Vec<u8>,
 }
@@ -105,7 +104,7 @@ async fn generated() -> Result<Vec<Generated>> {
     Ok(generated)
 }
 
-/// Runs a program and returns its output.
+/// Runs a program and returns its standard output.
 async fn print(program: &Path) -> Result<Vec<u8>> {
     let output = Command::new(program)
         .output()
@@ -121,7 +120,6 @@ async fn print(program: &Path) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The path of crdgen, built.
 pub(crate) async fn crdgen() -> Result<PathBuf> {
     build(&["bookshelf-crd"])
         .await?

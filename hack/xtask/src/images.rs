@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::cargo::workspace;
 
-/// The builders, in order of preference, and the command that each builds with. buildah has a module of its own.
+/// The builders in order of preference, with their build commands. buildah has its own module.
 const BUILDERS: [(&str, &[&str]); 4] = [
     ("minikube", &["image", "build"]),
     ("docker", &["build"]),
@@ -19,16 +19,16 @@ const BUILDERS: [(&str, &[&str]); 4] = [
 
 /// Build the container images of both APIs, tagged as the Helm chart expects them.
 ///
-/// buildah needs no base image: it takes binaries that cargo builds here, checks the images, and writes them to
-/// target/images.
+/// buildah needs no base image: it uses binaries that cargo builds on this machine, checks the images, and writes them
+/// to target/images.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Builder: minikube (the images are in its cluster at once), docker, podman or buildah [default: the first of
-    /// them that is installed].
+    /// Builder: minikube (the images are in its cluster at once), docker, podman or buildah [default: the first of them
+    /// that is installed].
     #[arg(long, env = "BOOKSHELF_IMAGE_BUILDER", value_parser = ["minikube", "docker", "podman", buildah::NAME])]
     builder: Option<String>,
 
-    /// Profile of cargo that buildah's binaries are built with; only those of `release` have a limit of size.
+    /// Cargo profile of buildah's binaries; only those of `release` have a size limit.
     #[arg(
         long,
         env = "BOOKSHELF_IMAGE_PROFILE",
@@ -38,7 +38,8 @@ pub(crate) struct Args {
     profile: String,
 }
 
-/// Builds the images with buildah and a quick profile, and checks them. Without buildah it says so.
+/// Builds the images with buildah and a quick profile, and checks them. Without buildah, prints that they are not
+/// built.
 pub(crate) async fn check() -> Result<()> {
     if which::which(buildah::NAME).is_ok() {
         return buildah::build("dev").await;
@@ -89,7 +90,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The commit that is built, if git knows it.
+/// Returns the commit that is built, or `unknown`.
 async fn revision() -> String {
     let git = Command::new("git")
         .args(["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])

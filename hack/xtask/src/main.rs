@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let command: Command = bookshelf_http::args::parse();
     let result = Runtime::new().context("cannot start").and_then(|runtime| {
         let result = runtime.block_on(command.run());
-        // A build that still goes on is not waited for: it ends with this process.
+        // Do not wait for a running build: it ends with this process.
         runtime.shutdown_background();
         result
     });

@@ -1,9 +1,9 @@
-//! The wish of the user, or of the system, that this program ends.
+//! Requests of the user or the system to end this program.
 
 use anyhow::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C and SIGTERM, noticed from the moment this is made.
+/// Listens for Ctrl-C and SIGTERM from its creation on.
 pub(crate) struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
@@ -17,7 +17,7 @@ impl Shutdown {
         })
     }
 
-    /// Returns when the next of these signals arrives, or one has since the last call.
+    /// Waits for one of these signals. Returns at once if one has arrived since the last call.
     pub(crate) async fn requested(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -14,28 +14,28 @@ use tokio::process::Command;
 
 use crate::{cargo::cargo, generate, images, shutdown::Shutdown};
 
-/// Check everything: format, spelling, lints, documentation, generated files, dependencies, then all tests.
+/// Check everything: format, spelling, lints, documentation, generated files and dependencies, then run all tests.
 ///
 /// The tests run against a real Kubernetes control plane on loopback. The run stops at the first step that fails.
 ///
-/// With --only, it runs the named tests and nothing else: seconds once their crates are compiled.
+/// With --only, it runs only the named tests, which takes seconds once their crates are compiled.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run only the tests whose path contains one of these names, without the checks
     ///
-    /// Names match as those of `cargo test` do, in every crate: `--only borrowing::` runs the tests of a module.
-    /// Documentation tests are left out. End-to-end tests use the control plane of a running `cargo xtask up`, if
-    /// there is one in the directory .local, else one of their own.
+    /// Names match as in `cargo test`, in every crate: `--only borrowing::` runs the tests of a module. Documentation
+    /// tests are left out. End-to-end tests use the control plane of a `cargo xtask up` that runs in the directory
+    /// .local, or start their own.
     #[arg(long, env = "BOOKSHELF_ONLY", value_name = "NAME", num_args = 1.., value_delimiter = ' ')]
     only: Vec<String>,
 
-    /// Administrator's kubeconfig of a cluster to test against, in place of a control plane of this run
+    /// Administrator's kubeconfig of a cluster to test against, instead of starting a control plane
     ///
-    /// bookshelf's CRDs, ServiceAccounts and RBAC rules have to be installed there, as `cargo xtask up` does.
+    /// bookshelf's CRDs, ServiceAccounts and RBAC rules must be installed there, as `cargo xtask up` installs them.
     #[arg(long, env = cluster::VARIABLE, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// Arguments for `cargo test`, such as `-p e2e borrow`: they limit the tests, not the checks before them
+    /// Arguments for `cargo test`, such as `-p e2e borrow`: they select tests, and do not affect the checks
     ///
     /// With --only: arguments for the test programs, such as `--nocapture` or `--exact`.
     #[arg(last = true, value_name = "ARGUMENTS")]
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     tokio::select! {
         outcome = work => outcome,
-        // Nothing else is to be done: dropping the work ends its processes.
+        // There is nothing to clean up: dropping the work ends its processes.
         () = shutdown.requested() => bail!("interrupted"),
     }
 }
@@ -90,10 +90,10 @@ async fn check_and_test(args: Args) -> Result<()> {
     test(&args.arguments, cluster.kubeconfig()).await
 }
 
-/// Runs the tests. It is the last step, so that a run ends with the output of the test runner.
+/// Runs the tests, as the last step, so that a run ends with the output of the test runner.
 async fn test(arguments: &[String], kubeconfig: &Path) -> Result<()> {
     let mut command = cargo(["test", "--no-fail-fast"]);
-    // Cargo lets --workspace win over a choice of packages.
+    // In cargo, --workspace overrides a selection of packages.
     if !choose_packages(arguments) {
         command.arg("--workspace");
     }
@@ -101,7 +101,7 @@ async fn test(arguments: &[String], kubeconfig: &Path) -> Result<()> {
     step("tests", command).await
 }
 
-/// Reports a choice of packages among arguments for `cargo test`.
+/// True if arguments for `cargo test` select packages.
 fn choose_packages(arguments: &[String]) -> bool {
     let mut of_cargo = arguments.iter().take_while(|argument| *argument != "--");
     of_cargo.any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))

@@ -25,10 +25,10 @@ use api::Api;
 /// The time that an API has to finish the requests it is serving.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 
-/// Run bookshelf here: a Kubernetes control plane on loopback, and both APIs against it, each with its own rights.
+/// Run bookshelf on this machine: a Kubernetes control plane on loopback, and both APIs, each with its own rights.
 ///
-/// Builds what is missing (the first time, that takes about a quarter of an hour on 2 cores), prints how to reach it, and stays
-/// until Ctrl-C or SIGTERM. Books and loans are there again the next time.
+/// Builds what is missing (the first time, this takes about a quarter of an hour on 2 cores), prints how to reach the
+/// APIs, and runs until Ctrl-C or SIGTERM. Books and loans are kept for the next time.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, env = "BOOKSHELF_DATA_DIR", value_name = "DIRECTORY", default_value_os_t = workspace().join(".local"))]
     data_dir: PathBuf,
 
-    /// Forget the books and loans of earlier runs, and start with the two examples again.
+    /// Remove the books and loans of earlier runs, and start with the two example books again.
     #[arg(long, env = "BOOKSHELF_FRESH", value_parser = clap::builder::FalseyValueParser::new())]
     fresh: bool,
 
@@ -47,12 +47,12 @@ pub(crate) struct Args {
     auth: Auth,
 }
 
-/// The way in which both APIs know their callers: their own `--auth-mode`.
+/// The authentication of callers by both APIs, their `--auth-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Auth {
-    /// Callers are believed: the tenants' API takes the tenant from X-TENANT-ID.
+    /// Callers are trusted: the tenants' API reads the tenant from X-TENANT-ID.
     Header,
-    /// Bearer tokens. Makes two librarians and two tenants as ServiceAccounts, and says how to get their tokens.
+    /// Bearer tokens. Creates two librarians and two tenants as ServiceAccounts, and prints how to get their tokens.
     Token,
 }
 
@@ -70,16 +70,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     eprintln!("stopping; once more Ctrl-C ends it at once");
     let stopped = tokio::select! {
         stopped = running.stop() => stopped,
-        // A process that still runs is killed when it is dropped.
+        // Drop kills a process that still runs.
         () = shutdown.requested() => Ok(()),
     };
-    // The user needs to know the first failure; the others may follow from it.
+    // The user needs the first failure, which may have caused the others.
     failure.map_or(stopped, Err)
 }
 
 /// Everything that `up` runs.
 struct Running {
-    // In the order of their drops: nothing outlives its needs.
+    // Fields are dropped in this order, so everything ends before what it needs.
     apis: Vec<Api>,
     kubectl: Kubectl,
     control_plane: ControlPlane,
@@ -87,7 +87,7 @@ struct Running {
 
 impl Running {
     async fn start(args: &Args) -> Result<Self> {
-        // First, since it ends the processes that a killed run has left on the ports.
+        // First, since it ends processes of a killed run, which may still hold the ports.
         let data_dir = DataDir::open(&args.data_dir)?;
         args.listen.check(args.auth)?;
         if args.fresh {
@@ -140,7 +140,7 @@ impl Running {
         })
     }
 
-    /// Returns when something has ended that should not have.
+    /// Waits until a process ends unexpectedly, and returns an error about it.
     async fn failure(&mut self) -> anyhow::Error {
         let apis = self.apis.iter_mut().map(|api| Box::pin(api.failure()));
         tokio::select! {

@@ -1,6 +1,6 @@
-//! The absences that ARCHITECTURE.md lists, as far as the manifests and the sources show them.
+//! Checks the rules of ARCHITECTURE.md that manifests and sources can show.
 
-// Clippy takes only functions marked `#[test]` for tests.
+// Clippy recognises only functions marked `#[test]` as tests.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};

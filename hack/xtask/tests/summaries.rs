@@ -1,6 +1,6 @@
-//! The first words of rustdoc summaries: a noun phrase or a verb, and not a clause in place of them.
+//! Checks the first words of rustdoc summaries: a noun phrase or a verb, not a clause.
 
-// Clippy takes only functions marked `#[test]` for tests.
+// Clippy recognises only functions marked `#[test]` as tests.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The directories without such summaries: a new one fails the check.
+/// The directories that must stay without such summaries.
 const HELD: &[&str] = &[
     "crates/admin-api",
     "crates/bookshelf-crd",
@@ -19,10 +19,9 @@ const HELD: &[&str] = &[
     "hack",
 ];
 
-/// The directories that are searched.
 const SEARCHED: [&str; 2] = ["crates", "hack"];
 
-/// The words that no summary begins with.
+/// The words that no summary may begin with.
 const CLAUSE_WORDS: [&str; 15] = [
     "What", "Whether", "How", "Who", "Whose", "Where", "When", "Of", "That", "Those", "Which", "By", "If",
     "As", "So",
@@ -59,7 +58,6 @@ fn no_summary_begins_with_a_clause() {
     );
 }
 
-/// The Rust files below a directory.
 fn source_files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -74,7 +72,7 @@ fn source_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The summaries in a source text that begin with one of the words, and the numbers of their lines.
+/// Returns the summaries in a source text that begin with one of the words, with their line numbers.
 fn clauses(source: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut previous = None;
@@ -93,20 +91,20 @@ fn clauses(source: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The marker and the text of a line that is a doc comment.
+/// Returns the marker and the text of a doc comment line.
 fn doc_comment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
     let marker = ["///", "//!"]
         .into_iter()
         .find(|marker| line.starts_with(marker))?;
     let text = &line[marker.len()..];
-    // Four slashes and more are an ordinary comment.
+    // Four or more slashes are an ordinary comment.
     (!text.starts_with('/')).then(|| (marker, text.trim()))
 }
 
 #[test]
 fn the_first_line_of_a_doc_comment_is_a_summary() {
-    // The bars keep these lines from being comments of this file.
+    // The bars prevent these lines from being comments of this file.
     let source = "\
 |//! What this module is.
 |//! Whether this line counts: no.

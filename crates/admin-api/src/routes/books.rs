@@ -21,7 +21,8 @@ use crate::view::{self, BookBody, BookList, CategoryBody, NewBook};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForceQuery {
-    /// Changes any version, whatever `If-Match` and `If-None-Match` say, but never a book that another tool manages.
+    /// Applies to any version, whatever `If-Match` and `If-None-Match` say, but never to a book that another tool
+    /// manages.
     #[param(required = false, default = false, example = true)]
     force: bool,
 }
@@ -115,7 +116,7 @@ pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
     })
 }
 
-/// Answers [`get`] with a live read, as the cache does not have all of the book.
+/// Answers [`get`] with a live read, since the cache does not have the whole book.
 fn get_live(request: Request) -> Reply {
     Reply::later(async move {
         let book = request.repository()?.live_book(request.book_key()?).await?;
@@ -173,12 +174,12 @@ pub(crate) async fn create(
         view::book(&book)
     };
     let mut answer = document.answer_with(StatusCode::CREATED);
-    // Names that obey the rules are header values.
+    // Valid names are header values.
     if let Ok(location) = HeaderValue::try_from(format!("/book/{}/{}", book.namespace_id, book.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
-    // The version at that time is not known any more, and with the current one the client could undo changes that it has
-    // not seen.
+    // The version at the creation is no longer known, and with the current one the client could undo changes that it
+    // has not seen.
     if !is_unchanged {
         answer.headers_mut().remove(ETAG);
     }
@@ -220,7 +221,7 @@ pub(crate) async fn update(
     Ok(written_document(&books, &book).answer_with(StatusCode::OK))
 }
 
-/// Puts a book into a category, or into none
+/// Sets or removes the category of a book
 #[utoipa::path(
     method(patch, post),
     path = "/book/{namespace}/{id}/category",
@@ -284,8 +285,8 @@ pub(crate) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Returns the view of a book that was written: the one in the cache, or a new one if the cache has a newer book by now, or
-/// keeps less of it.
+/// Returns the view of a written book: from the cache, or a new one if the cache has a newer version or keeps no
+/// descriptions.
 fn written_document(books: &Repository, book: &Book) -> Document {
     let Version {
         uid,

@@ -14,8 +14,8 @@ use bookshelf_store::repository::HistoryFilter;
 
 /// The history of a book
 ///
-/// The events of the books of this id and of their loans, newest first, those of earlier books of this id included. With
-/// `Accept: application/x-ndjson` all of them, a line each.
+/// The events of the book and its loans, newest first, including earlier books with this id. With
+/// `Accept: application/x-ndjson`, all of them, one per line.
 #[utoipa::path(
     get,
     path = "/book/{namespace}/{id}/history",
@@ -38,7 +38,7 @@ pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> 
 
 /// The history of a namespace
 ///
-/// Newest first. With `Accept: application/x-ndjson` all of it, a line for each event.
+/// Newest first. With `Accept: application/x-ndjson`, all events, one per line.
 #[utoipa::path(
     get,
     path = "/history/{namespace}",
@@ -75,7 +75,7 @@ fn answer(request: &Request, filter: &HistoryFilter<'_>, part: &Part) -> Result<
 
 /// Blanks a tenant's name in the history
 ///
-/// In the events of loans that have ended; the events stay.
+/// Only in the events of ended loans. The events stay.
 #[utoipa::path(
     delete,
     path = "/history/{namespace}",

@@ -6,9 +6,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::time;
 
-/// The longest name of a user that a line has; a longer one is left out.
+/// The maximum length of a user's name, in bytes. A line omits a longer name.
 pub const BY_MAX: usize = 512;
-/// The mark of a name that is not known, or not any more.
+/// Stands for a blanked tenant.
 const NOBODY: &str = "-";
 
 /// An event of a book or of a loan.
@@ -20,7 +20,7 @@ pub enum Happened {
     Updated,
     /// The book was lent.
     Borrowed,
-    /// Somebody deleted the loan, not through the API.
+    /// The loan was deleted, but not through the API.
     Ended,
     /// The loan ended with its book.
     BookGone,
@@ -44,13 +44,13 @@ impl Happened {
         Self::Deleted,
     ];
 
-    /// Returns the event of a word.
+    /// Returns the event that a word of a line names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == word)
     }
 
-    /// Returns the word of the event.
+    /// Returns the word that names the event in a line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -81,10 +81,10 @@ impl Happened {
     }
 }
 
-/// The identity of an event: two lines of the same identity tell of one event.
+/// The identity of an event: lines with the same identity record the same event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The kind of the event, where all ends of a loan are one kind.
+    /// The kind of the event. All ends of a loan are of one kind.
     kind: Happened,
     /// The mark of the loan, or of the change of the book.
     mark: u64,
@@ -118,19 +118,19 @@ pub struct Line {
     pub happened: Happened,
     /// The book's id.
     pub book_id: String,
-    /// The mark of the loan, made of its uid; or of the change of the book.
+    /// The mark of the loan (made of its uid) or of the change of the book.
     pub mark: u64,
-    /// The time at which the loan began, for its end.
+    /// For the end of a loan, the time at which it began, in seconds since 1970.
     pub since: Option<i64>,
-    /// The tenant, of a loan; `None` where the name is blanked.
+    /// The tenant, for an event of a loan. `None` if the name is blanked.
     pub tenant: Option<String>,
-    /// The user, where it is known.
+    /// The user, if known.
     pub by: Option<String>,
     /// True for a forced change.
     pub is_forced: bool,
 }
 
-/// The error for a text that is no line.
+/// The error for a text that is not a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotALine;
 
@@ -149,7 +149,7 @@ impl Line {
         Identity::new(self.happened, self.mark)
     }
 
-    /// Parses a line. Parts that a later version adds at the end are ignored.
+    /// Parses a line. Ignores unknown parts at the end, which later versions may add.
     pub fn parse(text: &str) -> Result<Self, NotALine> {
         let mut parts = text.split(' ');
         let mut next = || parts.next().ok_or(NotALine);
@@ -227,13 +227,13 @@ fn parse_time(text: &str) -> Result<i64, NotALine> {
     Ok(time.as_second())
 }
 
-/// Writes a time of the years 0 to 9999: others are as near as those have it. An offset may lead out of them.
+/// Writes a time, moved to the nearest one of the years 0 to 9999: a parsed time with an offset may be outside of them.
 fn write_time(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
     write!(f, "{}", time::nearest_of(seconds))
 }
 
-/// Writes a name without blanks: bytes that are not printable ASCII, the percent sign, and a name that is empty or a dash
-/// alone are percent-encoded.
+/// Writes a name without blanks: percent-encodes bytes that are not printable ASCII, percent signs, and the name `-`.
+/// An empty name becomes `%`.
 fn encode(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     if name.is_empty() {
         return f.write_str("%");

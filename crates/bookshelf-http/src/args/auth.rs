@@ -1,4 +1,4 @@
-//! The flags that say who callers are.
+//! The flags for authentication.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::List;
 
-/// The identification of callers.
+/// The authentication of callers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Callers")]
 pub struct AuthArgs {
@@ -15,8 +15,8 @@ pub struct AuthArgs {
     #[arg(long, env = "BOOKSHELF_AUTH_MODE", value_enum, default_value_t = AuthMode::Token, value_name = "MODE")]
     pub auth_mode: AuthMode,
 
-    /// Accepted audiences of tokens, separated by commas or in repeated flags. Default: the name of the API, bookshelf-admin
-    /// or bookshelf-user
+    /// Accepted audiences of tokens, separated by commas or in repeated flags. Default: the name of the API,
+    /// bookshelf-admin or bookshelf-user
     #[arg(
         long,
         env = "BOOKSHELF_AUTH_AUDIENCE",
@@ -25,8 +25,8 @@ pub struct AuthArgs {
     )]
     pub auth_audience: Vec<List<String>>,
 
-    /// Addresses of the proxies that may connect in header mode, such as 10.0.0.0/8; several: separated by commas, or the flag
-    /// again. Needed to listen on an address that is not loopback
+    /// Addresses of the proxies that may connect in header mode, such as 10.0.0.0/8, separated by commas or in repeated
+    /// flags. Required to listen on an address that is not loopback
     #[arg(
         long,
         env = "BOOKSHELF_TRUSTED_PROXY",
@@ -36,13 +36,13 @@ pub struct AuthArgs {
     pub trusted_proxy: Vec<List<IpNet>>,
 }
 
-/// The way in which an API knows its callers.
+/// The way in which an API authenticates its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AuthMode {
     /// A bearer token, which the Kubernetes API reviews. RBAC decides what its user may do.
     Token,
-    /// Nothing: the X-TENANT-ID header is believed, and librarians may do everything. For a gateway that knows its
-    /// callers, and for trying things out.
+    /// No authentication: the X-TENANT-ID header is trusted, and librarians may do everything. For use behind a gateway
+    /// that authenticates callers, and for trials.
     Header,
 }
 

@@ -2,9 +2,9 @@
 
 use clap::{Arg, Command, Parser};
 
-/// Parses the command line and the environment, and ends the process where they make no sense.
+/// Parses the command line and the environment. Ends the process if they are invalid.
 ///
-/// An empty variable counts as none: templates leave such where there is no value.
+/// An empty variable counts as unset, since templates leave one where there is no value.
 #[must_use]
 pub fn parse<P: Parser>() -> P {
     let mut matches = without_empty_variables(P::command()).get_matches();
@@ -17,7 +17,7 @@ fn without_empty_variables(command: Command) -> Command {
         .mut_subcommands(without_empty_variables)
 }
 
-/// The argument without its variable, where that is empty.
+/// Returns the argument, without its variable if that is empty.
 fn without_empty_variable(argument: Arg) -> Arg {
     let is_empty =
         |name| std::env::var_os(name).is_some_and(|value| value.as_encoded_bytes().trim_ascii().is_empty());

@@ -11,13 +11,13 @@ use super::positive_seconds;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "History")]
 pub struct HistoryArgs {
-    /// Record what happens to books and loans, in loanjournals: kubectl get lj. Costs the Kubernetes API at most one request a
-    /// second while something happens, apart from --kube-qps
+    /// Record the history of books and loans in loanjournals (kubectl get lj). Costs the Kubernetes API at most one
+    /// request per second while something happens, not counted in --kube-qps
     #[arg(long, env = "BOOKSHELF_HISTORY", default_value_t = true, action = ArgAction::Set, value_name = "BOOLEAN")]
     pub history: bool,
 }
 
-/// The part of the history that is kept.
+/// The retention of the history.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "History")]
 pub struct RetentionArgs {
@@ -25,8 +25,8 @@ pub struct RetentionArgs {
     #[arg(long, env = "BOOKSHELF_HISTORY_DAYS", default_value_t = 730, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
     pub history_days: u32,
 
-    /// Events of a namespace beyond which the oldest ones are deleted. An event takes the Kubernetes API about
-    /// 100 bytes, and each process about 50
+    /// Maximum events per namespace, beyond which the oldest ones are deleted. An event takes about 100 bytes in the
+    /// Kubernetes API and about 50 in each process
     #[arg(long, env = "BOOKSHELF_HISTORY_ENTRIES", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000), value_name = "NUMBER")]
     pub history_entries: u32,
 
@@ -40,7 +40,7 @@ pub struct RetentionArgs {
 }
 
 impl RetentionArgs {
-    /// Returns the part of the history that is kept.
+    /// Returns the retention of the history.
     #[must_use]
     pub fn retention(&self) -> Retention {
         let day = Duration::from_hours(24);

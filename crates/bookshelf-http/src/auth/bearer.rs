@@ -5,7 +5,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 /// The longest token in bytes.
 const LONGEST: usize = 16 << 10;
 
-/// The reason why a request has no token that could be good.
+/// The reason why a request has no well-formed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoToken {
     Missing,
@@ -26,7 +26,7 @@ impl NoToken {
     }
 }
 
-/// Returns the word after `Bearer` in the only `Authorization` header. It may have any characters.
+/// Returns the text after `Bearer` in the only `Authorization` header, unchecked.
 pub(super) fn token(headers: &HeaderMap) -> Result<&[u8], NoToken> {
     let mut values = headers.get_all(AUTHORIZATION);
     let value = values.next().ok_or(NoToken::Missing)?;
@@ -42,7 +42,7 @@ pub(super) fn token(headers: &HeaderMap) -> Result<&[u8], NoToken> {
     Ok(token.trim_ascii())
 }
 
-/// Returns the token as text if it has the grammar of one (`b64token`) and is not too long.
+/// Returns the token as text if it matches the grammar of tokens (`b64token`) and is not too long.
 pub(super) fn checked(token: &[u8]) -> Result<&str, NoToken> {
     let is_character = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
     let text = str::from_utf8(token).map_err(|_| NoToken::Malformed)?;
@@ -51,7 +51,7 @@ pub(super) fn checked(token: &[u8]) -> Result<&str, NoToken> {
     is_good.then_some(text).ok_or(NoToken::Malformed)
 }
 
-/// Returns true if this is one word, however it is spelt.
+/// Returns true if this is one word, whatever its characters.
 pub(super) fn is_one_word(token: &[u8]) -> bool {
     !token.is_empty() && !token.iter().any(u8::is_ascii_whitespace)
 }

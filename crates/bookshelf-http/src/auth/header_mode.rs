@@ -1,4 +1,4 @@
-//! Header mode: callers are believed.
+//! Header mode: callers are trusted.
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -7,9 +7,9 @@ use super::{Attributes, Granted, Refused, check_names};
 use crate::problem::{Code, Problem};
 use crate::protocol;
 
-/// Decides on requests whose senders are believed.
+/// Decides on requests whose callers are trusted.
 pub(crate) struct HeaderMode {
-    /// The addresses that may connect; empty: every address, as the API listens on a loopback address.
+    /// The networks that may connect. Empty: every address, since the API listens on a loopback address.
     trusted: Vec<IpNet>,
 }
 
@@ -28,7 +28,8 @@ impl HeaderMode {
         let Some(endpoint) = attributes.endpoint else {
             return Err(attributes.table.refusal(attributes.request.decoded_path()).into());
         };
-        // A page of another site can have a browser send requests here, by a name of its own that leads to this address.
+        // DNS rebinding: another site's page can make a browser send requests here, by a host name that resolves to
+        // this address.
         if self.trusted.is_empty() && !protocol::is_local_host(attributes.request) {
             check_names(attributes.request, endpoint, None)?;
             protocol::check_host(attributes.request)?;
@@ -39,7 +40,7 @@ impl HeaderMode {
         Ok(Granted::to_all(endpoint))
     }
 
-    /// Returns true if the client's address is one of a trusted proxy.
+    /// Returns true if the client's address belongs to a trusted proxy.
     fn trusts(&self, request: &HttpRequest) -> bool {
         let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
         peer.is_some_and(|peer| self.trusted.iter().any(|network| network.contains(&peer)))

@@ -10,10 +10,10 @@ use super::{Granted, Refused};
 /// The pause after an authorization without an outcome.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The right of an open stream to go on. It is authorized anew when the first of the decisions that it
-/// rests on ends: after ten seconds at the latest.
+/// The right of an open stream to go on. It is authorized again when the first of its decisions expires, after ten
+/// seconds at the latest.
 pub(crate) struct Standing {
-    /// The end of the decisions; `None`: they do not end.
+    /// The expiry of the decisions; `None` if they do not expire.
     until: Option<Instant>,
     /// The time of the next authorization.
     next: Option<Instant>,
@@ -21,11 +21,11 @@ pub(crate) struct Standing {
     authorizing: Option<Authorizing>,
 }
 
-/// An authorization that is under way.
+/// An authorization in progress.
 pub(crate) type Authorizing = LocalBoxFuture<'static, Result<Granted, Refused>>;
 
 impl Standing {
-    /// Creates the right of a stream that was granted until a time, and is authorized by `authorize` from then on.
+    /// Creates the right of a stream that is granted until a time, and authorized by `authorize` after that.
     pub(crate) fn new(until: Option<Instant>, authorize: impl Fn() -> Authorizing + 'static) -> Self {
         Self {
             until,
@@ -40,7 +40,7 @@ impl Standing {
         self.until.is_none_or(|until| Instant::now() < until)
     }
 
-    /// Waits for the next authorization. Returns false if the stream must end. May be dropped and called again.
+    /// Waits for the next authorization. Returns false if the stream must end. Cancel safe.
     pub(crate) async fn authorized(&mut self) -> bool {
         let Some(next) = self.next else {
             return pending().await;

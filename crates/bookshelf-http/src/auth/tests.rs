@@ -18,7 +18,7 @@ use crate::route::{Reply, Resource, Right, Route, Routes, Verb};
 const BOOKS: Right = Right::to(Verb::List, Resource::Books);
 const BOOK: Right = Right::to(Verb::Get, Resource::Books);
 
-/// Says yes to every review, as an API server does, but to journals whatever their name is.
+/// Allows every review, as an API server would, except for journals without a name.
 async fn review(request: HttpRequest, review: web::Json<Value>) -> HttpResponse {
     let asked = &review["spec"]["resourceAttributes"];
     let is_named = asked["name"].as_str().is_some_and(|name| !name.is_empty());
@@ -42,7 +42,7 @@ fn route(template: &str, right: Right) -> Route {
     Route::read(OpenApiBuilder::new().paths(paths).build(), right, answer)
 }
 
-/// Returns an authorization by such reviews, and the server of them.
+/// Returns an authorization that uses these reviews, and their server.
 async fn auth() -> (Auth, ServerHandle) {
     let server = HttpServer::new(|| App::new().default_service(web::to(review)));
     let server = server.workers(1).bind("127.0.0.1:0").unwrap();
@@ -127,7 +127,7 @@ async fn a_kept_decision_takes_no_allocation() {
         }
     }
     assert_eq!(decided, 8);
-    // What is counted is counted.
+    // The counter does count.
     assert_eq!(
         allocation_counter::measure(|| drop(Box::new(decided))).count_total,
         1

@@ -16,10 +16,10 @@ use crate::grant::{Grant, Visible};
 use crate::problem::{Code, Problem};
 use crate::route::Endpoint;
 
-/// Reviews that one request has under way at once.
+/// The maximum number of concurrent reviews of one request.
 const REVIEWS_AT_ONCE: usize = 16;
 
-/// The message to a caller without good credentials. The log has the reason.
+/// The message to a caller without valid credentials. The log has the reason.
 const UNAUTHENTICATED: &str =
     "unauthenticated: send one Authorization header with a bearer token for this API";
 
@@ -70,7 +70,7 @@ impl TokenMode {
         };
         let token = bearer::token(attributes.request.headers());
         let token = token.map_err(|none| refused(none.reason(), false))?;
-        // A token of which a decision is kept has been checked before.
+        // A token with a kept decision has been checked before.
         let decided = if let Some(kept) = self.decisions.kept_user(token, now) {
             kept
         } else {
@@ -107,7 +107,7 @@ impl Authorization<'_> {
         let Some(required) = self.endpoint.right.required() else {
             return Ok(Granted::to_all(self.endpoint));
         };
-        // A tenant that breaks the rule is refused before rights are.
+        // An invalid tenant is refused before a missing right.
         let tenant = if required.is_of_tenant {
             self.check_names()?
         } else {
@@ -138,7 +138,7 @@ impl Authorization<'_> {
         })
     }
 
-    /// Requires a verb on the object of the path: the right to all objects of its namespace, or to its name.
+    /// Requires a verb on the object in the path: for all objects of its namespace, or for its name.
     async fn require(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<(), Problem> {
         let (namespace, name) = self.request.raw_book_key();
         // A journal does not have its book's name.
@@ -178,7 +178,7 @@ impl Authorization<'_> {
         ))
     }
 
-    /// Returns the namespaces that a list of all consists of.
+    /// Returns the namespaces that a list of all namespaces includes.
     async fn visible(&self, verb: Verb, resource: Resource, until: &mut Instant) -> Result<Visible, Problem> {
         let in_all = Permission {
             verb,
@@ -210,12 +210,12 @@ impl Authorization<'_> {
         Ok(Visible::Only(visible.into()))
     }
 
-    /// Decides on a permission of the user.
+    /// Returns true if the user has a permission. Lowers `until` to the expiry of the decision.
     async fn may(&self, permission: Permission<'_>, until: &mut Instant) -> Result<bool, Problem> {
         let decided = if let Some(kept) = self.decisions.kept_right(self.user, permission, self.now) {
             kept
         } else {
-            // Only names that can exist are sent to the API server.
+            // Only valid names are sent to the API server.
             self.check_names()?;
             self.reviews.allowed().await;
             let decided = self.decisions.may(self.user, permission).await;
@@ -229,7 +229,7 @@ impl Authorization<'_> {
         check_names(self.request, self.endpoint, Some(self.user))
     }
 
-    /// Returns true if the query has `force=true`. One that is not valid is refused later.
+    /// Returns true if the query has `force=true`. An invalid query is refused later.
     fn is_forced(&self) -> bool {
         let query = Parameters::of(self.request);
         query.is_ok_and(|query| query.flag("force").unwrap_or_default())
@@ -237,7 +237,7 @@ impl Authorization<'_> {
 }
 
 impl Reviews {
-    /// Waits for ever unless reviews are allowed.
+    /// Never completes unless reviews are allowed.
     async fn allowed(self) {
         if self == Self::Kept {
             pending::<()>().await;

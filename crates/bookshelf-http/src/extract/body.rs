@@ -20,12 +20,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The byte order mark of UTF-8, which is not part of the text.
 const UTF_8_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// The largest body, as `--max-body` says.
+/// The maximum size of a body in bytes (`--max-body`).
 #[derive(Clone, Copy, Debug)]
 pub struct MaxBody(pub usize);
 
-/// A JSON body. Unknown fields are the type's business (`deny_unknown_fields`); a value of the wrong type is
-/// an error that names its field.
+/// A JSON body. The type decides on unknown fields (`deny_unknown_fields`). The problem of a value of the wrong type
+/// names its field.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -84,7 +84,7 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Code::TooLarge, message)
 }
 
-/// Reads a body up to its end, or up to this length, where more than the body arrives: actix's `to_bytes_limited` does not
+/// Reads a body to its end, or to `length` if the payload goes on after the body: actix's `to_bytes_limited` does not
 /// stop at a length.
 async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Result<BytesMut, Problem> {
     let mut body = BytesMut::new();
@@ -108,7 +108,7 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = body.strip_prefix(UTF_8_MARK).unwrap_or(body);
-    // An array would be taken for the values of the fields in their order.
+    // Serde would accept an array as the values of the fields in order.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(not_an_object(body));
     }
@@ -119,7 +119,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         if !error.is_data() && !is_of_value(&error) {
             return not_json(&error);
         }
-        // A second pass, only for a body that is not valid: keeping track of the field takes as long as all the rest.
+        // A second pass, for invalid bodies only: tracking the field takes as long as parsing itself.
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
             Err(at) if at.path().iter().next().is_some() => {
@@ -130,8 +130,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Returns true if the grammar of JSON allows a value that no field can have, which serde takes for a syntax error: half of a
-/// character outside the Basic Multilingual Plane, or a number beyond all types.
+/// Returns true if the error is about a value that JSON allows but no field can hold, which serde reports as a syntax
+/// error: a lone surrogate, or a number out of range.
 fn is_of_value(error: &serde_json::Error) -> bool {
     let message = error.to_string();
     [
@@ -143,7 +143,7 @@ fn is_of_value(error: &serde_json::Error) -> bool {
     .any(|reason| message.starts_with(reason))
 }
 
-/// Returns the problem of an object that does not fit its type, by serde's message.
+/// Returns the problem of an object that does not match its type, from serde's message.
 fn invalid_object(message: &str) -> Problem {
     let twice = message.strip_prefix("duplicate field `");
     match twice.and_then(|rest| rest.split_once('`')) {
@@ -152,7 +152,7 @@ fn invalid_object(message: &str) -> Problem {
     }
 }
 
-/// Returns the problem of a body that is no JSON object.
+/// Returns the problem of a body that is not a JSON object.
 fn not_an_object(body: &[u8]) -> Problem {
     if let Some(encoding) = other_encoding(body) {
         return not_valid(encoding);
@@ -179,9 +179,9 @@ fn not_valid(reason: &str) -> Problem {
     Problem::new(Code::InvalidRequest, format!("the body is not valid: {reason}"))
 }
 
-/// Returns the objection to a body that is not UTF-8.
+/// Returns the error message for a body that is not UTF-8.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
-    // JSON begins with ASCII, of which each character has a byte of zeros there.
+    // JSON begins with ASCII characters, which have zero bytes in these encodings.
     let is_utf_16_or_32 = body.starts_with(&[0xff, 0xfe])
         || body.starts_with(&[0xfe, 0xff])
         || body.iter().take(2).any(|byte| *byte == 0);

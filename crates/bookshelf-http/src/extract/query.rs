@@ -38,7 +38,7 @@ impl<'a> Parameters<'a> {
         decoded.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns the value of a parameter that may be given once.
+    /// Returns the value of a parameter, which may be given at most once.
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(of, _)| of == name);
         match (values.next(), values.next()) {
@@ -47,7 +47,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// Returns the value of a parameter that is `true` or `false`, which is the default.
+    /// Returns the value of a boolean parameter. The default is false.
     pub fn flag(&self, name: &'static str) -> Result<bool, Problem> {
         match self.get(name)? {
             None | Some("false") => Ok(false),
@@ -57,8 +57,8 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// The text of a name or value ([URL Standard, section 5.1](https://url.spec.whatwg.org/#urlencoded-parsing)), but `None`
-/// where that would be made up: a percent sign that begins nothing, bytes that are no UTF-8.
+/// Decodes a name or value ([URL Standard, section 5.1](https://url.spec.whatwg.org/#urlencoded-parsing)). Unlike the
+/// standard, returns `None` for an incomplete percent-encoding and for bytes that are not UTF-8.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));
@@ -72,7 +72,7 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded.into_owned()))
 }
 
-/// An argument that comes from a query string. Unknown parameters are ignored.
+/// An argument taken from a query string. Unknown parameters are ignored.
 pub trait FromQuery: Sized {
     /// Takes the argument, or returns a problem that names the parameter.
     fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem>;

@@ -1,4 +1,4 @@
-//! Requests with the parameters of their paths, and what handlers of reads take from their heads.
+//! Requests with their path parameters, and the arguments of read handlers.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -13,17 +13,16 @@ use crate::Repository;
 use crate::grant::{Grant, Visible};
 use crate::problem::{Code, Problem};
 
-/// A request that a route matched. Clones share it.
+/// A request with its path parameters. Clones share the actix-web request.
 #[derive(Clone, Debug)]
 pub struct Request {
     http: HttpRequest,
     parameters: PathParameters,
-    /// The permission to answer it; `None` until it is granted.
+    /// The permission to answer the request; `None` until it is granted.
     grant: Option<Grant>,
 }
 
-/// The parameters that the router found in a path, each as its place there; `None` for those that the template does not
-/// have.
+/// The places of the parameters that the router found in a path; `None` for parameters that the template does not have.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PathParameters {
     namespace: Option<ParameterRange>,
@@ -31,7 +30,7 @@ pub(crate) struct PathParameters {
     file: Option<ParameterRange>,
 }
 
-/// The place of a parameter in a path, in bytes.
+/// The byte range of a parameter in a path.
 #[derive(Clone, Copy, Debug)]
 struct ParameterRange {
     begin: usize,
@@ -42,7 +41,7 @@ impl PathParameters {
     /// The names that parameters may have.
     pub(crate) const NAMES: [&str; 3] = ["namespace", "id", "file"];
 
-    /// Takes over the parameters that the router found in this path.
+    /// Converts the parameters that the router found in this path.
     pub(crate) fn new(path: &str, matched: &matchit::Params<'_, '_>) -> Self {
         let place = |name| {
             let value = matched.get(name)?;
@@ -69,7 +68,8 @@ impl Request {
         }
     }
 
-    /// Returns the request that the server answers with this one of actix-web, see [`Request::share`].
+    /// Returns the request for a request of actix-web, with the parameters and grant that [`Request::share`] has
+    /// stored.
     pub(crate) fn of(http: &HttpRequest) -> Self {
         let extensions = http.extensions();
         let (parameters, grant) = extensions
@@ -83,18 +83,18 @@ impl Request {
         }
     }
 
-    /// Puts parameters and grant where extractors of change handlers find them.
+    /// Stores parameters and grant in the extensions, where the extractors of change handlers find them.
     pub(crate) fn share(&self) {
         let mut extensions = self.http.extensions_mut();
         extensions.insert((self.parameters, self.grant.clone()));
     }
 
-    /// Notes that the request may be answered.
+    /// Sets the permission to answer the request.
     pub(crate) fn set_grant(&mut self, grant: Grant) {
         self.grant = Some(grant);
     }
 
-    /// Returns the permission to answer the request, where it has been granted.
+    /// Returns the permission to answer the request, if it has been granted.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         self.grant.as_ref()
     }
@@ -120,7 +120,7 @@ impl Request {
         self.decoded_path().get(begin..end)
     }
 
-    /// Returns the namespace in the path, unchecked; `None` where the route has none.
+    /// Returns the namespace in the path, unchecked; `None` if the route has none.
     pub(crate) fn raw_namespace(&self) -> Option<&str> {
         self.parameter(self.parameters.namespace)
     }
@@ -135,7 +135,7 @@ impl Request {
         Ok(Namespace::parse(self.raw_namespace().unwrap_or_default())?)
     }
 
-    /// Returns the namespaces that a list has: that of the path or, where the route is about all namespaces, those that the
+    /// Returns the namespaces of a list: the one in the path or, if the route is for all namespaces, those that the
     /// caller may see.
     pub fn namespaces(&self) -> Result<Namespaces<'_>, Problem> {
         if let Some(namespace) = self.raw_namespace() {
@@ -161,7 +161,7 @@ impl Request {
         (self.raw_namespace().unwrap_or_default(), id.unwrap_or_default())
     }
 
-    /// Returns the scope of the request: what its freshness is about.
+    /// Returns the scope of the request's freshness.
     pub(crate) fn scope(&self) -> Result<Scope<'_>, Problem> {
         Ok(match (self.parameters.namespace, self.parameters.id) {
             (None, _) => Scope::All,
@@ -175,7 +175,7 @@ impl Request {
         self.data()
     }
 
-    /// Returns data of the app. It always has what handlers need.
+    /// Returns app data. The app always has the types that handlers need.
     pub(crate) fn data<T: 'static>(&self) -> Result<&Data<T>, Problem> {
         let data = self.http.app_data();
         data.ok_or_else(|| Problem::new(Code::Internal, "internal error"))
@@ -199,8 +199,8 @@ impl FromRequest for Request {
     }
 }
 
-/// An argument of a handler of reads, taken from the head of a request without waiting.
+/// An argument of a read handler, taken from the head of a request without waiting.
 pub trait FromHead: Sized {
-    /// Takes the argument, or returns a problem that names the field that is not valid.
+    /// Takes the argument, or returns a problem that names the invalid field.
     fn from_head(request: &Request) -> Result<Self, Problem>;
 }

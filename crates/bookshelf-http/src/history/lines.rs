@@ -1,4 +1,4 @@
-//! JSON lines: an event a line.
+//! JSON lines: one event per line.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,10 +18,10 @@ use super::view;
 use crate::stream::accept;
 
 const JSON_LINES: &str = "application/x-ndjson";
-/// About how much is put together at a time.
+/// The approximate size of a chunk in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// The content of an answer of JSON lines, in the OpenAPI document.
+/// The schema of JSON lines in the OpenAPI document.
 pub struct JsonLines;
 
 impl PartialSchema for JsonLines {
@@ -41,7 +41,7 @@ pub(super) fn are_preferred(request: &HttpRequest) -> bool {
     accept::is_preferred_to_json(request, JSON_LINES)
 }
 
-/// The body of an answer, which is made while it is sent.
+/// The body of an answer, which is serialized while it is sent.
 pub(super) struct Lines {
     namespace: String,
     records: std::vec::IntoIter<Record>,
@@ -78,7 +78,7 @@ impl MessageBody for Lines {
             let Some(record) = self.records.next() else {
                 break;
             };
-            // Strings always serialize, and memory takes them.
+            // Strings always serialize, and writing to memory does not fail.
             let _ = serde_json::to_writer(&mut chunk, &view(&self.namespace, &record));
             chunk.get_mut().put_u8(b'\n');
         }

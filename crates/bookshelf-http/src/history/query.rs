@@ -12,7 +12,7 @@ use super::lines::are_preferred;
 
 const BORROWED_BY: &str = "borrowed_by";
 
-/// The filters of a history, without that by tenant.
+/// The filters of a history, except the one by tenant.
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
@@ -61,7 +61,7 @@ pub struct TenantQuery {
 }
 
 impl TenantQuery {
-    /// Returns the tenant; `None` where the events are of all.
+    /// Returns the tenant; `None` for the events of all tenants.
     #[must_use]
     pub fn borrowed_by(&self) -> Option<&str> {
         unless_empty(&self.borrowed_by)
@@ -88,7 +88,7 @@ impl FromHead for OwnHistory {
     }
 }
 
-/// Refuses the name of a tenant where the history is a tenant's own.
+/// Refuses a filter by tenant, since the history is the tenant's own.
 fn refuse_borrowed_by(parameters: &Parameters<'_>) -> Result<(), Problem> {
     let own = || {
         let reason = "must not be given: this history is the tenant's own";
@@ -97,13 +97,13 @@ fn refuse_borrowed_by(parameters: &Parameters<'_>) -> Result<(), Problem> {
     parameters.get(BORROWED_BY)?.map_or(Ok(()), |_| own())
 }
 
-/// The part of a history that an answer has: a page, or all of it as JSON lines.
+/// The requested part of a history: a page, or all of it as JSON lines.
 #[derive(Debug, Default)]
 pub struct Part(pub(super) Page);
 
 impl FromHead for Part {
     fn from_head(request: &Request) -> Result<Self, Problem> {
-        // JSON lines have all events, whatever the page is.
+        // JSON lines have all events: parameters of pages are ignored.
         if are_preferred(request) {
             return Ok(Self::default());
         }
@@ -119,13 +119,13 @@ fn unless_empty(text: &str) -> Option<&str> {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Erasure {
-    /// The tenant. Other programs may have made the loans, in any name.
+    /// The tenant. Any name is accepted, since other programs may have created the loans.
     #[param(min_length = 1, example = "bob")]
     borrowed_by: String,
 }
 
 impl Erasure {
-    /// Returns the tenant. Other programs make loans too, so that it may break the rule of tenants.
+    /// Returns the tenant. The name need not be valid for a tenant, since other programs also create loans.
     pub fn tenant(&self) -> Result<Borrower<'_>, Problem> {
         let given = || Problem::invalid(BORROWED_BY, "must name a tenant");
         Borrower::parse(&self.borrowed_by).ok_or_else(given)
@@ -134,7 +134,7 @@ impl Erasure {
 
 impl FromQuery for Erasure {
     fn from_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
-        // To take a part for the whole would erase more than was meant.
+        // If a filter were ignored, more than was meant would be erased.
         for other in ["since", "until", "book_id", "limit", "continue"] {
             if parameters.get(other)?.is_some() {
                 return Err(Problem::invalid(
@@ -150,7 +150,7 @@ impl FromQuery for Erasure {
     }
 }
 
-/// Returns the first whole second at this time or later: events are of whole seconds.
+/// Returns the time, rounded up to whole seconds as in events.
 fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, Problem> {
     let Some(text) = parameters.get(name)?.filter(|text| !text.is_empty()) else {
         return Ok(None);
@@ -162,7 +162,7 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, 
         )
     };
     let time = since_1970(text).ok_or_else(invalid)?;
-    // That of a negative time is cut off towards zero.
+    // A negative time is truncated towards zero, which rounds it up.
     let begun = i64::from(time.subsec_nanos() > 0);
     Ok(Some(time.as_secs() + begun))
 }

@@ -1,4 +1,4 @@
-//! The members of a list, and the answer: a document, or for a long list a body that is made while it is sent.
+//! The members of a list, and the answer: a document, or for a long list a body that is built while it is sent.
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use crate::page::Page;
 
 const HEAD: &[u8] = br#"{"list":["#;
 
-/// About how much of a long list is put together at a time.
+/// The approximate size of a chunk of a long list in bytes.
 const CHUNK: usize = 256 << 10;
 
 /// The members of a list.
@@ -29,16 +29,16 @@ pub(super) struct Members<T> {
     all: Vec<T>,
     /// The text after the members: the end of the list, and the `continue` of a page.
     tail: String,
-    /// The tag of the list: the hash of theirs and of their JSON, the same on every replica, and after every restart.
+    /// The tag of the list: a hash of the members' tags and JSON, the same on every replica and after every restart.
     tag: String,
-    /// The bytes of the list.
+    /// The length of the list in bytes.
     length: usize,
 }
 
 impl<T: Borrow<Document>> Members<T> {
     /// Gathers members, up to the limit of the page.
     pub(super) fn gather<'a>(members: impl Iterator<Item = (T, Place<'a>)>, page: &Page) -> Self {
-        // As much as makes it impossible that two are the same by chance.
+        // Long enough to rule out accidental collisions.
         const TAG: usize = 16;
         let limit = page.limit.unwrap_or(usize::MAX);
         let mut is_more = false;
@@ -59,7 +59,7 @@ impl<T: Borrow<Document>> Members<T> {
             gathered.push(member);
         }
         let tail = if is_more {
-            // In base64url nothing has to be escaped.
+            // In JSON, base64url needs no escaping.
             let next = page.next(last);
             hash.update(&next);
             format!(r#"],"continue":"{next}"}}"#)
@@ -81,14 +81,14 @@ impl<T: Borrow<Document>> Members<T> {
         }
     }
 
-    /// Returns true if there is room for the whole list in memory.
+    /// Returns true if the whole list may be held in memory.
     pub(super) fn fit_together(&self) -> bool {
         u64::try_from(self.length).is_ok_and(|length| length <= CAPACITY)
     }
 
     /// Returns the whole list as a document.
     pub(super) fn document(&self) -> Document {
-        // (the tag with its quotes comes behind)
+        // The tag follows, in quotes.
         let mut list = Vec::with_capacity(self.length + self.tag.len() + 2);
         list.extend_from_slice(HEAD);
         for (number, member) in self.all.iter().enumerate() {
@@ -101,8 +101,8 @@ impl<T: Borrow<Document>> Members<T> {
         Document::with_tag(list, &self.tag)
     }
 
-    /// Answers a GET. A long list is put together while it is sent, since each client that reads slowly would hold a list of
-    /// its own.
+    /// Answers a GET. A long list is built while it is sent: otherwise each slow client would hold a whole list in
+    /// memory.
     pub(super) fn answer(self, request: &HttpRequest) -> HttpResponse {
         if self.fit_together() {
             return self.document().answer(request);
@@ -138,7 +138,7 @@ impl<T: Borrow<Document>> Members<T> {
 struct Long {
     length: usize,
     members: std::vec::IntoIter<Document>,
-    /// Gone once it is sent.
+    /// `None` once it is sent.
     tail: Option<String>,
     is_begun: bool,
 }

@@ -13,7 +13,7 @@ use crate::docs;
 use crate::problem::{self, Code};
 use crate::route::Routes;
 
-/// The extension in which an operation lists what it may refuse.
+/// The extension in which an operation lists its problems.
 const PROBLEMS: &str = "x-problems";
 /// The headers that say how new an answer is.
 const VERSIONED: [&str; 4] = ["Age", "Cache-Control", "Vary", "X-Resource-Version"];
@@ -26,11 +26,11 @@ struct Schemas;
 /// The tag of operations of the service itself.
 const SERVICE: &str = "service";
 
-/// Completes the document of an API: `openapi` is its title and tags, `routes` its operations.
+/// Completes the document of an API: `openapi` has its title and tags, `routes` its operations.
 ///
 /// # Panics
 ///
-/// When an operation lists a problem that there is not: a mistake in the code, which a test of the document shows.
+/// If an operation lists an unknown problem: a mistake in the code, which a test of the document finds.
 #[must_use]
 pub fn document(mut openapi: OpenApi, routes: Routes, auth_mode: AuthMode) -> Value {
     openapi.merge(Schemas::openapi());
@@ -90,7 +90,7 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
-/// Makes the entity tag optional, since only lists have one.
+/// Adds the entity tag as an optional header, since only lists have one.
 fn add_tag_of_list(headers: &mut Value, others: &str) {
     headers["ETag"] = components::headers()["ETag"].clone();
     headers["ETag"]["required"] = json!(false);
@@ -106,7 +106,7 @@ fn add_stream_headers(headers: &mut Value) {
     });
 }
 
-/// Requires a header, unless the handler declares it as an `Option`.
+/// Marks a header as required, unless the handler declares it as an `Option`.
 fn require_unless_nullable(header: &mut Value) {
     let kind = &mut header["schema"]["type"];
     if *kind == json!(["string", "null"]) {
@@ -167,7 +167,7 @@ impl Shared {
         self.add_refusals(operation, is_own, is_read, is_conditional);
     }
 
-    /// Puts references in place of what is shared.
+    /// Adds the common parameters, and replaces shared ones by references.
     fn add_parameters(&mut self, path: &str, operation: &mut Value, is_own: bool, is_conditional: bool) {
         let of_path = ["namespace", "id"]
             .into_iter()
@@ -214,7 +214,7 @@ impl Shared {
             codes.extend([Code::Unauthenticated, Code::Forbidden]);
             codes.extend([Code::Overloaded, Code::Internal, Code::Unavailable]);
             if !is_read {
-                // A body that the operation does not need may be encoded, too.
+                // The encoding of a body is refused even if the operation needs no body.
                 codes.extend([Code::OutcomeUnknown, Code::UnsupportedMediaType]);
             }
         }
@@ -232,7 +232,7 @@ impl Shared {
         }
     }
 
-    /// The response with these codes, or a reference to it.
+    /// Returns the response with these codes, or a reference to it.
     fn refusal(&mut self, codes: &[Code], is_own: bool) -> Value {
         self.urns.extend(codes.iter().map(|code| code.urn()));
         let (headers, maybe) = match codes {
@@ -240,13 +240,13 @@ impl Shared {
             [Code::MethodNotAllowed] => (vec!["Allow"], &VERSIONED[..]),
             [Code::Unavailable | Code::Overloaded] => (vec!["Retry-After"], &VERSIONED[..]),
             [Code::Unauthenticated] => (vec!["Cache-Control", "Vary", "WWW-Authenticate"], &[][..]),
-            // A refusal of the caller has no version, one of the repository has.
+            // A refusal of the caller has no version, a refusal by the repository has one.
             [Code::Forbidden, ..] => (vec!["Cache-Control", "Vary"], &["Age", "X-Resource-Version"][..]),
             [Code::Internal] => (Vec::new(), &VERSIONED[..]),
             _ if is_own => return refusals::response(codes, &[], &[]),
-            // A stream has none.
+            // A stream has no entity tag.
             [Code::PreconditionFailed] => (VERSIONED.to_vec(), &["ETag"][..]),
-            // A Host that is none is refused before the books are loaded, too.
+            // An invalid `Host` is refused even before the books are loaded.
             [Code::InvalidRequest] => (Vec::new(), &VERSIONED[..]),
             _ => (VERSIONED.to_vec(), &[][..]),
         };

@@ -10,7 +10,7 @@ const ENTITY_TAG: &str = "\"37de470e-96ff-4a1d-9936-b658af32c629.229\"";
 /// The prefix of the names of optional headers.
 const OPTIONAL: &str = "Optional-";
 
-/// The parameters of paths and those that every operation has, by the names they are referred to by.
+/// Returns the parameters of paths and the common header parameters, by name.
 pub(super) fn parameters() -> Map<String, Value> {
     let request_id = "Names the request in answers and logs. The service makes an id unless this is 1 to 128 visible \
                       ASCII characters.";
@@ -60,8 +60,8 @@ fn header(name: &str, description: &str, schema: &Value) -> (String, Value) {
     (name.to_owned(), parameter)
 }
 
-/// Makes its schema's description the parameter's where that has none, for it is the one that is shown. `utoipa` leaves
-/// that of a field out whose schema comes from a function.
+/// Moves the description of the schema to a parameter without one, since viewers show that. `utoipa` drops the doc
+/// comment of a field whose schema comes from a function.
 pub(super) fn describe(parameter: &mut Value) {
     if parameter.get("description").is_none()
         && let Some(schema) = parameter["schema"].as_object_mut()
@@ -71,7 +71,7 @@ pub(super) fn describe(parameter: &mut Value) {
     }
 }
 
-/// The headers of responses, by their names, and once more with [`OPTIONAL`] before them.
+/// Returns the headers of responses by name, and again as optional headers with the prefix [`OPTIONAL`].
 pub(super) fn headers() -> Map<String, Value> {
     let headers = [
         ("X-Request-Id", "The request's id.", json!(fields::request_id())),
@@ -142,12 +142,12 @@ pub(super) fn headers() -> Map<String, Value> {
     named.collect()
 }
 
-/// A reference to one of them.
+/// Returns a reference to a component.
 pub(super) fn reference(kind: &str, name: &str) -> Value {
     json!({"$ref": format!("#/components/{kind}/{name}")})
 }
 
-/// A reference to a header that an answer need not have.
+/// Returns a reference to an optional header.
 pub(super) fn optional(header: &str) -> Value {
     reference("headers", &format!("{OPTIONAL}{header}"))
 }

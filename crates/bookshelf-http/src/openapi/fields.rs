@@ -1,5 +1,5 @@
-//! Schemas of the values that obey a rule, to be used with utoipa's `schema_with`. The rules themselves are those of
-//! `bookshelf_crd::rules`, which the tests below compare with.
+//! Schemas of validated values, for utoipa's `schema_with`. The tests below compare them with the rules, which are in
+//! `bookshelf_crd::rules`.
 
 mod query;
 
@@ -11,7 +11,7 @@ pub use query::query;
 const NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// A DNS-1123 label.
 const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-/// A label's value, or none.
+/// A label's value, or the empty string.
 const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 /// Printable ASCII without blanks.
 const GRAPHIC: &str = "^[!-~]+$";
@@ -22,14 +22,14 @@ pub(crate) const LINE: &str = concat!(
 );
 /// Any number of lines.
 pub(crate) const PARAGRAPHS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]*$";
-/// Entity tags as `If-Match` lists them, empty elements of the list included, or `*`
+/// Entity tags as `If-Match` lists them, including empty elements of the list, or `*`
 /// ([RFC 9110, sections 5.6.1.2 and 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2)). White space around
-/// a field's value is not of it.
+/// a field's value is not part of it.
 const CONDITION: &str = concat!(
     r#"^(\*|(,[ \t,]*)?(W/)?"[!#-~\u0080-\u00ff]*""#,
     r#"([ \t]*,[ \t,]*(W/)?"[!#-~\u0080-\u00ff]*")*([ \t,]*,)?)$"#
 );
-/// `<books>.<loans>`, or one number for both. As many digits as surely fit into 128 bits.
+/// `<books>.<loans>`, or one number for both. The number of digits that always fits into 128 bits.
 pub(super) const VERSION: &str = r"^[1-9][0-9]{0,37}(\.[1-9][0-9]{0,37})?$";
 
 /// A string.
@@ -103,27 +103,27 @@ fn any_category_id() -> ObjectBuilder {
         .examples(["math"])
 }
 
-/// A category that there is.
+/// The category of a book that has one.
 #[must_use]
 pub fn category_id() -> Object {
     any_category_id().min_length(Some(1)).build()
 }
 
-/// A category to put a book into; the empty one is none.
+/// A category to put a book into; empty for none.
 #[must_use]
 pub fn any_or_no_category_id() -> Object {
     let description = "A category: a label's value, of ASCII letters, ASCII digits, `-`, `_` and `.`. The empty one removes it.";
     any_category_id().description(Some(description)).build()
 }
 
-/// A category to filter by; the empty one is all.
+/// A category to filter by; empty for all.
 #[must_use]
 pub fn category_filter() -> Object {
     let description = "Only the books of this category; all, if empty.";
     any_category_id().description(Some(description)).build()
 }
 
-/// A category that a client gives; none, where it is empty or `null`.
+/// A category in a request; none if it is empty or `null`.
 #[must_use]
 pub fn new_category_id() -> Object {
     or_null(any_category_id())
@@ -154,7 +154,7 @@ pub fn tenant() -> Object {
         .build()
 }
 
-/// The borrower of the requested loans; the empty string is every tenant.
+/// The borrower of the requested loans; empty for all.
 #[must_use]
 pub fn borrower_filter() -> Object {
     let borrower = string("Only the loans of this borrower; all, if empty.");
@@ -194,7 +194,7 @@ pub fn idempotency_key() -> Object {
         .build()
 }
 
-/// The versions that a write may happen to.
+/// The value of `If-Match` or `If-None-Match`.
 #[must_use]
 pub fn condition() -> Object {
     ObjectBuilder::new()

@@ -1,9 +1,9 @@
-//! Links: which operations go on from an answer, and with what of it
+//! Links: the operations that can follow an answer, with their parameters from it
 //! ([OpenAPI 3.1, Link Object](https://spec.openapis.org/oas/v3.1.0.html#link-object)).
 
 use serde_json::{Map, Value, json};
 
-/// Schemas of answers that say which book it is, and where in them it stands: the namespace, the id, the tenant.
+/// Schemas of answers that name a book, with JSON pointers to the namespace, the id and the tenant.
 const SOURCES: [(&str, &str, &str, &str); 4] = [
     ("Book", "/namespace_id", "/id", ""),
     ("BookList", "/list/0/namespace_id", "/list/0/id", ""),
@@ -16,7 +16,7 @@ const SOURCES: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// Links what is made, and what is listed, to the operations on it.
+/// Links created and listed objects to the operations on them.
 pub(super) fn link(document: &mut Value) {
     let targets = targets(document);
     let operations = document["paths"].as_object_mut().into_iter().flatten();
@@ -31,7 +31,7 @@ pub(super) fn link(document: &mut Value) {
                 .and_then(|path| path.rsplit('/').next())
                 .unwrap_or_default();
             let source = SOURCES.iter().find(|(name, ..)| *name == schema);
-            // A book or loan that was there already has nothing new to say.
+            // The client already knows the names of an existing book or loan.
             if let Some(source) = source.filter(|_| status == "201" || schema.ends_with("List")) {
                 let links = targets.iter().filter_map(|target| target.from(source));
                 response["links"] = Value::Object(links.collect::<Map<_, _>>());
@@ -48,7 +48,7 @@ struct Target {
 }
 
 impl Target {
-    /// The link to it from an answer, by its name.
+    /// Returns the link from an answer to this operation, with its name.
     fn from(&self, &(schema, namespace, id, tenant): &(&str, &str, &str, &str)) -> Option<(String, Value)> {
         // A book need not have a loan.
         if self.is_of_loan && schema.starts_with("Book") {

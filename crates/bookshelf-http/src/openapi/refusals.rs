@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 use super::components::{optional, reference};
 use crate::problem::Code;
 
-/// The name of the response with these codes, which have one status.
+/// Returns the name of the response with these codes, which share a status.
 pub(super) fn name(codes: &[Code]) -> String {
     let names = codes.iter().map(|code| format!("{code:?}"));
     names.collect::<Vec<_>>().join("Or")
 }
 
-/// The response with these codes, which have one status, and with these headers beside the request's id: those that it
-/// has, and those that it may have.
+/// Returns the response with these codes, which share a status. In addition to the request's id, it has `headers` and
+/// may have those in `maybe`.
 pub(super) fn response(codes: &[Code], headers: &[&str], maybe: &[&str]) -> Value {
     let status = codes.first().map(|code| code.status().as_u16());
     let descriptions = codes
@@ -40,7 +40,7 @@ pub(super) fn response(codes: &[Code], headers: &[&str], maybe: &[&str]) -> Valu
     })
 }
 
-/// The code, as it ends the problem's type.
+/// Returns the last part of the problem's type.
 fn last_part(code: Code) -> String {
     code.urn().rsplit(':').next().unwrap_or_default().to_owned()
 }

@@ -1,5 +1,5 @@
-//! Writes whose clients close the connection before the answer. The handler stops where it is, and its request to the API
-//! server may have been carried out, so that the log and the metrics record the write.
+//! Writes whose clients close the connection before the answer. The handler is dropped, but its request to the API
+//! server may have succeeded, so the log and the metrics record the write.
 
 use actix_web::http::StatusCode;
 

@@ -1,11 +1,11 @@
-//! Errors in one form.
+//! Errors in one format.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderValue;
 
 use crate::problem::{Code, Problem};
 
-/// Returns a response whose error, where it has one, is a problem document with the id of the request; logs the cause.
+/// Returns the response, with its error, if any, as a problem document with the id of the request. Logs the cause.
 pub(super) fn as_problem(response: HttpResponse, id: &HeaderValue) -> HttpResponse {
     let id = id.to_str().unwrap_or_default();
     let Some(error) = response.error() else {

@@ -1,4 +1,4 @@
-//! Handlers, with the types of their arguments erased.
+//! Handlers with type-erased arguments.
 
 use std::rc::Rc;
 
@@ -9,9 +9,9 @@ use futures::future::LocalBoxFuture;
 use crate::extract::{FromHead, Request};
 use crate::problem::Problem;
 
-/// The reply of a handler of reads.
+/// The reply of a read handler.
 pub enum Reply {
-    /// An answer from memory. No future is made for it.
+    /// An answer from memory, without a future.
     Now(HttpResponse),
     /// An answer that waits for something: a live read, or the beginning of a stream.
     Later(LocalBoxFuture<'static, Result<HttpResponse, Problem>>),
@@ -30,10 +30,10 @@ impl From<HttpResponse> for Reply {
     }
 }
 
-/// A handler of reads: a function of a request and of what [`FromHead`] takes from its head. It runs when the cache is as
-/// fresh as the request requires, which is at once for most.
+/// A read handler: a function of a request and of [`FromHead`] arguments. It runs once the cache has the freshness that
+/// the request requires, for most requests at once.
 pub trait ReadHandler<A>: 'static {
-    /// Returns the problem of arguments that are not valid.
+    /// Returns the problem of invalid arguments.
     fn check(&self, request: &Request) -> Result<(), Problem>;
 
     /// Answers a request.
@@ -108,7 +108,7 @@ pub(crate) enum Handler {
     Change(Rc<Extract>),
 }
 
-/// A [`ReadHandler`].
+/// A type-erased [`ReadHandler`].
 pub(crate) struct Read {
     pub(crate) check: Box<Check>,
     pub(crate) call: Box<ReadCall>,
@@ -128,8 +128,7 @@ impl Read {
     }
 }
 
-/// Takes the arguments of a handler of changes from a request. Returns the call, or the refusal of a request that is not
-/// valid.
+/// Takes the arguments of a change handler from a request. Returns the call, or the refusal of an invalid request.
 pub(crate) type Extract = dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Result<Call, HttpResponse>>;
 
 /// A handler with its arguments.

@@ -15,12 +15,12 @@ pub(crate) struct Required {
 }
 
 impl Right {
-    /// No right, and no credentials.
+    /// No right and no credentials required.
     pub const PUBLIC: Self = Self(None);
 
-    /// A verb on the resource, in the namespace and on the name of the path. A route without a namespace requires it in all
-    /// namespaces, or else the answer has the namespaces where the caller has the right. An event stream takes `watch` in
-    /// place of the verb.
+    /// Requires a verb on the resource, in the namespace and on the name in the path. A route without a namespace
+    /// requires it in all namespaces; otherwise the answer has only the namespaces where the caller has the right. An
+    /// event stream requires `watch` instead of the verb.
     #[must_use]
     pub const fn to(verb: Verb, resource: Resource) -> Self {
         Self(Some(Required {
@@ -31,7 +31,7 @@ impl Right {
         }))
     }
 
-    /// Adds a right that a request with `force=true` requires, too.
+    /// Adds a right that a request with `force=true` also requires.
     #[must_use]
     pub const fn and_if_forced(self, verb: Verb, resource: Resource) -> Self {
         match self.0 {
@@ -75,7 +75,7 @@ impl Right {
         self.0
     }
 
-    /// Returns the rights as a sentence of the OpenAPI document; none for a public route.
+    /// Returns the rights as a sentence of the OpenAPI document; `None` for a public route.
     pub(crate) fn sentence(self, path: &str, has_stream: bool) -> Option<String> {
         let required = self.0?;
         let (verb, resource) = (required.verb.as_str(), required.resource.as_str());

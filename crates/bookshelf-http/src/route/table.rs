@@ -1,4 +1,4 @@
-//! The finished table.
+//! The table built from the routes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +24,8 @@ pub(crate) struct Endpoint {
     /// The handler of requests that prefer an event stream.
     pub(crate) stream: Option<Rc<Read>>,
     pub(crate) metrics: RouteMetrics,
-    /// The right that a request requires. A public route is one of the service itself: it answers before the books are loaded,
-    /// and its answers have no version.
+    /// The right that a request requires. A public route belongs to the service itself: it answers before the books are
+    /// loaded, and its answers have no version.
     pub(crate) right: Right,
     /// The resources that answers depend on.
     pub(crate) served: Served,
@@ -43,7 +43,7 @@ impl Table {
     ///
     /// # Panics
     ///
-    /// When one path can be mistaken for another, or a path has a parameter that no handler knows: a mistake in the routes.
+    /// If paths conflict, or a path has a parameter that no handler knows: a mistake in the routes.
     pub(crate) fn new(routes: Routes, metrics: &HttpMetrics) -> Self {
         let mut by_template = BTreeMap::<String, Vec<Rc<Endpoint>>>::new();
         for Route {
@@ -83,8 +83,7 @@ impl Table {
         Self { paths }
     }
 
-    /// Finds the endpoint for a method and a path, and the parameters of the path. A path without the method has
-    /// parameters, too.
+    /// Finds the endpoint for a method and a path, and the parameters of the path, even if the path lacks the method.
     pub(crate) fn find(&self, method: &Method, path: &str) -> (Option<&Rc<Endpoint>>, PathParameters) {
         match self.paths.at(path) {
             Ok(found) => (

@@ -27,10 +27,10 @@ use crate::args::ServeArgs;
 use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::tls::HTTP_2;
 
-/// The time that a client has to close a connection whose end it has seen, as `actix-web` has it.
+/// The time that a client has to close a connection after the server, as in `actix-web`.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Starts a server of apps, one for each thread and protocol.
+/// Starts a server with one app for each thread and protocol.
 pub(super) fn serve<F, I, S, B>(
     listener: TcpListener,
     config: ServerConfig,
@@ -61,7 +61,7 @@ where
         fn_factory(move || {
             let (acceptor, connections, ending) = (acceptor.clone(), connections.clone(), ending.clone());
             let (opened, signal) = (connections.clone(), ending.clone());
-            // As the port without TLS.
+            // The same settings as on the port without TLS.
             let http_1 = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let signal = signal.clone();

@@ -1,6 +1,6 @@
-//! HTTP/2, by `h2`. `actix-http` has it too, but it sets no limit on the requests and headers of a connection, waits forever
-//! for a client that does not read an answer, and closes connections under requests at the end of the process, as it sends
-//! no GOAWAY.
+//! HTTP/2, by `h2`. `actix-http` supports it too, but does not limit the requests and headers of a connection, waits
+//! forever for a client that does not read an answer, and sends no GOAWAY, so that its shutdown breaks requests in
+//! flight.
 
 mod exchange;
 mod shared;
@@ -30,15 +30,15 @@ use tokio_rustls::server::TlsStream;
 use crate::connection::{Connection, Connections, HEAD_TIMEOUT};
 use shared::Shared;
 
-/// The requests under way on one connection. RFC 9113 (section 6.5.2) recommends no fewer than 100.
+/// The maximum number of requests in flight on one connection. RFC 9113 (section 6.5.2) recommends no fewer than 100.
 const REQUESTS: u32 = 256;
 /// The largest head of a request in bytes, as HTTP/2 counts them. Larger ones are answered with 431.
 const HEAD: u32 = 64 << 10;
-/// The bytes of an answer that are held for its client to take.
+/// The bytes of an answer that are buffered for its client.
 const SEND_BUFFER: usize = 64 << 10;
-/// The time that a client has to close a connection that has ended in order.
+/// The time that a client has to close a connection that has ended cleanly.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The bytes that a client may send ahead, of one body and on one connection.
+/// The bytes that a client may send ahead, both of one body and on one connection.
 const WINDOW: u32 = 256 << 10;
 
 /// The server of one thread.
@@ -68,11 +68,11 @@ where
         }
     }
 
-    /// Serves a connection until its client closes it. At the end of the process, GOAWAY keeps the client from more
-    /// requests, and those under way are answered.
+    /// Serves a connection until its client closes it. On shutdown, GOAWAY keeps the client from sending more requests,
+    /// and those in flight are answered.
     pub(super) async fn serve(&self, stream: TlsStream<TcpStream>, peer: Option<SocketAddr>) {
         let opened = self.connections.accepted(&stream, self.write_timeout);
-        // Frames are small, and many; a delay gains nothing.
+        // There are many small frames, which Nagle's algorithm would only delay.
         let _ = stream.get_ref().0.set_nodelay(true);
         let mut builder = Builder::new();
         builder
@@ -86,14 +86,14 @@ where
             return;
         };
         if self.answer(connection, peer, &opened).await {
-            // The end of the process waits for this, as it does not for streams.
+            // Shutdown waits for this, unlike for streams.
             opened.set_stream(false);
-            // What the client has still sent would have the kernel reset the connection, and the last answers with it.
+            // With unread data, the kernel would reset the connection, and the client could lose the last answers.
             let _ = timeout(CLOSE_TIMEOUT, stream.drain()).await;
         }
     }
 
-    /// Answers the requests of a connection. Returns true once it has ended in order.
+    /// Answers the requests of a connection. Returns true once it has ended cleanly.
     async fn answer(
         &self,
         mut connection: h2::server::Connection<Shared<TlsStream<TcpStream>>, Bytes>,
@@ -131,13 +131,13 @@ where
     }
 }
 
-/// The requests of a connection that the end of the process has to wait for: all but event streams.
+/// The requests of a connection that shutdown must wait for: all but event streams.
 struct Unanswered<'a> {
     connection: &'a Connection,
     count: Cell<u32>,
 }
 
-/// A request of these.
+/// One of these requests, until it is dropped.
 struct Waiting<'a>(&'a Unanswered<'a>);
 
 impl<'a> Unanswered<'a> {

@@ -41,7 +41,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Creates the service of an API over a repository, whose metrics are registered.
+    /// Creates the service of an API over a repository, and registers its metrics.
     pub(crate) fn new(
         api: Api,
         (auth, auth_mode): (Arc<Auth>, AuthMode),
@@ -70,9 +70,9 @@ impl Service {
         }
     }
 
-    /// Returns the app of a thread, which has a [`request::ApiContext`] of its own.
+    /// Returns the app of a thread, with its own [`request::ApiContext`].
     ///
-    /// The app has no routes: one service answers every request by the [route table](crate::route), which says why.
+    /// The app has no routes: one service answers every request by the [route table](crate::route), which explains why.
     pub(crate) fn app(
         &self,
     ) -> App<

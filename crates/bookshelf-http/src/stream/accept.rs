@@ -7,17 +7,17 @@ const STREAM: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
 /// Returns true if the client prefers a stream to a list by its `Accept` header
-/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)). The header has to
-/// name the type of streams; if it names JSON with the same quality or a greater one, the client gets a list.
+/// ([RFC 9110, section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)). The header must name the type
+/// of streams. If it names JSON with the same or a higher quality, the client gets a list.
 #[must_use]
 pub(crate) fn is_preferred(request: &HttpRequest) -> bool {
     is_preferred_to_json(request, STREAM)
 }
 
-/// Returns true if the client prefers this type to JSON, likewise.
+/// Returns true if the client prefers this type to JSON, by the same rules.
 pub(crate) fn is_preferred_to_json(request: &HttpRequest, preferred: &str) -> bool {
     let mut values = request.headers().get_all(ACCEPT);
-    // Requests for lists do not name the type, and do not pay for the parser.
+    // Requests that do not name the type need not pay for the parser.
     let names_stream = |value: &[u8]| {
         let mut places = value.windows(preferred.len());
         places.any(|place| place.eq_ignore_ascii_case(preferred.as_bytes()))

@@ -1,4 +1,4 @@
-//! Streams that are open.
+//! Open streams.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::metrics::StreamMetrics;
 
 /// The time between heartbeats, so that proxies keep the connection, and the server notices a client that is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The approximate size of a chunk of events in bytes. Little more than that waits for a slow client.
+/// The approximate size of a chunk of events in bytes. Little more than this is buffered for a slow client.
 const CHUNK: usize = 16 << 10;
 
 /// The common state of all streams.
@@ -45,7 +45,7 @@ impl Streams {
         }
     }
 
-    /// Ends every open stream, and each new one when it begins: its client resumes on another replica.
+    /// Ends every open stream, and each new one when it begins: their clients resume on another replica.
     pub(crate) fn end(&self) {
         self.ending.cancel();
     }
@@ -90,7 +90,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
             ..
         } = self;
         loop {
-            // Events wait until there is a decision that the caller may still follow.
+            // Events wait for a decision that the caller still has the right.
             let holds = standing.holds();
             tokio::select! {
                 biased;
@@ -100,7 +100,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
                     return None;
                 },
                 waited = stream.wait(), if holds => match waited {
-                    // The decision has ended while the stream waited.
+                    // The decision expired while the stream waited.
                     Ok(()) if !standing.holds() => {}
                     Ok(()) => return Some(self.chunk()),
                     Err(cut_off) => {
@@ -114,7 +114,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
         }
     }
 
-    /// Returns the events that wait, up to the size of a chunk.
+    /// Returns the pending events, up to the size of a chunk.
     fn chunk(&mut self) -> Bytes {
         let mut chunk = BytesMut::new();
         while chunk.len() < CHUNK
@@ -135,8 +135,8 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
     }
 }
 
-/// Returns a heartbeat: a comment, and the current id, since changes elsewhere would make the last id of a quiet stream too
-/// old. A block that has only an id is no event.
+/// Returns a heartbeat: a comment, and the current id, since changes elsewhere would make the last id of a quiet stream
+/// too old to resume. A block with only an id is not an event.
 fn heartbeat(id: Option<StreamId>) -> Bytes {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     Bytes::from(format!(":\n{id}\n"))

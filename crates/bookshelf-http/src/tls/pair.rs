@@ -1,4 +1,4 @@
-//! A certificate and its key, as their files have them.
+//! A certificate and its key, parsed from their files.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Parses the contents of these files, and checks that the certificate is the key's.
+    /// Parses the contents of these files, and checks that the key belongs to the certificate.
     pub(super) fn parse(pem: &Pem, certificate: &Path, key: &Path) -> anyhow::Result<Self> {
         let (certificate, key) = (certificate.display(), key.display());
         let chain = CertificateDer::pem_slice_iter(&pem.certificate).collect::<Result<Vec<_>, _>>();

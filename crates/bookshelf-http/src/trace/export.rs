@@ -1,4 +1,4 @@
-//! The HTTP client of the exporter: hyper and rustls with ring, as the client of the API server has them.
+//! The HTTP client of the exporter: hyper and rustls with ring, as in the client of the API server.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -27,14 +27,14 @@ type Hyper = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 pub(super) struct Client {
     hyper: Hyper,
     timeout: Duration,
-    /// The exporter calls from a thread of its own.
+    /// The runtime of the calls, since the exporter runs on its own thread.
     runtime: Handle,
-    /// True if the last batch was lost. The log says so once, and once when spans arrive again.
+    /// True if the last batch was lost. Only changes of this are logged.
     is_failing: AtomicBool,
 }
 
 impl Client {
-    /// A client of this endpoint for the runtime it is made in, each of whose calls takes no longer than `timeout`.
+    /// Creates a client of this endpoint on the current runtime. `timeout` limits each of its calls.
     pub(super) fn new(endpoint: &Uri, timeout: Duration) -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let connector = if endpoint.scheme() == Some(&Scheme::HTTPS) {
@@ -42,7 +42,7 @@ impl Client {
                 .with_provider_and_native_roots(provider)
                 .context("no certificates to trust were found: SSL_CERT_FILE says where they are")?
         } else {
-            // Not used, and there need be no certificates where there is no TLS.
+            // Not used without TLS, and there may be no certificates to load.
             let config = ClientConfig::builder_with_provider(provider)
                 .with_safe_default_protocol_versions()?
                 .with_root_certificates(RootCertStore::empty())
@@ -94,7 +94,7 @@ async fn call(hyper: Hyper, request: Request<Bytes>) -> Result<Response<Bytes>, 
     Ok(Response::from_parts(head, body))
 }
 
-/// An error with its causes.
+/// Returns the text of an error with its causes.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

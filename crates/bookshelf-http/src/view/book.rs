@@ -84,7 +84,7 @@ pub fn title() -> Object {
         .build()
 }
 
-/// A description that a client gives; none, where it is empty or `null`.
+/// A description in a request; none if it is empty or `null`.
 #[must_use]
 pub fn new_description() -> Object {
     or_null(
@@ -95,7 +95,7 @@ pub fn new_description() -> Object {
     )
 }
 
-// A stored book may be older than a rule, or than the definition of the resource: no pattern and no greatest length.
+// A stored book may predate a rule or the current CRD, so these schemas have no pattern and no maximum length.
 
 /// An author, as it is stored.
 #[must_use]

@@ -10,13 +10,12 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher;
 use serde::Serialize;
 
-/// The number of namespaces.
 pub(crate) const NAMESPACES: usize = 50;
 
 /// The category that is listed: a fifth of all books have it.
 pub(crate) const CATEGORY: &str = "category-2";
 
-/// The bytes that `GET` answers a book with: all that our cache keeps of it.
+/// The body of the answer to a `GET` of a book: all that our cache keeps of it.
 pub(crate) type Json = Box<[u8]>;
 
 pub(crate) fn namespace(number: usize) -> String {
@@ -32,7 +31,7 @@ pub(crate) fn book(number: usize) -> Book {
     changed(number, number + 1)
 }
 
-/// The same at another version.
+/// The same book at another version.
 pub(crate) fn changed(number: usize, version: usize) -> Book {
     let spec = BookSpec {
         author: format!("Author {}", number % 997),
@@ -120,7 +119,7 @@ impl OurCache {
         self.writer.apply([SourceEvent::ListDone(version)]);
     }
 
-    /// The number of books of the category in a namespace, by a look at each one, as a list of them needs.
+    /// Counts the books of the category in a namespace by visiting each, as a list does.
     pub(crate) fn of_category(&self, namespace: &str) -> usize {
         let snapshot = self.reader.load();
         let books = snapshot.indexed_in(self.by_category, CATEGORY, namespace);

@@ -90,10 +90,10 @@ const BOOKS: [(&str, &str); 60] = [
     ("박경리", "토지"),
 ];
 
-/// Another book for each number: a title, and which copy of which edition of it.
+/// Returns a different book for each number: a title with the numbers of its copy and edition.
 pub(crate) fn book(number: usize, version: usize) -> Book {
     let mut book = books::changed(number, version);
-    // Neighbours are of all scripts, as ids say nothing of them.
+    // Neighbours differ in script, because ids are independent of titles.
     let (author, title) = BOOKS[number * 7 % BOOKS.len()];
     author.clone_into(&mut book.spec.author);
     book.spec.title = format!(

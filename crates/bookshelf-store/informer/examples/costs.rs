@@ -1,12 +1,13 @@
-//! Costs of a GET through `kube::Api`, through the connector, and through the connector without `metadata.managedFields`:
+//! Costs of a GET through `kube::Api`, through the connector, and through the connector without
+//! `metadata.managedFields`:
 //!
 //! ```text
 //! taskset -c 1 cargo run --release -p kube-informer --example costs
 //! ```
 //!
-//! On one core, as otherwise the time in which a core wakes up is in it.
+//! On one core, because the latency of waking another core would be measured as well.
 //!
-//! The server on loopback always gives the same answer, so that the rest of the time is the client's.
+//! The loopback server always sends the same response, so the remaining time is spent in the client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +24,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 const ROUNDS: usize = 20;
 const REQUESTS: u32 = 2_000;
 
-/// An object with the fields' owners that `kubectl apply --server-side` and one controller leave.
+/// An object with the `managedFields` that `kubectl apply --server-side` and one controller leave.
 const OBJECT: &str = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"ns","uid":"3b241101-a2bc-42f1-9a54-09d2b9b1ffee","resourceVersion":"7","creationTimestamp":"2026-01-01T00:00:00Z","labels":{"app.kubernetes.io/name":"a","app.kubernetes.io/part-of":"shelf"},"managedFields":[{"manager":"kubectl","operation":"Apply","apiVersion":"v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:app.kubernetes.io/name":{},"f:app.kubernetes.io/part-of":{}}},"f:data":{"f:author":{},"f:title":{}}}},{"manager":"controller","operation":"Update","apiVersion":"v1","time":"2026-01-01T00:00:01Z","fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:category":{},"f:state":{}}}}]},"data":{"author":"Ursula K. Le Guin","title":"The Dispossessed","category":"novel","state":"lent"}}"#;
 
 #[tokio::main(flavor = "current_thread")]
@@ -52,7 +53,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns the time of one of many requests, one after the other.
+/// Returns the mean time of [`REQUESTS`] sequential requests.
 async fn time<E>(
     request: impl AsyncFn() -> std::result::Result<ConfigMap, E>,
 ) -> std::result::Result<Duration, E> {
@@ -63,7 +64,7 @@ async fn time<E>(
     Ok(began.elapsed() / REQUESTS)
 }
 
-/// Serves the object to every request. Returns the address.
+/// Answers every request with the object. Returns the URL.
 fn serve() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("http://{}", listener.local_addr()?);

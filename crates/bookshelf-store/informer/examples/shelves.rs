@@ -1,5 +1,5 @@
-//! Another team's resource, cluster-scoped, on the same connector and cache: shelves, found by their room.
-//! `cargo run -p kube-informer --example shelves`, with a kubeconfig that may create definitions.
+//! A cluster-scoped custom resource of another team, on the same connector and cache: shelves, indexed by room.
+//! `cargo run -p kube-informer --example shelves`, with a kubeconfig that may create a `CustomResourceDefinition`.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,7 @@ struct ShelfSpec {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A new definition's first creates are held up for two seconds and more.
+    // The API server delays the first creates of a new definition by two seconds or more.
     let options = Options {
         deadline: Duration::from_secs(15),
         ..Options::default()
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Answers how many shelves the reading room was seen to have when it was given one, and when that was taken away.
+/// Returns the number of shelves that the cache has in the reading room after one is created, and after it is deleted.
 pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std::error::Error>> {
     let definitions = connector.resource::<CustomResourceDefinition>();
     match definitions.create(&Shelf::crd()).await {
@@ -57,7 +57,7 @@ pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std
         None,
     );
 
-    // The next read returns our write, also while it is pending.
+    // The next read returns our write, even while it is pending.
     let shelves = CachedClient::new(shelves, writer);
     let spec = ShelfSpec {
         room: "reading".to_owned(),

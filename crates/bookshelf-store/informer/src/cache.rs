@@ -1,43 +1,42 @@
-//! A copy of a resource in memory, fed by a watch, for any resource and any value that is kept of its objects.
+//! An in-memory copy of a resource, fed by a watch: of any resource, with any value made of its objects.
 //!
-//! A [`Builder`] makes a pair: a [`Reader`], of which each reading task has a clone, and a [`Writer`], given to a
-//! [`ListWatch`](crate::ListWatch) that feeds it. Between them stands one [`Snapshot`] at a time: an immutable, indexed picture
-//! of everything, replaced as a whole.
+//! A [`Builder`] makes a [`Reader`], which each reading task clones, and a [`Writer`], which goes to the
+//! [`ListWatch`](crate::ListWatch) that feeds the cache. They share the current [`Snapshot`]: an immutable, indexed
+//! view of all objects, replaced as a whole.
 //!
-//! - A **transform** turns each object, when it arrives, into the value that is stored; the object itself is
-//!   dropped. An object that it refuses is logged and left out.
-//! - **Reads** take no lock and do no I/O. A snapshot stays as it is for as long as someone holds it, so any
-//!   number of look-ups in one snapshot see one version of everything, indexes included.
-//! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`],
-//!   [`Builder::label`]); a look-up costs as much as its result is long. Label selectors use them if one
-//!   fits ([`Snapshot::select`]).
-//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) is searched for words anywhere in the texts
-//!   ([`Snapshot::search`]). A search reads all texts, as fast as memory is read; nothing is ranked.
-//! - **Versions**: a snapshot knows its confirmed version ([`Snapshot::resource_version`],
-//!   [`Reader::wait_for`]), and the newest version that it serves ([`Snapshot::newest_version`]); a reader knows how
-//!   long ago the API server confirmed it ([`Reader::age`]).
-//! - **Local writes** are served at once: a [`CachedClient`](crate::CachedClient) puts the answers of its calls into the cache before the watch
-//!   does, deletes included, and no older event still on its way undoes them. [`Writer::observe`] and
-//!   [`Writer::observe_deleted`] do so by hand.
-//! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that
-//!   vanished while the watch was away is reported as deleted, a slow handler sees fewer, later events,
-//!   never an unbounded queue.
+//! - A **transform** turns each object on arrival into the value that is stored; the object itself is dropped. An
+//!   object that the transform refuses is logged and left out.
+//! - **Reads** take no lock and do no I/O. A snapshot never changes, so all look-ups in it see one version of all
+//!   objects and indexes.
+//! - **Indexes** are declared as functions of the value, or as labels to keep ([`Builder::index`], [`Builder::label`]).
+//!   The cost of a look-up is proportional to its result. Label selectors use a suitable index ([`Snapshot::select`]).
+//! - **Texts**: a cache that keeps a text of each object ([`Builder::text`]) can be searched for strings anywhere in
+//!   the texts ([`Snapshot::search`]). A search scans the texts at the speed of memory, without ranking.
+//! - **Versions**: a snapshot has a confirmed version ([`Snapshot::resource_version`], [`Reader::wait_for`]) and a
+//!   newest served version ([`Snapshot::newest_version`]). A reader knows how long ago the API server confirmed the
+//!   cache ([`Reader::age`]).
+//! - **Local writes** are served at once: a [`CachedClient`](crate::CachedClient) puts the responses to its calls,
+//!   deletes included, into the cache ahead of the watch, and no older event undoes them. [`Writer::observe`] and
+//!   [`Writer::observe_deleted`] do the same by hand.
+//! - **Events** ([`Subscription`], [`Reader::handle`]) are the differences between snapshots: an object that vanished
+//!   while the watch was interrupted is reported as deleted, and a slow handler gets fewer, later events, never an
+//!   unbounded queue.
 //! - **The confirmed state** ([`Snapshot::confirmed`]) is kept apart from local writes, with the latest changes and
-//!   their versions: any number of followers resume at their own positions, on any replica, and none has a queue.
-//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare everything with a list beside the watch, and repair and count the
-//!   differences.
+//!   their versions: any number of followers resume from their own positions, on any replica, without queues.
+//! - **Checks** ([`ListWatch::check_every`](crate::ListWatch::check_every)) compare the cache with a list while the
+//!   watch goes on, then repair and count the differences.
 //!
-//! A cache is of all namespaces, or of several, each with a list and a watch of its own ([`Builder::namespaces`]).
+//! A cache covers all namespaces, or several, each with its own list and watch ([`Builder::namespaces`]).
 //!
-//! The [crate]'s documentation shows a cache with a connector, and the names of its parts in client-go and kube-rs.
-//! This example feeds it by hand:
+//! The [crate]'s documentation shows a cache with a connector, and maps its parts to those of client-go and kube-rs.
+//! This example feeds a cache by hand:
 //!
 //! ```
 //! use kube_informer::cache::{Builder, SourceEvent};
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //! # use std::convert::Infallible;
 //!
-//! // Keeps of each ConfigMap the number of its keys, and finds them by that number.
+//! // Keeps the number of keys of each ConfigMap, and indexes the objects by it.
 //! let mut builder = Builder::new(|map: ConfigMap| Ok::<_, Infallible>(map.data.unwrap_or_default().len()));
 //! let by_size = builder.index("size", |size: &usize| vec![size.to_string().into()]);
 //! builder.label("team");
@@ -106,16 +105,16 @@ use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
 use ages::Ages;
 
-/// The state shared by readers and the writer: the current snapshot, and the signal of a new one.
+/// The state shared by readers and writers: the current snapshot, and the signal of a new one.
 struct Shared<V> {
     current: ArcSwap<Snapshot<V>>,
     published: watch::Receiver<()>,
     ages: Ages,
-    /// The metrics, once they are known.
+    /// The metrics, once set.
     metrics: OnceLock<CacheMetrics>,
 }
 
-/// Reads a cache. Clones are cheap and read the same cache; none can change it.
+/// Reads a cache. Clones are cheap and read the same cache.
 pub struct Reader<V> {
     shared: Arc<Shared<V>>,
 }
@@ -128,21 +127,21 @@ impl<V> Clone for Reader<V> {
     }
 }
 
-/// The cache did not get where it was awaited before the deadline, or nothing feeds it any more: its last
-/// [`Writer`] is gone.
+/// The error of a wait: the cache did not reach the awaited state before the deadline, or its last [`Writer`] was
+/// dropped.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache was not there before the deadline, or nothing feeds it any more")]
 pub struct NotYet;
 
 impl<V> Reader<V> {
-    /// The current snapshot: a wait-free load, without counting references. For a longer stay, or across an
+    /// The current snapshot, loaded wait-free without touching its reference count. To hold it for long, or across an
     /// `await`, use [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn load(&self) -> Guard<Arc<Snapshot<V>>> {
         self.shared.current.load()
     }
 
-    /// The current snapshot, to keep.
+    /// The current snapshot, owned, to hold for any time.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot<V>> {
         self.shared.current.load_full()
@@ -154,13 +153,14 @@ impl<V> Reader<V> {
         self.load().resource_version().is_some()
     }
 
-    /// The time since the API server last confirmed the cache, by an event, a bookmark, a list, or the end of a
-    /// watch in order; of several sources, that of the one that was silent for longest. `None` before the first list is complete. It is never
-    /// understated: that a watch was opened says nothing of what happened before. While a [`ListWatch`](crate::ListWatch) watches and all is
-    /// well, this is no more than its [`watch_timeout`](crate::ListWatch::watch_timeout).
+    /// The time since the API server last confirmed the cache by an event, a bookmark, a complete list, or a clean end
+    /// of a watch; of several sources, the one that was silent longest counts. `None` before the first list is
+    /// complete. The age is never understated: an opened watch does not confirm what happened before. While a
+    /// [`ListWatch`](crate::ListWatch) watches without failures, the age is at most its
+    /// [`watch_timeout`](crate::ListWatch::watch_timeout).
     ///
-    /// A list confirms when it is complete, and not by its pages, during which readers get the state from before it;
-    /// a list that checks, beside the watch, does not.
+    /// A list confirms the state at its start, once it is complete: until then, readers get the earlier state. The list
+    /// of a check confirms nothing.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.shared.ages.age()
@@ -178,14 +178,15 @@ impl<V> Reader<V> {
             .await
     }
 
-    /// Waits until the cache has seen everything up to this version of its resource.
+    /// Waits until the cache is confirmed up to this version of its resource.
     ///
-    /// The watch confirms a version at which an object of the cache changed at once. Any other, as that of a list, of another
-    /// resource, of an object that is not selected or of another API server's bookmark, waits for a bookmark or a watch, for which
-    /// the API server promises no time: often one [`watch_timeout`](crate::ListWatch::watch_timeout), sometimes several.
+    /// A version at which an object of the cache changed is confirmed at once, by the watch. Any other version (of a
+    /// list, of another resource, of an object that is not selected, of another API server's bookmark) waits for a
+    /// bookmark or a new watch. The API server does not promise when that is: often after one
+    /// [`watch_timeout`](crate::ListWatch::watch_timeout), sometimes after several.
     ///
-    /// A cache of several namespaces is there when all of them are, those in which nothing changes included. For a change in one
-    /// of them, wait with [`wait_confirmed`](Self::wait_confirmed) for that namespace.
+    /// A cache of several namespaces is confirmed once all of them are, including those in which nothing changes. For a
+    /// change in one namespace, use [`wait_confirmed`](Self::wait_confirmed).
     pub async fn wait_for(&self, version: ResourceVersion, deadline: Duration) -> Result<(), NotYet> {
         self.wait_until(deadline, |snapshot| snapshot.resource_version() >= Some(version))
             .await

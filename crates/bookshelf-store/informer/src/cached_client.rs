@@ -1,4 +1,4 @@
-//! A resource's calls, whose answers the cache has at once.
+//! The calls of a resource, whose responses the cache serves at once.
 
 use kube::api::{Patch, Preconditions};
 use serde::Serialize;
@@ -8,12 +8,12 @@ use crate::cache::{Identity, Reader, Writer, identity};
 use crate::connector::{Deleted, Error, Reason, ResourceClient, is_released};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// The calls for a resource, joined with the cache of it: what one of them has written or read is in the next read of
-/// the cache, deletes included, and no older event or list that is still on its way undoes it.
+/// The calls of a resource, joined with its cache. The next read of the cache reflects whatever a call has written,
+/// deleted or read, and no older event or list that is still in flight undoes it.
 ///
-/// Any number of tasks may call at a time, in any order: the newer one of two responses about an object stays. The cache
-/// takes a response in before the call returns. Without a response ([`Reason::OutcomeUnknown`], or the future was
-/// dropped), the write may have happened, and the watch confirms it; [`get`](Self::get) does so at once.
+/// Any number of tasks may call concurrently: of two responses about an object, the newer one wins. The cache has the
+/// response before the call returns. Without a response ([`Reason::OutcomeUnknown`], or a dropped future), the write
+/// may have happened; the watch confirms it, and [`get`](Self::get) finds out at once.
 ///
 /// A write outside the namespaces of the cache
 /// ([`Builder::namespaces`](crate::cache::Builder::namespaces)) is not served. An object that the selectors of
@@ -76,9 +76,9 @@ impl<K: kube::Resource<DynamicType: Clone>, V> Clone for CachedClient<K, V> {
 }
 
 impl<K: kube::Resource, V> CachedClient<K, V> {
-    /// Joins a resource's calls with its cache, which something else has to feed. Their responses come
-    /// [`without_managed_fields`](ResourceClient::without_managed_fields), as the objects of a
-    /// [`ListWatch`](super::ListWatch) do: the cache keeps the first copy of a version.
+    /// Joins a resource's calls with its cache, which must be fed separately. Like the objects of a
+    /// [`ListWatch`](super::ListWatch), the responses come
+    /// [`without_managed_fields`](ResourceClient::without_managed_fields): the cache keeps the first copy of a version.
     pub fn new(resource: ResourceClient<K>, writer: Writer<K, V>) -> Self {
         let resource = resource.without_managed_fields();
         Self { resource, writer }
@@ -90,13 +90,13 @@ impl<K: kube::Resource, V> CachedClient<K, V> {
         self.writer.reader()
     }
 
-    /// The calls alone.
+    /// The calls without the cache.
     #[must_use]
     pub fn resource(&self) -> &ResourceClient<K> {
         &self.resource
     }
 
-    /// The cache's writing side.
+    /// The writer of the cache.
     #[must_use]
     pub fn writer(&self) -> &Writer<K, V> {
         &self.writer
@@ -104,11 +104,11 @@ impl<K: kube::Resource, V> CachedClient<K, V> {
 }
 
 impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
-    /// Reads the object of this key from etcd's quorum. Afterwards the cache serves no older version of it, and none if there
-    /// is no object.
+    /// Gets an object with a quorum read. Afterwards, the cache serves no older version of the object, and none at all
+    /// if it does not exist.
     ///
-    /// If the cache has not had the object yet, it may serve an earlier object of the same name until the watch confirms
-    /// that one's deletion.
+    /// If the cache did not have the object before the call, it may serve an earlier object of the same name until the
+    /// watch confirms the deletion of that object.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let before = Known::of(&self.reader(), key);
         let got = self.resource.get(key).await;
@@ -120,7 +120,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
         got.map(|object| self.observed(object))
     }
 
-    /// Creates an object as [`ResourceClient::create`] does, and puts the answer into the cache.
+    /// Creates an object as [`ResourceClient::create`] does, and caches the response.
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -131,7 +131,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             .map(|object| self.observed(object))
     }
 
-    /// Updates an object as [`ResourceClient::update`] does, and puts the answer into the cache.
+    /// Updates an object as [`ResourceClient::update`] does, and caches the response.
     pub async fn update(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -140,20 +140,20 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
         updated.map(|object| self.observed_change(object))
     }
 
-    /// Patches an object as [`ResourceClient::patch`] does, and puts the answer into the cache.
+    /// Patches an object as [`ResourceClient::patch`] does, and caches the response.
     pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
         let patched = self.resource.patch(key, patch).await;
         patched.map(|object| self.observed_change(object))
     }
 
-    /// Deletes an object as [`ResourceClient::delete`] does. A deleted object is not served any more, also if another client
-    /// has deleted it before ([`Reason::NotFound`]); an object with finalizers is served as it is while they run.
+    /// Deletes an object as [`ResourceClient::delete`] does. A deleted object is no longer served, even if another
+    /// client deleted it first ([`Reason::NotFound`]). An object with finalizers is served until they have run.
     ///
-    /// If the cache has not had the object yet and no precondition has its version, an earlier one of its name may be
-    /// served until the watch confirms its deletion, too.
+    /// If the cache did not have the object before the call and no precondition has its version, it may serve an
+    /// earlier object of the same name, as after [`get`](Self::get).
     ///
-    /// The API server's response does not have the version of the deletion. To learn it, wait for it with
-    /// [`Writer::deletion_of`], beginning before this call.
+    /// The API server's response lacks the version of the deletion. To wait until the cache serves it, call
+    /// [`Writer::deletion_of`] before this method.
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
         let before = Known::of(&self.reader(), key);
         let uid = preconditions.uid.as_deref().map(Uid::from);
@@ -170,7 +170,7 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
             }
             Err(error) => {
                 if matches!(error.reason, Reason::NotFound(_)) {
-                    // It may never have had the version of the precondition.
+                    // The object may never have had the version of the precondition.
                     self.observe_gone(key, before, uid, None);
                 }
                 Err(error)
@@ -179,27 +179,27 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     }
 
     fn observed(&self, object: K) -> K {
-        // The watch is often faster than the answer.
+        // The watch is often faster than the response.
         if !self.writer.serves(&object) {
             self.writer.observe(object.clone());
         }
         object
     }
 
-    /// Takes in the answer to a change. One that removes the last finalizer of a deleted object has deleted it.
+    /// Caches the response to a change. Removing the last finalizer of a terminating object deletes it.
     fn observed_change(&self, object: K) -> K {
         if is_released(object.meta())
             && let Ok(Identity { key, uid, version }) = identity(&object)
         {
-            // Not up to the cache's newest version: by now there may be another object of this name.
+            // Not with the cache's newest version: another object of this name may exist by now.
             self.writer.observe_deleted(&key, uid, version);
             return object;
         }
         self.observed(object)
     }
 
-    /// Records that there is no object of this key: it had this uid and version, if they are known, and the cache had
-    /// `before` when the request was sent.
+    /// Records that there is no object of this key. `uid` and `version` are those that it had, if known. `before` is
+    /// what the cache had when the request was sent.
     fn observe_gone(
         &self,
         key: &ObjectKey,
@@ -214,12 +214,12 @@ impl<K: kube::Resource + Clone + DeserializeOwned, V> CachedClient<K, V> {
     }
 }
 
-/// The cached state of an object at the time of a request.
+/// The cached state of an object when a request is sent.
 struct Known {
-    /// The object's, if it was there.
+    /// The uid of the object, if the cache had it.
     uid: Option<Uid>,
-    /// The newest version of anything. The API server handled the request after it: an object that is gone by its response
-    /// is gone in all versions up to this one.
+    /// The newest version that the cache served. The API server handles the request later: if the response reports an
+    /// object as gone, it is gone in all versions up to this one.
     version: Option<ResourceVersion>,
 }
 

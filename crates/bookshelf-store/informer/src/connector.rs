@@ -1,16 +1,15 @@
 //! A typed connector to the API server: get, list, create, update, patch and delete for any resource,
 //! namespaced or cluster-scoped.
 //!
-//! It takes the place of [`kube::Client`], on the same layers, and differs from [`kube::Api`] by the needs of a service that
+//! It replaces [`kube::Client`], on the same layers, and differs from [`kube::Api`] in what a service needs that
 //! answers requests:
 //!
-//! - every call has a deadline, waiting for its turn included;
-//! - kube's own retry is off: it repeats a POST whose answer was lost, and up to 15 times. Here a request is
-//!   repeated only when nothing was written ([`Reason::Unavailable`]), a few times, with jitter, within the
-//!   deadline;
-//! - a write whose answer was lost is [`Reason::OutcomeUnknown`], never a failure;
-//! - the requests in flight are limited ([`Options::max_in_flight`]), first come, first served, each [`PriorityLevel`]
-//!   with a share of its own, and on demand those of a second, as client-go does it ([`Options::qps`],
+//! - every call has a deadline, which includes the wait for its turn;
+//! - kube's retry is off: it repeats a POST whose answer was lost, up to 15 times. Here a request is repeated only if
+//!   nothing was written ([`Reason::Unavailable`]): a few times, with jitter, before the deadline;
+//! - a write whose answer was lost is a [`Reason::OutcomeUnknown`], never a failure;
+//! - the number of requests in flight is limited ([`Options::max_in_flight`]), first come, first served, with a share
+//!   for each [`PriorityLevel`]. The rate of requests can be limited, too, as in client-go ([`Options::qps`],
 //!   [`Options::burst`]). A call whose turn cannot come before its deadline is refused at once
 //!   ([`Reason::Overloaded`]).
 //!
@@ -61,27 +60,26 @@ pub(crate) use resource::is_released;
 pub use resource::{Deleted, ResourceClient};
 pub(crate) use transport::jittered;
 
-/// The settings of a [`Connector`]: its way to the API server, deadlines and limits.
+/// The settings of a [`Connector`]: its kubeconfig, deadline and limits.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The kubeconfig file. `None`: `KUBECONFIG`, `~/.kube/config`, then the Pod's own ServiceAccount.
+    /// The kubeconfig file. `None`: `KUBECONFIG`, `~/.kube/config`, then the Pod's ServiceAccount.
     pub kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context. `None`: its current one.
+    /// The context of the kubeconfig. `None`: the current context.
     pub context: Option<String>,
-    /// The longest time of a call, from the request for it to its response: waiting for its turn, connecting and retries
-    /// included.
+    /// The maximum time of a call until its response, including the wait for its turn, connecting and retries.
     pub deadline: Duration,
-    /// The most requests in flight at once, of which each [`PriorityLevel`] has a share of one at least. The lists and
-    /// watches that feed caches, and Events, do not count.
+    /// The maximum number of requests in flight. Each [`PriorityLevel`] has a share of at least one. Events and the
+    /// lists and watches that feed caches do not count.
     pub max_in_flight: u32,
-    /// Requests per second in the long run; 0 or less: no limit, as Kubernetes advises where the API server has
+    /// The average number of requests per second. 0 or less: no limit, as Kubernetes recommends for API servers with
     /// [Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
     pub qps: f64,
-    /// The number of requests that may follow each other at once, where `qps` is a limit. Each [`PriorityLevel`] has its
-    /// share of both.
+    /// The number of requests that may be sent at once, if `qps` is a limit. Each [`PriorityLevel`] has a share of
+    /// both.
     pub burst: u32,
-    /// The name of the client: the `User-Agent`, and the manager of the fields that it writes. The default is the program's
-    /// file name, as in client-go.
+    /// The name of the client: its `User-Agent` and field manager. The default is the program's file name, as in
+    /// client-go.
     pub client_name: String,
     /// The metrics of requests and caches.
     pub metrics: Metrics,
@@ -102,64 +100,65 @@ impl Default for Options {
     }
 }
 
-/// The program's file name, if it is one to go by.
+/// Returns the program's file name, if it can be a client name.
 fn program_name() -> Option<String> {
     let path = PathBuf::from(std::env::args_os().next()?);
     let name = path.file_name()?.to_str()?;
-    // The API server accepts this as the manager of a field, and HTTP as a header.
+    // The API server accepts this as a field manager, and HTTP as a header value.
     let is_usable = name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_graphic());
     is_usable.then(|| name.to_owned())
 }
 
-/// A connection to an API server cannot be set up.
+/// The error of setting up a connection to an API server.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The kubeconfig that was named cannot be read or used.
+    /// The kubeconfig cannot be read or used.
     #[error("cannot use the kubeconfig {path}")]
     Kubeconfig {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: kube::config::KubeconfigError,
     },
-    /// Neither a kubeconfig nor a ServiceAccount is there.
+    /// There is neither a kubeconfig nor a ServiceAccount.
     #[error(
         "no kubeconfig and no ServiceAccount found: set KUBECONFIG or name a kubeconfig, or run in a Pod with a ServiceAccount"
     )]
     Infer(#[source] Box<kube::config::InferConfigError>),
-    /// None of the files that `KUBECONFIG` names exists, and no ServiceAccount is there.
+    /// No file that `KUBECONFIG` names exists, and there is no ServiceAccount.
     #[error("KUBECONFIG names no file that exists: {0:?}; and there is no ServiceAccount of a Pod")]
     NoKubeconfig(String),
-    /// The configuration does not make a client: a bad certificate, for instance.
+    /// No client can be built from the configuration: a bad certificate, for instance.
     #[error("cannot make a client of the Kubernetes configuration")]
     Client(#[source] Box<kube::Error>),
-    /// The name in [`Options::client_name`] is not one.
+    /// [`Options::client_name`] is not a valid header value.
     #[error("the client's name {0:?} is not a valid HTTP header value")]
     ClientName(String),
 }
 
-/// A connection to one API server. Clones share it, its limits included; each tokio runtime that uses it has its own
-/// sockets, which are let go with the last clone: a runtime for every job wants a connector for every job.
+/// A connection to one API server. Clones share it, including its limits. Each tokio runtime that uses it has its own
+/// sockets, which are closed with the last clone: a program that creates a runtime per job should create a connector
+/// per job, too.
 #[derive(Clone)]
 pub struct Connector {
     transport: Arc<transport::Transport>,
 }
 
 impl Connector {
-    /// Connects as the environment says: a kubeconfig, or in a Pod its ServiceAccount. Sends nothing yet.
+    /// Creates a connector from the environment: from a kubeconfig or, in a Pod, its ServiceAccount. Sends nothing yet.
     ///
-    /// As kubectl, with a kubeconfig it goes through the proxy that this names or, if it names none, through that of
-    /// `HTTPS_PROXY`, but for this host and those of `NO_PROXY`.
+    /// Like kubectl, it uses the proxy of the kubeconfig. If the kubeconfig names none, it uses the proxy of
+    /// `HTTPS_PROXY`, except for this host and the hosts of `NO_PROXY`.
     pub async fn infer(options: Options) -> Result<Self, ConnectError> {
         let mut config = kubeconfig::infer(&options).await?;
         proxy::except(&mut config);
         Self::new(config, &options)
     }
 
-    /// Connects with a given configuration; its connect timeout and its retry setting are replaced by ours. Sends
-    /// nothing yet.
+    /// Creates a connector from a configuration, whose connect timeout and retry setting it replaces. Sends nothing
+    /// yet.
     ///
-    /// Has to be called within a tokio runtime.
+    /// Must be called within a tokio runtime.
     pub fn new(mut config: kube::Config, options: &Options) -> Result<Self, ConnectError> {
         let user_agent = HeaderValue::from_str(&options.client_name)
             .map_err(|_| ConnectError::ClientName(options.client_name.clone()))?;
@@ -172,14 +171,14 @@ impl Connector {
         })
     }
 
-    /// The calls for a resource whose type says which it is.
+    /// Returns the calls for a resource that is known at compile time.
     #[must_use]
     pub fn resource<K: kube::Resource<DynamicType: Default>>(&self) -> ResourceClient<K> {
         self.resource_with(K::DynamicType::default())
     }
 
-    /// The calls for a resource that is known at run time only: with kube's `ApiResource` for `K::DynamicType`, objects are
-    /// read as [`DynamicObject`](kube::api::DynamicObject)s.
+    /// Returns the calls for a resource that is known only at run time: with kube's `ApiResource` as `K::DynamicType`,
+    /// objects are read as [`DynamicObject`](kube::api::DynamicObject)s.
     ///
     /// ```
     /// use kube_informer::connector::{Connector, Options};
@@ -206,10 +205,10 @@ impl Connector {
         ResourceClient::new(Arc::clone(&self.transport), dynamic_type)
     }
 
-    /// Returns a client for the calls that a [`ResourceClient`] does not have: subresources such as a status, logs, forced
-    /// applies, other ways to delete. It shares the connector's configuration and connections, and has none of its deadlines,
-    /// limits and metrics. To have its answer in the next read of a cache, give it to
-    /// [`Writer::observe`](crate::cache::Writer::observe).
+    /// Returns a client for the calls that a [`ResourceClient`] does not have: subresources such as a status, logs,
+    /// forced applies, other ways to delete. It shares the connector's configuration and connections, but not its
+    /// deadlines, limits and metrics. Pass its answer to [`Writer::observe`](crate::cache::Writer::observe) to serve it
+    /// in the next read of a cache.
     ///
     /// ```
     /// use kube_informer::connector::{Connector, Options};
@@ -229,7 +228,7 @@ impl Connector {
     /// # }
     /// ```
     ///
-    /// Its requests run on the runtime on which the connector was made.
+    /// Its requests run on the runtime on which the connector was created.
     #[must_use]
     pub fn client(&self) -> kube::Client {
         self.transport.clients.unlimited()

@@ -1,12 +1,12 @@
-//! One copy of each value that many objects have.
+//! Keeps one copy of each value that many objects share.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A set of values in use, each once. Values without other owners are dropped when their number has doubled. Threads may share
-/// it; each call takes a lock for as long as a look-up takes.
+/// A set of values in use, each stored once. When the number of values has doubled, those without other owners are
+/// dropped. Threads may share it: each call holds a lock for about the time of a look-up.
 pub struct Interner<T: ?Sized> {
     values: Mutex<Values<T>>,
 }
@@ -26,9 +26,9 @@ impl<T: ?Sized> Default for Interner<T> {
 }
 
 impl<T: ?Sized + Eq + Hash> Interner<T> {
-    /// Returns the one copy of a value.
+    /// Returns the shared copy of a value.
     pub fn intern(&self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
-        // The set is whole at every point where a panic could leave it.
+        // The set is consistent wherever a panic could leave it.
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = values.known.get(value.borrow()) {
             return Arc::clone(known);

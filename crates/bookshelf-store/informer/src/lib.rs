@@ -1,10 +1,11 @@
 //! A typed connector and an indexed, read-your-writes cache for the Kubernetes API.
 //!
-//! - [`connector`]: typed calls for any resource, each with a deadline, limits and an error that a caller can act on. It knows
-//!   no cache.
-//! - [`cache`]: a copy of a resource in memory: indexed, consistent, and with local writes at once. It does no I/O.
-//! - [`ListWatch`], which feeds a cache, and [`CachedClient`], whose writes the next read shows, stand above both.
-//! - [`metrics`]: the counts of all of these, for Prometheus.
+//! - [`connector`]: typed calls for any resource, with deadlines, limits, and errors that a caller can act on. It does
+//!   not depend on the cache.
+//! - [`cache`]: an in-memory copy of a resource: indexed, consistent, and serving local writes at once. It does no I/O.
+//! - [`ListWatch`], which feeds a cache, and [`CachedClient`], whose writes are visible to the next read, build on
+//!   both.
+//! - [`metrics`]: Prometheus metrics of all of these.
 //!
 //! Together:
 //!
@@ -26,7 +27,7 @@
 //! let connector = Connector::infer(options).await?;
 //! let config_maps = connector.resource::<ConfigMap>();
 //!
-//! // The value to keep of each object, and the indexes to find it by.
+//! // The value to keep of each object, and the indexes on it.
 //! let mut builder = Builder::new(|map: ConfigMap| map.data.ok_or("it has no data"));
 //! let by_team = builder.label("team");
 //! let by_key = builder.index("key", |data: &BTreeMap<String, String>| {
@@ -34,7 +35,7 @@
 //! });
 //! let (reader, writer) = builder.build();
 //!
-//! // A list, then a watch feeds the cache, for as long as the process runs.
+//! // A list, then a watch, feeds the cache for as long as the process runs.
 //! let list_watch = ListWatch::new(config_maps.clone());
 //! tokio::spawn(list_watch.run(writer.clone()));
 //! reader.wait_synced(Duration::from_secs(30)).await?;
@@ -47,7 +48,7 @@
 //!     None,
 //! );
 //!
-//! // Reads send no request, and are of one version each; writes are in the next read.
+//! // Reads send no request, and each snapshot is of one version. Writes are visible to the next read.
 //! let config_maps = CachedClient::new(config_maps, writer);
 //! # let name = format!("wired-{}", std::process::id());
 //! # let map: ConfigMap = serde_json::from_value(serde_json::json!({
@@ -82,43 +83,43 @@
 //! | `Lister.List(selector)` | `Store::find` | [`Snapshot::select`](cache::Snapshot::select) |
 //! | `GetByKey` | `Store::get` | [`Snapshot::get`](cache::Snapshot::get) |
 //! | `AddEventHandler` | `applied_objects`, `touched_objects` | [`Reader::handle`](cache::Reader::handle), [`Subscription`](cache::Subscription) |
-//! | resync period | | the `resync` of [`Reader::handle`](cache::Reader::handle); one that asks the API server: [`ListWatch::check_every`](ListWatch::check_every) |
+//! | resync period | | the `resync` of [`Reader::handle`](cache::Reader::handle); to compare with the API server: [`ListWatch::check_every`](ListWatch::check_every) |
 //! | `SetWatchErrorHandler` | the stream's errors | [`ListWatch::on_failure`](ListWatch::on_failure) |
 //! | `WithNamespace` | `Api::namespaced` | [`Builder::namespaces`](cache::Builder::namespaces) |
 //! | `LastSyncResourceVersion` | | [`Snapshot::resource_version`](cache::Snapshot::resource_version) |
 //!
 //! # Requirements on the API server
 //!
-//! Rights: `list` and `watch` for a [`ListWatch`], in each namespace that the cache is of or, for all,
-//! in the cluster; `get`, `create`, `update`, `patch` and `delete` for the calls of these names; `list` for
-//! [`Writer::refresh`](cache::Writer::refresh). Where a right is lacking, the calls fail as
-//! [`NotAllowed`](connector::Reason::NotAllowed), and a list-watch reports that and tries again.
+//! RBAC: a [`ListWatch`] needs `list` and `watch` in each namespace of the cache, or cluster-wide for a cache of all
+//! namespaces. Calls need the verbs `get`, `create`, `update`, `patch` and `delete` of the same name, and
+//! [`Writer::refresh`](cache::Writer::refresh) needs `list`. Without a right, calls fail with
+//! [`NotAllowed`](connector::Reason::NotAllowed), and a list-watch reports the failure and retries.
 //!
-//! Likewise where the resource's definition is missing (the CRD is not installed, or its version is not served): each list
-//! is a [`NotFound`](connector::Reason::NotFound), tried again after pauses of 30 s at most, and the cache is not synced
-//! until there is one. If the definition is deleted later, the API server deletes the objects, which the cache follows; it is
-//! fed again once there is a definition.
+//! The same holds if the resource's definition is missing (the CRD is not installed, or its version is not served):
+//! each list fails with [`NotFound`](connector::Reason::NotFound) and is retried after 30 s at most, and the cache is
+//! not synced until the definition exists. If the definition is deleted later, the API server deletes the objects, and
+//! the cache follows. It is fed again once the definition is back.
 //!
-//! Versions have to be numbers that only grow, which Kubernetes guarantees since 1.35, and which those of an API server on
-//! etcd have always been ([`ResourceVersion`](object::ResourceVersion)).
+//! Resource versions must be increasing decimal numbers. Kubernetes guarantees this since 1.35, and an API server on
+//! etcd has always complied ([`ResourceVersion`](object::ResourceVersion)).
 //!
 //! # Tests without an API server
 //!
-//! Anything can feed a cache: a test does so by hand, with [`Writer::apply`](cache::Writer::apply), and reads its
-//! own hand-made history ([`cache`] has an example). What to heed:
+//! Anything can feed a cache. A test calls [`Writer::apply`](cache::Writer::apply) with its own events ([`cache`] has
+//! an example). The rules:
 //!
-//! - An object needs a `name`, a `uid` and a `resourceVersion`. One without is left out, which a log line and
-//!   [`Builder::on_left_out`](cache::Builder::on_left_out) say.
-//! - A list is [`ListStarted`](cache::SourceEvent::ListStarted), [`Listed`](cache::SourceEvent::Listed) for each object, and
-//!   [`ListDone`](cache::SourceEvent::ListDone). Without the first, it is an empty one.
-//! - A cache of several namespaces is synced after a list of each, by the writers of
+//! - An object needs a `name`, a `uid` and a `resourceVersion`. An object that lacks one of them is left out, which is
+//!   logged and reported to [`Builder::on_left_out`](cache::Builder::on_left_out).
+//! - A list is [`ListStarted`](cache::SourceEvent::ListStarted), [`Listed`](cache::SourceEvent::Listed) for each
+//!   object, and [`ListDone`](cache::SourceEvent::ListDone). Without `ListStarted`, the list counts as empty.
+//! - A cache of several namespaces is synced once each has been listed, through its writer from
 //!   [`Writer::sources`](cache::Writer::sources).
 //!
 //! # Shutdown
 //!
-//! [`ListWatch::run`] does not end: abort its task, or let it end with the runtime. When the last writer of a cache is gone, waits
-//! on its readers fail as [`NotYet`](cache::NotYet) at once. A dropped [`HandlerRegistration`](cache::HandlerRegistration) lets a
-//! call that is under way finish, and nobody waits for it.
+//! [`ListWatch::run`] never returns: abort its task, or let the runtime shut down. Once the last writer of a cache is
+//! dropped, waits on its readers fail at once with [`NotYet`](cache::NotYet). Dropping a
+//! [`HandlerRegistration`](cache::HandlerRegistration) neither interrupts nor awaits a running call of the handler.
 
 pub mod cache;
 mod cached_client;
@@ -135,7 +136,7 @@ pub use endless::endless;
 pub use interner::Interner;
 pub use list_watch::{Failure, ListWatch, Origin};
 
-/// The README, whose example is compiled with the documentation's.
+/// Compiles the example in the README as a doctest.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

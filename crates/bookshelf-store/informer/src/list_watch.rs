@@ -21,14 +21,14 @@ use crate::endless::endless;
 pub use failure::{Failure, Origin};
 use feed::Feed;
 
-/// The source that feeds a cache from the API server: a consistent list, then a watch from its version on,
-/// with bookmarks; the list again when the API server no longer has the version to watch from.
+/// The loop that feeds a cache from the API server: a consistent list, then a watch with bookmarks from the list's
+/// version on. It lists again when the API server no longer has the version to watch from.
 ///
-/// The list is streamed where the API server can do that
-/// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)),
-/// and comes in pages of 500 otherwise.
+/// The list is streamed if the API server supports that
+/// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)), and
+/// comes in pages of 500 otherwise.
 ///
-/// Objects come without `metadata.managedFields`, which are skipped unread.
+/// Objects have no `metadata.managedFields`: these are skipped without decoding.
 ///
 /// The connector's [`Metrics`](crate::metrics::Metrics) count its lists, watches and failures.
 ///
@@ -48,11 +48,11 @@ impl<K> ListWatch<K>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// The longest time between two words of the API server, unless it is set otherwise: while nothing changes, a cache's
-    /// [`age`](crate::cache::Reader::age) is no more.
+    /// The default of [`watch_timeout`](Self::watch_timeout). While all is well, the [`age`](crate::cache::Reader::age)
+    /// of a cache is no more.
     pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// All objects of a resource, in the namespaces that the cache is of.
+    /// Creates a list-watch of all objects of a resource, in the namespaces of the cache.
     pub fn new(resource: ResourceClient<K>) -> Self {
         let on_failure = Arc::new(|_: &Failure, _: Origin<'_>| {});
         Self {
@@ -65,22 +65,22 @@ where
         }
     }
 
-    /// Only the objects that this label selector selects.
+    /// Selects only the objects that match a label selector.
     #[must_use]
     pub fn labels(mut self, selector: impl Into<String>) -> Self {
         self.label_selector = Some(selector.into());
         self
     }
 
-    /// Only the objects that this field selector selects.
+    /// Selects only the objects that match a field selector.
     #[must_use]
     pub fn fields(mut self, selector: impl Into<String>) -> Self {
         self.field_selector = Some(selector.into());
         self
     }
 
-    /// Lists everything again so often (never, if zero), compares the cache with that, repairs what differs, and logs and
-    /// counts it: a resync that verifies. The watch goes on meanwhile.
+    /// Lists everything again in each `period` (never, if zero), compares the cache with the list, and repairs, logs
+    /// and counts differences: a resync that verifies. The watch continues during the list.
     ///
     /// No difference is expected. The check proves that, and detects an API server that was restored from a backup: its
     /// list is older than the confirmed version.
@@ -90,31 +90,32 @@ where
         self
     }
 
-    /// Sets the longest time between two words of the API server while all is well, in whole seconds. It keeps each watch
-    /// open for a second less, and sends a bookmark shortly before the end if there is a newer version. Less than four leave
-    /// no time for bookmarks.
+    /// Sets the maximum time between two confirmations by the API server while all is well, in whole seconds. The API
+    /// server keeps each watch open for one second less, and sends a bookmark shortly before its end if there is a
+    /// newer version. Fewer than four seconds leave no time for bookmarks.
     #[must_use]
     pub fn watch_timeout(mut self, timeout: Duration) -> Self {
         self.watch_timeout = timeout;
         self
     }
 
-    /// Calls `hook` with every failure, beside logging it, before trying again. It must not block. A panic in it is logged.
-    /// Errors of single objects are reported by [`Builder::on_left_out`](crate::cache::Builder::on_left_out).
+    /// Calls `hook` with every failure before the next attempt. The failure is logged as well. The hook must not block.
+    /// A panic in it is logged. Errors of single objects are reported by
+    /// [`Builder::on_left_out`](crate::cache::Builder::on_left_out).
     #[must_use]
     pub fn on_failure(mut self, hook: impl Fn(&Failure, Origin<'_>) + Send + Sync + 'static) -> Self {
         self.on_failure = Arc::new(hook);
         self
     }
 
-    /// Feeds a cache until the future is dropped. Failures are logged and tried again after a pause that
-    /// doubles up to 30 s; meanwhile the cache keeps its state.
+    /// Feeds a cache until the future is dropped. A failure is logged, and the next attempt follows after a pause that
+    /// doubles up to 30 s, during which the cache keeps its state.
     pub async fn run<V>(self, writer: Writer<K, V>) -> Infallible {
         let sources = writer.sources().into_iter();
         endless(sources.map(|(namespace, writer)| Feed::new(&self, namespace, writer).run())).await
     }
 
-    /// The time for which the API server keeps one watch open.
+    /// Returns the time for which the API server keeps one watch open.
     fn open_for(&self) -> Duration {
         self.watch_timeout.saturating_sub(watch::REOPENS_WITHIN)
     }

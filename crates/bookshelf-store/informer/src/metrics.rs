@@ -1,7 +1,7 @@
-//! The metrics of connector and cache, for Prometheus.
+//! The Prometheus metrics of connectors and caches.
 //!
-//! Names are client-go's (`rest_client_…`, `reflector_…`, `store_resource_version`) where it has the metric.
-//! Labels are verbs, resources and status codes: few, and none that a request can choose.
+//! Metrics that client-go has, too, have its names (`rest_client_…`, `reflector_…`, `store_resource_version`). Labels
+//! are verbs, resources and status codes: few values, and none that a client of the service can choose.
 //!
 //! ```
 //! use kube_informer::connector::Options;
@@ -28,7 +28,7 @@ pub(crate) use events::EventMetrics;
 use requests::Requests;
 pub(crate) use requests::{CallMetrics, ResourceMetrics};
 
-/// The metrics of connectors and caches. Clones count together.
+/// The metrics of connectors and caches. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     requests: Requests,

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-/// An object's place in its resource: namespace and name.
+/// Identifies an object within its resource: namespace and name.
 ///
-/// The namespace of a cluster-scoped object is the empty string. Keys order by namespace, then name, both by
-/// bytes, and clone without allocating.
+/// The namespace of a cluster-scoped object is the empty string. Keys are ordered by namespace, then name, both
+/// bytewise, and clone without allocating.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
     namespace: Arc<str>,
-    /// No two objects of a namespace share it, so that an allocation of its own would be one for every object: names of up
-    /// to 23 bytes have none.
+    /// Not shared between objects, unlike the namespace. Up to 23 bytes are stored inline, without an allocation.
     name: SmolStr,
 }
 
@@ -46,12 +45,12 @@ impl ObjectKey {
         &self.name
     }
 
-    /// The namespace, not copied.
+    /// The shared copy of the namespace.
     pub(crate) fn shared_namespace(&self) -> &Arc<str> {
         &self.namespace
     }
 
-    /// The same key, with this copy of the namespace, which has to be equal.
+    /// Replaces the namespace by an equal one, to share its copy.
     pub(crate) fn with_shared_namespace(self, namespace: Arc<str>) -> Self {
         debug_assert_eq!(self.namespace, namespace);
         Self { namespace, ..self }
@@ -73,12 +72,12 @@ impl fmt::Debug for ObjectKey {
     }
 }
 
-/// The uid of an object: distinguishes it from earlier and later ones of the same name.
+/// The uid of an object, which distinguishes it from earlier and later objects of the same name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uid(UidForm);
 
-/// Uids are opaque, but the API server's are UUIDs, which fit in 16 bytes where their text takes 36. As one half of them
-/// is not zero, and the text is behind a pointer to one, nothing more is needed to distinguish the forms.
+/// Uids are opaque, but those of the API server are UUIDs, which take 16 bytes instead of the 36 of their text. Zero in
+/// the first half marks the other form, whose thin pointer fits in the second, so that a uid takes no more than that.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum UidForm {
     Uuid(NonZeroU64, u64),
@@ -89,7 +88,7 @@ impl From<&str> for Uid {
     fn from(uid: &str) -> Self {
         let mut buffer = Uuid::encode_buffer();
         let parsed = Uuid::try_parse(uid).ok();
-        // Only the form that is written back to the letter: there are other ways to write a UUID.
+        // Only the canonical form, which is written back unchanged: a UUID can also be written in other ways.
         let canonical = parsed.filter(|uuid| uuid.hyphenated().encode_lower(&mut buffer) == uid);
         let halves = canonical.map(|uuid| uuid.as_u64_pair());
         let form = halves.and_then(|(high, low)| Some(UidForm::Uuid(NonZeroU64::new(high)?, low)));
@@ -116,19 +115,19 @@ impl fmt::Debug for Uid {
     }
 }
 
-/// A resource version, ordered.
+/// A resource version that can be compared.
 ///
-/// The API server's versions of one resource are decimal numbers that only grow
+/// The API server's versions of a resource are increasing decimal numbers
 /// ([KEP-5504](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/5504-comparable-resource-version)).
 /// Versions of different resources are not comparable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceVersion {
-    // Two halves, the higher one first in the order, as a `u128` would have whatever it is part of aligned to 16 bytes.
+    // Two halves, compared in this order: a `u128` would align every type that contains it to 16 bytes.
     high: u64,
     low: u64,
 }
 
-/// A resource version that cannot be ordered.
+/// The error for a resource version that cannot be compared.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "resource version {0:?} is not a decimal number without leading zeros, so it cannot be compared (KEP-5504)"
@@ -136,10 +135,10 @@ pub struct ResourceVersion {
 pub struct InvalidResourceVersion(String);
 
 impl ResourceVersion {
-    /// No object has an older one.
+    /// The lowest version: no object has an older one.
     pub(crate) const LEAST: Self = Self { high: 0, low: 1 };
 
-    /// The number, as near as a metric can have it.
+    /// The number as a float, which may round it.
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
     pub(crate) fn to_f64(self) -> f64 {
         self.number() as f64

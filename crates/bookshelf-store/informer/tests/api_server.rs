@@ -36,7 +36,7 @@ async fn connector_with(metrics: Metrics) -> Connector {
     Connector::infer(options).await.unwrap()
 }
 
-/// A namespace of the test's own.
+/// Creates a namespace for one test and returns its name.
 async fn namespace(connector: &Connector, name: &str) -> String {
     let name = format!("{name}-{}", std::process::id());
     let mut namespace = Namespace::default();
@@ -194,7 +194,7 @@ async fn a_resource_known_at_run_time_only_is_reached_too() {
     assert_eq!(listed.items[0].data["data"]["value"], "1");
 }
 
-/// A cache of the config maps of a namespace: their values.
+/// Returns a cache of the values of a namespace's config maps, and the task that feeds it.
 fn values(
     connector: &Connector,
     namespace: &str,
@@ -319,7 +319,7 @@ async fn one_cache_follows_several_namespaces_and_no_other() {
     feed.abort();
 }
 
-/// The value of a metric's line that begins so.
+/// Returns the value of the metric whose line begins with `line`; 0 if there is none.
 fn metric(registry: &Registry, line: &str) -> f64 {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, registry).unwrap();

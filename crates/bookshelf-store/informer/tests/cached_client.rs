@@ -1,4 +1,4 @@
-//! Answers of calls are in the next read of the cache, and late events do not undo them.
+//! The next read of the cache serves the answers of calls, and late events do not undo them.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used)]
@@ -29,7 +29,8 @@ fn key() -> ObjectKey {
     ObjectKey::new("ns", "a")
 }
 
-/// A client of a cache of versions that has been listed at 5, with these objects, and whose API server answers so.
+/// Returns a client whose API server answers with `answer`. Its cache holds the versions of objects, after a list of
+/// `listed` at version 5.
 async fn client(
     listed: &[ConfigMap],
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
@@ -42,7 +43,7 @@ async fn client(
     CachedClient::new(api_server(&Options::default(), answer).await.resource(), writer)
 }
 
-/// The served version of the object.
+/// Returns the served version of the object.
 fn served(client: &CachedClient<ConfigMap, u32>) -> Option<u32> {
     client.reader().load().get("ns", "a").map(|entry| entry.value)
 }
@@ -55,7 +56,7 @@ fn not_found() -> Answer {
     Answer::With("404 Not Found", json!({"reason": "NotFound"}).to_string())
 }
 
-/// The object, deleted, without grace period and finalizers, as the answers about Pods that have ended have it.
+/// Returns the deleted object without grace period and finalizers, as in the answers about Pods that have ended.
 fn released() -> Value {
     let mut released = object("1", 9);
     released["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
@@ -117,7 +118,7 @@ async fn the_next_read_does_not_return_a_deleted_object_and_no_late_event_brings
 
 #[tokio::test]
 async fn an_object_deleted_before_the_watch_reports_its_creation_is_never_served() {
-    // The response names the object by its uid: one that the cache has never had, after the one that it has.
+    // The response has the uid of an object that the cache has never had: the successor of the cached one.
     let client = client(&[map("1", 3)], |_| gone("2")).await;
     client.delete(&key(), Preconditions::default()).await.unwrap();
     assert_eq!(served(&client), None);

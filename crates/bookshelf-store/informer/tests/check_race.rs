@@ -1,5 +1,5 @@
-//! A check of the cache whose list is overtaken by the watch. The server here is a socket that answers as the test
-//! says, since a real one cannot be made to hold an answer back.
+//! The watch overtakes the list of a check of the cache. The server is a socket that the test controls, since a real
+//! API server cannot be made to delay an answer.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used)]
@@ -25,7 +25,7 @@ struct Server {
     reader: Reader<()>,
     lists: AtomicUsize,
     delete: Notify,
-    /// Returns true if the object is in the cache after the check.
+    /// Sends true if the object is in the cache after the check.
     was_there: mpsc::Sender<bool>,
 }
 
@@ -45,7 +45,7 @@ impl Server {
             } else {
                 match self.lists.fetch_add(1, Ordering::SeqCst) {
                     0 => {}
-                    // The list of the check is made, and the watch is faster.
+                    // The list of the check is ready, but the watch is faster.
                     1 => {
                         self.delete.notify_one();
                         while self.has_object() {

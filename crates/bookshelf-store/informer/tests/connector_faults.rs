@@ -1,6 +1,5 @@
-//! The connector against an API server that misbehaves: the requests that are repeated, those that are not, and the end
-//! of each. The server here is a socket that answers as the test says, since a real one cannot be made to lose a response
-//! at will.
+//! The connector against an API server that misbehaves: which requests are repeated, which are not, and how each ends.
+//! The server is a socket that the test controls, since a real API server cannot be made to lose a response at will.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -24,9 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 enum Answer {
     /// Answers with this status line, headers and body.
     With(&'static str, &'static str, &'static str),
-    /// Takes the request and closes the connection.
+    /// Reads the request and closes the connection.
     HangUp,
-    /// Takes the request and says nothing.
+    /// Reads the request and never answers.
     Silence,
 }
 
@@ -38,7 +37,8 @@ const BROKEN: Answer = Answer::With(
     r#"{"message": "etcdserver: request timed out"}"#,
 );
 
-/// A client of a server that answers each request with the next of `answers`, the last one from then on, and counts.
+/// Returns a client of a server that answers each request with the next of `answers`, and repeats the last one. Also
+/// returns the number of requests.
 async fn server(answers: &'static [Answer]) -> (ResourceClient<ConfigMap>, Arc<AtomicUsize>) {
     server_for(answers, Options::default()).await
 }
@@ -236,7 +236,7 @@ async fn a_server_that_is_not_there_has_written_nothing() {
 async fn a_request_whose_turn_cannot_come_before_its_deadline_is_refused_at_once() {
     let options = Options {
         qps: 0.1,
-        // Three quarters are for calls of no other level.
+        // Three quarters of this are for the workload.
         burst: 4,
         ..Options::default()
     };
@@ -277,7 +277,7 @@ async fn a_name_that_would_leave_its_path_is_not_sent() {
     assert_eq!(requests.load(Ordering::SeqCst), 0);
 }
 
-/// Options of a connector whose counts are in the registry.
+/// Returns options with metrics, and their registry.
 fn counted() -> (Options, Registry) {
     let metrics = Metrics::default();
     let mut registry = Registry::default();
@@ -335,7 +335,7 @@ async fn events_that_cannot_be_sent_are_dropped_and_nobody_waits() {
     let (options, registry) = counted();
     let (events, send) = connector(&url, options).events();
     let sending = tokio::spawn(send);
-    // It takes the first one off the queue, and is never answered.
+    // The sender takes the first event off the queue, and never gets an answer.
     let record = |number: usize| events.record(event(&format!("Reason{number}")), ObjectReference::default());
     record(0);
     let _taken = listener.accept().await.unwrap();

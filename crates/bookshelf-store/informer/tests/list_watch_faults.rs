@@ -1,5 +1,5 @@
-//! A list-watch against an API server that misbehaves: no streaming lists, pages that expire, versions that go back,
-//! namespaces it has no right to, watches that are ended.
+//! A list-watch against an API server that misbehaves: no streaming lists, expired pages, versions that go back,
+//! forbidden namespaces, watches that end.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used)]
@@ -47,7 +47,7 @@ fn is_watch(request: &str) -> bool {
     request.contains("watch=true")
 }
 
-/// A cache of names that a list-watch with these options feeds from a server that answers so.
+/// Returns a cache of names that the configured list-watch feeds from a server that answers with `answer`.
 async fn follow(
     namespaces: &[&str],
     configure: impl FnOnce(ListWatch<ConfigMap>) -> ListWatch<ConfigMap>,
@@ -60,7 +60,7 @@ fn builder() -> Builder<ConfigMap, ()> {
     Builder::new(|_: ConfigMap| Ok::<_, Infallible>(()))
 }
 
-/// The same, into such a cache.
+/// Like [`follow`], but with a given builder of the cache.
 async fn follow_into(
     builder: Builder<ConfigMap, ()>,
     namespaces: &[&str],
@@ -332,7 +332,7 @@ async fn the_hooks_get_failures_with_their_origin_and_a_panic_in_them_ends_nothi
         }
     };
     tokio::time::timeout(SOON, one).await.unwrap();
-    // It is tried again, as long as it takes.
+    // The forbidden namespace is tried again without end.
     assert!(failed.recv().await.is_some());
     feed.abort();
 }
@@ -412,7 +412,7 @@ async fn a_success_of_another_call_ends_the_pause_of_an_outage() {
     for _ in 0..5 {
         failed.recv().await.unwrap();
     }
-    // The pause after the fifth failure.
+    // The shortest pause after the fifth failure.
     let least = Duration::from_millis(800) * 2_u32.pow(4) / 2;
     is_away.store(false, Ordering::SeqCst);
     let succeeded = Instant::now();

@@ -1,4 +1,4 @@
-//! Every request to the API server is a span, those of a list-watch too.
+//! Every request to the API server is a span, including the requests of a list-watch.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used)]
@@ -21,7 +21,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Notes what spans are called.
+/// Records the names of spans.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! Decisions that are kept, and reviews under way that several callers wait for.
+//! Kept decisions, and reviews under way that several callers share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::Error;
 
-/// The bytes that a value may have before it takes the room of others: a user with a few groups.
+/// The minimum weight of a value in bytes: a user with a few groups. Larger values take the room of others.
 const ROOM: u64 = 800;
 
 /// A decision, and the time until which it holds.
@@ -36,7 +36,7 @@ pub(super) struct Decisions<T: Clone> {
     under_way: Arc<UnderWay<T>>,
 }
 
-/// A review with a number of its own, as another one may take its place.
+/// A review and its number, which tells it from a later review of the same subject.
 type Numbered<T> = (u64, WeakShared<Review<T>>);
 
 type Review<T> = BoxFuture<'static, Result<Decision<T>, Error>>;
@@ -48,7 +48,7 @@ struct UnderWay<T: Clone> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Decisions<T> {
-    /// Creates decisions of which so many are kept: fewer where their values have more than [`ROOM`] bytes.
+    /// Creates a store of up to `items` decisions, fewer if values have more than [`ROOM`] bytes.
     pub(super) fn new(items: usize, bytes_of: fn(&T) -> usize) -> Self {
         let options = OptionsBuilder::new()
             .weight_capacity(ROOM * items as u64)
@@ -69,28 +69,26 @@ impl<T: Clone + Send + Sync + 'static> Decisions<T> {
         }
     }
 
-    /// Returns the decision that is kept and holds now.
+    /// Returns the kept decision, if it holds at `now`.
     pub(super) fn kept(&self, id: u128, now: Instant) -> Option<Decision<T>> {
         self.kept.get(&id).filter(|decision| now < decision.until)
     }
 
-    /// Returns true if a decision is kept, also one that holds no longer.
+    /// Returns true if a decision is kept, even an expired one.
     pub(super) fn has(&self, id: u128) -> bool {
         self.kept.peek(&id).is_some()
     }
 
-    /// Keeps a decision, and returns it.
     pub(super) fn keep(&self, id: u128, decision: Decision<T>) -> Decision<T> {
         self.kept.insert(id, decision.clone());
         decision
     }
 
-    /// Drops a decision.
     pub(super) fn forget(&self, id: u128) {
         self.kept.remove(&id);
     }
 
-    /// Waits for the review under way with this hash, or makes `review` that one.
+    /// Waits for the review of `id` under way, or starts `review`.
     pub(super) async fn share(
         &self,
         id: u128,

@@ -1,4 +1,4 @@
-//! Permissions, as RBAC has them.
+//! Permissions in the sense of RBAC.
 
 use std::fmt;
 
@@ -17,7 +17,8 @@ pub struct Permission<'a> {
     pub name: &'a str,
 }
 
-/// A verb of an API request ([Kubernetes documentation](https://kubernetes.io/docs/reference/access-authn-authz/authorization/)).
+/// A verb of an API request ([Kubernetes
+/// documentation](https://kubernetes.io/docs/reference/access-authn-authz/authorization/)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// Reads one object.
@@ -26,7 +27,7 @@ pub enum Verb {
     List,
     /// Follows the changes of objects.
     Watch,
-    /// Makes an object.
+    /// Creates an object.
     Create,
     /// Replaces an object.
     Update,
@@ -39,7 +40,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The verb, as roles name it.
+    /// Returns the verb as it appears in roles.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,14 +63,14 @@ pub enum Resource {
     Books,
     /// Loans.
     BookLoans,
-    /// Journals, which are the history.
+    /// Loan journals, which contain the history.
     LoanJournals,
-    /// Tenants. There are no such objects: a role names those that its users may act as.
+    /// Tenants. No such objects exist: a role names the tenants that its users may act as.
     Tenants,
 }
 
 impl Resource {
-    /// The plural, as roles name it.
+    /// Returns the plural name as it appears in roles.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The requests to the API server.
+//! Review requests to the API server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::user::Hasher;
 use super::{Error, Permission, User};
 
-/// The API server's reviews.
+/// Creates reviews at the API server.
 pub(super) struct Reviews {
     tokens: ResourceClient<TokenReview>,
     rights: ResourceClient<SubjectAccessReview>,
@@ -31,8 +31,8 @@ impl Reviews {
         }
     }
 
-    /// Reviews a token. Returns its user, and the time that it is valid for where the token says so; none for a token that is
-    /// not good, or not for one of the audiences.
+    /// Reviews a token. Returns its user and its remaining validity, if the token states one; `None` for a token that
+    /// is not good or not for one of the audiences.
     pub(super) async fn token(
         &self,
         token: &str,
@@ -49,7 +49,7 @@ impl Reviews {
         let audiences = status.audiences.unwrap_or_default();
         let is_ours = audiences.iter().any(|audience| self.audiences.contains(audience));
         let user = status.user.unwrap_or_default();
-        // An authenticator may set an error beside either answer: `authenticated` alone decides.
+        // An authenticator may set an error along with either answer: only `authenticated` decides.
         let (Some(true), true, Some(name)) = (
             status.authenticated,
             is_ours,
@@ -66,14 +66,13 @@ impl Reviews {
         Ok(Some((Arc::new(user), valid_for)))
     }
 
-    /// Reviews a right.
     pub(super) async fn right(&self, review: &SubjectAccessReview) -> Result<bool, Error> {
         let status = self.rights.create(review).await?.status;
         Ok(status.is_some_and(|status| status.allowed && status.denied != Some(true)))
     }
 }
 
-/// Returns the review of a permission of a user.
+/// Returns the request that reviews a permission of a user.
 pub(super) fn subject_access(user: &User, permission: Permission<'_>) -> SubjectAccessReview {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let extra: BTreeMap<_, _> = user.extra.clone();
@@ -97,9 +96,9 @@ pub(super) fn subject_access(user: &User, permission: Permission<'_>) -> Subject
     }
 }
 
-/// Returns the expiry of a JSON Web Token, as it says itself
-/// ([RFC 7519, section 4.1.4](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4)). The API server has checked it; this only
-/// makes a decision shorter.
+/// Returns the expiry that a JSON Web Token claims ([RFC 7519, section
+/// 4.1.4](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4)). The API server has verified the token: the claim can
+/// only shorten a decision.
 fn expiry(token: &str) -> Option<SystemTime> {
     #[derive(Deserialize)]
     struct Claims {

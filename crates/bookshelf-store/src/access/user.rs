@@ -1,4 +1,4 @@
-//! Users, and the keyed hashes by which tokens and decisions are known.
+//! Users, and the keyed hashes that identify tokens and decisions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::Permission;
 
-/// A user, as the API server knows it.
+/// A user as the API server reports it.
 #[derive(Clone)]
 pub struct User {
-    /// The name: of a ServiceAccount `system:serviceaccount:<namespace>:<name>`.
+    /// The name. That of a `ServiceAccount` is `system:serviceaccount:<namespace>:<name>`.
     pub name: String,
     pub(super) uid: Option<String>,
     pub(super) groups: Vec<String>,
@@ -38,7 +38,7 @@ impl User {
         }
     }
 
-    /// Returns the hash of all that the API server says of the user.
+    /// Returns the hash of everything that the API server reports about the user.
     pub(super) fn id(&self) -> u128 {
         self.id
     }
@@ -62,10 +62,10 @@ impl fmt::Debug for User {
     }
 }
 
-/// Hashes with a key of this process: SipHash-1-3 of 128 bits
-/// ([Aumasson, Bernstein](https://www.aumasson.jp/siphash/siphash.pdf)), with the rounds of the hash maps of Rust. No caller
-/// sees a hash or can try keys, and none can find a token with the hash of another one. For a token of 672 bytes it takes 1,830
-/// instructions, and SipHash-2-4 3,050, a ninth of those of a read.
+/// A hash function keyed per process: 128-bit SipHash-1-3 ([Aumasson,
+/// Bernstein](https://www.aumasson.jp/siphash/siphash.pdf)), with as many rounds as Rust's hash maps. Callers neither
+/// see hashes nor can try keys, and cannot find a token with the hash of another one. A token of 672 bytes takes 1,830
+/// instructions. With SipHash-2-4 it would take 3,050, a ninth of a read.
 pub(super) struct Hasher(SipHasher13);
 
 impl Hasher {
@@ -74,12 +74,11 @@ impl Hasher {
         Self(SipHasher13::new_with_key(&rand::random()))
     }
 
-    /// Returns the hash of a token.
     pub(super) fn token(&self, token: &[u8]) -> u128 {
         self.0.hash(token).into()
     }
 
-    /// Returns the hash of all that a review of this permission is about.
+    /// Returns the hash of a user and a permission, which identifies the decision.
     pub(super) fn permission(&self, user: &User, permission: Permission<'_>) -> u128 {
         let mut hash = self.0;
         (user.id, permission).hash(&mut hash);

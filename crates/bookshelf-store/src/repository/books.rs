@@ -1,4 +1,4 @@
-//! Single books: the cached form, and the reads.
+//! Single books: their cached form and their reads.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct CachedBook<V> {
     pub(super) management: Management,
     /// The [hash](Book::content_hash) of the content.
     pub(super) content: u32,
-    /// The request part of its imprint, if it has one. Most have none: the box makes room for it as small as it can be.
+    /// The request hash of its imprint, if it has one. Boxed to take a single word, because most books have none.
     pub(super) made_by_request: Option<Box<Arc<str>>>,
 }
 
@@ -39,10 +39,10 @@ impl<V> CachedBook<V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Reads a cached book and returns what `show` makes of it.
+    /// Returns the result of `show` for a cached book.
     ///
-    /// The names come from a request and are not checked yet: most name a book, and then they obey the rules. Nothing is
-    /// copied or counted, so that a read costs no more than the look-up.
+    /// `namespace` and `id` come from a request and are checked only if they name no cached book. Nothing is copied and
+    /// no reference is counted, so a read costs no more than the lookup.
     pub fn show_book<R>(
         &self,
         namespace: &str,
@@ -57,7 +57,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(show(book))
     }
 
-    /// Reads a cached book with the loan that counts, if it is on loan.
+    /// Returns the result of `show` for a cached book and its loan, if it is on loan. Leftovers do not count.
     pub fn show_lent_book<R>(
         &self,
         namespace: &str,
@@ -79,19 +79,19 @@ impl<V: Send + Sync + 'static> Repository<V> {
         book.ok_or_else(|| self.missing(key, Missing::Book))
     }
 
-    /// Returns the cached loan that counts for a book; `None` if it is not on loan.
+    /// Returns the cached loan of a book; `None` if it is not on loan. Leftovers do not count.
     pub fn loan_of(&self, book: &Book) -> Option<Arc<Entry<Loan>>> {
         let loans = self.loans.reader.load();
         let loan = loans.get(&book.namespace_id, &book.id)?;
         (!loan.value.is_left_over(&book.version.uid)).then(|| Arc::clone(loan))
     }
 
-    /// Reads a book from the API server, for a client that needs more than the cache has. The cache takes it in.
+    /// Reads a book from the API server into the cache, for a client that needs more than the cache has.
     pub async fn live_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.get_book(key, &self.books.live).await
     }
 
-    /// Reads a book from the API server as part of a write; the cache takes it in.
+    /// Reads a book from the API server into the cache, as part of a write.
     pub(super) async fn reread_book(&self, key: BookKey<'_>) -> Result<Book, Error> {
         self.get_book(key, &self.books.workload).await
     }

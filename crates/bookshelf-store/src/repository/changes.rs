@@ -1,4 +1,4 @@
-//! Books added, changed and deleted, each at the version at which it was checked.
+//! Creation, change and deletion of books, each at the version that was checked.
 
 use bookshelf_crd::{self as crd, labels};
 use kube::api::{Patch, Preconditions};
@@ -15,10 +15,11 @@ use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::{self, Reason};
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Adds a book, managed by bookshelf. With a key, a repeated request of the same caller returns the book that the first
-    /// one made.
+    /// Creates a book that bookshelf manages. With a key, a repeated request of the same caller returns the book that
+    /// the first request made.
     ///
-    /// A key reused for another id is detected only if that book is cached; a concurrent reuse only within this process.
+    /// Reuse of a key for another id is detected only if that book is cached, and concurrent reuse only within this
+    /// process.
     pub async fn create_book(
         &self,
         key: BookKey<'_>,
@@ -36,7 +37,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
         if self.book(key).is_ok() {
             let made = self.made_before(key, &content, imprint.as_ref()).await;
-            // Deleted since: the cache is behind.
+            // The book has been deleted: the cache is behind.
             if !matches!(made, Err(Error::NotFound(_))) {
                 return made;
             }
@@ -59,7 +60,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             Err(error) if matches!(error.reason, Reason::AlreadyExists(_)) => {
                 let made = self.made_before(key, &content, imprint.as_ref()).await;
                 made.map_err(|error| match error {
-                    // Deleted meanwhile; the next try may add it.
+                    // The book has been deleted in the meantime: a retry may succeed.
                     Error::NotFound(_) => Error::AlreadyExists,
                     error => error,
                 })
@@ -68,7 +69,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns the book that is in the way of a create, as it was made, if the same request made it.
+    /// Returns the existing book as it was created, if the same request created it.
     async fn made_before(
         &self,
         key: BookKey<'_>,
@@ -84,7 +85,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(Made { value, is_unchanged })
     }
 
-    /// Checks that the key of a create has not made another book.
+    /// Checks that the key of a create was not used to create another book.
     async fn check_unused_elsewhere(&self, key: BookKey<'_>, imprint: &Imprint) -> Result<(), Error> {
         let books = self.books.reader.snapshot();
         let mut made = books.indexed_in(self.by_request, &imprint.request, key.namespace);
@@ -102,7 +103,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Replaces the content of a book, and makes it managed by bookshelf. Fields of others on the object stay.
+    /// Replaces the content of a book, and marks it as managed by bookshelf. Fields of other owners stay.
     pub async fn update_book(
         &self,
         key: BookKey<'_>,
@@ -113,7 +114,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Puts a book into a category, or into none.
+    /// Sets or removes the category of a book.
     pub async fn set_category(
         &self,
         key: BookKey<'_>,
@@ -126,8 +127,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Deletes a book that is not on loan, according to the cache: the garbage collector deletes a loan that another process
-    /// makes at the same moment, with its book.
+    /// Deletes a book that is not on loan according to the cache. If another process creates a loan at the same moment,
+    /// the garbage collector deletes it with the book.
     pub async fn delete_book(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         self.confirm_loan(key).await?;
         let mut found = self.find(key, expected).await?;
@@ -152,7 +153,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Deletes this version of a book. Returns a future that ends when the served state has the version of the deletion.
+    /// Deletes this version of a book. Returns a future that ends when the served state has reached the version of the
+    /// deletion.
     pub(super) async fn delete_at(
         &self,
         key: BookKey<'_>,
@@ -167,8 +169,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .await
     }
 
-    /// Applies a merge patch at the version at which the book was found manageable, so that check and write are one. If the
-    /// book has changed meanwhile, checks and writes again.
+    /// Applies a merge patch at the version that was checked, so that check and write are atomic. If the book has
+    /// changed since, checks and writes again.
     async fn patch_book(
         &self,
         key: BookKey<'_>,
@@ -201,7 +203,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Records an Event of a refusal if the book's manager is its reason.
+    /// Records an Event if the write is refused because another tool manages the book.
     pub(super) fn note_refusal<T>(
         &self,
         key: BookKey<'_>,
@@ -214,8 +216,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         verdict
     }
 
-    /// Returns a book to check: from the cache if that has the version that the client has seen. If not, the cache or the
-    /// client is behind, and only the API server knows which.
+    /// Returns the book to check: the cached one, if its version is one that the client expects. Otherwise the cache or
+    /// the client is behind, and only the API server knows which.
     pub(super) async fn find(&self, key: BookKey<'_>, expected: &Expected) -> Result<Found, Error> {
         self.confirm_book(key).await?;
         match self.cached(key) {
@@ -250,7 +252,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 fn new_book(key: BookKey<'_>, content: &BookContent, imprint: Option<&Imprint>) -> crd::Book {
     let mut book = crd::Book::new(key.id, content.spec.clone());
     book.metadata.namespace = Some(key.namespace.to_owned());
-    // The derived constructor adds those of the definition, with which Helm keeps it.
+    // The derived constructor adds the annotations of the CRD, which tell Helm to keep it.
     book.metadata.annotations = None;
     let labels = book.metadata.labels.get_or_insert_default();
     labels.insert(

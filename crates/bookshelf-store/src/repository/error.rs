@@ -9,9 +9,9 @@ use kube::core::Status;
 use super::version::Version;
 use crate::connector::{self, Reason};
 
-/// The reason why an operation on books or loans did not happen.
+/// The reason why an operation on books or loans failed.
 ///
-/// Clients of the service see the texts; the source of an error is for the log alone.
+/// Clients see the texts. The source of an error is only for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule. Nothing was sent.
@@ -23,10 +23,10 @@ pub enum Error {
     /// A book of this id exists in the namespace.
     #[error("already exists")]
     AlreadyExists,
-    /// The idempotency key belongs to another request: one with another body.
+    /// The idempotency key was used for a request with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,
-    /// The idempotency key belongs to another request, which is still under way.
+    /// Another request with this idempotency key is still under way.
     #[error("another request with this idempotency key is under way")]
     InProgress,
     /// Another tool manages the book.
@@ -35,7 +35,7 @@ pub enum Error {
     /// The book changed at every attempt of the write.
     #[error("update conflict")]
     UpdateConflict,
-    /// The write was meant for another version than this, which is the current one.
+    /// The write was meant for another version. Contains the current version.
     #[error("update conflict")]
     Stale(Version),
     /// The book is on loan.
@@ -47,10 +47,10 @@ pub enum Error {
     /// The book is being deleted: it cannot be changed or borrowed.
     #[error("being deleted")]
     BeingDeleted,
-    /// The namespace is being deleted: nothing can be made in it.
+    /// The namespace is being deleted: nothing can be created in it.
     #[error("the namespace is being deleted")]
     NamespaceTerminating,
-    /// The loan is another tenant's.
+    /// The loan belongs to another tenant.
     #[error("forbidden")]
     Forbidden,
     /// The API server's schema, a quota or an admission policy refused the write; the text is the API server's.
@@ -59,25 +59,25 @@ pub enum Error {
     /// The cache has not reached the required version in time.
     #[error("this replica has not reached the requested version yet")]
     NotYet,
-    /// No history is kept: it is off, or its definition is missing.
+    /// No history is kept: it is disabled, or its CRD or a right to it is missing.
     #[error("not found: no history is kept")]
     NoHistory,
     /// The history is not loaded yet.
     #[error("the history is not loaded yet")]
     HistoryNotLoaded,
-    /// Another process has not stored events yet, so that a name may still be in them.
+    /// Another process has not stored its events yet, and they may still contain the name.
     #[error("events with this name are not stored yet: repeat the request")]
     NameNotStored,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
     #[error("too many requests wait for the Kubernetes API, nothing was written")]
     Overloaded {
-        /// The time after which another try has its turn.
+        /// The time after which a retry gets a turn.
         retry_after: Duration,
     },
-    /// The API server is out of reach or sheds load. Nothing was written.
+    /// The API server is unreachable or sheds load. Nothing was written.
     #[error("the Kubernetes API is unavailable, nothing was written")]
     Unavailable {
-        /// The time to wait before another try, if the API server sent one.
+        /// The time to wait before a retry, if the API server sent one.
         retry_after: Option<Duration>,
         /// The cause, for the log.
         source: connector::Error,
@@ -85,12 +85,12 @@ pub enum Error {
     /// The write was sent and not answered; it may have happened.
     #[error("the Kubernetes API did not answer, the write may have happened")]
     OutcomeUnknown(#[source] connector::Error),
-    /// A bug, or a right that our own account lacks.
+    /// A bug, or a right that this process lacks.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The object that does not exist, by its name.
+/// The object that does not exist, with its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// A namespace.
@@ -105,7 +105,7 @@ pub enum Missing {
 }
 
 impl Missing {
-    /// Returns the object that the API server did not find, where that is one of the domain.
+    /// Returns the object that the API server did not find, if it is a namespace, a book or a loan.
     fn in_status(status: &Status) -> Option<Self> {
         let details = status.details.as_ref()?;
         let name = details.name.as_str().into();
@@ -161,7 +161,7 @@ impl Invalid {
 }
 
 impl Error {
-    /// Returns the error of a read, which refuses nothing and writes nothing.
+    /// Converts the error of a read: a refusal is a bug, and a lost answer leaves no outcome unknown.
     pub(crate) fn of_read(error: connector::Error) -> Self {
         match error.reason {
             Reason::Rejected(_) => Self::Internal(Box::new(error)),
@@ -174,13 +174,13 @@ impl Error {
     }
 }
 
-/// The meaning of an error to which the operation gives none of its own.
+/// Converts an error that has no special meaning for the operation.
 impl From<connector::Error> for Error {
     fn from(error: connector::Error) -> Self {
         match &error.reason {
             Reason::NotFound(status) => match Missing::in_status(status) {
                 Some(missing) => Self::NotFound(missing),
-                // The resource is missing, not an object: its definition is being replaced, or is not installed.
+                // The resource is missing, not an object: its CRD is being replaced, or is not installed.
                 None => Self::Unavailable {
                     retry_after: None,
                     source: error,
@@ -198,8 +198,8 @@ impl From<connector::Error> for Error {
                 retry_after: *retry_after,
             },
             Reason::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
-            // Rights, lists that expired, and answers that cannot be read are no client's business; reasons of a later
-            // version would not be, either.
+            // Missing rights, expired lists and unreadable answers do not concern clients, nor would reasons added
+            // later.
             _ => Self::Internal(Box::new(error)),
         }
     }

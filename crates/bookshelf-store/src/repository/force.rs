@@ -1,4 +1,4 @@
-//! Forced writes, which ignore the version and never the owner.
+//! Forced writes, which ignore the version but not the owner.
 
 use bookshelf_crd::labels;
 use bookshelf_crd::management::{MARKS, MarkKind};
@@ -16,10 +16,11 @@ use super::{CONFLICT_RETRIES, Repository, internal};
 use crate::connector::Reason;
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Updates a book as [`update_book`](Self::update_book) does, on top of any version: no concurrent change is in the way.
+    /// Updates a book like [`update_book`](Self::update_book), but at any version: concurrent changes cause no
+    /// conflict.
     ///
-    /// The patch names no version. It tests the marks that make the book changeable, and the API server runs the tests on
-    /// the very state that it writes to.
+    /// The patch names no version. It tests the metadata that allows changes, and the API server evaluates the tests on
+    /// the state that it writes to.
     pub async fn force_update_book(&self, key: BookKey<'_>, content: BookContent) -> Result<Book, Error> {
         let object_key = key.to_object_key();
         let mut found = self.find(key, &Expected::Any).await?;
@@ -36,8 +37,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     self.record_update(key, &version, &book, true);
                     return Ok(book);
                 }
-                // A failed test is a 422 without details, as are other refusals. If the book is still the one that was
-                // checked, the refusal was not for the tests.
+                // A failed test is a 422 without details, like other refusals. If the book still has the version that
+                // was checked, no test has failed.
                 Err(error) if matches!(error.reason, Reason::Rejected(_) | Reason::Conflict(_)) => {
                     found = self.live(key).await?;
                     if found.version == version {
@@ -60,7 +61,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             match self.delete_at(key, found.version).await {
                 Err(error) if matches!(error.reason, Reason::Conflict(_)) => found = self.live(key).await?,
                 Err(error) => return Err(error.into()),
-                // The book first: if it is refused, the loan stays.
+                // The book goes first: if its deletion is refused, the loan stays.
                 Ok(confirmed) => {
                     self.emit_event(key, &uid, &Happening::ForciblyDeleted);
                     self.record_deletion(key, &uid, true);
@@ -73,8 +74,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 }
 
-/// Returns the JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces the content of a book, if its
-/// managed-by label is as it was found, it bears no mark of a GitOps tool and it is not being deleted.
+/// Returns the JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)) that replaces the content of a book. It
+/// tests that the managed-by label is unchanged and that the book has no mark of a GitOps tool and is not being
+/// deleted.
 fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> {
     let managed_by = || label_at(labels::MANAGED_BY);
     let all_labels = || pointer(["metadata", "labels"]);
@@ -99,7 +101,7 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
     let spec = spec.map(|(field, value)| (pointer(["spec", field]), value));
     let category = (label_at(labels::CATEGORY), content.category.as_deref());
     for (path, value) in spec.chain([category]) {
-        // A member that may be absent can be removed once it has been added.
+        // Removing an absent member is an error, so it is added first.
         operations.push(add(path.clone(), value.unwrap_or_default().into()));
         if value.is_none() {
             operations.push(PatchOperation::Remove(RemoveOperation { path }));
@@ -108,8 +110,8 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
     operations
 }
 
-/// Returns the tests that a book bears no mark. A book without labels or annotations bears none: the absence of labels is
-/// tested with the managed-by label.
+/// Returns the tests that a book has no mark of a GitOps tool. Without annotations or labels there is no mark: the
+/// absence of annotations is tested here, that of labels with the managed-by label.
 fn tests_of_marks(metadata: Metadata) -> impl Iterator<Item = PatchOperation> {
     let no_annotations = pointer(["metadata", "annotations"]);
     let no_annotations = (!metadata.has_annotations).then(|| test(no_annotations, Value::Null));
@@ -131,7 +133,7 @@ fn add(path: PointerBuf, value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation { path, value })
 }
 
-/// A JSON pointer into an object. Characters with a meaning in pointers, such as the slash in a label's key, are escaped.
+/// Returns a JSON pointer. Special characters, such as the slash in a label key, are escaped.
 fn pointer<const N: usize>(tokens: [&str; N]) -> PointerBuf {
     PointerBuf::from_tokens(tokens)
 }
@@ -156,7 +158,7 @@ mod tests {
         }
     }
 
-    /// The tested value, as JSON.
+    /// Returns the test operations of a patch, as JSON.
     fn tests(metadata: Metadata) -> Vec<Value> {
         let operations = serde_json::to_value(operations(&content("", ""), metadata)).unwrap();
         let operations = operations.as_array().unwrap().iter();
@@ -222,7 +224,7 @@ mod tests {
     fn the_rest_of_the_object_stays() {
         for (category, description) in [("", ""), ("math", "D")] {
             for label in ["Helm", "bookshelf"] {
-                // The API server takes an absent member for null, the library reports an error.
+                // The API server treats an absent member as null, but the library reports an error.
                 let mut object = json!({
                     "metadata": {
                         "labels": {(labels::MANAGED_BY): label, "team": "a"},

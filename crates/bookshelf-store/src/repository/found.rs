@@ -4,7 +4,6 @@ use super::error::Error;
 use super::model::Management;
 use super::version::{Expected, Version};
 
-/// A book as a write finds it, before it is checked.
 pub(super) struct Found {
     pub(super) version: Version,
     pub(super) management: Management,
@@ -22,7 +21,7 @@ impl Found {
         Ok(self.version.clone())
     }
 
-    /// Checks that the book may be deleted. A second deletion does no harm.
+    /// Checks that bookshelf manages the book, which suffices for a deletion: a second one does no harm.
     pub(super) fn check_manageable(&self) -> Result<(), Error> {
         match self.management {
             Management::Here(_) => Ok(()),
@@ -30,8 +29,8 @@ impl Found {
         }
     }
 
-    /// Checks that the client has seen this version. It is the last check, since a request that would fail anyway fails for
-    /// that reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
+    /// Checks that the client expects this version. This is the last check: a request that would fail anyway must fail
+    /// for that other reason ([RFC 9110, section 13.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1)).
     pub(super) fn check_expected(&self, expected: &Expected) -> Result<(), Error> {
         if expected.accepts(&self.version) {
             Ok(())

@@ -14,26 +14,26 @@ use super::{BookKey, Collection, Namespace, Repository};
 use crate::cache::{Deletion, NotYet, Part};
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// The time that the watch has to report a version before a live read. A change takes it milliseconds.
+/// The time that the watch has to report a version before a live read. A change usually takes milliseconds.
 const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 
-/// The time that the watch has to report the version of a deletion, which the API server's response does not have.
+/// The time that the watch has to report the version of a deletion, which the API server's response does not contain.
 const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The time after the end of a watch was due at which the watch has failed.
+/// The time by which the end of a watch may be late before the watch counts as failed.
 const WATCH_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A version of the served state: one of each resource, since versions of different resources cannot be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The version of the books; `None` before there are any.
+    /// The version of the books; `None` before their first list.
     pub books: Option<ResourceVersion>,
     /// The version of the loans, likewise.
     pub loans: Option<ResourceVersion>,
 }
 
 impl Versions {
-    /// Returns the newer of each part.
+    /// Returns the newer version of each resource.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Versions {
         }
     }
 
-    /// Returns true if no part is older than the other's.
+    /// Returns true if neither version is older than its counterpart in `other`.
     #[must_use]
     pub fn includes(self, other: Self) -> bool {
         self.books >= other.books && self.loans >= other.loans
@@ -62,7 +62,8 @@ impl fmt::Display for Versions {
 impl FromStr for Versions {
     type Err = NotAVersion;
 
-    /// Parses the output of [`Display`](fmt::Display). One number, as kubectl shows them, is the version of both parts.
+    /// Parses the output of [`Display`](fmt::Display). One number, as kubectl shows it, is the version of both
+    /// resources.
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let (books, loans) = text.split_once('.').unwrap_or((text, text));
         let version = |text: &str| text.parse().map(Some).map_err(|_| NotAVersion);
@@ -73,7 +74,7 @@ impl FromStr for Versions {
     }
 }
 
-/// The objects that an operation depends on, which have to be fresh for it.
+/// The objects that must be fresh for an operation.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// All books and loans.
@@ -105,15 +106,15 @@ impl<'a> Scope<'a> {
 /// The resources that an answer serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Served {
-    /// Books and the loans of them; or loans and the books that make them count.
+    /// Books and their loans, or loans and the books that decide whether the loans count.
     #[default]
     BooksAndLoans,
-    /// Books alone.
+    /// Books only.
     Books,
 }
 
 impl Served {
-    /// Returns the versions of these resources alone.
+    /// Returns the versions of only these resources.
     #[must_use]
     pub fn of(self, versions: Versions) -> Versions {
         match self {
@@ -127,8 +128,8 @@ impl Served {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Returns the newest versions of the served state: after a wait for them, on any replica, reads are no older
-    /// ([`catch_up`](Self::catch_up)).
+    /// Returns the newest versions of the served state. After [`catch_up`](Self::catch_up) to them, reads on any
+    /// replica are no older.
     #[must_use]
     pub fn versions(&self) -> Versions {
         Versions {
@@ -137,8 +138,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns the newest versions of one namespace. With one watch per namespace, changes in other namespaces do not raise
-    /// them. For a namespace that is not served, returns the versions of all.
+    /// Returns the newest versions of one namespace. With one watch per namespace, changes in other namespaces do not
+    /// raise them. For a namespace that is not served, returns the versions of all.
     #[must_use]
     pub fn versions_in(&self, namespace: &str) -> Versions {
         if self.check_namespace(namespace).is_err() {
@@ -163,13 +164,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
         books.max(loans).unwrap_or_default()
     }
 
-    /// Waits until nothing served of this scope is older than `versions`.
+    /// Waits until everything served in this scope is at least as new as `versions`.
     ///
-    /// The watches report it within milliseconds, if anything happened up to there. If nothing did, they confirm it with
-    /// their next bookmark or later. So if they have not reached it after a moment, a list reads the API server, whose
-    /// answer is no older than anything that it has sent to anyone.
+    /// If something has changed up to these versions, the watches report it within milliseconds. If nothing has, they
+    /// confirm the versions with their next bookmark or later. So if they have not reached them after a moment, a list
+    /// is read from the API server: it is no older than anything that the API server has sent to any client.
     ///
-    /// Sources are waited for one by one: an event in one namespace does not confirm another.
+    /// Each source is waited for separately: an event in one namespace does not confirm another.
     pub async fn catch_up(
         &self,
         scope: Scope<'_>,
@@ -188,8 +189,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         join_all(parts).await.into_iter().collect()
     }
 
-    /// Waits likewise for streams of this scope, which begin with the confirmed state: returns when the served state is
-    /// confirmed, too.
+    /// Like [`catch_up`](Self::catch_up), for streams of this scope: they begin with the confirmed state, so this also
+    /// waits until the served state is confirmed.
     pub async fn catch_up_streams(
         &self,
         scope: Scope<'_>,
@@ -208,8 +209,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         books.and(loans).map_err(|NotYet| Error::NotYet)
     }
 
-    /// Lists what an answer shows of this scope from the API server; the cache serves nothing older from then on. Returns
-    /// the versions of the lists.
+    /// Lists the served resources of this scope from the API server into the cache, which serves nothing older from
+    /// then on. Returns the versions of the lists.
     pub async fn refresh(
         &self,
         scope: Scope<'_>,
@@ -243,18 +244,18 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// Makes sure that a write to a book is not refused for what was true before an outage: reads the book from the API
-    /// server if the watch has confirmed nothing for longer than it ever takes while all is well.
+    /// Reads the book of a write from the API server if the watch has confirmed nothing for longer than it takes in
+    /// normal operation. Thus no write is refused because of the state before an outage.
     pub(super) async fn confirm_book(&self, key: BookKey<'_>) -> Result<(), Error> {
         self.books.confirm(key, self.options.watch_timeout).await
     }
 
-    /// Makes sure of the same for the loan of a book.
+    /// Does the same as [`confirm_book`](Self::confirm_book) for the loan of a book.
     pub(super) async fn confirm_loan(&self, key: BookKey<'_>) -> Result<(), Error> {
         self.loans.confirm(key, self.options.watch_timeout).await
     }
 
-    /// Returns the parts of a scope, each with its source; none if nothing of the scope is served.
+    /// Returns the parts of a scope, each with its source; empty if nothing of the scope is served.
     fn parts<'a>(&'a self, scope: Scope<'a>) -> Vec<(Part<'a>, Option<&'a str>)> {
         let namespaces = &self.options.namespaces;
         match scope.namespace() {
@@ -270,7 +271,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns the source of a namespace: its own, or that of all.
+    /// Returns the source of a namespace: its own, or `None` for the source of all namespaces.
     fn source<'a>(&self, namespace: &'a str) -> Option<&'a str> {
         self.watches_namespaces().then_some(namespace)
     }
@@ -305,8 +306,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         }
         let confirmed = self.reader.wait_confirmed(source, version, remaining());
         let read = async {
-            // Versions do not go back. A version that does not exist yet, and may never exist, costs no list, however many
-            // requests need it.
+            // Versions do not go back, so an answer stays valid. A version that does not exist yet, and may never
+            // exist, costs no list, however many requests require it.
             let current = self.current_version(version, Duration::MAX).await?;
             if current < Some(version) {
                 tracing::debug!(%version, ?current, "the API server is not known to have reached the version");
@@ -317,7 +318,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                 {
                     Ok(reached) if reached.is_none_or(|reached| reached >= version) => return Ok(()),
                     Err(error @ Error::Overloaded { .. }) => return Err(error),
-                    // The API server was further a moment ago: this list is no answer.
+                    // The API server had a newer version a moment ago, so this list does not answer the request.
                     Ok(reached) => {
                         tracing::debug!(%version, ?reached, "the API server has gone back");
                         self.live_reads.forget_latest_version().await;
@@ -333,12 +334,11 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         }
     }
 
-    /// Waits until the served state has the version of a deletion that the API server has answered, so that others can wait
-    /// for it.
+    /// Waits until the served state has reached the version of a completed deletion, so that other reads can require
+    /// it.
     ///
-    /// The watch reports it, which costs no request. If the watch is late, a list reads a version, which is after the
-    /// deletion. That list has the time of any request to the API server. If it fails, too, the deletion has happened all the
-    /// same.
+    /// The watch reports it, which costs no request. If the watch is late, a list returns a version after the deletion,
+    /// within the timeout of any request to the API server. If the list fails, too, the deletion has still happened.
     pub(super) async fn await_version_of(&self, deletion: Deletion, key: &ObjectKey) {
         if deletion.confirmed(DELETION_CONFIRMED_WITHIN).await.is_ok() {
             return;

@@ -1,8 +1,8 @@
-//! The history of books and loans, which the recorder ([`recorder`]) stores in loan journals, and the Kubernetes Events of books:
-//! `kubectl describe book` shows the recent ones.
+//! The history of books and loans, which the recorder ([`recorder`]) stores in loan journals, and the Kubernetes Events
+//! of books, which `kubectl describe book` shows.
 //!
-//! Events of one reason, action and loan are one Event with a count and the note of the first: a note has nothing that may
-//! differ between them.
+//! Events of the same reason, action and loan become one Event with a count and the note of the first. A note must not
+//! contain anything that may differ between them.
 
 mod due;
 mod erasure;
@@ -49,16 +49,16 @@ pub(super) enum Happening<'a> {
 }
 
 impl<V> Repository<V> {
-    /// Records a change of the book with this uid. Does not wait, and does not fail.
+    /// Records an Event of the book with this uid. Never waits or fails.
     pub(super) fn emit_event(&self, key: BookKey<'_>, book: &Uid, happening: &Happening<'_>) {
         if let Some(events) = &self.events {
             events.record(happening.event(key), reference::<crd::Book>(key, book));
         }
     }
 
-    /// Records a change of the book of a loan.
+    /// Records an Event of the book of a loan.
     pub(super) fn record_loan_event(&self, key: BookKey<'_>, loan: &Loan, happening: &Happening<'_>) {
-        // A loan that was made by hand does not name its book.
+        // A loan that was created by hand need not name its book.
         let book = loan.book_uid.clone().or_else(|| {
             let books = self.books.reader.load();
             books.get(key.namespace, key.id).map(|book| book.uid.clone())
@@ -82,7 +82,7 @@ impl Happening<'_> {
             Self::Borrowed(loan) => ("Borrowed", "Borrow", format!("Borrowed by {}", loan.borrowed_by)),
             Self::Returned(loan) => ("Returned", "Return", format!("Returned by {}", loan.borrowed_by)),
             Self::TakenBack(loan) => {
-                // Others may have made the loan, in any name. A note has at most 1 kB.
+                // Other clients may have created the loan, for any name. A note is limited to 1 kB.
                 let borrower: String = text::printable(&loan.borrowed_by).chars().take(200).collect();
                 let note = format!("Taken back from {borrower} by a librarian");
                 ("TakenBack", "TakeBack", note)
@@ -118,7 +118,7 @@ impl Happening<'_> {
     }
 }
 
-/// An object, whatever its version: Events of two versions belong to the same object.
+/// Returns a reference without a version, so that Events of all versions belong to the same object.
 fn reference<K: Resource<DynamicType = ()>>(key: BookKey<'_>, uid: &Uid) -> ObjectReference {
     ObjectReference {
         api_version: Some(K::api_version(&()).into_owned()),

@@ -1,12 +1,12 @@
-//! Idempotency keys: requests that a client may repeat without knowledge of their outcome.
+//! Idempotency keys: requests that a client may repeat without knowing their outcome.
 //!
-//! The only place for answers is the objects that requests make. So an object made by a request with an
+//! Answers are stored only in the objects that requests create. So an object created by a request with an
 //! [`IdempotencyKey`] carries the request's [`Imprint`], written in the same request to the API server as the object
-//! itself: any replica that finds the object in the way of a request knows that this very request made it. The imprint
-//! lasts as long as the object, and an error leaves none.
+//! itself. Any replica that finds the object in the way of a request knows whether the same request created it. The
+//! imprint lasts as long as the object, and a failed request leaves none.
 //!
-//! A request that has made nothing yet is known to its own process alone: of two requests with one key that make different
-//! objects at the same moment on different replicas, both may succeed.
+//! A request that has created nothing yet is known only to its own process: two concurrent requests with the same key
+//! for different objects may both succeed on different replicas.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,17 +18,17 @@ use super::error::Error;
 use super::imprint::Imprint;
 use super::model::{BookContent, BookKey, IdempotencyKey, Tenant};
 
-/// An object that a request made, as it was made.
+/// An object that a request created.
 #[derive(Clone, Debug)]
 pub struct Made<T> {
-    /// The object as it was made.
+    /// The object as it was created.
     pub value: T,
-    /// True if the object is unchanged. If not, the version in `value` is one that the client has not seen.
+    /// True if the object is unchanged since. If not, the version in `value` is one that the client has not seen.
     pub is_unchanged: bool,
 }
 
 impl Imprint {
-    /// Returns the imprint of a request to add this book, by its caller where that is known.
+    /// Returns the imprint of a request to create this book. It includes the caller, if known.
     pub(super) fn of_create(
         key: IdempotencyKey<'_>,
         caller: Option<&str>,
@@ -65,8 +65,8 @@ struct Said {
 }
 
 impl UnderWay {
-    /// Begins a request, which ends when the returned guard is dropped. The same request may be under way already, but not
-    /// another one with its key.
+    /// Begins a request, which ends when the returned guard is dropped. The same request may be under way already, but
+    /// no other request with its key.
     pub(super) fn begin(&self, imprint: &Imprint) -> Result<impl Drop, Error> {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let said = under_way.entry(imprint.request.clone()).or_insert_with(|| Said {
@@ -106,9 +106,9 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Returns a hash of all parts, each with its length, so that no two lists of parts are the same text.
+/// Returns a hash of all parts, each with its length, so that no two lists of parts have the same input.
 fn fingerprint(parts: &[&str]) -> String {
-    // As many bytes as make it impossible that two are the same by chance.
+    // Enough bytes to rule out collisions by chance.
     const LENGTH: usize = 16;
     let mut hash = Sha256::new();
     for part in parts {

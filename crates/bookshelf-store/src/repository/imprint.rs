@@ -1,21 +1,21 @@
-//! The imprint of a request: a hash that the object carries which the request made.
+//! The imprint of a request: a hash in the object that the request created.
 
 use bookshelf_crd::annotations;
 use kube::ResourceExt;
 
 use super::error::Error;
 
-/// The request that made an object, as a hash.
+/// The hash of the request that created an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Imprint {
     /// The hash of key, caller and path.
     pub(super) request: String,
-    /// The hash of the body's content, whatever its spelling.
+    /// The hash of the body's content, independent of its encoding.
     pub(super) content: String,
 }
 
 impl Imprint {
-    /// Returns the imprint of an object; `None` if it has none, or one that cannot be read.
+    /// Returns the imprint of an object; `None` if it has none or an unreadable one.
     pub(super) fn on(object: &impl ResourceExt) -> Option<Self> {
         let imprint = object.annotations().get(annotations::MADE_BY_REQUEST)?;
         let (request, content) = imprint.split_once('.')?;
@@ -25,7 +25,7 @@ impl Imprint {
         })
     }
 
-    /// Puts the imprint on an object that is about to be made.
+    /// Adds the imprint to an object that is about to be created.
     pub(super) fn leave_on(&self, object: &mut impl ResourceExt) {
         let imprint = format!("{}.{}", self.request, self.content);
         object
@@ -33,7 +33,7 @@ impl Imprint {
             .insert(annotations::MADE_BY_REQUEST.to_owned(), imprint);
     }
 
-    /// Checks that this request made an object with that imprint.
+    /// Returns true if this request created the object with that imprint. Fails if its key was used for another body.
     pub(super) fn has_made(&self, there: Option<&Self>) -> Result<bool, Error> {
         match there {
             Some(there) if there.request != self.request => Ok(false),

@@ -11,8 +11,8 @@ use super::model::{BookKey, Borrower, Category, Loan, Namespace, Tenant};
 use super::search::Terms;
 use crate::cache::{Entry, Search, Snapshot};
 
-/// The state of the caches that a list was made from. In one process, lists of the same generation, namespace and filter are
-/// equal.
+/// The state of the caches that a list was made from. In one process, lists of the same generation, namespace and
+/// filter are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Generation {
     /// The state of the books, if the list depends on them.
@@ -36,8 +36,8 @@ impl Contents {
             latest: state.generation,
             objects: state.objects,
         };
-        // A namespace that has lost its last object takes its number along. The rest then has the same latest number or an
-        // older one, and fewer objects.
+        // The number of a namespace disappears with its last object. The rest then has the same latest number or an
+        // older one, but fewer objects.
         let reduce = |all: Self, next: Self| Self {
             latest: all.latest.max(next.latest),
             objects: all.objects + next.objects,
@@ -57,19 +57,19 @@ impl Contents {
     }
 }
 
-/// The namespaces that a list is about.
+/// The namespaces of a list.
 #[derive(Clone, Copy, Debug)]
 pub enum Namespaces<'a> {
     /// One namespace.
     One(Namespace<'a>),
     /// All namespaces.
     All,
-    /// These of all, in order: those that a caller may see.
+    /// Some namespaces, in order: those that a caller may see.
     Only(&'a [Box<str>]),
 }
 
 impl<'a> Namespaces<'a> {
-    /// Returns the namespace of a list that is about one.
+    /// Returns the namespace, if it is only one.
     #[must_use]
     pub fn one(self) -> Option<Namespace<'a>> {
         match self {
@@ -79,10 +79,10 @@ impl<'a> Namespaces<'a> {
     }
 }
 
-/// A place in the order of lists, which is by namespace, then id. The default is before everything.
+/// A place in the order of lists, which is by namespace, then id. The default is before all objects.
 ///
-/// A list from a place on has the objects after it, with or without one at the place itself: a client that continues from
-/// the last object it has seen misses no object that stays, and gets none twice.
+/// A list after a place has the objects after it, whether or not an object exists at the place itself. A client that
+/// continues after the last object that it has seen misses no object that stays, and gets none twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The namespace.
@@ -103,25 +103,25 @@ impl<'a> Place<'a> {
 
 type Books<'a, V> = Box<dyn Iterator<Item = &'a Arc<Entry<CachedBook<V>>>> + 'a>;
 
-/// The books of these namespaces, of one category or of all, or those of them that are searched for.
+/// The books of these namespaces, of one category or of all, optionally filtered by a search.
 pub struct BookList<'a, V> {
     repository: &'a Repository<V>,
     books: Arc<Snapshot<CachedBook<V>>>,
     namespaces: Namespaces<'a>,
     category: Option<Category<'a>>,
-    /// The search, of the category too.
+    /// The search, which includes the category.
     search: Option<Search>,
     after: Place<'a>,
 }
 
 impl<'a, V> BookList<'a, V> {
-    /// Keeps the books after this place, which is in the namespace of the list, if that has one.
+    /// Keeps the books after this place, which must be in the namespace of the list, if it is of one namespace.
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
     }
 
-    /// Keeps the books that have all terms; an error if the repository keeps no texts.
+    /// Keeps the books that match all terms. Fails if the repository keeps no texts.
     pub fn with_terms(self, terms: &Terms) -> Result<Self, Error> {
         let can_search = self.repository.options.search;
         Invalid::check(Field::Query, can_search.then_some(()).ok_or(Rule::NoSearch))?;
@@ -140,7 +140,7 @@ impl<'a, V> BookList<'a, V> {
         }
     }
 
-    /// The books, ordered by namespace, then id.
+    /// Returns the books, ordered by namespace, then id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<CachedBook<V>>>> {
         let by_category = self.repository.by_category;
         let (books, after) = (&self.books, self.after);
@@ -194,7 +194,7 @@ impl<'a, V> BookList<'a, V> {
 /// A book, and its loan, if it is on loan.
 pub type Lending<'a, V> = (&'a Arc<Entry<CachedBook<V>>>, Option<&'a Entry<Loan>>);
 
-/// Books, each with the loan that counts.
+/// Books, each with its loan. Leftovers do not count.
 pub struct LendingList<'a, V> {
     books: BookList<'a, V>,
     loans: Arc<Snapshot<Loan>>,
@@ -210,7 +210,7 @@ impl<V> LendingList<'_, V> {
         }
     }
 
-    /// The books, ordered by namespace, then id.
+    /// Returns the books, ordered by namespace, then id.
     pub fn iter(&self) -> impl Iterator<Item = Lending<'_, V>> {
         self.books.iter().map(|book| {
             let loan = self.loans.get(book.key.namespace(), book.key.name());
@@ -262,7 +262,7 @@ pub struct LoanList<'a, V> {
 }
 
 impl<'a, V> LoanList<'a, V> {
-    /// Keeps the loans after this place, which is in the namespace of the list.
+    /// Keeps the loans after this place, which must be in the namespace of the list.
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }
@@ -277,7 +277,7 @@ impl<'a, V> LoanList<'a, V> {
         }
     }
 
-    /// The loans, ordered by their books' ids.
+    /// Returns the loans, ordered by the ids of their books.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry<Loan>>> {
         let namespace = self.namespace.as_str();
         let loans: Box<dyn Iterator<Item = _> + '_> = match self.borrower {
@@ -298,8 +298,8 @@ impl<'a, V> LoanList<'a, V> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Returns the cached books of these namespaces; none for a missing namespace. A namespace that the repository does not
-    /// serve is not found.
+    /// Returns the cached books of these namespaces; empty for a namespace that does not exist. A namespace that the
+    /// repository does not serve is [`Error::NotFound`].
     pub fn books<'a>(
         &'a self,
         namespaces: Namespaces<'a>,
@@ -318,7 +318,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         })
     }
 
-    /// Returns those of these namespaces that have cached books.
+    /// Returns the namespaces that have cached books, out of these.
     #[must_use]
     pub fn namespaces<'a>(&'a self, namespaces: Namespaces<'a>) -> NamespaceList<'a, V> {
         NamespaceList {
@@ -327,8 +327,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Returns the cached loans of a namespace; none for a missing namespace. A namespace that the repository does not serve
-    /// is not found.
+    /// Returns the cached loans of a namespace; empty for a namespace that does not exist. A namespace that the
+    /// repository does not serve is [`Error::NotFound`].
     pub fn loans<'a>(
         &'a self,
         namespace: Namespace<'a>,
@@ -352,7 +352,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             .ok_or_else(|| self.missing(key, Missing::Loan))
     }
 
-    /// Returns the loan of a book to this tenant. The loan of another tenant is not found.
+    /// Returns the cached loan of a book to this tenant. The loan of another tenant is [`Error::NotFound`].
     pub fn loan_to(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<Arc<Entry<Loan>>, Error> {
         let loan = self.loan(key)?;
         if &*loan.value.borrowed_by == tenant.as_str() {

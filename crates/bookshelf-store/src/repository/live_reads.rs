@@ -1,5 +1,5 @@
-//! Live reads: requests to the API server for clients that need newer state than the cache has. One request serves all that
-//! wait for the same at the same time. They have their own shares of the requests in flight
+//! Live reads: requests to the API server for clients that need newer state than the cache has. One request serves all
+//! clients that wait for the same at the same time. Live reads have their own shares of the requests in flight
 //! ([`PriorityLevel`](crate::connector::PriorityLevel)).
 
 use std::collections::BTreeMap;
@@ -17,32 +17,33 @@ use crate::{CachedClient, Failure};
 
 /// The longest wait for the API server's latest version.
 const LATEST_VERSION_TIMEOUT: Duration = Duration::from_secs(3);
-/// The time for which the list of a source counts: by then the watch has confirmed as much, with a bookmark.
+/// The time for which the list of a source counts: by then, a bookmark of the watch has confirmed as much.
 const LIST_COUNTS_FOR: Duration = Duration::from_mins(2);
 
-/// The list of a source beside its watch.
+/// A list of a source in addition to its watch.
 struct Listed {
     when: Instant,
     version: ResourceVersion,
-    /// The confirmed version by then. Later events may be of objects that came and went before the list, and are served
-    /// until their end is reported, too: then the list does not count any more.
+    /// The confirmed version at the time of the list. The list counts only while that stays the same: a later event may
+    /// be of an object that was deleted before the list, and the object is served until the watch reports its deletion.
     confirmed: Option<ResourceVersion>,
 }
 
-/// The API server's latest version, if it answered; or the time after which the request may have a turn.
+/// The API server's latest version, if it answered; or the time after which a request may get a turn.
 type LatestVersion = Result<Option<ResourceVersion>, Duration>;
 
-/// The live reads so far.
+/// The results of live reads.
 #[derive(Default)]
 pub(super) struct LiveReads {
     /// The start of the last request for the latest version, and its result.
     latest_version: tokio::sync::Mutex<Option<(Instant, LatestVersion)>>,
-    /// The lists, by the namespace of the source; `None` is all.
+    /// The last list of each source, by its namespace; `None`: all namespaces.
     listed: Mutex<BTreeMap<Option<String>, Listed>>,
 }
 
 impl LiveReads {
-    /// Returns true if a list makes everything served of a source, confirmed up to `confirmed`, no older than this version.
+    /// Returns true if a list ensures that everything served from a source, confirmed up to `confirmed`, is no older
+    /// than this version.
     pub(super) fn is_listed(
         &self,
         source: Option<&str>,
@@ -61,7 +62,7 @@ impl LiveReads {
     fn note_listed(&self, source: Option<&str>, now: Listed) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&source.map(str::to_owned));
-        // The later one of two lists may have arrived first.
+        // The newer of two lists may have arrived first.
         if known.is_none_or(|known| known.confirmed != now.confirmed || known.version < now.version) {
             listed.insert(source.map(str::to_owned), now);
         }
@@ -74,11 +75,11 @@ impl LiveReads {
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
-    /// Returns the API server's latest version, `at_least` if possible; `None` if it does not answer for some seconds. One
-    /// request serves all callers at the same time: the answer to a request that was sent after a caller came is for that
-    /// caller, too. A sufficient answer counts for `new_for`.
+    /// Returns the API server's latest version; `None` if it does not answer within some seconds. One request serves
+    /// all concurrent callers: an answer counts for every caller that arrived before its request was sent, and an
+    /// answer of `at_least` or newer for `new_for`.
     ///
-    /// Fails if the request has no turn.
+    /// Fails if the request gets no turn.
     pub(super) async fn current_version(
         &self,
         at_least: ResourceVersion,
@@ -112,8 +113,8 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         answer.map_err(|retry_after| Error::Overloaded { retry_after })
     }
 
-    /// Lists a part from the API server into the cache, unless the list is older than `at_least`. `source` is the source of
-    /// the part.
+    /// Lists a part from the API server into the cache, unless the list is older than `at_least`. `source` is the
+    /// source of the part.
     pub(super) async fn list(
         &self,
         client: &CachedClient<K, T>,

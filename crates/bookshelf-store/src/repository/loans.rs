@@ -1,4 +1,4 @@
-//! The operations on loans.
+//! Operations on loans.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::connector::Reason;
 use crate::object::Uid;
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Lends a book to a tenant. Of any number of concurrent borrows one succeeds: the creation of the loan, which has the
-    /// book's name, is the lock. With an idempotency key, a repeated request returns the loan that the first one made.
+    /// Lends a book to a tenant. The loan has the book's name, so only one of any number of concurrent borrows
+    /// succeeds. With an idempotency key, a repeated request returns the loan that the first request made.
     pub async fn borrow(
         &self,
         key: BookKey<'_>,
@@ -32,7 +32,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         let imprint = idempotency.map(|idempotency| Imprint::of_borrow(idempotency, key, tenant));
         let (mut book, is_being_deleted) = match self.book(key) {
             Ok(cached) => (cached.uid.clone(), cached.value.is_being_deleted),
-            // The first of such requests may have been sent to another replica, which had the book sooner.
+            // The first request may have been sent to another replica, which had the book sooner.
             Err(Error::NotFound(_)) if imprint.is_some() => {
                 let book = self.reread_book(key).await?;
                 (book.version.uid, book.is_being_deleted)
@@ -69,14 +69,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 }
                 Err(error) if !matches!(error.reason, Reason::AlreadyExists(_)) => return Err(error.into()),
                 Err(_) if is_last_try => {}
-                // A loan that the cache does not have: another tenant's, or a leftover.
+                // There is a loan that the cache does not have: of another borrow, or a leftover.
                 Err(_) => in_the_way = self.live_loan(key).await?,
             }
         }
         Err(Error::AlreadyBorrowed)
     }
 
-    /// Checks that a request made the loan that exists, and that it counts.
+    /// Returns true if the request with this imprint made the existing loan, and the loan counts.
     async fn has_made(
         &self,
         imprint: Option<&Imprint>,
@@ -90,16 +90,16 @@ impl<V: Send + Sync + 'static> Repository<V> {
         if !imprint.has_made(loan.imprint.as_deref())? {
             return Ok(false);
         }
-        // The cache may have the earlier book.
+        // The cache may still have an earlier book.
         Ok(!loan.is_left_over(book) || !loan.is_left_over(&self.reread_book(key).await?.version.uid))
     }
 
-    /// Takes a book back from a tenant. Without a loan there is nothing to do.
+    /// Returns a book for a tenant. Succeeds without a loan.
     pub async fn return_book(&self, key: BookKey<'_>, tenant: Tenant<'_>) -> Result<(), Error> {
         self.confirm_loan(key).await?;
         let mut found = self.cached_loan(key).map(|entry| entry.value.clone());
         for _ in 0..=CONFLICT_RETRIES {
-            // A missing loan is a success, which the cache alone cannot promise.
+            // A missing loan is a success, which the cache alone cannot guarantee.
             let Some(loan) = (match found {
                 Some(loan) => Some(loan),
                 None => self.live_loan(key).await?,
@@ -132,7 +132,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Takes a book back from any tenant. A leftover goes likewise.
+    /// Takes a book back from any tenant. Deletes leftovers, too.
     pub async fn delete_loan(&self, key: BookKey<'_>, expected: &Expected) -> Result<(), Error> {
         let cached = self.cached_loan(key).map(|entry| entry.value.clone());
         // The API server decides which loan exists, if any: most loans are made by other processes.
@@ -172,7 +172,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Err(Error::UpdateConflict)
     }
 
-    /// Deletes the loan of a book that is gone, or going, with this uid.
+    /// Deletes the loan of the book with this uid, which is deleted or being deleted.
     pub(super) async fn delete_loan_of(&self, key: BookKey<'_>, book: &Uid) -> Result<(), Error> {
         let Some(loan) = self
             .cached_loan(key)
@@ -182,9 +182,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
         };
         let deletion = self.delete_version(key, loan.value.version.clone());
         match self.ending(&loan.value, Happened::BookGone, deletion).await {
-            // Returned meanwhile, or collected with its book.
+            // The loan was returned in the meantime, or garbage-collected with its book.
             Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::Conflict(_)) => Ok(()),
-            // Nothing was sent. The loan ends with its book: the garbage collector deletes it.
+            // Nothing was written. The garbage collector deletes the loan with its book.
             Err(error)
                 if loan.value.book_uid.is_some()
                     && matches!(
@@ -195,7 +195,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 tracing::debug!(%error, "the loan is left to the garbage collector");
                 Ok(())
             }
-            // A half has happened, so that no other error would be true.
+            // The book is deleted already, so any other error would be wrong.
             Err(error) => Err(Error::OutcomeUnknown(error)),
             Ok(confirmed) => {
                 confirmed.await;
@@ -208,14 +208,14 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.loans.reader.load().get(key.namespace, key.id).cloned()
     }
 
-    /// Returns true if the cache has a later book than that of the loan.
+    /// Returns true if the cache has a later book than the loan's.
     pub(super) fn is_left_over(&self, key: BookKey<'_>, loan: &Loan) -> bool {
         self.book(key).is_ok_and(|book| loan.is_left_over(&book.uid))
     }
 
-    /// Deletes a leftover that the garbage collector has not deleted yet, and returns the uid of the book that exists now;
-    /// if the loan counts, the book is borrowed. Reads the book from the API server before it deletes: the cache may have
-    /// the earlier one.
+    /// Deletes a leftover that the garbage collector has not deleted yet, and returns the uid of the current book. If
+    /// the loan counts, fails with [`Error::AlreadyBorrowed`]. Reads the book from the API server before it deletes the
+    /// loan: the cache may have an earlier book.
     async fn clear_left_over(&self, key: BookKey<'_>, loan: &Loan, book: &Uid) -> Result<Uid, Error> {
         if !loan.is_left_over(book) {
             return Err(Error::AlreadyBorrowed);
@@ -239,8 +239,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Deletes the loan with this uid, not a later one of its name. Returns a future that ends when the served state has the
-    /// version of the deletion.
+    /// Deletes the loan with this uid, but not a later loan of its name. Returns a future that ends when the served
+    /// state has reached the version of the deletion.
     async fn delete_version(
         &self,
         key: BookKey<'_>,
@@ -257,7 +257,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.check_namespace(key.namespace)?;
         match self.loans.workload.get(&key.to_object_key()).await {
             Ok(object) => Loan::try_from(&object).map(Some).map_err(internal),
-            // An answer about another object, such as the definition, says nothing of the loan.
+            // A missing CRD says nothing about the loan, and is not [`Error::NotFound`].
             Err(error) => match Error::of_read(error) {
                 Error::NotFound(_) => Ok(None),
                 error => Err(error),
@@ -273,7 +273,7 @@ fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
     };
     let mut loan = crd::BookLoan::new(key.id, spec);
     loan.metadata.namespace = Some(key.namespace.to_owned());
-    // The derived constructor adds those of the definition, with which Helm keeps it.
+    // The derived constructor adds the annotations of the CRD, which tell Helm to keep it.
     loan.metadata.annotations = None;
     loan.metadata.owner_references = Some(vec![OwnerReference {
         api_version: crd::Book::api_version(&()).into_owned(),
@@ -281,7 +281,7 @@ fn new_loan(key: BookKey<'_>, tenant: Tenant<'_>, book: &Uid) -> crd::BookLoan {
         name: key.id.to_owned(),
         uid: book.to_string(),
         controller: None,
-        // True would need a right on the book's finalizers where that admission plugin is on.
+        // True would require a right on the book's finalizers with `OwnerReferencesPermissionEnforcement`.
         block_owner_deletion: Some(false),
     }]);
     loan

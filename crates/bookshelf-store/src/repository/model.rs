@@ -1,5 +1,4 @@
-//! Books and loans as the domain knows them: values that obey the rules, made of requests and of custom
-//! resources.
+//! Domain types of books and loans: valid values, made from requests and custom resources.
 
 mod book;
 
@@ -16,7 +15,7 @@ use super::version::Version;
 use crate::object::{ObjectKey, Uid};
 pub use book::{Book, BookContent};
 
-/// A namespace that can exist: a DNS-1123 label.
+/// A valid name of a namespace: a DNS-1123 label.
 #[derive(Clone, Copy, Debug)]
 pub struct Namespace<'a>(&'a str);
 
@@ -34,7 +33,7 @@ impl<'a> Namespace<'a> {
     }
 }
 
-/// The place of a book that can exist, and of its loan: namespace and id.
+/// The key of a book and of its loan: a valid namespace and id.
 #[derive(Clone, Copy, Debug)]
 pub struct BookKey<'a> {
     pub(super) namespace: &'a str,
@@ -66,12 +65,12 @@ impl<'a> BookKey<'a> {
     }
 }
 
-/// A category: a label value that is not empty.
+/// A category: a non-empty label value.
 #[derive(Clone, Copy, Debug)]
 pub struct Category<'a>(&'a str);
 
 impl<'a> Category<'a> {
-    /// Checks the rule. The empty string is no category.
+    /// Checks the rule. The empty string is `None`: no category.
     pub fn parse(category: &'a str) -> Result<Option<Self>, Invalid> {
         Invalid::check(Field::Category, rules::label_value(category))?;
         Ok((!category.is_empty()).then_some(Self(category)))
@@ -102,7 +101,7 @@ impl<'a> Tenant<'a> {
     }
 }
 
-/// A client's name for a request, which lets the client repeat it.
+/// A client's key for a request, which lets the client repeat the request.
 #[derive(Clone, Copy, Debug)]
 pub struct IdempotencyKey<'a>(&'a str);
 
@@ -120,12 +119,12 @@ impl<'a> IdempotencyKey<'a> {
     }
 }
 
-/// A borrower, as loans name one. Other programs make loans too, so that this may be no [`Tenant`].
+/// The borrower that a loan names. Other programs create loans, too, so it need not be a valid [`Tenant`].
 #[derive(Clone, Copy, Debug)]
 pub struct Borrower<'a>(&'a str);
 
 impl<'a> Borrower<'a> {
-    /// Takes any text. The empty string is every borrower.
+    /// Accepts any text. The empty string is `None`: every borrower.
     #[must_use]
     pub fn parse(borrower: &'a str) -> Option<Self> {
         (!borrower.is_empty()).then_some(Self(borrower))
@@ -144,7 +143,7 @@ impl<'a> From<Tenant<'a>> for Borrower<'a> {
     }
 }
 
-/// The management of a book: the part of its metadata that allows or forbids changes, as a test for it needs it.
+/// The management of a book: whether bookshelf may change it, with the metadata that the tests of a patch need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Management {
     /// No other tool manages it.
@@ -180,7 +179,7 @@ impl Management {
         }
         let labels = object.labels();
         let label = match labels.get(labels::MANAGED_BY).map(String::as_str) {
-            // The API server keeps no empty map.
+            // The API server does not store empty maps.
             None if labels.is_empty() => ManagedBy::NoLabels,
             None => ManagedBy::NoLabel,
             Some("") => ManagedBy::Nobody,
@@ -202,28 +201,28 @@ pub struct Loan {
     pub namespace_id: String,
     /// The tenant who has the book.
     pub borrowed_by: Arc<str>,
-    /// The time of the loan: that of its creation, or the one that a restored loan has kept.
+    /// The time of the loan: its creation, or the original time of a restored loan.
     pub borrowed_at: Timestamp,
     /// The imprint of the request. The cache does not keep it.
     pub(super) imprint: Option<Box<Imprint>>,
-    /// The book that the loan is of, as its ownerReference says; none on loans made by hand.
+    /// The uid of the book, from the loan's `ownerReference`; `None` for a loan created by hand.
     pub book_uid: Option<Uid>,
     /// The version.
     pub version: Version,
 }
 
 impl Loan {
-    /// Returns true if the loan is a leftover: it is of an earlier book of the same name than the one with this uid.
+    /// Returns true if the loan is a leftover: not of the book with this uid, but of an earlier book of the same name.
     #[must_use]
     pub fn is_left_over(&self, book: &Uid) -> bool {
         self.book_uid.as_ref().is_some_and(|of| of != book)
     }
 }
 
-/// A custom resource that is not a book or loan, although it passed for one.
+/// The error for a custom resource that is not a valid book or loan.
 #[derive(Debug, thiserror::Error)]
 pub enum Unconvertible {
-    /// The object lacks what the API server gives every object.
+    /// The object lacks metadata that the API server sets on every object.
     #[error("metadata.{0} is missing or unusable")]
     Metadata(&'static str),
     /// The content breaks a rule of the domain.
@@ -241,7 +240,7 @@ impl TryFrom<&crd::BookLoan> for Loan {
             .creation_timestamp()
             .ok_or(Unconvertible::Metadata("creationTimestamp"))?
             .0;
-        // The API server's `date-time` is more than RFC 3339: what is no time here does not hide the loan.
+        // The API server's `date-time` allows more than RFC 3339. A time that cannot be parsed does not hide the loan.
         let kept = object.spec.borrowed_at.as_deref().and_then(crd::time::nearest);
         Ok(Self {
             book_id: object.name_any(),
@@ -255,7 +254,7 @@ impl TryFrom<&crd::BookLoan> for Loan {
     }
 }
 
-/// Returns true if an ownerReference is to a book, of any version of the API.
+/// Returns true if an `ownerReference` is to a book, in any version of the API.
 fn is_book(owner: &OwnerReference) -> bool {
     let group = owner.api_version.split_once('/').map(|(group, _)| group);
     owner.kind == crd::Book::kind(&()) && group == Some(crd::GROUP)

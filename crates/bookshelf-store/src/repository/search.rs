@@ -1,7 +1,7 @@
-//! The search for books by the words of author and title.
+//! Search for books by words of author and title.
 //!
-//! The cache keeps a text of each book: its category, if it has one, and the folded words of author and title, each behind a
-//! blank and the two on lines of their own:
+//! The cache keeps a text of each book: a line with its category, if it has one, a line with the folded words of the
+//! author, and one with those of the title. A space precedes each word:
 //!
 //! ```text
 //! =math
@@ -9,8 +9,8 @@
 //!  analytic geometry
 //! ```
 //!
-//! A term is folded likewise. The blank makes it the beginning of a word, and the line break keeps it from running from the
-//! author into the title.
+//! A term is folded in the same way. Its space ties it to the beginning of a word, and the line break keeps it from
+//! matching across author and title.
 
 mod fold;
 
@@ -22,19 +22,19 @@ use super::error::{Field, Invalid};
 use super::model::Category;
 use crate::cache::Search;
 
-/// The most characters of a query.
+/// The maximum number of characters in a query.
 pub const QUERY_MAX: u32 = 256;
-/// The most terms of a query.
+/// The maximum number of terms in a query.
 pub const TERMS_MAX: u32 = 8;
 
-/// The terms of a search for books: each begins a word of author or title, in any order.
+/// The terms of a search for books: each must begin a word of author or title, in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms(Vec<String>);
 
 impl Terms {
-    /// Parses terms, which white space separates. The empty string is no search.
+    /// Parses terms separated by white space. The empty string is `None`: no search.
     ///
-    /// A term of which folding leaves nothing is ignored, unless there is no other.
+    /// A term that folds to nothing is ignored. If no other term is left, that is an error.
     pub fn parse(query: &str) -> Result<Option<Self>, Invalid> {
         if query.is_empty() {
             return Ok(None);
@@ -77,7 +77,7 @@ pub fn text(book: &crd::Book) -> String {
     text
 }
 
-/// Returns the line of a category. No word has its first character.
+/// Returns the line of a category. No word contains its first character.
 fn category_line(category: &str) -> String {
     format!("={category}\n")
 }

@@ -1,13 +1,13 @@
-//! Streams: the objects that exist, and then the changes, for as long as a client listens.
+//! Streams: the existing objects, and then their changes, for as long as a client listens.
 //!
-//! A stream is a position in the confirmed state ([`cache::Confirmed`]), and its events come from the caches' snapshots: any
-//! number of streams cost the API server nothing, and none has a queue. Each event may carry an id: a client that has
-//! applied that event and those before it resumes from there, on any replica, and ends with the state of a list. For that,
-//! events are *state*, not actions: to apply one twice changes nothing, `deleted` may be of an object that never existed,
-//! and `created` of one that exists already.
+//! A stream is a position in the confirmed state ([`cache::Confirmed`]), and its events come from snapshots of the
+//! caches: any number of streams cost the API server nothing, and none has a queue of changes. An event may carry an
+//! id. A client that has applied the event and all earlier ones resumes from there, on any replica, and ends with the
+//! state of a list. Events are therefore *state*, not actions: applying one twice changes nothing, `deleted` may be of
+//! an object that never existed, and `created` of one that exists already.
 //!
-//! The objects that exist come in the order of versions. So a client has everything up to the id of each, and later changes
-//! are among the changes.
+//! The existing objects are sent in the order of versions. After each of them, a client has everything up to its id,
+//! and later changes follow.
 
 mod books;
 mod id;
@@ -39,12 +39,12 @@ use crate::object::ResourceVersion;
 pub struct StreamEvent<T> {
     /// The new state.
     pub kind: EventKind<T>,
-    /// The position from which a client that has applied this event resumes; `None` if that takes further events.
+    /// The position from which a client that has applied this event resumes; `None` if it needs further events first.
     pub id: Option<StreamId>,
 }
 
 impl<T> StreamEvent<T> {
-    /// A client that is cut off after a reset has nothing, and must not resume from its last position.
+    /// Returns a reset. A client that is cut off after it has nothing to resume from.
     fn reset() -> Self {
         Self {
             kind: EventKind::Reset,
@@ -56,30 +56,30 @@ impl<T> StreamEvent<T> {
 /// The new state.
 #[derive(Debug)]
 pub enum EventKind<T> {
-    /// All events before are void, ids too: the objects that exist follow.
+    /// All earlier events and their ids are void. The existing objects follow.
     Reset,
     /// The object exists.
     Created(T),
     /// The object exists, in another version than before.
     Updated(T),
-    /// The object does not exist any more, or not in the selection of the stream; this is its last known state.
+    /// The object no longer exists, or has left the selection of the stream. This is its last known state.
     Deleted(T),
-    /// The objects that existed at the start are complete; later events are changes since.
+    /// All objects that existed at the start have been sent. Later events are changes.
     Synced,
 }
 
-/// The error of a client that is so far behind that the journal has forgotten the changes in between, or of caches that
-/// nothing feeds any more: the stream ends. A resumed stream may begin with [`EventKind::Reset`].
+/// The error that ends a stream: its client is so far behind that the journal has dropped the changes in between, or
+/// the caches are no longer fed. A resumed stream may begin with [`EventKind::Reset`].
 #[derive(Debug, thiserror::Error)]
 #[error("the stream cannot go on")]
 pub struct CutOff;
 
-/// A stream of books, with the loans if it is made for tenants.
+/// A stream of books, with or without their loans.
 pub type BookStream<V> = Stream<V, Books>;
 /// A stream of loans.
 pub type LoanStream<V> = Stream<V, Loans>;
 
-/// A stream: [`wait`](Self::wait), then [`pop`](Self::pop) until nothing is left, and again.
+/// A stream. Call [`wait`](Self::wait), then [`pop`](Self::pop) until nothing is left, and repeat.
 pub struct Stream<V, S: Topic<V>> {
     repository: Arc<Repository<V>>,
     topic: S,
@@ -87,7 +87,7 @@ pub struct Stream<V, S: Topic<V>> {
     /// The position once all pending events are sent.
     at: Cursor,
     reached: StreamId,
-    /// The rest of the objects that existed at the start.
+    /// The objects that existed at the start and are not sent yet.
     initial_list: Option<InitialList>,
     waiting: VecDeque<StreamEvent<S::Item>>,
 }
@@ -117,7 +117,8 @@ pub trait Topic<V> {
     /// Returns the value of an object's event.
     #[doc(hidden)]
     fn item(&self, confirmed: &ConfirmedState<'_, V>, object: &Arc<Entry<Self::Object>>) -> Self::Item;
-    /// Returns the events of these changes: first those of the one resource, then those of the other.
+    /// Returns the events of these changes: first those of [`RESOURCE`](Self::RESOURCE), then those of the other
+    /// resource.
     #[doc(hidden)]
     fn changes(
         &self,
@@ -126,7 +127,7 @@ pub trait Topic<V> {
     ) -> Vec<Emitted<Self::Item>>;
 }
 
-/// A resource that streams are made of.
+/// A resource that streams depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The books.
@@ -155,13 +156,13 @@ impl<V> ConfirmedState<'_, V> {
     }
 }
 
-/// The changes since the stream looked last.
+/// The changes after a stream's position.
 pub struct Changes<'a, V> {
     books: Vec<Step<'a, CachedBook<V>>>,
     loans: Vec<Step<'a, Loan>>,
 }
 
-/// The event of a change, and the position after it.
+/// The event of a change, and the version to resume at after it.
 pub struct Emitted<T> {
     resource: Resource,
     resume_at: Option<ResourceVersion>,
@@ -169,12 +170,12 @@ pub struct Emitted<T> {
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Opens a stream of the books of a namespace, or of all, and of a category, or of all; with their loans, or without.
+    /// Opens a stream of books, of one namespace or all, and of one category or all, with or without their loans.
     ///
-    /// `last_event_id` is the id of the last event that the client has applied, as text: the stream resumes after it. If it
-    /// cannot, its first event is [`EventKind::Reset`], and the objects that exist follow.
+    /// `last_event_id` is the id of the last event that the client has applied, as text: the stream resumes after it.
+    /// If that is impossible, its first event is [`EventKind::Reset`], and the existing objects follow.
     ///
-    /// Returns within seconds, also while the API server is away.
+    /// Returns within seconds, even while the API server is unavailable.
     pub async fn book_stream(
         self: &Arc<Self>,
         namespace: Option<Namespace<'_>>,
@@ -189,7 +190,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         Ok(Stream::begin(Arc::clone(self), topic, last_event_id).await)
     }
 
-    /// Opens a stream of the loans of a namespace, of one tenant or of all; otherwise as
+    /// Opens a stream of the loans of a namespace, of one tenant or all. Otherwise like
     /// [`book_stream`](Self::book_stream).
     pub async fn loan_stream(
         self: &Arc<Self>,
@@ -239,7 +240,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         }
     }
 
-    /// Waits for an event. If all earlier events have become void, that is [`EventKind::Reset`], and the objects that exist
+    /// Waits for an event. If all earlier events have become void, it is [`EventKind::Reset`], and the existing objects
     /// follow. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), CutOff> {
         loop {
@@ -256,19 +257,19 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         }
     }
 
-    /// Returns the next event, if there is one already.
+    /// Returns the next event, if one is ready.
     pub fn pop(&mut self) -> Option<StreamEvent<S::Item>> {
         self.waiting.pop_front()
     }
 
-    /// Returns the position from which a client that has applied all events resumes; `None` while events are pending. It
-    /// advances although nothing happens, and does not grow too old.
+    /// Returns the position from which a client that has applied all events resumes; `None` while events are pending.
+    /// It advances even if nothing happens, so that it does not become too old.
     pub fn id(&self) -> Option<StreamId> {
         let is_all_sent = self.waiting.is_empty() && self.initial_list.is_none();
         is_all_sent.then_some(self.reached)
     }
 
-    /// Takes in the changes, or starts anew with a reset if all earlier events are void.
+    /// Reads new changes, or starts over with a reset if all earlier events are void.
     fn look(&mut self) -> Result<(), CutOff> {
         let Err(TooOld) = self.follow() else { return Ok(()) };
         let snapshots = snapshots(&self.repository);
@@ -284,7 +285,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         Ok(())
     }
 
-    /// Takes in the changes once all events before them are sent; until then, keeps them from being forgotten.
+    /// Reads new changes once all earlier events are sent. Until then, checks that the journal still has them.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
         let confirmed = confirmed(&snapshots, self.topic.namespace());
@@ -339,7 +340,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     }
 }
 
-/// Returns the list of the objects that exist, and the position at its end.
+/// Returns the list of the existing objects, and the position at its end.
 fn list<V, S: Topic<V>>(repository: &Repository<V>, topic: &S) -> (InitialList, (Cursor, StreamId)) {
     let snapshots = snapshots(repository);
     let confirmed = confirmed(&snapshots, topic.namespace());

@@ -7,8 +7,8 @@ use crate::cache::SourceEvent;
 use crate::connector::{self, Connector};
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Creates a repository that no watch feeds: [`Repository::feed_books`] and [`Repository::feed_loans`] do. It is ready
-    /// after a list of each. Whatever asks the API server fails with [`Error::Unavailable`](super::Error).
+    /// Creates a repository that no watch feeds, only [`Repository::feed_books`] and [`Repository::feed_loans`]. It is
+    /// ready after a list of each. Requests to the API server fail with [`Error::Unavailable`](super::Error).
     ///
     /// Must be called within a tokio runtime.
     ///

@@ -28,7 +28,7 @@ pub struct NotAVersion;
 impl FromStr for Version {
     type Err = NotAVersion;
 
-    /// Reads what [`Display`](fmt::Display) writes, to the letter.
+    /// Parses the exact output of [`Display`](fmt::Display).
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let (uid, resource_version) = text.rsplit_once('.').ok_or(NotAVersion)?;
         Ok(Self {

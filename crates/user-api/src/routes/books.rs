@@ -93,12 +93,12 @@ pub(crate) fn get(request: &Request) -> Result<Reply, Problem> {
     })
 }
 
-/// Answers [`get`] with a live read, as the cache does not have all of the book.
+/// Answers [`get`] with a live read, since the cache does not have the whole book.
 fn get_live(request: Request) -> Reply {
     Reply::later(async move {
         let books = request.repository()?;
         let book = books.live_book(request.book_key()?).await?;
-        // The book may be a later one of the name, which the loan of the cached one is not of.
+        // The book may be a later one with this name, to which the loan of the cached one does not belong.
         let loan = books.loan_of(&book);
         Ok(view::lent(&view::book(&book), loan.as_deref()).answer(&request))
     })

@@ -9,8 +9,8 @@ use bookshelf_store::repository::HistoryFilter;
 
 /// The tenant's history of a book
 ///
-/// The events of the tenant's loans of this book id, newest first, those of earlier books of this id included. With
-/// `Accept: application/x-ndjson` all of them, a line each.
+/// The events of the tenant's loans of the book, newest first, including those of earlier books with this id. With
+/// `Accept: application/x-ndjson`, all of them, one per line.
 #[utoipa::path(
     get,
     path = "/book/{namespace}/{id}/history",
@@ -33,7 +33,7 @@ pub(crate) fn of_book(request: &Request, own: &OwnHistory, part: &Part) -> Resul
 
 /// The history of the tenant's loans
 ///
-/// Newest first. With `Accept: application/x-ndjson` all of it, a line for each event.
+/// Newest first. With `Accept: application/x-ndjson`, all events, one per line.
 #[utoipa::path(
     get,
     path = "/history/{namespace}",

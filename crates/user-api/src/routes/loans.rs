@@ -62,7 +62,7 @@ pub(crate) fn get(request: &Request, tenant: &TenantId) -> Result<Reply, Problem
 
 /// Borrows a book
 ///
-/// An `Idempotency-Key` belongs to its tenant: with the same key of another tenant it is another request.
+/// An `Idempotency-Key` belongs to its tenant: the same key from another tenant is another request.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/borrow",
@@ -93,7 +93,7 @@ pub(crate) async fn borrow(
 
 /// Returns a book
 ///
-/// Succeeds also if there is no loan.
+/// Also succeeds if there is no loan.
 #[utoipa::path(
     post,
     path = "/book/{namespace}/{id}/return",

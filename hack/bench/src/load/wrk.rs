@@ -1,22 +1,19 @@
-//! wrk, and its output.
+//! Runs wrk and parses its output.
 
 use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-/// The measurements of wrk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
-    /// Answered requests.
     pub(super) requests: f64,
-    /// The duration in seconds.
     pub(super) seconds: f64,
     /// The 99th percentile of the latency, in seconds.
     pub(super) p99: f64,
 }
 
-/// Fails when a request did.
+/// Runs wrk. Fails if a request failed.
 pub(super) async fn run(url: &str, token: Option<&str>, duration: Duration) -> Result<Measured> {
     let authorization = token.map(|token| format!("--header=Authorization: Bearer {token}"));
     let output = Command::new("wrk")
@@ -63,7 +60,7 @@ fn parse(output: &str) -> Result<Measured> {
     Ok(measured)
 }
 
-/// A time as wrk writes it: `612.00us`, `1.05ms`, `2.00s`, `1.50m`.
+/// Parses a time in the format of wrk: `612.00us`, `1.05ms`, `2.00s`, `1.50m`.
 fn seconds(text: &str) -> Result<f64> {
     let text = text.trim();
     let unit = text.find(char::is_alphabetic).context("a time without a unit")?;

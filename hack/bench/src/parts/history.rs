@@ -1,4 +1,4 @@
-//! The cost of the history: requests and bytes of a loan, memory and reads of a million events.
+//! The cost of the history: requests and bytes of a loan, and memory and reads of a million events.
 
 mod loans;
 mod million;
@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use crate::{figure::Figure, rig::Rig};
 
-/// The flag that turns the history off.
 const OFF: &str = "--history=false";
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {

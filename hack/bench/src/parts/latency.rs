@@ -1,4 +1,4 @@
-//! The time from an event to the answer that shows its change.
+//! The time from an event to the response that shows its change.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,10 @@ use crate::{
     wait::until,
 };
 
-/// Events of one round.
+/// The number of events of one round.
 const EVENTS: u64 = 1000;
 
-/// The number in the book's name.
+/// The number of the book that changes.
 const NUMBER: u64 = 0;
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -55,7 +55,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Changes a book again and again. The milliseconds from each event's arrival here until a GET shows it.
+/// Changes a book repeatedly. Returns the milliseconds from the arrival of each event here until a GET shows it.
 async fn round_of_events(rig: &Rig<'_>, service: &Service, first_edition: u64) -> Result<Vec<f64>> {
     let client = &rig.cluster.client;
     books::create(client, SCRATCH.to_owned(), NUMBER).await?;
@@ -69,7 +69,7 @@ async fn round_of_events(rig: &Rig<'_>, service: &Service, first_edition: u64) -
     })
     .await?;
 
-    // Lines as they come: an event that had to be understood first would seem to have arrived later.
+    // Raw lines: parsing an event first would make it seem to arrive later.
     let version = book.resource_version().context("a book has a version")?;
     let url = format!(
         "/apis/{}/v1alpha1/namespaces/{SCRATCH}/books?watch=true&resourceVersion={version}",
@@ -98,7 +98,7 @@ async fn round_of_events(rig: &Rig<'_>, service: &Service, first_edition: u64) -
     Ok(latencies)
 }
 
-/// Measures the same reads with nothing to wait for, in milliseconds.
+/// Measures the same reads without changes, in milliseconds.
 async fn round_of_reads(service: &Service) -> Result<Vec<f64>> {
     let mut connection = KeepAlive::open(service.address, &path()).await?;
     let mut times = Vec::new();

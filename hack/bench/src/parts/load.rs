@@ -1,8 +1,7 @@
-//! Writes under load: how many a second, and how long each takes, beside the same creates sent straight to the API
-//! server.
+//! Writes under load: their rate and their latency, compared with the same creates sent straight to the API server.
 //!
-//! Everything shares all cores, as the API server is the limit: it and etcd use most of them. Ours and what it is
-//! compared with are therefore sent by the same program, from bytes that are ready before.
+//! All programs share all cores, since the API server is the limit: it and etcd use most of them. Therefore the same
+//! program sends both loads, from requests that it has built before.
 
 mod crowd;
 mod request;
@@ -30,13 +29,12 @@ use request::Write;
 use table::{CpuTimes, Sample, Table, of_a_write};
 use tally::Tally;
 
-/// The numbers of clients.
 const CLIENTS: [usize; 4] = [1, 16, 64, 256];
 
-/// The books that are made straight at the API server are named from here on.
+/// The number of the first book that is created straight at the API server.
 const STRAIGHT_FROM: u64 = 500_000;
 
-/// The interval at which the APIs are polled for a write.
+/// The interval at which the APIs are polled for the books.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -64,7 +62,6 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     Ok(table.figures())
 }
 
-/// Everything that the load is sent with.
 struct Load<'a> {
     rig: &'a Rig<'a>,
     services: Services,
@@ -74,7 +71,6 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Measures every write once.
     async fn measure(&self, clients: usize, table: &mut Table) -> Result<()> {
         let client = &self.rig.cluster.client;
         books::clear_scratch(client).await?;
@@ -83,7 +79,7 @@ impl Load<'_> {
         let ours = self.send(Write::Create, clients, (0..count).collect()).await?;
         let numbers = (STRAIGHT_FROM..STRAIGHT_FROM + count).collect();
         let straight = self.send(Write::Straight, clients, numbers).await?;
-        // The books of the next writes have to exist for both APIs.
+        // The books of the next writes must exist for both APIs.
         let made = straight.tally.done.clone();
         self.served(&made).await?;
         table.add(Write::Create, clients, ours);
@@ -95,8 +91,8 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Has so many clients do a write to each of the books of these numbers, and measures it but for each client's
-    /// first, which opens its connection.
+    /// Sends a write to each of these books from this number of clients. The measurement leaves out the first request
+    /// of each client, which opens its connection.
     async fn send(&self, write: Write, clients: usize, numbers: Vec<u64>) -> Result<Sample> {
         let door = match write.api() {
             Some(Api::Admin) => &self.admin,
@@ -117,7 +113,7 @@ impl Load<'_> {
         let after = self.cpu_times(service);
         let writes = approximate(u64::try_from(measured.latencies.len())?);
         let cpu = of_a_write(before, after, writes);
-        // A refusal or a failure counts at the first request, too, when all connections are opened at once.
+        // Opening all connections at once may cause refusals and failures too, so those of the first requests count.
         let mut tally = Tally {
             seconds: 0.0,
             latencies: Vec::new(),
@@ -133,7 +129,7 @@ impl Load<'_> {
         Ok(Sample { tally, cpu })
     }
 
-    /// The CPU time until now of the API server, of etcd, of the API that is measured, and of this program.
+    /// The CPU times so far of the API server, etcd, the measured API and this program.
     fn cpu_times(&self, service: Option<&Service>) -> CpuTimes<Option<Duration>> {
         let component = |component| self.rig.cluster.process_id(component).and_then(cpu_time);
         [
@@ -144,7 +140,7 @@ impl Load<'_> {
         ]
     }
 
-    /// Returns when both APIs serve these books.
+    /// Waits until both APIs serve these books.
     async fn served(&self, numbers: &[u64]) -> Result<()> {
         for api in Api::ALL {
             let url = self.services.of(api).url(&format!("/book/{SCRATCH}"));
@@ -161,7 +157,7 @@ impl Load<'_> {
     }
 }
 
-/// The requests of one measurement, and one more for each client, which opens its connection.
+/// The number of requests of one measurement, plus one for each client, which opens its connection.
 fn requests(clients: usize) -> u64 {
     let measured = if clients == 1 { 400 } else { 2000 };
     measured + u64::try_from(clients).unwrap_or_default()

@@ -16,12 +16,11 @@ use crate::{
 
 const WITHOUT_DESCRIPTIONS: &str = "--cache-descriptions=false";
 
-/// The time for which memory has to stay within [`STEADY_WITHIN`] of its size to count as steady.
+/// The time for which memory must stay within [`STEADY_WITHIN`] of its size to count as steady.
 const STEADY_FOR: Duration = Duration::from_secs(3);
 const STEADY_WITHIN: f64 = 0.01;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The measurements of one process.
 struct Sample {
     memory: Option<Memory>,
     json: u64,
@@ -71,7 +70,7 @@ async fn samples(rig: &Rig<'_>, arguments: &[&str]) -> Result<Vec<Sample>> {
     for _ in 0..rig.args.rounds {
         let service = Service::start(rig, rig.args.api, arguments).await?;
         let memory = steady(service.id()).await;
-        // Afterwards, since requested lists are kept.
+        // After the memory is measured, since the API keeps lists that were requested.
         let mut json = 0;
         for namespace in books::namespaces() {
             let body = rig.body(&service.url(&format!("/book/{namespace}"))).await?;
@@ -83,7 +82,7 @@ async fn samples(rig: &Rig<'_>, arguments: &[&str]) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The memory of process `id`, once it changes no more.
+/// Returns the memory of process `id`, once it is steady.
 pub(super) async fn steady(id: u32) -> Option<Memory> {
     let mut last = memory(id)?;
     let mut since = Instant::now();

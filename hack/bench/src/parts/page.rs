@@ -13,17 +13,17 @@ use crate::{
     statistics::approximate,
 };
 
-/// The time over which the heap is measured, as a multiple of a measurement's.
+/// The time over which the heap is measured, as a multiple of the time of one measurement.
 const HEAP_OVER: u32 = 120;
 
-/// The figures that the browser's program prints.
+/// The figures that `measure.mjs` prints.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Measured {
     /// Milliseconds from the navigation until the first row is painted.
     first_rows: Vec<f64>,
     nodes: Vec<f64>,
-    /// MiB without garbage after a tenth of the time, and at its end.
+    /// MiB after garbage collection, after a tenth of the time and at its end.
     heap: Vec<f64>,
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Opens the page so many times, and once for so many seconds.
+/// Opens the page `rounds` times, and once for this number of seconds.
 async fn open(browser: &Browser, address: &str, rounds: u32, seconds: u64) -> Result<Measured> {
     let variables = [
         ("BOOKSHELF_ADMIN", address),

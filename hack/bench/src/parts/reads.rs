@@ -1,4 +1,4 @@
-//! Reads, beside a bare actix-web server that answers the same bytes.
+//! Reads, compared with a bare actix-web server that answers with the same bytes.
 
 use anyhow::Result;
 
@@ -13,15 +13,13 @@ use crate::{
     static_server_process::StaticServer,
 };
 
-/// A read that is measured.
 pub(super) struct Read {
     pub(super) name: &'static str,
     pub(super) path: String,
-    /// The least share of the static server's requests per second.
+    /// The minimum ratio to the static server's requests a second.
     ratio: f64,
 }
 
-/// The measured reads.
 pub(super) fn all() -> [Read; 4] {
     let read = |name, path, ratio| Read { name, path, ratio };
     [
@@ -67,7 +65,7 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     };
     let waited = [was_no_limit("ours", ours), was_no_limit(LIMIT, limits)];
     let note = not_judged(waited.into_iter().flatten());
-    // A server that is the limit serves as many requests as its CPU time allows: that compares the others.
+    // A server that is the limit serves as many requests as its CPU time allows. Otherwise CPU times are compared.
     let (served, cpu) = if note.is_none() {
         (Some(Target::RatioAtLeast(read.ratio)), None)
     } else {
@@ -88,17 +86,15 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     ]
 }
 
-/// The end of the names of the latencies.
 const P99: &str = "p99";
-/// The end of the names of the CPU times.
 const CPU: &str = "CPU a request";
 
-/// The slowdown of reads from the smallest number of books of the run to the largest.
+/// The slowdown of reads from the smallest number of books in the run to the largest.
 ///
-/// Both are ratios to the CPU time of the static server: the two are measured at different times, and CPU time grows
-/// even where the load generator is the limit.
+/// Compares ratios to the CPU time of the static server, since the numbers of books are measured at different times,
+/// and CPU time grows even if the load generator is the limit.
 pub(crate) fn growth(rows: &[Row]) -> Vec<Row> {
-    // Figures that differ by less are the same.
+    // A smaller growth is noise.
     const NOISE: f64 = 1.1;
     let cpu = |row: &&Row| row.part == Part::Reads && row.figure.name.ends_with(CPU);
     let Some(least) = rows.iter().filter(cpu).map(|row| row.books).min() else {

@@ -13,17 +13,15 @@ use crate::{
     statistics::approximate,
 };
 
-/// The resync period of the cache.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// The measurements of one process.
 struct Watched {
     cpu: Option<Duration>,
     log_lines: usize,
 }
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
-    // Whole periods: wherever they start, as many resyncs are in them.
+    // Whole periods contain the same number of resyncs, wherever they start.
     let periods = rig.args.duration.as_secs().div_ceil(PERIOD.as_secs()).max(2);
     let time = Duration::from_secs(PERIOD.as_secs() * periods);
     let period = format!("--resync-period={}", PERIOD.as_secs());
@@ -43,10 +41,10 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Lets a ready API alone for `time`, with its log as it is by default.
+/// Leaves a ready API alone for `time`, with its default log level.
 async fn watch(rig: &Rig<'_>, arguments: &[&str], time: Duration) -> Result<Watched> {
     let service = Service::start(rig, rig.args.api, arguments).await?;
-    // Work that a start leaves for later is not a resync's.
+    // Work that a start defers is not part of a resync.
     sleep(PERIOD).await;
     let (log, before) = (service.log_length()?, cpu_time(service.id()));
     sleep(time).await;

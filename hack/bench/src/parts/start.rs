@@ -1,4 +1,4 @@
-//! From the start of the process until it is ready, beside a LIST of the same books.
+//! The time from the start of the process until it is ready, compared with a LIST of the same books.
 
 use std::{
     io::Write as _,
@@ -15,11 +15,11 @@ use crate::{
     service::Service,
 };
 
-/// Longer than any list takes.
+/// A timeout in seconds, longer than any list takes.
 const LIST_WITHIN: &str = "120";
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
-    // The first of each finds the API server's cache and the system's as no later one does.
+    // The first list and the first start find cold caches of the API server and the system, later ones do not.
     list(rig)?;
     start(rig).await?;
     let (mut wall, mut cpu, mut lists) = (Vec::new(), Vec::new(), Vec::new());
@@ -38,7 +38,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// The time until the API is ready, and the CPU time it has used until then, in seconds.
+/// Returns the time until the API is ready, and its CPU time until then, in seconds.
 async fn start(rig: &Rig<'_>) -> Result<(f64, Option<f64>)> {
     let started = Instant::now();
     let service = Service::start(rig, rig.args.api, &[]).await?;
@@ -48,7 +48,7 @@ async fn start(rig: &Rig<'_>) -> Result<(f64, Option<f64>)> {
     Ok((seconds, cpu))
 }
 
-/// The time that one LIST of all books takes, on the core and as the account of the API, in seconds.
+/// Returns the seconds of one LIST of all books, on the core and with the account of the API.
 fn list(rig: &Rig<'_>) -> Result<f64> {
     let account = rig.cluster.account(rig.args.api);
     let url = format!("{}/apis/{}/v1alpha1/books", account.server, bookshelf_crd::GROUP);
@@ -71,7 +71,7 @@ fn list(rig: &Rig<'_>) -> Result<f64> {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot run curl")?;
-        // Not as an argument, which everybody on the machine could read.
+        // Everybody on the machine can read arguments, so the token goes through standard input.
         let header = format!("header = \"Authorization: Bearer {}\"\n", account.token);
         curl.stdin
             .take()

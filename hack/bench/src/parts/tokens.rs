@@ -1,4 +1,4 @@
-//! Token mode: the cost of decisions, kept and not, and the effect of made-up tokens on others.
+//! Token mode: the cost of kept and new decisions, and the effect of made-up tokens on other callers.
 
 use std::time::Instant;
 
@@ -16,26 +16,25 @@ use crate::{
     statistics::approximate,
 };
 
-/// The API server's own audience: the accounts of the APIs, which may read books, are the callers here.
+/// The API server's own audience. The callers are the accounts of the APIs, which may read books.
 const AUDIENCE: &str = "--auth-audience=https://kubernetes.default.svc";
 
-/// First requests in a round: fewer than the reviews that a process may send at once.
+/// The number of first requests in a round, below the number of reviews that a process may send at once.
 const FIRST_REQUESTS: u64 = 10;
 
-/// Made-up tokens a second, and the connections that they come on.
+/// Made-up tokens a second, and the number of connections that send them.
 const FLOOD: u64 = 1000;
 const FLOODERS: u64 = 16;
 
-/// Made-up tokens that come as fast as they are answered, once in a run, and the connections that they come on.
+/// Made-up tokens that are sent as fast as they are answered, once in a run, and the number of connections.
 const MANY: u64 = 1_000_000;
 const SENDERS: u64 = 64;
 
-/// Reviews of unknown tokens that a process may send at once.
+/// The number of reviews of unknown tokens that a process may send at once.
 const BURST: f64 = 20.0;
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// The samples of all rounds.
 #[derive(Default)]
 struct Samples {
     header: Vec<Load>,
@@ -83,7 +82,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
         )
         .beside("without", p99(&samples.kept))
         .target(Target::RatioAtMost(2.0)),
-        // Of these ten a second, and one in five seconds that renews the valid caller's decision.
+        // Ten a second for made-up tokens, and one every five seconds that renews the decision of the valid caller.
         Figure::new(
             "TokenReviews in a flood, beyond the burst",
             Unit::PerSecond,
@@ -156,13 +155,13 @@ fn growth(before: Option<Memory>, id: u32) -> Option<f64> {
     Some(approximate(grown) / MEBIBYTE)
 }
 
-/// The seconds for which a service has waited for reviews.
+/// Returns the seconds that a service has spent waiting for reviews.
 async fn reviewed(rig: &Rig<'_>, service: &Service) -> Result<f64> {
     let name = "rest_client_request_duration_seconds_sum";
     service.metric(rig, name, "reviews.").await
 }
 
-/// Sends one request and returns its time.
+/// Sends one request and returns its duration.
 async fn milliseconds(rig: &Rig<'_>, url: &str, token: &str) -> Result<f64> {
     let start = Instant::now();
     let answer = rig.http.get(url).bearer_auth(token).send().await?;
@@ -170,7 +169,7 @@ async fn milliseconds(rig: &Rig<'_>, url: &str, token: &str) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }
 
-/// Sends made-up tokens, another one each time, until it is stopped. Returns their number.
+/// Sends made-up tokens, each a different one, until `stopped` is set. Returns their number.
 async fn flood(rig: &Rig<'_>, url: &str, flooder: u64, stopped: watch::Receiver<bool>) -> Result<u64> {
     let mut turns = time::interval(time::Duration::from_millis(1000 * FLOODERS / FLOOD));
     let mut sent = 0;
@@ -182,7 +181,7 @@ async fn flood(rig: &Rig<'_>, url: &str, flooder: u64, stopped: watch::Receiver<
     Ok(sent)
 }
 
-/// Sends many made-up tokens, another one each time.
+/// Sends [`MANY`] made-up tokens, each a different one.
 async fn many(rig: &Rig<'_>, url: &str) -> Result<()> {
     let senders = (0..SENDERS).map(async |sender| {
         for number in 0..MANY / SENDERS {
@@ -193,7 +192,6 @@ async fn many(rig: &Rig<'_>, url: &str) -> Result<()> {
     try_join_all(senders).await.map(drop)
 }
 
-/// Sends one made-up token.
 async fn made_up(rig: &Rig<'_>, url: &str, token: &str) -> Result<()> {
     let answer = rig.http.get(url).bearer_auth(token).send().await?;
     let status = answer.status().as_u16();

@@ -34,13 +34,13 @@ use crate::{
 /// The number of books that change each second.
 const RATE: u32 = 500;
 
-/// The number of changes at the same time.
+/// The number of concurrent changes.
 const AT_ONCE: u32 = 16;
 
-/// The largest edition that a title has room for.
+/// The largest edition that fits into a title.
 const EDITIONS: u64 = 1_000_000;
 
-/// The least share of the reads that are served without updates.
+/// The minimum ratio to the reads without updates.
 const RATIO: f64 = 0.9;
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -86,18 +86,16 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The measurements that are made in turns.
 struct Round {
-    /// The service, and the static server, while nothing changes.
+    /// The service and the static server, without changes.
     alone: [Load; 2],
     /// The service while other books change.
     ours: Disturbed,
-    /// The static server meanwhile: it gets none of the updates, so that its loss is the machine's share of the service's
-    /// loss.
+    /// The static server while other books change. It gets none of the updates, so its loss is the machine's share of
+    /// the service's loss.
     limit: Load,
 }
 
-/// Reads while other books change.
 struct Disturbed {
     load: Load,
     /// Updates a second.
@@ -105,12 +103,13 @@ struct Disturbed {
 }
 
 impl Disturbed {
-    /// The reads a second that the server's core has room for beside [`RATE`] updates of `cost` microseconds each.
+    /// Returns the reads a second for which the server's core has room next to [`RATE`] updates of `cost` microseconds
+    /// each.
     ///
-    /// It is corrected for the machine, which takes `slowdown` times as long for the same work beside the updates.
+    /// It is corrected for the machine, which takes `slowdown` times as long for the same work during the updates.
     ///
-    /// If the load generator is the limit, this cannot be seen, and neither is it the inverse of the CPU time of a
-    /// request: fewer reads bear the cost of as many updates.
+    /// If the load generator is the limit, the room cannot be measured. It is not the inverse of the CPU time of a
+    /// request either: fewer reads then share the cost of the same number of updates.
     fn room(&self, cost: f64, slowdown: f64) -> Option<f64> {
         let cpu = self.load.cpu?;
         let reads_only = cpu.per_request - cost * self.rate / self.load.requests_per_second;
@@ -168,7 +167,7 @@ fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
     [served, limit, room]
 }
 
-/// The CPU time that an update at the API server takes in a process without readers, in microseconds.
+/// Returns the CPU time in microseconds of one update at the API server, in a process without readers.
 async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f64>> {
     let before = cpu_time(service.id());
     let updates = Updates::start(rig);
@@ -182,7 +181,7 @@ async fn cost_of_an_update(rig: &Rig<'_>, service: &Service) -> Result<Option<f6
     Ok(used.map(|used| used.as_secs_f64() * 1e6 / done))
 }
 
-/// Updates that go on until they are stopped, or dropped.
+/// Updates that continue until they are stopped or dropped.
 pub(super) struct Updates {
     workers: JoinSet<Result<()>>,
     done: Arc<AtomicU64>,
@@ -190,9 +189,8 @@ pub(super) struct Updates {
 }
 
 impl Updates {
-    /// Starts to update books.
     pub(super) fn start(rig: &Rig<'_>) -> Self {
-        // An edition that the book has from another round, or run, would be no change.
+        // An edition that the book already has, from another round or run, would be no change.
         let edition = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
         let mut workers = JoinSet::new();
         let done = Arc::new(AtomicU64::new(0));
@@ -212,18 +210,16 @@ impl Updates {
         }
     }
 
-    /// The number of updates so far.
     fn done(&self) -> f64 {
         approximate(self.done.load(Ordering::Relaxed))
     }
 
-    /// The number of updates each second.
     pub(super) fn rate(&self) -> f64 {
         self.done() / self.started.elapsed().as_secs_f64()
     }
 
     pub(super) async fn stop(mut self) -> Result<()> {
-        // Those that have ended have failed.
+        // A worker ends by itself only if it has failed.
         if let Some(ended) = self.workers.try_join_next() {
             ended?.context("books cannot be updated")?;
         }
@@ -258,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_idle_server_has_the_room_that_updates_leave() {
-        // A read takes 10 µs, an update 100 µs: 500 of these leave 95 % of the core, for 95,000 reads.
+        // A read takes 10 µs and an update 100 µs: 500 updates leave 95 % of the core, enough for 95,000 reads.
         for reads in [1_000.0, 50_000.0, 95_000.0] {
             let used = reads * 10.0 + 500.0 * 100.0;
             let cpu = Cpu {
@@ -273,7 +269,7 @@ mod tests {
             let disturbed = Disturbed { load, rate: 500.0 };
             let room = disturbed.room(100.0, 1.0).unwrap();
             assert!((room - 95_000.0).abs() < 1e-3, "{room}");
-            // If the static server takes twice as long, so does every server.
+            // If the static server takes twice as long, so does every other server.
             let room = disturbed.room(100.0, 2.0).unwrap();
             assert!((room - 190_000.0).abs() < 1e-3, "{room}");
         }

@@ -1,4 +1,4 @@
-//! The cost of a write: requests to the API server, and CPU time of the API. A read costs no request.
+//! The cost of a write: requests to the API server and CPU time of the API. A read costs no request.
 
 mod operation;
 
@@ -20,19 +20,18 @@ use crate::{
 };
 use operation::Operation;
 
-/// The number of times that each operation is done in a round.
+/// The number of times that a round repeats each operation.
 const TIMES: u64 = 400;
 
-/// The number of times that each read is done.
+/// The number of times that each read is repeated.
 const READS: u64 = 200;
 
-/// The interval at which the API server's count is read until it stays the same.
+/// The interval at which the API server's count is read until it no longer changes.
 const COUNT_EVERY: Duration = Duration::from_millis(200);
 
-/// One after the other, and so many at the same time.
+/// The numbers of concurrent operations.
 const AT_ONCE: [usize; 2] = [1, 8];
 
-/// Both APIs.
 pub(super) struct Services {
     pub(super) admin: Service,
     pub(super) user: Service,
@@ -88,7 +87,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The requests to the API server that a read costs.
+/// Returns the number of requests to the API server that the reads cost.
 async fn requests_of_reads(rig: &Rig<'_>, services: &Services) -> Result<f64> {
     let before = Requests::count(&rig.cluster.client).await?;
     let reads = super::reads::all();
@@ -104,7 +103,7 @@ async fn requests_of_reads(rig: &Rig<'_>, services: &Services) -> Result<f64> {
     Ok(approximate(settled(rig, &before).await?) / approximate(done))
 }
 
-/// The microseconds of CPU time that an operation takes in the process that serves it.
+/// Returns the microseconds of CPU time for an operation in the process that serves it.
 async fn time(
     rig: &Rig<'_>,
     services: &Services,
@@ -125,9 +124,9 @@ async fn time(
     Ok(used.map(|used| used.as_secs_f64() * 1e6 / approximate(TIMES)))
 }
 
-/// The number of requests for books and loans that the API server has received since `before`.
+/// Returns the number of requests for books and loans that the API server has received since `before`.
 ///
-/// Waits until it has counted them all, which it does a moment after its answers.
+/// Waits until the count no longer changes, since the API server counts a request shortly after its response.
 async fn settled(rig: &Rig<'_>, before: &Requests) -> Result<u64> {
     let mut last = None;
     until("the requests are counted", COUNT_EVERY, async || {
@@ -140,7 +139,7 @@ async fn settled(rig: &Rig<'_>, before: &Requests) -> Result<u64> {
     .await
 }
 
-/// Returns when both APIs serve `count` books in the namespace of the books that come and go.
+/// Waits until both APIs serve `count` books in [`SCRATCH`].
 pub(super) async fn both_serve(rig: &Rig<'_>, services: &Services, count: u64) -> Result<()> {
     for api in Api::ALL {
         let url = services.of(api).url(&format!("/book/{SCRATCH}"));

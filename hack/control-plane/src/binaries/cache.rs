@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 
 use super::{Tool, go, module::Module};
 
-/// The cached program, built first when it is not there.
+/// Returns the cached program, and builds it first if it is missing.
 pub(super) fn find_or_build(tool: Tool) -> Result<PathBuf> {
     find_or_build_in(&root()?.join("control-plane"), tool, go::build)
 }
 
-/// A program gets its name in the cache only when it is whole: the programs there are usable, and the remains of a killed
-/// build are in no one's way.
+/// Builds a program under a temporary name and renames it when it is complete. So every program in the cache is usable,
+/// and leftovers of a killed build do no harm.
 fn find_or_build_in(
     root: &Path,
     tool: Tool,
@@ -33,7 +33,7 @@ fn find_or_build_in(
     if program.exists() {
         return Ok(program);
     }
-    // A directory of its own: a Go that has outlived a killed build may still write to that build's file.
+    // In a separate directory, since a Go process that outlives a killed build may still write to that build's file.
     let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&dir)?;
     let output = unfinished.path().join(tool.name());
     build(tool, &output)?;
@@ -42,7 +42,7 @@ fn find_or_build_in(
     Ok(program)
 }
 
-/// Removes the remains of killed builds. They are in no one's way, so it is no failure if that is not possible.
+/// Removes leftovers of killed builds. Errors are ignored: leftovers do no harm.
 fn remove_unfinished(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(".unfinished-") {
@@ -51,7 +51,7 @@ fn remove_unfinished(dir: &Path) {
     }
 }
 
-/// Waits until no other process builds. The lock goes with its holder, however that ends.
+/// Waits until no other process builds. The lock is released when its holder ends, even if killed.
 fn lock(root: &Path, tool: Tool) -> Result<File> {
     let path = root.join("build.lock");
     let lock = || -> std::io::Result<File> {
@@ -79,7 +79,7 @@ fn lock(root: &Path, tool: Tool) -> Result<File> {
     lock().with_context(|| format!("cannot lock {}", path.display()))
 }
 
-/// Returns the directory of the programs that this project builds for a user, the same for all checkouts.
+/// Returns the directory of the programs that this project builds for a user. All checkouts share it.
 pub(super) fn root() -> Result<PathBuf> {
     let home = || env::home_dir().filter(|home| home.is_absolute());
     let cache = env::var_os("XDG_CACHE_HOME")

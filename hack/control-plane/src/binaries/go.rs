@@ -1,4 +1,4 @@
-//! `go build`, and what may be missing for it.
+//! `go build` and its requirements.
 
 use std::{
     io::Read,
@@ -20,7 +20,6 @@ use crate::process::Guard;
 
 const POLL: Duration = Duration::from_millis(200);
 
-/// Builds `tool` to the file `output`.
 pub(super) fn build(tool: Tool, output: &Path) -> Result<()> {
     let module = Module::of(tool);
     check_go(tool, module.go_version())?;
@@ -41,7 +40,7 @@ pub(super) fn build(tool: Tool, output: &Path) -> Result<()> {
     let errors = child.stderr.take().map(|mut stderr| {
         thread::spawn(move || {
             let mut text = Vec::new();
-            // Cut short, it is still the best there is to show.
+            // Output that is cut short is still worth showing.
             let _ = stderr.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         })
@@ -84,7 +83,7 @@ fn check_go(tool: Tool, needed: Version) -> Result<()> {
     Ok(())
 }
 
-/// Measured on 2 cores, with an empty cache and the modules yet to be downloaded.
+/// Returns the duration, measured on 2 cores with an empty cache, including the download of the modules.
 fn expectation(tool: Tool) -> &'static str {
     match tool {
         Tool::KubeApiserver => "about 5 minutes on 2 cores, once",

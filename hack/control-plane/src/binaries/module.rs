@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::{Tool, version::Version};
 
-/// A directory below `go/`: go.mod and go.sum, no source of ours.
+/// A directory below `go/` with go.mod and go.sum, but without source code.
 #[derive(Debug)]
 pub(super) struct Module {
     name: &'static str,
     go_mod: &'static str,
     go_sum: &'static str,
-    /// The required module whose version is that of the programs.
+    /// The required module whose version is the version of the programs.
     pins: &'static str,
 }
 
@@ -52,7 +52,7 @@ impl Module {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(self.name)
     }
 
-    /// The pinned version in full, such as `v1.36.3`.
+    /// The full pinned version, such as `v1.36.3`.
     pub(super) fn release(&self) -> &'static str {
         self.go_mod
             .lines()
@@ -68,7 +68,7 @@ impl Module {
         Version::find_in(self.release()).unwrap_or(Version::new(0, 0))
     }
 
-    /// The oldest Go that builds it.
+    /// The oldest Go version that can build the module.
     pub(super) fn go_version(&self) -> Version {
         self.go_mod
             .lines()
@@ -76,9 +76,9 @@ impl Module {
             .unwrap_or(Version::new(1, 0))
     }
 
-    /// Flags for `go build`, but for the output.
+    /// The flags of `go build`, without the output.
     pub(super) fn build_flags(&self) -> Vec<String> {
-        // Without it the API server calls itself v0.0.0, and clients that look at versions are misled.
+        // Without it, the API server reports version v0.0.0, which misleads clients.
         let variable = match self.name {
             "kubernetes" => Some("k8s.io/component-base/version.gitVersion"),
             "kubeconform" => Some("main.version"),
@@ -89,18 +89,18 @@ impl Module {
         vec!["-trimpath".to_owned(), "-ldflags".to_owned(), ldflags]
     }
 
-    /// The environment that matters to the result of `go build`.
+    /// The environment variables that affect the result of `go build`.
     pub(super) fn build_environment() -> [(&'static str, &'static str); 3] {
         [
-            // As the projects' own releases are built. It needs no C compiler, and the result runs on any libc.
+            // As in the official releases. It needs no C compiler, and the result runs with any libc.
             ("CGO_ENABLED", "0"),
-            // The pins are those of the module, not of a workspace around the checkout.
+            // The pins must come from the module, not from a workspace around the checkout.
             ("GOWORK", "off"),
             ("GOTOOLCHAIN", "local"),
         ]
     }
 
-    /// Names a build in the cache: a build from other pins or with other flags has another key.
+    /// Returns the name of a build in the cache. Builds from other pins or with other flags have other keys.
     pub(super) fn cache_key(&self) -> String {
         let mut hash = Sha256::new();
         let build = format!(
@@ -120,7 +120,6 @@ impl Module {
     }
 }
 
-/// The Go package of the program.
 pub(super) fn package(tool: Tool) -> &'static str {
     match tool {
         Tool::Etcd => "go.etcd.io/etcd/server/v3",

@@ -1,4 +1,4 @@
-//! Shows that something long is going on.
+//! Shows that a long operation is in progress.
 
 use std::{
     io::IsTerminal,
@@ -7,10 +7,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The interval between lines on an output on which no line can be redrawn.
+/// The interval between lines on an output that is not a terminal.
 const LINE_EVERY: Duration = Duration::from_mins(1);
 
-/// A spinner with the elapsed time on a terminal, a line now and then elsewhere.
+/// A spinner with the elapsed time on a terminal, occasional lines elsewhere.
 pub(super) struct Progress {
     what: String,
     started: Instant,
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `what` is going on from now, `expect` says for how long.
+    /// Starts to show `what`. `expect` describes the expected duration.
     pub(super) fn start(what: String, expect: &str) -> Self {
         let line = format!("{what} ({expect})");
         let spinner = if std::io::stderr().is_terminal() {
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// To be called often: where there is no spinner, it says once a minute that things go on.
+    /// Must be called often. Without a spinner, it prints a line every minute.
     pub(super) fn tick(&mut self) {
         if self.spinner.is_none() && self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
@@ -50,7 +50,6 @@ impl Progress {
         }
     }
 
-    /// It went well.
     pub(super) fn done(&self) {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();

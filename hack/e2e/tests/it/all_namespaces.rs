@@ -9,7 +9,7 @@ async fn list(api: &Api, path: &str) -> Result<Vec<Value>> {
     Ok(answer["list"].as_array().context("a list")?.clone())
 }
 
-/// The ids of a list's members that are in one of these namespaces.
+/// Returns namespace and id of the list's members in these namespaces.
 fn places(list: &[Value], namespaces: &[&str]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     list.iter()
@@ -136,7 +136,7 @@ async fn an_unchanged_list_of_all_namespaces_is_not_sent_again() -> Result<()> {
     library.add("book").await?;
     for api in library.apis() {
         for path in ["/book", "/book?category_id=math", "/namespace"] {
-            // Others are at work elsewhere.
+            // Other tests change other namespaces at the same time.
             eventually("nothing changes for a moment", async || {
                 let read = api.get(path).await?;
                 read.json(200);

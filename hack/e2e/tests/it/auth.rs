@@ -28,12 +28,12 @@ struct Pair {
     user: Service,
 }
 
-/// A library whose APIs get requests from people with tokens.
+/// A library whose callers have tokens.
 struct House {
-    /// The librarians' API, without a token.
+    /// A client of admin-api without a token.
     admin: Api,
     user: Api,
-    /// The APIs of a librarian who may do everything in the library.
+    /// The library, with clients of a librarian who may do everything in it.
     library: Library,
     pair: Arc<Pair>,
 }
@@ -71,12 +71,11 @@ impl House {
         })
     }
 
-    /// A caller without rights.
     async fn person(&self, name: &str) -> Result<Person> {
         Person::new(self.library.client.clone(), &self.library.namespace, name).await
     }
 
-    /// The API of an audience, for requests of a person.
+    /// Returns a client of the API with this audience, with a token of a person.
     async fn api_for(&self, person: &Person, audience: &str) -> Result<Api> {
         let api = if audience == ADMIN {
             &self.admin
@@ -87,7 +86,8 @@ impl House {
     }
 }
 
-/// The same API when its token has been reviewed: a process reviews ten new ones a second, and all these tests share one.
+/// Waits until the token is reviewed, and returns the client. A process reviews ten new tokens a second, and all these
+/// tests share one.
 async fn reviewed(api: Api) -> Result<Api> {
     eventually("the token is reviewed", async || {
         let answer = api.get("/nowhere").await?;

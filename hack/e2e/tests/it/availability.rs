@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use e2e::{Library, eventually};
 use serde_json::{Value, json};
 
-/// The availability of a book, read alone and in both lists.
+/// Returns the availability of a book in its GET and in both lists.
 async fn available(library: &Library, id: &str) -> Result<[Value; 3]> {
     let user = &library.user;
     let alone = user.get(library.path(id)).await?.json(200)["available"].clone();
@@ -36,7 +36,7 @@ async fn a_book_is_available_until_it_is_borrowed_and_when_it_is_back() -> Resul
             let path = library.path(&format!("book/{action}"));
             let answer = library.user.post(path).tenant("bob").await?;
             assert!(answer.status < 300, "{}", answer.text());
-            // At once, in the next read from the same process.
+            // The next read from the same process already shows it.
             let served = available(&library, "book").await?;
             assert_eq!(
                 served,

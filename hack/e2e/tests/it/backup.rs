@@ -1,4 +1,4 @@
-//! The procedures of docs/backup.md, with their own commands.
+//! The procedures of docs/backup.md, run with the commands on that page.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -13,7 +13,7 @@ use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// A block of shell in a section of the page.
+/// Returns a shell block in a section of the page.
 fn commands(section: &str, block: usize) -> Result<String> {
     let page = fs::read_to_string(chart().join("../../docs/backup.md"))?;
     let (_, section) = page
@@ -25,7 +25,7 @@ fn commands(section: &str, block: usize) -> Result<String> {
     Ok(block.to_owned())
 }
 
-/// Runs commands in a directory, with these variables and with a program on PATH.
+/// Runs commands in a directory, with these variables and this program on PATH.
 async fn run(commands: &str, directory: &Path, variables: &[(&str, &str)], program: &Path) -> Result<()> {
     let programs = program.parent().context("a directory")?;
     let path = format!("{}:{}", programs.display(), std::env::var("PATH")?);
@@ -85,7 +85,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
         library.appeared(id).await?;
     }
     assert_eq!(library.admin.get(library.list_path()).await?.json(200), books);
-    // The garbage collector has looked at loans since: it collects one with the `uid` of before.
+    // The garbage collector has seen the loans since: it collects one with the old `uid`.
     let mut stale = loan("free", "carol");
     stale.metadata.owner_references = before.metadata.owner_references.clone().map(|owners| {
         let owners = owners.into_iter().map(|owner| OwnerReference {
@@ -108,7 +108,7 @@ async fn a_namespace_is_saved_deleted_and_restored_with_every_book_and_loan() ->
     library
         .loans_at(&restored.resource_version().context("a version")?)
         .await?;
-    // The time of the loan is that of before, although the object is younger.
+    // The loan keeps its original time, although the object is younger.
     assert_eq!(
         library.admin.get(library.loan_path("lent")).await?.json(200),
         lent
@@ -152,7 +152,7 @@ async fn a_loan_that_velero_restores_without_an_owner_gets_its_book_as_owner() -
     Ok(())
 }
 
-/// Follows a stream until its client has what the API lists.
+/// Follows a stream until the client's state equals the list of the API.
 async fn follow(listener: &mut Listener, mirror: &mut Mirror, library: &Library) -> Result<()> {
     let list = library.admin.get(library.list_path()).await?.json(200);
     let listed = Mirror::of_list(&list)?;
@@ -162,7 +162,7 @@ async fn follow(listener: &mut Listener, mirror: &mut Mirror, library: &Library)
     Ok(())
 }
 
-/// Runs commands with etcdctl or etcdutl on PATH, and with the variables that lead to the etcd of a control plane.
+/// Runs commands with etcdctl or etcdutl on PATH, and with variables for the etcd of a control plane.
 async fn run_on_etcd(
     tool: Tool,
     commands: &str,
@@ -217,7 +217,7 @@ async fn a_restored_etcd_has_every_book_and_loan_and_streams_go_on() -> Result<(
 
     let mut listener = library.admin.get(library.list_path()).listen().await?;
     let mut mirror = Mirror::default();
-    // All of this is lost.
+    // The restore loses all of this.
     library.add("later").await?;
     library.give_back("lent", "bob").await?.empty(204);
     library.lend("free", "alice").await?;
@@ -247,7 +247,7 @@ async fn a_restored_etcd_has_every_book_and_loan_and_streams_go_on() -> Result<(
     library.appeared("free").await?;
     follow(&mut listener, &mut mirror, &library).await?;
     assert_eq!(mirror.resets, 0);
-    // A process leaves out what it has deleted itself: both restart.
+    // A process still leaves out what it has deleted itself, so both restart.
     drop((admin, user));
     let (admin, user) = services(&cluster).await?;
     (library.admin, library.user) = (admin.api()?, user.api()?);
@@ -255,7 +255,7 @@ async fn a_restored_etcd_has_every_book_and_loan_and_streams_go_on() -> Result<(
         let loans = api.get(library.loans_path()).tenant("bob").await?.json(200);
         assert_eq!(loans["list"], json!([lent]));
     }
-    // The garbage collector, at its start, looks at all loans.
+    // At its start, the garbage collector looks at all loans.
     control_plane.restart(Component::ControllerManager).await?;
     library
         .borrow("lent", "carol")

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result};
 use e2e::{Answer, Api, Library, Request, raw};
 use serde_json::{Value, json};
 
-/// The requests that take a whole book: a POST and a PUT.
 fn whole_books(library: &Library) -> [Request; 2] {
     [
         library.admin.post(library.list_path()),
@@ -14,7 +13,7 @@ fn whole_books(library: &Library) -> [Request; 2] {
     ]
 }
 
-/// Every request that has a JSON body.
+/// Returns every request with a JSON body.
 fn with_bodies(library: &Library) -> Vec<Request> {
     let category = library.path("book/category");
     let mut requests = Vec::from(whole_books(library));
@@ -26,7 +25,7 @@ async fn json(request: Request, body: &Value) -> Result<Answer> {
     request.json(body).await
 }
 
-/// A library with one book, and the objects that must not change.
+/// Returns a library with one book, and the list that must not change.
 async fn library() -> Result<(Library, Value)> {
     let library = Library::open().await?;
     library.add("book").await?;

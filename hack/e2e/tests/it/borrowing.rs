@@ -1,4 +1,4 @@
-//! Books borrowed.
+//! Borrowing books.
 
 use anyhow::{Context as _, Result};
 use e2e::{Library, book, eventually, loan};
@@ -100,7 +100,7 @@ async fn a_loan_goes_when_its_book_goes() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     library.borrow("book", "bob").await?.json(201);
-    // As kubectl does, which knows nothing of loans.
+    // Like kubectl, which knows nothing of loans.
     library.books().delete("book", &DeleteParams::default()).await?;
     eventually("the loan is gone", async || {
         Ok(library.loans().get_opt("book").await?.is_none().then_some(()))

@@ -1,4 +1,4 @@
-//! Books put into a category, or into none.
+//! Setting and removing the category of a book.
 
 use anyhow::Result;
 use bookshelf_crd::labels;
@@ -7,7 +7,7 @@ use kube::ResourceExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Both methods do the same: PATCH is the seed's route table, POST its curl line.
+/// Both methods do the same: PATCH is in the route table of the seed, POST in its curl example.
 const METHODS: [Method; 2] = [Method::PATCH, Method::POST];
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_category_leaves_everything_else_as_it_is() -> Result<()> {
         let answer = library.admin.request(method.clone(), path).json(&body).await?;
         let mut expected = before.clone();
         expected["category_id"] = method.as_str().into();
-        // It had no manager, and has none.
+        // The book had no manager, and still has none.
         assert_eq!(answer.json(200), expected);
         assert_eq!(
             library

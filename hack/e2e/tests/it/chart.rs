@@ -16,7 +16,6 @@ use e2e::chart;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// Runs helm, and returns its output.
 pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     let helm = tokio::task::spawn_blocking(|| find_or_build(Tool::Helm)).await??;
     let output = Command::new(helm)
@@ -34,26 +33,24 @@ pub(super) async fn helm(arguments: &[&str]) -> Result<String> {
     Ok(printed)
 }
 
-/// Returns the rendered chart for a release with further `arguments`.
+/// Returns the rendered chart for a release with additional `arguments`.
 async fn rendered(release: &str, arguments: &[&str]) -> Result<String> {
     let chart = chart();
     let fixed = ["template", release, chart.to_str().context("a path")?];
     helm(&[&fixed, arguments].concat()).await
 }
 
-/// The objects among manifests.
 fn objects(manifests: &str) -> Result<Vec<Value>> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(manifests)?;
     Ok(documents.into_iter().filter(|object| !object.is_null()).collect())
 }
 
-/// The objects of a kind among manifests.
 fn of_kind(manifests: &str, kind: &str) -> Result<Vec<Value>> {
     let objects = objects(manifests)?.into_iter();
     Ok(objects.filter(|object| object["kind"] == kind).collect())
 }
 
-/// The files of values that the chart has to render: those of the tests, and the examples.
+/// Returns the values files that the chart must render: those of the tests and the examples.
 fn values_files() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("values");
@@ -71,7 +68,6 @@ fn values_files() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A file of values of the tests.
 fn values_file(name: &str) -> String {
     format!("{}/values/{name}", env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,4 +1,4 @@
-//! Unusual clients: other protocols on offer, an older HTTP, broken requests.
+//! Unusual clients: offers of other protocols, older versions of HTTP, broken requests.
 
 mod unreadable;
 
@@ -12,17 +12,17 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than any answer takes.
+/// A timeout longer than any response takes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Offers of another protocol, as headers.
+/// Headers that offer another protocol.
 const OFFERS: [&str; 6] = [
     "Connection: Upgrade\r\nUpgrade: h2c\r\n",
     "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n",
     "Connection: keep-alive, Upgrade\r\nUpgrade: TLS/1.2, h2c\r\n",
     "Connection: Upgrade\r\nUpgrade: websocket\r\n",
     "Connection: upgrade\r\n",
-    // Not in order, and closed by the server all the same.
+    // Invalid without `Connection: Upgrade`, but the server closes the connection too.
     "Upgrade: websocket\r\n",
 ];
 
@@ -30,7 +30,6 @@ fn shared(library: &Library) -> Result<&SharedApis> {
     library.shared.as_ref().context("the shared APIs")
 }
 
-/// The heads of answers, in lower case, with the bodies between them.
 fn lower(answer: &str) -> String {
     answer.to_ascii_lowercase()
 }
@@ -44,7 +43,7 @@ async fn an_upgrade_is_declined_and_the_answer_says_that_the_connection_ends() -
         for offer in OFFERS {
             for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
                 let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{offer}\r\n");
-                // It returns when the connection is closed.
+                // `raw` returns when the connection is closed.
                 let answer = lower(&raw(address, &request).await?);
                 assert!(answer.starts_with("http/1.1 "), "{request}{answer}");
                 assert!(answer.contains("\r\nconnection: close\r\n"), "{request}{answer}");
@@ -77,7 +76,7 @@ async fn a_body_with_an_offered_upgrade_is_read_as_without_one() -> Result<()> {
         ];
         for (body, framed) in [of_length, in_chunks].iter().zip(framed) {
             let is_length = framed.starts_with("Content-Length");
-            // After chunks, the next request has its answer where the connection goes on.
+            // If the body is chunked, the connection stays open, and the next request is answered.
             let next = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             let request = format!(
                 "PATCH {path} HTTP/1.1\r\nHost: localhost\r\n{offer}Content-Type: application/json\r\n{framed}{next}"
@@ -91,7 +90,7 @@ async fn a_body_with_an_offered_upgrade_is_read_as_without_one() -> Result<()> {
     Ok(())
 }
 
-/// Reads the response to a request until it has these words.
+/// Reads the response to a request until it contains these words.
 async fn response_with(address: SocketAddr, request: &str, words: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
@@ -183,7 +182,7 @@ async fn a_broken_body_is_the_last_of_its_connection_and_the_answer_says_so() ->
             "{answer}"
         );
         assert!(lower(&answer).contains("\r\nconnection: close\r\n"), "{answer}");
-        // The client ends its request in the middle of the body.
+        // The client closes its side in the middle of the body.
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("{head}Content-Length: 50\r\n\r\n{{\"id\"");
         stream.write_all(request.as_bytes()).await?;

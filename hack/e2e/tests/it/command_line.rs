@@ -16,7 +16,7 @@ fn run(command: &mut Command) -> Result<(Output, String, String)> {
     Ok((output, stdout, stderr))
 }
 
-/// The help of each flag, on one line.
+/// Returns the help of each flag, joined into one line.
 fn sections(help: &str) -> Vec<(String, String)> {
     let mut sections: Vec<(String, String)> = Vec::new();
     for line in help.lines().map(str::trim) {

@@ -1,4 +1,4 @@
-//! `If-None-Match`: a client that has the current version is not sent it again.
+//! `If-None-Match` on reads: a client that has the current version does not get it again.
 
 use anyhow::Result;
 use e2e::{Answer, Api, Cluster, Library, Program, Service, eventually};
@@ -18,7 +18,7 @@ async fn a_book_is_sent_again_only_when_it_has_changed() -> Result<()> {
         created.header("etag")
     );
     for api in library.apis() {
-        // A change through one API reaches the other a moment later, between the two reads.
+        // A change through one API may reach the other between the two reads.
         let newest = library.admin.get(&path).await?.json(200)["title"].clone();
         let read = eventually("it is as new", async || {
             let read = api.get(&path).await?;
@@ -94,7 +94,7 @@ async fn a_list_is_sent_again_only_when_a_member_has_changed_come_or_gone() -> R
         Ok(tags)
     };
     let [mut of_all, mut of_math] = tags().await?;
-    // (a write, and true if it changes the list of the category)
+    // (write, true if it changes the list of the category)
     let title = json!({"author": "A", "title": "New", "category_id": "math"});
     let category = |category: &str| json!({"category_id": category});
     for (write, is_math) in [
@@ -170,7 +170,7 @@ async fn a_tenants_book_and_list_change_with_the_loan() -> Result<()> {
                 read.json(200);
                 let etag = read.header("etag").to_owned();
                 get_if_new(user, path, &etag).await?.not_modified(&etag);
-                // Each loan has another version; a book without a loan is as it was.
+                // Each loan makes a new version, and a return restores that of the book without a loan.
                 if action == "borrow" || round == 0 {
                     assert!(!seen.contains(&etag), "round {round}, {action}: {path}");
                 }
@@ -178,7 +178,7 @@ async fn a_tenants_book_and_list_change_with_the_loan() -> Result<()> {
             }
         }
     }
-    // The version of the book alone, which librarians get, did not change.
+    // Librarians get the version of the book alone, which did not change.
     let of_book = library.admin.get(library.path("book")).await?;
     assert!(!seen.contains(&of_book.header("etag").to_owned()));
     Ok(())

@@ -1,10 +1,10 @@
-//! `If-None-Match` on writes: not to a version that the client has, or only to a missing book (RFC 9110, section 13.1.2).
+//! `If-None-Match` on writes: no write to a version that the client has, or only to a missing book (RFC 9110, section
+//! 13.1.2).
 
 use anyhow::Result;
 use e2e::{Library, Request};
 use serde_json::json;
 
-/// The writes of a book that is there.
 fn writes(library: &Library, query: &str) -> [Request; 4] {
     let path = library.path("book");
     let category = json!({"category_id": "math"});
@@ -36,7 +36,7 @@ async fn if_none_match_star_or_the_current_tag_refuses_a_write_to_an_existing_bo
             assert_eq!(problem.etag.as_ref(), Some(&etag), "{unwanted}: {}", refused.what);
         }
     }
-    // If-Match does not make it right.
+    // A matching If-Match does not help.
     let put = library
         .admin
         .put(library.path("book"))
@@ -64,7 +64,7 @@ async fn if_none_match_with_another_tag_lets_a_write_through() -> Result<()> {
         assert!(written.status < 300, "{}: {}", written.what, written.text());
     }
     for write in writes(&library, "") {
-        // A missing book is not found, with any precondition.
+        // A missing book is not found, whatever the precondition.
         write
             .header("If-None-Match", "*")
             .await?

@@ -1,4 +1,4 @@
-//! `If-Match`: a write is done to the version that its client has seen, or not at all.
+//! `If-Match`: a write applies to the version that its client has seen, or not at all.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
@@ -7,7 +7,6 @@ use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 
-/// Every write that takes a precondition.
 fn writes(library: &Library) -> [Request; 4] {
     let path = library.path("book");
     let category = json!({"category_id": "math"});
@@ -19,7 +18,7 @@ fn writes(library: &Library) -> [Request; 4] {
     ]
 }
 
-/// Asserts that the write was refused because `current` is another version, and nothing was written.
+/// Asserts that the write was refused because the version is `current`, and that nothing was written.
 async fn assert_stale(library: &Library, answer: &Answer, current: &str) -> Result<()> {
     let problem = answer.problem(412, "update_conflict");
     assert_eq!(problem.message, "update conflict", "{}", answer.what);
@@ -28,7 +27,7 @@ async fn assert_stale(library: &Library, answer: &Answer, current: &str) -> Resu
     Ok(())
 }
 
-/// The book's entity tag, by its object at the API server.
+/// Returns the entity tag of the book from its object at the API server.
 async fn etag(library: &Library) -> Result<String> {
     etag_of(&library.books().get("book").await?)
 }
@@ -39,7 +38,7 @@ fn etag_of(book: &Book) -> Result<String> {
     Ok(format!("\"{uid}.{version}\""))
 }
 
-/// Changes the book past the APIs, which may not have heard of it yet when this returns its new tag.
+/// Changes the book at the API server, and returns its new tag. The APIs may not have the change yet.
 async fn touch(library: &Library, value: &str) -> Result<String> {
     let patch = json!({"metadata": {"annotations": {"touched": value}}});
     let touched = library.kubectl_patch("book", &patch).await?;
@@ -92,7 +91,7 @@ async fn no_write_is_done_to_another_version_with_any_state_of_the_cache() -> Re
     let library = Library::open().await?;
     let created = library.add("book").await?;
     for round in 0..20 {
-        // The cache may have this version or the one before.
+        // The cache may have this version or the previous one.
         let before = library.admin.get(library.path("book")).await?;
         let current = touch(&library, &round.to_string()).await?;
         for write in writes(&library) {
@@ -133,7 +132,7 @@ async fn the_version_of_an_earlier_book_of_the_name_is_refused() -> Result<()> {
     second.json(201);
     let (uid, _) = first.header("etag").rsplit_once('.').context("a uid")?;
     let (_, version) = second.header("etag").rsplit_once('.').context("a version")?;
-    // The old book's, and what no book ever was: the old one at the new one's version.
+    // The tag of the old book, and one that no book ever had: the old uid with the new version.
     for stale in [first.header("etag").to_owned(), format!("{uid}.{version}")] {
         for write in writes(&library) {
             let answer = write.header("If-Match", &stale).await?;
@@ -223,7 +222,7 @@ async fn other_refusals_take_precedence_over_a_failed_if_match() -> Result<()> {
     }
     let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): "bookshelf"}}});
     library.kubectl_patch("book", &patch).await?;
-    // A client that has seen the new label is not refused by a cache that has not.
+    // A client that has seen the new label is not refused because of a cache without it.
     let put = library
         .admin
         .put(library.path("book"))
@@ -260,7 +259,8 @@ async fn a_book_taken_over_by_helm_is_not_changed_with_an_older_tag() -> Result<
     Ok(())
 }
 
-/// Adds one to the number that is the book's title, so often, and starts over after a conflict.
+/// Adds one to the number in the book's title, `times` times. Starts over after a conflict. Returns the number of
+/// conflicts.
 async fn count_up(api: &Api, path: &str, times: usize) -> Result<usize> {
     let mut conflicts = 0;
     for _ in 0..times {
@@ -312,7 +312,7 @@ async fn no_increment_of_1000_by_16_clients_of_two_replicas_is_lost() -> Result<
     let conflicts: usize = try_join_all(clients).await?.iter().sum();
     let object = library.books().get("book").await?;
     assert_eq!(object.spec.title, INCREMENTS.to_string());
-    // Without conflicts, there was no race to judge.
+    // Without conflicts, the test has proved nothing.
     assert!(conflicts > 0);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `X-Resource-Version` and `no-cache`: no client gets anything older than it has got before, on any replica, and a live
+//! `X-Resource-Version` and `no-cache`: no client gets an older state than it already has, on any replica, and a live
 //! read gets the current state.
 
 mod alternating;
@@ -12,16 +12,16 @@ use anyhow::Result;
 use e2e::{Answer, Api, Cluster, Library, Program, Service, Wire, eventually, patiently};
 use serde_json::{Value, json};
 
-/// The version that an answer was served at.
+/// The header with the version of a response.
 pub(super) const VERSION: &str = "X-Resource-Version";
 
-/// Watches stay open for as long as a test takes, so that the wire holds them.
+/// Watches must stay open for the whole test, so that the wire can hold them.
 const ARGUMENTS: [&str; 2] = [
     "--watch-timeout=3600",
     "--log=info,bookshelf_store=debug,kube_informer=debug",
 ];
 
-/// A replica of an API whose watches can be held up.
+/// A replica of an API whose watches can be held.
 struct Replica {
     service: Service,
     api: Api,
@@ -42,14 +42,14 @@ impl Replica {
     }
 }
 
-/// A replica of each API, both of which watch.
+/// Returns a replica of each API, both with open watches.
 async fn replicas() -> Result<[Replica; 2]> {
     let (admin, user) = tokio::try_join!(
         Replica::start(Program::Admin, &[]),
         Replica::start(Program::User, &[])
     )?;
     let replicas = [admin, user];
-    // Their lists are complete. Their watches report the next changes: so those are open, to be held.
+    // Only open watches can be held. Once the lists are complete, the next changes come from the watches.
     let library = Library::open().await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;
@@ -64,7 +64,7 @@ async fn replicas() -> Result<[Replica; 2]> {
     Ok(replicas)
 }
 
-/// Both APIs as the tests share them, and of each a replica, whose watches are held up from here on.
+/// Returns the shared APIs, and a replica of each whose watches are held from now on.
 async fn behind() -> Result<(Library, [Replica; 2])> {
     let replicas = replicas().await?;
     for replica in &replicas {
@@ -126,7 +126,7 @@ async fn every_answer_has_its_version_age_and_cache_headers() -> Result<()> {
             );
         }
     }
-    // A write's answer has at least the version of the written object.
+    // The version of a write's response is at least that of the written object.
     let version: u64 = created
         .header(VERSION)
         .split('.')
@@ -154,7 +154,7 @@ async fn a_malformed_version_is_refused_by_the_name_of_the_header() -> Result<()
         }
         let twice = api.get(library.path("book")).header(VERSION, version);
         twice.header(VERSION, version).await?.invalid(VERSION);
-        // One number, as kubectl shows it, is a version of everything.
+        // A single number, as kubectl shows it, is a version of both books and loans.
         let (books, _) = version.split_once('.').unwrap_or_default();
         get_at(api, &library.path("book"), books).await?.json(200);
     }
@@ -166,7 +166,7 @@ async fn a_malformed_version_is_refused_by_the_name_of_the_header() -> Result<()
         .header(VERSION, "x")
         .await?
         .invalid(VERSION);
-    // `/health` is about no book.
+    // `/health` does not depend on books.
     assert_eq!(get_at(&library.admin, "/health", "x").await?.status, 200);
     Ok(())
 }
@@ -190,12 +190,12 @@ async fn a_version_that_is_not_there_yet_is_waited_for_and_then_is_unavailable()
         let problem = answer.problem(503, "unavailable");
         let explains = problem.message.contains("restore of etcd") && problem.retry_after > Some(0);
         assert!(explains, "{problem:?}");
-        // A version that the client can go on with.
+        // The response must have a version with which the client can continue.
         assert!(answer.header(VERSION).len() < 20, "{}", answer.header(VERSION));
     }
     let took = start.elapsed();
     assert!((2..30).contains(&took.as_secs()), "{took:?}");
-    // Nothing was done.
+    // None of the writes was executed.
     assert_eq!(
         library.user.get(library.path("book")).await?.json(200)["available"],
         true
@@ -212,10 +212,10 @@ async fn a_librarian_s_read_of_books_does_not_wait_for_loans() -> Result<()> {
     for path in [library.path("book"), library.list_path(), "/namespace".to_owned()] {
         let read = get_at(&library.admin, &path, &version).await?;
         assert_eq!(read.status, 200, "{path}: {}", read.text());
-        // The answer keeps the version that the client sent.
+        // The response keeps the version in the request.
         assert!(read.header(VERSION).ends_with(".9007199254740991"), "{path}");
     }
-    // Tenants see which books are on loan.
+    // Tenants see which books are on loan, so their reads wait for loans.
     let read = library.user.get(library.path("book"));
     let read = read.header(VERSION, &version).await?;
     read.problem(503, "unavailable");
@@ -269,7 +269,7 @@ async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Resu
     library.put("b", &body).await?.json(200);
     let returned = library.give_back("a", "bob").await?;
     returned.empty(204);
-    // The watch of the other API may not have reported it yet.
+    // The watch of admin-api may not have reported the return yet.
     let delete = library.admin.delete(library.path("a"));
     delete.header(VERSION, returned.header(VERSION)).await?.empty(204);
     for replica in [&admin.api, &user.api] {
@@ -281,7 +281,7 @@ async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Resu
             .problem(404, "not_found");
         let changed = live(replica, library.path("b")).await?;
         assert_eq!(changed.json(200)["title"], "New");
-        // Another replica, which is as new, does not take back what was served.
+        // An API that is equally new keeps serving the deletion.
         for other in library.apis() {
             let read = get_at(other, &library.path("a"), gone.header(VERSION)).await?;
             read.problem(404, "not_found");

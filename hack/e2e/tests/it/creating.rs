@@ -1,4 +1,4 @@
-//! Books added over HTTP.
+//! Creating books over HTTP.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
@@ -94,7 +94,7 @@ async fn a_book_read_from_either_api_can_be_posted_to_another_namespace() -> Res
     from.add("book").await?;
     for api in from.apis() {
         let mut body = api.get(from.path("book")).await?.json(200);
-        // It says where it is, which is not there: that is refused, and all else is as it was.
+        // The body names its old namespace, which is refused. Everything else is accepted.
         to.admin
             .post(to.list_path())
             .json(&body)
@@ -200,7 +200,7 @@ async fn nothing_can_be_created_in_a_terminating_namespace() -> Result<()> {
         .json(&library.body("new"))
         .await?;
     answer.problem(409, "namespace_terminating");
-    // A book that is still there is still served.
+    // A book that still exists is still served.
     library.admin.get(library.path("held")).await?.json(200);
 
     let release = json!({"metadata": {"finalizers": null}});
@@ -214,7 +214,7 @@ async fn nothing_can_be_created_in_a_terminating_namespace() -> Result<()> {
             .then_some(()))
     })
     .await?;
-    // The admission of the API server follows the namespaces by a watch of its own.
+    // The API server's admission has its own watch of namespaces.
     eventually("the API server's admission knows that, too", async || {
         let body = library.body("new");
         let answer = library.admin.post(library.list_path()).json(&body).await?;

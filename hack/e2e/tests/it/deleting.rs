@@ -1,4 +1,4 @@
-//! Books deleted, and books that are being deleted.
+//! Deleting books, and books with a pending deletion.
 
 use anyhow::Result;
 use e2e::{Library, book, eventually};
@@ -64,12 +64,12 @@ async fn a_book_with_a_finalizer_is_served_until_that_has_run() -> Result<()> {
     let before = library.admin.get(library.path("held")).await?.json(200);
 
     library.admin.delete(library.path("held")).await?.empty(204);
-    // Again does no harm: it is on its way.
+    // A second DELETE does no harm.
     library.admin.delete(library.path("held")).await?.empty(204);
     let object = library.books().get("held").await?;
     assert!(object.metadata.deletion_timestamp.is_some());
     for api in library.apis() {
-        // It cannot be borrowed any more, which the tenants' API says once its cache has the deletion.
+        // It can no longer be borrowed, which user-api shows once its cache has the deletion.
         let expected = library.as_served_by(api, &before, false);
         let served = eventually("it is not available", async || {
             let served = api.get(library.path("held")).await?.json(200);
@@ -94,7 +94,7 @@ async fn a_book_that_is_being_deleted_cannot_be_changed_borrowed_or_made_again()
     library.books().delete("held", &DeleteParams::default()).await?;
     let being_deleted = library.books().get("held").await?;
 
-    // With or without the deletion in the caches.
+    // Whether the caches have the deletion or not.
     for _ in 0..20 {
         let put = library.put("held", &library.body("held")).await?;
         put.problem(409, "being_deleted");

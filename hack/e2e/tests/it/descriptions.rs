@@ -1,10 +1,10 @@
-//! Descriptions that are not kept in memory.
+//! Books without cached descriptions.
 
 use anyhow::Result;
 use e2e::{Api, Cluster, Library, Program, Service, eventually};
 use serde_json::json;
 
-/// Both APIs without descriptions, and those that have them.
+/// Returns both APIs without cached descriptions, each with the corresponding one that caches them.
 async fn apis(library: &Library) -> Result<(Vec<Service>, Vec<(Api, Api)>)> {
     let (mut services, mut apis) = (Vec::new(), Vec::new());
     for (program, with) in Program::ALL.into_iter().zip(library.apis()) {
@@ -56,7 +56,7 @@ async fn a_book_has_its_description_and_lists_have_none() -> Result<()> {
     let body = json!({"author": "A", "title": "T", "description": "Second"});
     library.admin.put(&path).json(&body).await?.json(200);
     for (without, _) in &apis {
-        // From the API server, which has it already.
+        // The description comes from the API server, which already has the new one.
         let read = without.get(&path).await?.json(200);
         assert_eq!(read["description"], "Second");
     }

@@ -1,4 +1,4 @@
-//! Kubernetes Events: a book's recent history, as kubectl shows it.
+//! Kubernetes Events: the recent history of a book that kubectl shows.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::{ResourceExt as _, api::ListParams};
 use serde_json::{Value, json};
 
-/// The events about a book, those of the same kind together, sorted: reason, type, note, and how often.
+/// Returns the Events about a book, sorted and grouped by kind: reason, type, note, and count.
 async fn recorded(library: &Library, id: &str) -> Result<Vec<(String, String, String, i32)>> {
     let events: kube::Api<Event> = kube::Api::namespaced(library.client.clone(), &library.namespace);
     let events = events.list(&ListParams::default()).await?;
@@ -35,7 +35,7 @@ async fn recorded(library: &Library, id: &str) -> Result<Vec<(String, String, St
     Ok(recorded)
 }
 
-/// The reasons of the events about a book, and how often, once there are as many.
+/// Waits until the Events about a book have these reasons and counts.
 async fn reasons(library: &Library, id: &str, expected: &[(&str, i32)]) -> Result<()> {
     eventually(&format!("{expected:?} are recorded for {id}"), async || {
         let recorded = recorded(library, id).await?;
@@ -47,7 +47,7 @@ async fn reasons(library: &Library, id: &str, expected: &[(&str, i32)]) -> Resul
     .await
 }
 
-/// Lends a book once the user API knows it.
+/// Lends a book, once user-api has it.
 async fn lend(library: &Library, id: &str, tenant: &str) -> Result<()> {
     eventually(&format!("{tenant} has {id}"), async || {
         let borrow = library.user.post(format!("{}/borrow", library.path(id)));
@@ -56,7 +56,7 @@ async fn lend(library: &Library, id: &str, tenant: &str) -> Result<()> {
     .await
 }
 
-/// Both APIs, for one test only: the shared ones have one limit for the events of all tests.
+/// Both APIs, for one test only, since the shared ones have one limit of Events for all tests.
 struct Apis {
     admin: Service,
     user: Service,
@@ -242,7 +242,7 @@ async fn no_events_are_recorded_when_events_are_off() -> Result<()> {
         .json(&library.body("book"))
         .await?
         .json(200);
-    // Any earlier event would be there before this one.
+    // Any Event of an earlier write would be there before this one.
     let category = library.admin.patch(library.path("book/category"));
     category.json(&json!({"category_id": "math"})).await?.json(200);
     reasons(&library, "book", &[("Updated", 1)]).await
@@ -310,7 +310,7 @@ async fn pending_events_are_recorded_before_the_process_ends() -> Result<()> {
     eventually("a process that ends has sent its events in time", async || {
         let mut apis = Apis::start().await?;
         let library = apis.library().await?;
-        // More than are sent at once.
+        // More than are sent concurrently.
         let ids = (0..28).map(|number| format!("book-{number}")).collect::<Vec<_>>();
         let creates = ids.iter().map(|id| {
             let create = library.admin.post(library.list_path());
@@ -320,7 +320,8 @@ async fn pending_events_are_recorded_before_the_process_ends() -> Result<()> {
             create.json(201);
         }
         assert!(apis.admin.terminate().await?, "it ends with success");
-        // It waits for three seconds: on a slow machine that may be too short, and the log says so.
+        // At its end, the process waits three seconds for Events. If that is too short on a slow machine, the log says
+        // so.
         let is_late = |line: &Value| line["message"] == "some Kubernetes Events were not sent";
         if apis.admin.log().find(is_late)?.is_some() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Flags do what their help says.
+//! Flags work as described in their help.
 
 use anyhow::{Context as _, Result};
 use e2e::{Cluster, Library, Program, Service, eventually};
@@ -40,7 +40,7 @@ async fn kube_qps_and_kube_burst_limit_the_requests_to_the_api_server() -> Resul
             done += 1;
         } else {
             let problem = answer.problem(429, "overloaded");
-            // One turn in a thousand seconds.
+            // The rate is one request in a thousand seconds.
             assert!(
                 problem.retry_after.is_some_and(|seconds| seconds > 500),
                 "{problem:?}"
@@ -48,7 +48,8 @@ async fn kube_qps_and_kube_burst_limit_the_requests_to_the_api_server() -> Resul
             refused += 1;
         }
     }
-    // Three quarters of twelve: lists and watches take none, and the rest is for reads that are not from the cache.
+    // Three quarters of twelve: lists and watches do not count, and the rest is reserved for reads that the cache
+    // cannot serve.
     assert_eq!((done, refused), (9, 5));
     let last = format!("Author {}", done - 1);
     assert_eq!(library.books().get("book").await?.spec.author, last);
@@ -108,7 +109,6 @@ async fn every_flag_can_be_given_as_an_environment_variable() -> Result<()> {
     Ok(())
 }
 
-/// The environment variables of a program, as its help names them.
 fn variables(program: Program) -> Result<Vec<String>> {
     let help = program.command()?.arg("--help").output()?.stdout;
     let help = String::from_utf8(help)?;

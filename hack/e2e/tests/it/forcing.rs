@@ -1,4 +1,4 @@
-//! `?force=true`: past every version, and past no other manager.
+//! `?force=true`: overrides versions, but not another manager.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::labels;
@@ -14,7 +14,7 @@ async fn a_forced_update_replaces_every_field_with_any_labels() -> Result<()> {
     let library = Library::open().await?;
     let full = json!({"author": "Another", "title": "Other", "category_id": "math", "description": "New"});
     let bare = json!({"author": "Another", "title": "Other"});
-    // The managed-by label: no labels at all, others only, empty, ours.
+    // The managed-by label: no labels at all, only others, empty, ours.
     for (number, managed_by) in [None, Some(None), Some(Some("")), Some(Some("bookshelf"))]
         .into_iter()
         .enumerate()
@@ -67,7 +67,7 @@ async fn a_forced_update_needs_no_version() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for round in 0..30 {
-        // The cache may have this label, the one before, or none.
+        // The cache may have this label, the previous one, or none.
         let managed_by = [json!("bookshelf"), json!(""), json!(null)][round % 3].clone();
         let patch = json!({"metadata": {"labels": {(labels::MANAGED_BY): managed_by}}});
         library.kubectl_patch("book", &patch).await?;
@@ -105,7 +105,7 @@ async fn a_forced_write_is_checked_as_any_other() -> Result<()> {
         .problem(404, "not_found");
     let delete = admin.delete(format!("{missing}?force=true"));
     delete.await?.problem(404, "not_found");
-    // No force is none.
+    // `force=false` does not force.
     library.lend("book", "bob").await?;
     let delete = admin.delete(format!("{path}?force=false"));
     delete.await?.problem(409, "on_loan");
@@ -151,7 +151,7 @@ async fn a_book_that_is_being_deleted_is_not_forced_even_if_the_cache_lags() -> 
     Ok(())
 }
 
-/// Has the API server refuse books by this author in the library.
+/// Makes the API server refuse books by this author in the library.
 async fn ban_author(library: &Library, author: &str) -> Result<()> {
     let name = format!("ban-{}", library.namespace);
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": library.namespace}});
@@ -201,7 +201,7 @@ async fn a_refusal_by_an_admission_policy_is_passed_on() -> Result<()> {
     for query in ["", "?force=true"] {
         let put = library.admin.put(format!("{}{query}", library.path("book")));
         let answer = put.json(&json!({"author": "Banned", "title": "T"})).await?;
-        // The policy's message, without the policy's name.
+        // The message of the policy, without its name.
         assert_eq!(answer.problem(422, "rejected").message, "banned here");
     }
     let post = library.admin.post(library.list_path());

@@ -1,4 +1,4 @@
-//! Header mode: callers are believed, and so it serves its own machine, or a gateway.
+//! Header mode trusts its callers, so it serves only its own machine or a gateway.
 
 use anyhow::Result;
 use e2e::{Cluster, Library, Program, Service, raw};
@@ -25,7 +25,7 @@ async fn without_a_trusted_proxy_the_host_must_be_this_machine() -> Result<()> {
             ("/book", "Host: 10.1.2.3\r\n", 403),
             ("/book", "Host: \r\n", 403),
             ("http://evil.example/book", "Host: localhost\r\n", 403),
-            // Errors of the request itself come first.
+            // Errors of the request are found first, and public routes are open to every host.
             ("/nowhere", "Host: evil.example\r\n", 404),
             ("/book/NO-NAMESPACE", "Host: evil.example\r\n", 400),
             ("/health", "Host: evil.example\r\n", 200),

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a create or borrow that is sent again has happened once.
+//! `Idempotency-Key`: a create or borrow that is repeated happens only once.
 
 mod lost_answers;
 
@@ -21,7 +21,7 @@ fn borrow(library: &Library, api: &Api, key: &str, tenant: &str) -> Request {
     borrow.header("Idempotency-Key", key)
 }
 
-/// Asserts that one is the answer of the other, given again.
+/// Asserts that the response of a repeated request is the same as the first.
 fn assert_same(first: &Answer, again: &Answer) {
     assert_eq!(first.json(201), again.json(201));
     for header in ["location", "etag"] {
@@ -30,7 +30,6 @@ fn assert_same(first: &Answer, again: &Answer) {
     assert!(!first.header("etag").is_empty());
 }
 
-/// Another replica of an API.
 async fn replica(program: Program) -> Result<Service> {
     Service::start(program, &Cluster::shared()?, &[]).await
 }
@@ -46,7 +45,7 @@ async fn a_create_that_is_repeated_is_answered_as_the_first_on_every_replica() -
     assert_eq!(first.header("location"), library.path("book"));
     for api in [&library.admin, &other.api()?] {
         assert_same(&first, &create(&library, api, "key", &body).await?);
-        // The content of the body counts, not its form.
+        // The content of the body counts, not its formatting.
         let spaced = serde_json::to_string_pretty(&body)?;
         let post = api.post(library.list_path()).body("application/json", spaced);
         assert_same(&first, &post.header("Idempotency-Key", "key").await?);
@@ -82,7 +81,7 @@ async fn a_repeated_create_is_answered_with_the_book_as_it_was_created() -> Resu
         let again = create(&library, api, "key", &body).await?;
         assert_eq!(again.json(201), first.json(201));
         assert_eq!(again.header("location"), first.header("location"));
-        // With the current tag, the client could overwrite a version that it has not seen.
+        // A current tag would let the client overwrite a version that it has not seen.
         assert_eq!(again.header("etag"), "");
     }
     let stored = library.books().get("book").await?;
@@ -112,7 +111,7 @@ async fn a_key_with_another_body_is_refused() -> Result<()> {
     }
     assert!(library.books().get_opt("other-id").await?.is_none());
     assert_eq!(library.books().get("book").await?.spec.title, "A Title");
-    // In another namespace it is another path, and so another request.
+    // Another namespace means another path, and so another request.
     let elsewhere = Library::open().await?;
     create(&elsewhere, &elsewhere.admin, "key", &another)
         .await?
@@ -210,7 +209,7 @@ async fn a_key_lasts_as_long_as_its_object() -> Result<()> {
     let body = library.body("book");
     let first = create(&library, &library.admin, "key", &body).await?;
     library.admin.delete(library.path("book")).await?.empty(204);
-    // Another body, too: nothing remembers the first.
+    // Even with another body, since the key was stored in the deleted book.
     let mut another = body.clone();
     another["title"] = "Another".into();
     let second = create(&library, &library.admin, "key", &another).await?;

@@ -1,4 +1,4 @@
-//! The library from kubectl's side: the APIs serve its books, and it prints theirs well.
+//! The library with kubectl: the APIs serve its books, and kubectl prints theirs well.
 
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;
@@ -108,7 +108,7 @@ async fn short_names_and_the_category_work() -> Result<()> {
             .run(&["get", resource, "-n", &library.namespace, "-o", "name"])
             .await?;
         let sorted = |text: &str| {
-            // The history may have its first journal by now.
+            // The history may already have its first journal.
             let lines = text.lines().filter(|line| !line.starts_with("loanjournal."));
             let mut lines: Vec<String> = lines.map(str::to_owned).collect();
             lines.sort();
@@ -203,7 +203,7 @@ async fn every_field_is_explained() -> Result<()> {
         let text = kubectl.run(&["explain", resource]).await?;
         let (_, described) = text.split_once("DESCRIPTION:").context("a description")?;
         assert!(!text.contains("<empty>"), "{text}");
-        // kubectl breaks lines where it likes.
+        // kubectl wraps lines anywhere.
         let flat: String = described.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
             assert!(flat.contains(word), "{resource}: {word}: {text}");

@@ -1,4 +1,5 @@
-//! Tests that disturb a control plane, count its requests, or change its CRDs: on one of their own, one at a time.
+//! Tests that disturb a control plane, count its requests, or change its CRDs. They share their own control plane, and
+//! run one at a time.
 
 mod bad_books;
 mod freshness;
@@ -35,11 +36,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 static LAB: Shared<Lab> = Shared::new();
 
-/// The log has the cache's events, for tests that have to know them.
+/// Logs the events of the caches, for tests that wait for them.
 const LOG: &str = "--log=info,bookshelf_store=debug,kube_informer=debug";
 
-/// Deletes all journals: a test that has killed its services leaves loans without their ends there, and the next services would
-/// list loans to find these ends.
+/// Deletes all journals. A test that has killed its services leaves loans without an end in them, and the next services
+/// would list loans to find these ends.
 async fn forget_history(cluster: &Cluster) -> Result<()> {
     let client = cluster.client().await?;
     let journals = kube::Api::<LoanJournal>::all(client.clone());
@@ -57,7 +58,6 @@ async fn forget_history(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// The file of the API server's audit log.
 const AUDIT_LOG: &str = "audit.log";
 
 struct Lab {
@@ -65,18 +65,17 @@ struct Lab {
     cluster: Cluster,
     is_in_order: AtomicBool,
     turn: Arc<Mutex<()>>,
-    /// The directory of `audit.log`, the API server's record of requests that make and end loans.
+    /// The directory of `audit.log`, where the API server logs requests that make and end loans.
     directory: TempDir,
 }
 
-/// One test's turn in the lab.
 struct Turn {
     lab: Arc<Lab>,
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Turn {
-    /// Waits for the lab, and finds it in order.
+    /// Waits for a turn, and restores the lab if the previous test has failed.
     async fn take() -> Result<Self> {
         let lab = LAB.get(async || {
             let directory = tempfile::tempdir()?;
@@ -88,7 +87,7 @@ impl Turn {
                 });
             let control_plane = builder.start().await?;
             let cluster = Cluster::install(&control_plane).await?;
-            // Its requests would be counted, and some tests are about the objects that it collects.
+            // Its requests would be counted, and some tests need objects that it would collect.
             control_plane.kill(Component::ControllerManager)?;
             Ok(Lab {
                 control_plane,
@@ -101,7 +100,7 @@ impl Turn {
         let lab = lab.await?;
         let turn = Arc::clone(&lab.turn).lock_owned().await;
         if !lab.is_in_order.swap(false, Ordering::Relaxed) {
-            // The test before has failed in the middle.
+            // The previous test has failed.
             lab.control_plane.kill(Component::ControllerManager)?;
             lab.control_plane.restart(Component::Apiserver).await?;
         }
@@ -121,7 +120,7 @@ impl Turn {
         self.lab.directory.path().join(AUDIT_LOG)
     }
 
-    /// Both APIs, with further arguments, and a library.
+    /// Starts both APIs with additional arguments, and opens a library.
     async fn services(&self, arguments: &[&str]) -> Result<(Service, Service, Library)> {
         let arguments = [&[LOG], arguments].concat();
         let (admin, user) = tokio::try_join!(
@@ -132,7 +131,7 @@ impl Turn {
         Ok((admin, user, library))
     }
 
-    /// Leaves the lab in order.
+    /// Ends the turn, and marks the lab as intact.
     fn leave(self) {
         self.lab.is_in_order.store(true, Ordering::Relaxed);
     }

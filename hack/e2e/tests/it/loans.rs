@@ -1,4 +1,4 @@
-//! Loans, looked at through either API, and taken back by a librarian.
+//! Loans, read through both APIs and taken back by librarians.
 
 use anyhow::{Context as _, Result};
 use e2e::{Api, Library, book, eventually, loan};
@@ -8,7 +8,6 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-/// The ids in a list of loans.
 async fn ids(api: &Api, path: &str, tenant: &str) -> Result<Vec<String>> {
     let answer = api.get(path).tenant(tenant).await?.json(200);
     let list = answer["list"].as_array().context("a list")?;
@@ -16,7 +15,6 @@ async fn ids(api: &Api, path: &str, tenant: &str) -> Result<Vec<String>> {
     list.iter().map(id).collect()
 }
 
-/// Lends these books, in this order.
 async fn lend_all(library: &Library, loans: &[(&str, &str)]) -> Result<()> {
     for (id, tenant) in loans {
         library.add(id).await?;
@@ -72,7 +70,7 @@ async fn librarians_see_all_loans_and_those_of_a_tenant() -> Result<()> {
         ("?borrowed_by=b%20ob", vec![]),
         ("?borrowed_by=Ana%20Mar%C3%ADa", vec![]),
     ] {
-        // Whatever the header says: here it says nothing.
+        // The librarians' API ignores the header.
         let path = format!("{path}{query}");
         assert_eq!(ids(&library.admin, &path, "carol").await?, expected, "{query}");
     }
@@ -93,7 +91,7 @@ async fn tenants_see_their_own_loans_and_no_others() -> Result<()> {
             if own.contains(&id) {
                 assert_eq!(answer.json(200)["borrowed_by"], tenant);
             } else {
-                // As one that does not exist.
+                // The same response as for a loan that does not exist.
                 let message = answer.problem(404, "not_found").message;
                 let expected = format!("not found: the loan of the book {id:?} does not exist");
                 assert_eq!(message, expected);
@@ -132,7 +130,7 @@ async fn a_librarian_takes_a_book_back_from_any_tenant() -> Result<()> {
     library.add("book").await?;
     let path = library.loan_path("book");
     for tenant in ["bob", "alice"] {
-        // At once, with or without the loan in the cache of the librarians' API.
+        // At once, whether the cache of the librarians' API has the loan or not.
         let borrow = library.user.post(library.path("book/borrow")).tenant(tenant);
         borrow.await?.json(201);
         library.admin.delete(&path).await?.empty(204);

@@ -1,4 +1,4 @@
-//! Books that another tool manages: served and lent, never changed.
+//! Books that another tool manages: served and lent, but never changed.
 
 use anyhow::Result;
 use bookshelf_crd::{
@@ -26,7 +26,6 @@ fn marked(id: &str, mark: &Mark, value: &str) -> Book {
     book
 }
 
-/// Every way to change a book.
 fn writes(library: &Library, id: &str) -> Vec<Request> {
     let path = library.path(id);
     let category = json!({"category_id": "math"});
@@ -108,7 +107,7 @@ async fn an_added_gitops_mark_counts_at_once() -> Result<()> {
                 library.plant(&object).await?;
                 let patch = json!({"metadata": {map: {(mark.key): ""}}});
                 let marked = library.kubectl_patch(&id, &patch).await?;
-                // With or without the mark in the cache.
+                // Whether the cache has the mark or not.
                 assert_not_manageable(&writes(&library, &id).remove(write).await?);
                 assert_eq!(library.books().get(&id).await?, marked);
             }
@@ -151,12 +150,12 @@ async fn a_book_changes_hands_with_its_label() -> Result<()> {
         library.kubectl_patch("book", &patch).await
     };
     relabel("Helm").await?;
-    // At once, with or without the label in the cache.
+    // At once, whether the cache has the label or not.
     for write in writes(&library, "book") {
         assert_not_manageable(&write.await?);
     }
     relabel("bookshelf").await?;
-    // The end of a refusal may take until the watch has confirmed the label.
+    // Refusals may continue until the watch has confirmed the label.
     eventually("it is ours again", async || {
         let put = library
             .admin

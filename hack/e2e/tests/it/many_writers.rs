@@ -1,4 +1,4 @@
-//! Many clients that write at once: none starves, and a refusal has the time after which to try again.
+//! Many concurrent writers: none starves, and a refusal names the time of the next try.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use e2e::{Api, Cluster, Library, Program, Service};
 use futures::future::try_join_all;
 use serde_json::json;
 
-/// Creates a book, again after each refusal when that said; returns the number of tries.
+/// Creates a book, and retries each refusal after the time it names. Returns the number of tries.
 async fn create(api: &Api, library: &Library, number: usize) -> Result<usize> {
     let body = json!({"id": format!("book-{number}"), "author": "A", "title": "T"});
     for tries in 1.. {
@@ -27,7 +27,7 @@ async fn create(api: &Api, library: &Library, number: usize) -> Result<usize> {
 #[tokio::test]
 async fn each_of_400_concurrent_creates_is_answered_with_its_book() -> Result<()> {
     let library = Library::open().await?;
-    // However slow the machine: a wait of half of it for a turn is no refusal.
+    // A timeout so long that no request waits half of it for its turn, even on a slow machine.
     let service = Service::start(Program::Admin, &Cluster::shared()?, &["--kube-timeout=120"]).await?;
     let api = service.api()?;
     let tries = try_join_all((0..400).map(|number| create(&api, &library, number))).await?;
@@ -38,13 +38,13 @@ async fn each_of_400_concurrent_creates_is_answered_with_its_book() -> Result<()
 #[tokio::test]
 async fn a_refusal_by_the_rate_limit_names_the_time_when_a_retry_succeeds() -> Result<()> {
     let library = Library::open().await?;
-    // A turn comes within half the timeout, and the API server has the other half, which a slow machine needs.
+    // A turn comes within half of the timeout. A slow API server needs the other half.
     let arguments = ["--kube-qps=10", "--kube-burst=5", "--kube-timeout=10"];
     let service = Service::start(Program::Admin, &Cluster::shared()?, &arguments).await?;
     let api = service.api()?;
     let tries = try_join_all((0..100).map(|number| create(&api, &library, number))).await?;
     assert!(tries.iter().any(|tries| *tries > 1), "nobody was refused");
-    // Once more, where others came between.
+    // A retry may fail once more, if other requests got the turn.
     assert!(tries.iter().all(|tries| *tries <= 3), "{tries:?}");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use e2e::{Cluster, Library, Program, Service};
 
-/// A path for every kind of answer that has an entity tag, when a book is on loan.
+/// Returns a path for every kind of response with an entity tag, if a book is on loan.
 fn paths(library: &Library) -> [String; 6] {
     [
         library.path("book"),
@@ -34,7 +34,7 @@ async fn if_match_limits_a_read_to_that_version() -> Result<()> {
                 let problem = get(&stale).await?.problem(412, "update_conflict");
                 assert_eq!(problem.etag.as_ref(), Some(&etag), "{path}: {stale}");
                 head(&stale).await?.empty(412);
-                // It comes before If-None-Match (RFC 9110, section 13.2.2).
+                // `If-Match` is evaluated before `If-None-Match` (RFC 9110, section 13.2.2).
                 let both = get(&stale).header("If-None-Match", &etag);
                 both.await?.problem(412, "update_conflict");
             }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use e2e::{Api, Cluster, Library, Program, Service, eventually};
 use serde_json::json;
 
-/// The value of the series that is written so; 0 where there is none.
+/// Returns the value of the series that is written in this way, or 0 if it is missing.
 async fn metric(operations: &Api, series: &str) -> Result<f64> {
     let answer = operations.get("/metrics").await?;
     assert_eq!(
@@ -33,7 +33,7 @@ async fn requests_to_the_api_server_are_counted_by_verb_resource_and_code() -> R
         r#"rest_client_requests_total{verb="create",resource="books.bookshelf.lostinsoba.com",code="201"}"#;
     assert!((metric(&operations, created).await? - 1.0).abs() < f64::EPSILON);
     let waited = r#"rest_client_rate_limiter_duration_seconds_count{verb="create",resource="books.bookshelf.lostinsoba.com"}"#;
-    // The second create was refused by the cache.
+    // The cache refused the second create, so it did not wait for a turn.
     assert!((metric(&operations, waited).await? - 1.0).abs() < f64::EPSILON);
     Ok(())
 }

@@ -14,9 +14,8 @@ const SCHEMATHESIS: PythonTool = PythonTool {
     program: "st",
     requirements: include_str!("../../schemathesis/requirements.txt"),
 };
-/// Many times what its configuration has it ask.
+/// A timeout far above the duration of a run.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// All that it does.
 const PHASES: [&str; 4] = ["examples", "coverage", "fuzzing", "stateful"];
 
 /// The id of the book in the document's examples.
@@ -43,7 +42,7 @@ async fn as_documented(program: Program) -> Result<()> {
     elsewhere.metadata.labels = Some([label].into());
     library.plant(&elsewhere).await?;
 
-    // It follows what lists show: other tests' books must not be in them.
+    // Schemathesis follows the members of lists, which must not include other tests' books.
     let watch = format!("--watch-namespaces={}", library.namespace);
     let service = Service::start(program, &library.cluster, &[&watch]).await?;
     let api = format!("http://{}", service.address());
@@ -57,7 +56,7 @@ async fn as_documented(program: Program) -> Result<()> {
         .args(["--report", "json", "--report-json-path", "report.json"])
         .arg(format!("{api}/openapi.json"))
         .current_dir(directory.path())
-        // Loopback is not behind a proxy.
+        // Requests to loopback must not use a proxy.
         .env("no_proxy", "*")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONPATH", configuration)
@@ -163,7 +162,7 @@ async fn the_documentation_page_loads_nothing_from_other_hosts() -> Result<()> {
             (page.status, page.header("content-type")),
             (200, "text/html; charset=utf-8")
         );
-        // Browsers then load nothing from elsewhere, even for scripts.
+        // So browsers load nothing from elsewhere, even if a script tries to.
         assert!(
             page.header("content-security-policy")
                 .starts_with("default-src 'self';")
@@ -207,7 +206,6 @@ async fn check_file(api: &Api, file: &str) -> Result<()> {
     Ok(())
 }
 
-/// The values of an attribute, wherever it is.
 fn attributes<'a>(page: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let parts = page.split(&format!(" {name}=\"")).skip(1).collect::<Vec<_>>();
     parts.into_iter().filter_map(|part| part.split('"').next())

@@ -1,4 +1,4 @@
-//! A client reads its own write: from the same process, at once, every time.
+//! A client reads its own write from the same process, at once, every time.
 
 use anyhow::Result;
 use e2e::Library;

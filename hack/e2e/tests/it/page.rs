@@ -1,11 +1,11 @@
-//! The web pages: how they are served, and, where there is a browser, what people do with them.
+//! The web pages: how they are served, and how they work in a browser if there is one.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use e2e::{Browser, Library, Person, Program, Service, book};
 
-/// The policy of the contract, by directive.
+/// The documented security policy, by directive.
 const POLICY: [(&str, &str); 10] = [
     ("default-src", "'none'"),
     ("script-src", "'self'"),
@@ -75,7 +75,7 @@ async fn a_page_and_its_files_are_served_with_a_strict_policy() -> Result<()> {
             api.get(missing).await?.problem(404, "not_found");
         }
     }
-    // Neither API has the other's page.
+    // Neither API serves the other's page.
     library
         .user
         .get("/ui/librarian.js")
@@ -184,7 +184,7 @@ async fn in_a_browser(file: &str) -> Result<()> {
     let label = ("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
     elsewhere.metadata.labels = Some([label].into());
     library.plant(&elsewhere).await?;
-    // The APIs are this test's own, without the books of other tests: the tests count streams and requests.
+    // The test has its own APIs, without other tests' books, since it counts streams and requests.
     let watch = format!("--watch-namespaces={}", library.namespace);
     let arguments = [watch.as_str()];
     let (admin, user) = tokio::try_join!(

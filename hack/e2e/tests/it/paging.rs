@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use e2e::{Answer, Api, Library};
 use serde_json::{Value, json};
 
-/// The members of all pages of `limit`, which are no longer than that, and how many pages it takes.
+/// Reads all pages of at most `limit` members. Returns the members and the number of pages.
 async fn pages(api: &Api, path: &str, limit: usize) -> Result<(Vec<Value>, usize)> {
     let path = format!(
         "{path}{}limit={limit}",
@@ -31,7 +31,7 @@ fn list(answer: &Answer) -> Result<Vec<Value>> {
     Ok(list["list"].as_array().context("a list")?.clone())
 }
 
-/// A library of seven books, some of which are of a category or lent to bob.
+/// Returns a library of seven books, some in a category, some lent to bob.
 async fn library() -> Result<Library> {
     let library = Library::open().await?;
     for (id, category) in ["a", "a.b", "b", "c", "d", "e", "f"]
@@ -88,7 +88,7 @@ async fn lists_of_all_namespaces_come_in_pages() -> Result<()> {
             let all = ours(&list(&api.get(path).await?)?);
             assert_eq!(all.len(), members, "{path}");
             for limit in [1, 5] {
-                // Others may be at work in their namespaces, and are none of ours.
+                // Other tests may change other namespaces at the same time.
                 assert_eq!(ours(&pages(api, path, limit).await?.0), all, "{path}, {limit}");
             }
         }
@@ -129,7 +129,7 @@ async fn a_page_has_a_tag_of_its_own() -> Result<()> {
         page.json(200);
         tags.push(page.header("etag").to_owned());
     }
-    // All seven on one page are the list.
+    // A page with all seven books is the same as the list.
     assert_eq!(tags[0], tags[1]);
     assert!(tags[1] != tags[2] && tags[2] != tags[3]);
     let again = library.admin.get(format!("{}?limit=6", library.list_path()));

@@ -1,4 +1,4 @@
-//! The chart's roles for people: what each opens, as the API server decides.
+//! The chart's roles for people: what each allows, as the API server decides.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ const HISTORY: &[&str] = &["get", "list", "watch", "update"];
 
 type Verbs = &'static [&'static str];
 
-/// Each role, with its verbs on books, on loans and on journals.
+/// Each role with its verbs on books, loans and journals.
 const ROLES: [(&str, Verbs, Verbs, Verbs); 5] = [
     ("bookshelf-librarian", LIBRARIAN, LOANS, HISTORY),
     ("bookshelf-tenant", READ, &[], &[]),
@@ -39,7 +39,7 @@ const ROLES: [(&str, Verbs, Verbs, Verbs); 5] = [
     ("admin", ALL, LOANS, HISTORY),
 ];
 
-/// Reports the right of a user in a namespace.
+/// True if a user has the right in a namespace.
 async fn may(library: &Library, user: &str, verb: &str, resource: &str, namespace: &str) -> Result<bool> {
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
@@ -55,7 +55,7 @@ async fn may(library: &Library, user: &str, verb: &str, resource: &str, namespac
     Ok(answer["status"]["allowed"] == true)
 }
 
-/// Binds a role to the user of its name, and returns when that counts.
+/// Binds a role to a user named after it, and waits until the binding is in effect.
 async fn bind(library: &Library, kubectl: &Kubectl, role: &str) -> Result<String> {
     let user = format!("{role}-of-{}", library.namespace);
     let (namespace, role, of) = (
@@ -90,7 +90,7 @@ async fn each_role_opens_what_it_says_and_nothing_else() -> Result<()> {
                 );
             }
         }
-        // To be another tenant is never part of a role.
+        // No role includes the right to act as another tenant.
         assert!(
             !may(&library, &user, "act-as", "tenants", &library.namespace).await?,
             "{role}"
@@ -127,7 +127,6 @@ async fn the_admin_of_a_namespace_binds_librarians_and_tenants_there() -> Result
     Ok(())
 }
 
-/// Asserts that RBAC refuses a write.
 fn assert_denied<T: std::fmt::Debug>(verb: &str, outcome: kube::Result<T>) -> Result<()> {
     let error = outcome.err().with_context(|| format!("{verb} succeeded"))?;
     let kube::Error::Api(status) = &error else {

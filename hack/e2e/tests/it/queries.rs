@@ -1,10 +1,9 @@
-//! Query strings: each parameter stands once and is valid, or the refusal names it.
+//! Query strings: each parameter occurs once and is valid, or the refusal names it.
 
 use anyhow::Result;
 use e2e::{Api, Library, Request};
 use serde_json::json;
 
-/// Every list with the parameters that it has.
 fn lists(library: &Library) -> Vec<(&Api, String, &'static [&'static str])> {
     let mut lists: Vec<(&Api, String, &'static [&'static str])> = Vec::new();
     for api in library.apis() {
@@ -25,7 +24,7 @@ fn lists(library: &Library) -> Vec<(&Api, String, &'static [&'static str])> {
     lists
 }
 
-/// Every write that may be forced, with this query.
+/// Returns every write that can be forced, with this query.
 fn forced(library: &Library, query: &str) -> [Request; 2] {
     let path = format!("{}?{query}", library.path("book"));
     let body = json!({"author": "A", "title": "T"});

@@ -1,4 +1,4 @@
-//! Many requests at once: no book goes to two tenants, and no write is half of another.
+//! Concurrent requests: no two tenants get the same book, and no write mixes with another.
 
 use std::collections::BTreeSet;
 

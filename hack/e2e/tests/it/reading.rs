@@ -1,10 +1,10 @@
-//! Books, looked at through either API.
+//! Reading books through both APIs.
 
 use anyhow::Result;
 use bookshelf_crd::labels;
 use e2e::{Api, Library, book};
 
-/// Three books, each with another set of fields, added past the APIs in no order.
+/// Creates three books at the API server, unordered, each with a different set of fields.
 async fn three_books(library: &Library) -> Result<()> {
     let mut full = book("b-full");
     full.spec.description = Some("Naïve \"Mengenlehre\" ∀x\n".to_owned());
@@ -33,7 +33,7 @@ async fn three_books(library: &Library) -> Result<()> {
     Ok(())
 }
 
-/// The JSON of the books from an API; the tenants' has their availability, too.
+/// Returns the JSON of the books from an API. user-api adds their availability.
 fn json_of(library: &Library, api: &Api) -> [String; 3] {
     let namespace = &library.namespace;
     let end = if library.is_tenants(api) {

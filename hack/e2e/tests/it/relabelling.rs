@@ -1,5 +1,5 @@
-//! A book that another tool takes over while we change it: check and write are one, so that none of our writes is done to
-//! a book that the other tool has.
+//! A book that another tool takes over while we change it. Check and write are atomic, so none of our writes changes a
+//! book of the other tool.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use kube::{
 use serde_json::{Value, json};
 
 const RELABELLINGS: usize = 400;
-/// The same for each mark of a GitOps tool.
+/// The number of changes for each mark of a GitOps tool.
 const MARKINGS: usize = 120;
 
-/// The patch that gives the book to Helm, or marks it, and back.
+/// Returns the patch that hands the book over to Helm, or marks it, or takes it back.
 fn takeover(mark: Option<&Mark>, number: usize) -> Value {
     match mark {
         None => {
@@ -47,12 +47,12 @@ fn takeover(mark: Option<&Mark>, number: usize) -> Value {
     }
 }
 
-/// The fields that a client writes and the relabelling does not.
+/// Returns the fields that clients write and the relabelling does not.
 fn ours(book: &Book) -> (&BookSpec, Option<&str>) {
     (&book.spec, labels::value(book, labels::CATEGORY))
 }
 
-/// Gives the book to another tool and back, again and again; makes it anew where a client has deleted it.
+/// Hands the book to another tool and back, repeatedly. Recreates it if a client has deleted it.
 async fn relabel(library: &Library, mark: Option<&Mark>, done: &AtomicBool) -> Result<()> {
     let books = library.books();
     let times = mark.map_or(RELABELLINGS, |_| MARKINGS);
@@ -73,7 +73,7 @@ async fn relabel(library: &Library, mark: Option<&Mark>, done: &AtomicBool) -> R
     Ok(())
 }
 
-/// Changes the book in one way as long as it is relabelled, and counts the answers.
+/// Changes the book in one way while it is relabelled, and counts the responses by status.
 async fn write(library: &Library, kind: usize, done: &AtomicBool) -> Result<BTreeMap<u16, usize>> {
     let path = library.path("book");
     let mut answers = BTreeMap::new();
@@ -110,7 +110,7 @@ async fn write(library: &Library, kind: usize, done: &AtomicBool) -> Result<BTre
     Ok(answers)
 }
 
-/// Every change of the book that the API server reports, from `version` until the book named `end` is there.
+/// Returns every change of the book at the API server, from `version` until the book named `end` exists.
 async fn history(library: &Library, version: &str) -> Result<Vec<WatchEvent<Book>>> {
     let parameters = WatchParams::default().timeout(280);
     let mut events = library.books().watch(&parameters, version).await?.boxed();
@@ -167,7 +167,7 @@ async fn judged(mark: Option<&Mark>, writers: &[usize]) -> Result<()> {
             _ => before,
         };
     }
-    // Without both, there was no race to judge.
+    // Without changes and refusals, the test has proved nothing.
     let answers = answers?;
     assert!(changes > 0, "{answers:?}");
     assert!(

@@ -1,11 +1,11 @@
-//! Every request has an id: in the answer, in the error, in the log.
+//! Every request has an id: in the response, in the error, and in the log.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use e2e::{Api, Library};
 
-/// A success, an error of ours, a route that is not there, a method that is not there.
+/// Sends a success, an error of ours, a missing route and a wrong method, and returns the ids in the responses.
 async fn ids(api: &Api, library: &Library, id: &[u8]) -> Result<Vec<String>> {
     let mut ids = Vec::new();
     for request in [

@@ -1,11 +1,11 @@
-//! A read at a version waits if it has to; its answer is the same as without the version.
+//! A read at a version waits if necessary. Its response is the same as without the version.
 
 use anyhow::Result;
 use e2e::{Answer, Api, Library};
 use reqwest::Method;
 use serde_json::json;
 
-/// Headers that differ from one answer to the next, as others write in other namespaces meanwhile.
+/// Headers that differ between responses, since other tests write in other namespaces.
 const CHANGING: [&str; 3] = ["age", "date", "x-resource-version"];
 
 async fn read(api: &Api, method: &Method, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {

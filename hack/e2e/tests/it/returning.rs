@@ -1,4 +1,4 @@
-//! Books brought back.
+//! Returning books.
 
 use anyhow::Result;
 use e2e::{Library, book};

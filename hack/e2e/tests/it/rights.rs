@@ -1,4 +1,4 @@
-//! The exact rights of each `ServiceAccount`, tried with its own token on the real API server.
+//! The exact rights of each `ServiceAccount`, tested with its own token against the real API server.
 
 use anyhow::{Context as _, Result};
 use control_plane::client;
@@ -19,7 +19,7 @@ const VERBS: [&str; 8] = [
     "deletecollection",
 ];
 
-/// Beside our own: what an attacker would want, and what controllers often have.
+/// In addition to our own resources: those that attackers want, and those that controllers often have.
 const OTHERS: [(&str, &str, bool); 19] = [
     (EVENTS, "events", true),
     ("/api/v1", "secrets", true),
@@ -50,7 +50,7 @@ const EVENTS: &str = "/apis/events.k8s.io/v1";
 
 const OURS: &str = "/apis/bookshelf.lostinsoba.com/v1alpha1";
 
-/// The whole of what each may do.
+/// Returns all verbs that an account has on a resource.
 fn allowed(program: Program, prefix: &str, resource: &str) -> &'static [&'static str] {
     match (program, resource) {
         (_, "events") if prefix == EVENTS => &["create", "patch"],
@@ -65,20 +65,20 @@ fn allowed(program: Program, prefix: &str, resource: &str) -> &'static [&'static
     }
 }
 
-/// One attempt: a verb on a resource, in a namespace, in all of them or in none.
+/// An attempted verb on a resource, in a namespace, in all namespaces, or cluster-scoped.
 struct Attempt<'a> {
     verb: &'a str,
     prefix: &'a str,
     resource: &'a str,
     namespace: Option<&'a str>,
-    /// The object that is there, where there is one.
+    /// The existing object, if there is one.
     object: &'a Value,
 }
 
 impl Attempt<'_> {
-    /// The request, which is a dry run where it would change something.
+    /// Returns the request, which is a dry run if it would change something.
     fn request(&self) -> Result<Request<Body>> {
-        // "pods/exec" is found under the name of a pod.
+        // A subresource such as "pods/exec" has the path of a pod.
         let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
         let name = if subresource.is_empty() {
             "book".to_owned()
@@ -118,7 +118,7 @@ impl Attempt<'_> {
                 "application/merge-patch+json",
                 json!({"metadata": {"labels": {"dry": "run"}}}),
             ),
-            // Without a body: one would be the options, in place of those in the query.
+            // Without a body, which would replace the options in the query.
             _ => ("application/json", Value::Null),
         };
         let body = if body.is_null() {
@@ -133,7 +133,8 @@ impl Attempt<'_> {
         Ok(request.body(Body::from(body))?)
     }
 
-    /// Another object of the same kind; a loan belongs to a book of its name, as an admission policy wants.
+    /// Returns another object of the same kind. A loan belongs to the book with its name, as the admission policy
+    /// requires.
     fn anew(&self) -> Value {
         let mut object = self.object.clone();
         let mut metadata = json!({"name": "another"});
@@ -146,7 +147,6 @@ impl Attempt<'_> {
         object
     }
 
-    /// Makes the attempt, and asserts how it ends.
     async fn assert(&self, client: &Client, is_allowed: bool) -> Result<()> {
         let about = format!("{} {} in {:?}", self.verb, self.resource, self.namespace);
         let response = client.send(self.request()?).await?;
@@ -158,11 +158,10 @@ impl Attempt<'_> {
         assert_eq!(status, 403, "{about} is denied");
         let body = response.into_body().collect().await?.to_bytes();
         let answer: Value = serde_json::from_slice(&body)?;
-        // The authorizer's words: others refuse with 403, too.
+        // Only the authorizer uses these words; other refusals are 403 too.
         let message = answer["message"].as_str().unwrap_or_default();
         let verb = match (self.verb, self.resource.contains('/')) {
-            // A subresource is not listed, watched or deleted as a collection: the API server asks for the verb of
-            // the method.
+            // Lists and watches of a subresource do not exist: the API server checks the verb of the method.
             ("list" | "watch", true) => "",
             ("deletecollection", true) => "deletecollection",
             (verb, _) => verb,
@@ -224,7 +223,7 @@ async fn each_account_may_do_what_its_api_needs_and_nothing_else() -> Result<()>
             for verb in VERBS {
                 let namespaces = match (is_namespaced, verb) {
                     (false, _) => vec![None],
-                    // All namespaces at once, and one.
+                    // In all namespaces, and in one.
                     (true, "list" | "watch") => vec![None, Some(namespace)],
                     (true, _) => vec![Some(namespace)],
                 };

@@ -1,4 +1,4 @@
-//! The routes of both APIs, and the rules for all of them: methods, paths, and the absence of anything else.
+//! The routes of both APIs, and the rules for all of them: methods, paths, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,6 @@ use e2e::{Answer, Api, Library, raw};
 use reqwest::Method;
 use serde_json::json;
 
-/// The methods that clients send.
 const METHODS: [Method; 7] = [
     Method::GET,
     Method::HEAD,
@@ -18,7 +17,7 @@ const METHODS: [Method; 7] = [
     Method::OPTIONS,
 ];
 
-/// Paths, with `NS` and `ID` to be put in, and the methods that each has.
+/// Paths with the placeholders `NS` and `ID`, and their methods.
 const ADMIN: [(&str, &[Method]); 11] = [
     ("/health", &[Method::GET, Method::HEAD]),
     ("/openapi.json", &[Method::GET, Method::HEAD]),
@@ -50,7 +49,6 @@ const USER: [(&str, &[Method]); 12] = [
     ("/book/NS/ID/return", &[Method::POST]),
 ];
 
-/// Every path of both APIs, with its methods.
 fn routes(library: &Library) -> impl Iterator<Item = (&Api, &'static str, &'static [Method])> {
     let admin = ADMIN
         .iter()
@@ -61,7 +59,7 @@ fn routes(library: &Library) -> impl Iterator<Item = (&Api, &'static str, &'stat
     admin.chain(user)
 }
 
-/// Sends a request that is in order, but for its path.
+/// Sends a request that is valid except possibly for its path.
 async fn send(api: &Api, method: &Method, path: &str) -> Result<Answer> {
     let request = api.request(method.clone(), path).tenant("bob");
     let body = if path.ends_with("/category") {

@@ -10,7 +10,7 @@ use kube::{Api, Resource, ResourceExt as _, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-/// Reports an object that the API server would accept.
+/// True if the API server would accept an object.
 async fn accepts<K>(api: &Api<K>, object: &K) -> Result<bool>
 where
     K: Resource + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
@@ -26,7 +26,7 @@ where
     }
 }
 
-/// Asserts that a book with this text in one of its fields is accepted by both or by none.
+/// Asserts that both accept a book with this text in one of its fields, or that both refuse it.
 async fn assert_agreed(library: &Library, field: &str, text: &str, expected: bool) -> Result<()> {
     let about: String = format!("{field}: {} characters, {text:?}", text.chars().count());
     let about: String = about.chars().take(120).collect();
@@ -62,9 +62,9 @@ async fn both_refuse_the_same_blank_texts() -> Result<()> {
         .filter(|character| character.is_whitespace())
         .collect();
     assert_eq!(white_space.len(), 25, "Unicode's White_Space");
-    // No text to see either, but no white space: NUL, a separator, a hyphen, a zero-width space, a word joiner, a
-    // byte order mark, a Mongolian vowel separator. And what counts as a letter and a symbol: a Hangul filler, a Braille
-    // blank.
+    // Other invisible characters that are not white space: NUL, a separator, a soft hyphen, a zero-width space, a word
+    // joiner, a byte order mark, a Mongolian vowel separator. And two that count as a letter and a symbol: a Hangul
+    // filler, a Braille blank.
     let others = "\0\u{1f}\u{ad}\u{200b}\u{2060}\u{feff}\u{180e}\u{3164}\u{2800}";
     for field in ["author", "title"] {
         assert_agreed(&library, field, "", false).await?;
@@ -89,7 +89,7 @@ async fn both_count_the_length_of_text_in_characters() -> Result<()> {
     let library = Library::open().await?;
     library.add("book").await?;
     for (field, max) in [("author", 2_048), ("title", 1_024), ("description", 16_384)] {
-        // One, two, three and four bytes in UTF-8; the last two UTF-16 units. And two characters that make one letter.
+        // One to four bytes in UTF-8, the last with two UTF-16 units. And two characters that form one letter.
         for character in ["a", "é", "ก", "📖"] {
             assert_agreed(&library, field, &character.repeat(max), true).await?;
             assert_agreed(&library, field, &character.repeat(max + 1), false).await?;

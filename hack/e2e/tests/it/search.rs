@@ -1,4 +1,4 @@
-//! Searches: `?q=` on the lists of books.
+//! Searching: `?q=` on lists of books.
 
 mod lists;
 mod refusals;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use e2e::{Api, Library};
 use serde_json::{Value, json};
 
-/// Adds a book of this author and title, which both APIs serve when this returns.
+/// Adds a book with this author and title, and waits until both APIs serve it.
 async fn add(library: &Library, id: &str, author: &str, title: &str, category: &str) -> Result<()> {
     let body = json!({"id": id, "author": author, "title": title, "category_id": category});
     let added = library.admin.post(library.list_path()).json(&body).await?;
@@ -15,7 +15,7 @@ async fn add(library: &Library, id: &str, author: &str, title: &str, category: &
     library.appeared(id).await
 }
 
-/// A library of books in several scripts.
+/// Returns a library of books in several scripts.
 async fn library() -> Result<Library> {
     let library = Library::open().await?;
     for (id, author, title, category) in [
@@ -37,12 +37,11 @@ async fn library() -> Result<Library> {
     Ok(library)
 }
 
-/// The path of a search in a library, with more parameters.
+/// Returns the path of a search in a library, with additional parameters.
 fn path(library: &Library, q: &str, more: &str) -> String {
     format!("{}?q={}{more}", library.list_path(), encoded(q))
 }
 
-/// A query as it stands in a URL.
 fn encoded(q: &str) -> String {
     let bytes: Vec<_> = q.bytes().map(|byte| format!("%{byte:02X}")).collect();
     bytes.concat()
@@ -104,7 +103,7 @@ async fn books_are_found_by_words_of_author_and_title() -> Result<()> {
                 "{q} in {category}"
             );
         }
-        // Each member is the book as any list has it.
+        // Each member is the same as in a list without a search.
         let all = api.get(library.list_path()).await?.json(200);
         let war = api.get(path(&library, "war", "")).await?.json(200);
         assert_eq!(war, json!({"list": [all["list"][0]]}));
@@ -115,7 +114,7 @@ async fn books_are_found_by_words_of_author_and_title() -> Result<()> {
 #[tokio::test]
 async fn books_of_all_namespaces_are_found_in_their_order() -> Result<()> {
     let [one, two] = [Library::open().await?, Library::open().await?];
-    // A word that no other test has.
+    // A word that no other test uses.
     let word = one.namespace.replace('-', "");
     for library in [&one, &two] {
         for id in ["b", "a"] {
@@ -170,7 +169,7 @@ async fn a_write_is_found_by_the_next_search() -> Result<()> {
                 .await?
                 .is_empty()
         );
-        // The other API has it at the version of the write.
+        // The other API finds it at the version of the write.
         let elsewhere = library.user.get(path(&library, &format!("second {round}"), ""));
         let elsewhere = elsewhere
             .header("X-Resource-Version", put.header("x-resource-version"))

@@ -1,5 +1,5 @@
-//! The seed's curl and kubectl lines, in their order, give the seed's answers; only the namespace is another, so that
-//! this test is alone in it.
+//! The seed's curl and kubectl commands, in order, return the seed's responses. Only the namespace differs, so that no
+//! other test changes it.
 
 use std::fs;
 
@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use e2e::{Library, examples};
 use serde_json::{Value, json};
 
-/// The table that kubectl prints, as rows of cells.
 fn table(text: &str) -> Vec<Vec<String>> {
     // Cells are at least three blanks apart.
     let cells = |line: &str| {
@@ -23,7 +22,7 @@ async fn the_seeds_session_goes_as_in_the_seed() -> Result<()> {
     let kubectl = library.cluster.kubectl().await?;
     let namespace = library.namespace.as_str();
 
-    // kubectl apply -f - <<EOF ... twice, as the examples have it
+    // kubectl apply -f - <<EOF ... twice, as in the examples
     let books = fs::read_to_string(examples().join("books.yaml"))?;
     assert!(books.contains("namespace: science-library"));
     kubectl

@@ -1,4 +1,4 @@
-//! The end of a service: in order, with running requests finished.
+//! The shutdown of a service: graceful, after running requests have finished.
 
 use std::time::Instant;
 
@@ -11,14 +11,14 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A request whose handler waits for the rest of its body.
+/// A request whose handler is waiting for the rest of its body.
 struct UnderWay {
     stream: TcpStream,
     body: String,
 }
 
 impl UnderWay {
-    /// Begins a PUT of the library's book, and returns when its handler is at work.
+    /// Begins a PUT of the library's book, and waits until its handler runs.
     async fn begin(service: &Service, library: &Library) -> Result<Self> {
         let body = json!({"author": "In time", "title": "T"}).to_string();
         let mut stream = TcpStream::connect(service.address()).await?;
@@ -46,7 +46,7 @@ impl UnderWay {
         Ok(Self { stream, body })
     }
 
-    /// Sends the rest, and returns the answer.
+    /// Sends the rest, and returns the response.
     async fn finish(mut self) -> Result<String> {
         self.stream.write_all(&self.body.as_bytes()[5..]).await?;
         let mut answer = String::new();
@@ -59,7 +59,7 @@ async fn service(program: Program, arguments: &[&str]) -> Result<Service> {
     Service::start(program, &Cluster::shared()?, arguments).await
 }
 
-/// Returns when a service says that it ends.
+/// Waits until a service logs its shutdown.
 async fn announced(service: &Service) -> Result<()> {
     let mut log = service.log();
     log.line("it shuts down", |line| line["message"] == "shutting down")
@@ -72,7 +72,7 @@ async fn sigterm_and_sigint_end_both_with_success() -> Result<()> {
     for program in Program::ALL {
         for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
             let mut service = service(program, &[]).await?;
-            // A client that keeps its connection does not hold it up.
+            // A client that keeps its connection open does not delay the shutdown.
             let api = service.api()?;
             api.get("/health").await?.json(200);
             let start = Instant::now();
@@ -170,10 +170,10 @@ async fn requests_are_answered_during_the_shutdown_delay_although_it_is_not_read
         ];
         for (answer, status) in answers.iter().zip([200, 404, 200]) {
             assert_eq!(answer.status, status);
-            // A client that keeps its connection would learn of the end with its next request under way.
+            // The response tells a client that keeps its connection about the shutdown.
             assert_eq!(answer.header("connection"), "close");
         }
-        // And is killed: it has no signal left that it would wait for.
+        // Drop kills the service, which would otherwise wait for the shutdown delay.
     }
     Ok(())
 }

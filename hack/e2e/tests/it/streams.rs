@@ -1,4 +1,4 @@
-//! Event streams: a list, and how it changes.
+//! Event streams: a list and its changes.
 
 mod ends;
 mod filters;
@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result};
 use e2e::{Api, Library, Listener, Mirror, Request, StreamEvent};
 use serde_json::{Value, json};
 
-/// A request of `path`, with all that any stream needs.
+/// Returns a request of `path` with everything that a stream requires.
 fn stream_of(api: &Api, path: &str) -> Request {
     api.get(path).tenant("bob")
 }
 
-/// The same, to go on from an id; from nothing where it is empty.
+/// Returns the same request, resumed from an id unless it is empty.
 fn resumed(api: &Api, path: &str, last_id: &str) -> Request {
     let request = stream_of(api, path);
     if last_id.is_empty() {
@@ -24,7 +24,7 @@ fn resumed(api: &Api, path: &str, last_id: &str) -> Request {
     }
 }
 
-/// The next event about the book of this id, or its loan, in the library: its name and its data.
+/// Returns name and data of the next event in the library about this book or its loan.
 async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(String, Value)> {
     loop {
         let StreamEvent { event, data, .. } = listener.next_event().await?;
@@ -35,7 +35,7 @@ async fn about(listener: &mut Listener, library: &Library, id: &str) -> Result<(
     }
 }
 
-/// Listens to the end of the list, and returns the part of it that is in the library.
+/// Listens until `synced`, and returns the part of the list that is in the library.
 async fn synced(listener: &mut Listener, library: &Library) -> Result<Mirror> {
     let mut mirror = Mirror::default();
     for received in listener.until("synced").await? {
@@ -46,7 +46,7 @@ async fn synced(listener: &mut Listener, library: &Library) -> Result<Mirror> {
     Ok(mirror)
 }
 
-/// The list of an API at `path` of the library.
+/// Returns the list of an API at `path`, limited to the library.
 async fn listed(api: &Api, library: &Library, path: &str) -> Result<Mirror> {
     let list = stream_of(api, path).await?.json(200);
     let mut has = Mirror::of_list(&list)?;
@@ -97,7 +97,7 @@ async fn a_stream_is_the_list_and_then_the_changes() -> Result<()> {
         assert_eq!((event.as_str(), &data["title"]), ("deleted", &json!("A Title")));
     }
 
-    // The tenants' books have their availability.
+    // Books of user-api show their availability.
     for (action, is_available) in [("borrow", false), ("return", true)] {
         let request = library.user.post(format!("{path}/{action}")).tenant("bob");
         assert!(request.await?.status < 300);
@@ -162,7 +162,7 @@ async fn the_initial_list_of_a_stream_has_the_writes_of_its_replica() -> Result<
         let mut listener = stream_of(&library.admin, &library.list_path()).listen().await?;
         let list = synced(&mut listener, &library).await?;
         assert_eq!(list.has.len(), round + 1);
-        // And on another replica, for a client that sends the version that it has seen.
+        // And on another replica, for a client that sends the version it has seen.
         let at = library.admin.get(library.path(&id)).await?;
         let request = stream_of(&library.user, &library.list_path());
         let request = request.header("X-Resource-Version", at.header("x-resource-version"));
@@ -185,7 +185,7 @@ async fn line_separators_in_event_data_are_escaped() -> Result<()> {
         let list = synced(&mut listener, &library).await?;
         let book = list.has.into_values().next().context("the book")?;
         assert_eq!(book["title"], body["title"]);
-        // The stream sends the book as a read returns it, byte by byte.
+        // The stream sends exactly the bytes of a read.
         let read = api.get(library.path("book")).await?;
         assert!(read.text().contains(r"A\u2028B\u2029C"), "{}", read.text());
     }

@@ -1,4 +1,4 @@
-//! The header that says which tenant asks.
+//! The header with the tenant of a request.
 
 use anyhow::Result;
 use e2e::{Library, Request};

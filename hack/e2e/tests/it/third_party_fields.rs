@@ -1,4 +1,4 @@
-//! Fields of other tools on a book: every write keeps them.
+//! Other tools' fields on a book: every write keeps them.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, labels};
@@ -11,7 +11,7 @@ use kube::{ResourceExt as _, api::PostParams};
 use reqwest::Method;
 use serde_json::json;
 
-/// A book with something of everybody's on it.
+/// Creates a book with fields of many tools.
 async fn decorated(library: &Library) -> Result<Book> {
     let owner = ConfigMap {
         metadata: ObjectMeta {
@@ -41,7 +41,7 @@ async fn decorated(library: &Library) -> Result<Book> {
     library.plant(&book).await
 }
 
-/// Asserts that all of it is there.
+/// Asserts that these fields are unchanged.
 fn assert_all_there(now: &Book, before: &Book) {
     for key in ["team", "app.kubernetes.io/part-of"] {
         assert_eq!(now.labels().get(key), before.labels().get(key), "label {key}");
@@ -79,7 +79,7 @@ async fn labels_annotations_finalizers_and_owners_of_others_survive_every_write(
         assert_all_there(&library.books().get("book").await?, &before);
     }
     library.admin.delete(&path).await?.empty(204);
-    // Its finalizer is not ours to run.
+    // The book stays, since its finalizer is not ours to run.
     assert_all_there(&library.books().get("book").await?, &before);
     Ok(())
 }

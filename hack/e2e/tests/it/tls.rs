@@ -1,4 +1,4 @@
-//! TLS on the API port: HTTP/1.1 and HTTP/2, and certificates that change.
+//! TLS on the API port: HTTP/1.1, HTTP/2, and the rotation of certificates.
 
 mod certificates;
 mod http2;
@@ -12,7 +12,6 @@ const HTTP_1: &[&str] = &["http/1.1"];
 const HTTP_2: &[&str] = &["h2"];
 const BOTH: &[&str] = &["h2", "http/1.1"];
 
-/// A service with TLS, and its certificate.
 struct Encrypted {
     service: Service,
     issued: Issued,
@@ -38,7 +37,6 @@ impl Encrypted {
         self.issued.api(self.service.address(), protocols)
     }
 
-    /// The value of a metric without labels.
     async fn metric(&self, name: &str) -> Result<Option<String>> {
         let metrics = self.service.ops()?.get("/metrics").await?.text();
         let mut lines = metrics.lines();
@@ -102,7 +100,7 @@ async fn plain_http_is_refused_and_the_operations_port_has_no_tls() -> Result<()
     let library = Library::open().await?;
     let encrypted = Encrypted::start(Program::Admin, &library, &[]).await?;
     let request = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    // A TLS alert, or nothing.
+    // The response is a TLS alert, or nothing.
     let refused = raw(encrypted.service.address(), request).await;
     assert!(
         refused.as_ref().is_err() || refused.as_ref().is_ok_and(|answer| !answer.contains("HTTP")),

@@ -1,4 +1,4 @@
-//! Traces: the spans that a collector gets.
+//! Traces: the spans that a collector receives.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// The caller's `traceparent`, with its choice to record the trace or not.
+/// Returns the caller's `traceparent`, sampled or not.
 fn traceparent(is_sampled: bool) -> String {
     format!("00-{TRACE}-{CALLER}-0{}", u8::from(is_sampled))
 }
@@ -55,7 +55,7 @@ async fn a_request_is_a_span_of_its_callers_trace_with_its_api_requests_as_child
         (&span.trace_id, &span.span_id)
     );
 
-    // It is in the log as ever.
+    // The request is logged as usual.
     let id = answer.header("x-request-id").to_owned();
     let line = service
         .log()
@@ -100,7 +100,7 @@ async fn reads_are_spans_unless_their_caller_does_not_record() -> Result<()> {
         spans.iter().all(|span| span.name != "GET /namespace"),
         "{spans:?}"
     );
-    // Reads of a cache send no request; the lists and watches that feed it are traces of their own.
+    // Reads from a cache send no request. The lists and watches that feed the cache have their own traces.
     let feeds = |name: &str| name.starts_with("list ") || name.starts_with("watch ");
     assert!(
         spans
@@ -150,7 +150,7 @@ async fn remaining_spans_are_exported_at_the_end() -> Result<()> {
 
 #[tokio::test]
 async fn a_hanging_collector_holds_up_neither_requests_nor_the_end() -> Result<()> {
-    // Connections to it are made, and not accepted.
+    // Connections to this address open, but are never accepted.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let flag = format!("--otlp-endpoint=http://{}", listener.local_addr()?);
     let mut service = Service::start(Program::User, &Cluster::shared()?, &[&flag]).await?;

@@ -1,4 +1,4 @@
-//! Books changed with PUT.
+//! Updating books with PUT.
 
 use anyhow::Result;
 use bookshelf_crd::labels;

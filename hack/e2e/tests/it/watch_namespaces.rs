@@ -1,4 +1,4 @@
-//! `--watch-namespaces`: the APIs under accounts that have Roles in two namespaces, and no right in any other.
+//! `--watch-namespaces`: the APIs with accounts that have Roles in two namespaces, and no right in any other.
 
 mod tokens;
 
@@ -16,9 +16,9 @@ use super::chart::helm;
 struct Scoped {
     admin: Service,
     user: Service,
-    /// The namespaces that they see, each behind them.
+    /// The watched namespaces, with these APIs.
     seen: [Library; 2],
-    /// One that they do not see, with a book in it, behind the APIs that see all.
+    /// A namespace that is not watched, with a book, and with the APIs that see all namespaces.
     unseen: Library,
 }
 
@@ -26,7 +26,7 @@ async fn scoped() -> Result<Scoped> {
     scoped_in("header").await
 }
 
-/// The same in a mode of authentication.
+/// Does the same with an authentication mode.
 async fn scoped_in(mode: &str) -> Result<Scoped> {
     let unseen = Library::open().await?;
     unseen.add("book").await?;
@@ -158,7 +158,7 @@ async fn any_other_namespace_is_not_found() -> Result<()> {
         }
     }
     not_found(admin.post(&list).json(&unseen.body("new")).await?);
-    // With a version, it is not the cache that says so.
+    // With If-Match, it is not the cache that refuses.
     for etag in [None, Some("\"a.1\"")] {
         let with = |request: e2e::Request| match etag {
             Some(etag) => request.header("If-Match", etag),
@@ -175,7 +175,7 @@ async fn any_other_namespace_is_not_found() -> Result<()> {
     for action in ["borrow", "return"] {
         not_found(tenant(&user, "POST", format!("{path}/{action}")).await?);
     }
-    // Nothing of it happened, and a namespace that is no name is still the client's mistake.
+    // Nothing was written, and an invalid namespace is still the client's error.
     assert!(unseen.books().get_opt("new").await?.is_none());
     assert!(unseen.books().get_opt("book").await?.is_some());
     admin.get("/book/No").await?.invalid("namespace_id");
@@ -188,7 +188,7 @@ async fn changes_in_an_unwatched_namespace_appear_in_no_list() -> Result<()> {
     let [east, _] = &scoped.seen;
     let books = scoped.unseen.books();
     books.create(&PostParams::default(), &book("unseen")).await?;
-    // Later than the other, so that a replica that has this one would have the other.
+    // Created later than the hidden book, so a replica with this one would have the other too.
     east.plant(&book("seen")).await?;
     for api in east.apis() {
         let answer = api.get("/book").await?;

@@ -1,4 +1,4 @@
-// The types that the pages' comments name: those of the APIs come from the OpenAPI documents.
+// The types in the comments of the pages. Those of the APIs come from the OpenAPI documents.
 
 import type { components as Admin } from '../generated/admin-api';
 import type { components as User } from '../generated/user-api';
@@ -8,7 +8,7 @@ type NameOf<Urn> = Urn extends `urn:bookshelf:problem:${infer Name}` ? Name : ne
 
 declare global {
   namespace Api {
-    /** A book as both APIs show it, and what only tenants see of it. */
+    /** A book of both APIs, with the fields that only tenants see. */
     type Book = Admin['schemas']['Book'] & Partial<User['schemas']['Book']>;
     type BookBody = Admin['schemas']['BookBody'];
     type NewBook = Admin['schemas']['NewBook'];
@@ -21,12 +21,12 @@ declare global {
 
   namespace Page {
     type Query = Record<string, string>;
-    /** What the page gives a view. */
+    /** The page's interface for a view. */
     interface Context {
-      /** The names in the address, behind that of the view. */
+      /** The names in the address after the name of the view. */
       parts: string[];
       query: Query;
-      /** Ends with the view. */
+      /** Aborted when the view is left. */
       signal: AbortSignal;
       update: () => void;
       go: (address: string, replace?: boolean) => void;
@@ -35,17 +35,17 @@ declare global {
       item: Item;
       isGone: boolean;
     }
-    /** A view, as the page makes and draws it. One with `changed` shows another query of its address by itself. */
+    /** A view that the page creates and draws. With `changed`, it handles another query of its address itself. */
     type ViewClass = new (context: Context) => {
       title: string;
       load: () => void;
       view: () => Template;
       changed?: (query: Query) => void;
     };
-    /** What a live list is asked of the API by. */
+    /** The requests for a live list. */
     interface ListOptions<Item> {
       path: string;
-      /** The part of the query that the list's stream takes, too. */
+      /** The part of the query that also applies to the list's stream. */
       filter: Query;
       q?: string;
       page?: string;
@@ -57,9 +57,9 @@ declare global {
       body?: Api.BookBody | Api.NewBook;
       headers?: Record<string, string>;
       signal?: AbortSignal;
-      /** Returns when the answer begins. */
+      /** Resolves when the response begins. */
       isStream?: boolean;
-      /** Asks nobody who they are. */
+      /** Does not ask the user to sign in. */
       isQuiet?: boolean;
     }
     interface Answer {
@@ -68,27 +68,27 @@ declare global {
       version: string;
       response: Response;
     }
-    /** An error of a form, and the field that it is about. */
+    /** An error in a form, and its field. */
     interface FormError {
       field?: string;
       words: string;
     }
     type FieldName = 'title' | 'author' | 'category_id' | 'description';
-    /** The fields of a book that people write, as text. */
+    /** The editable fields of a book, as text. */
     type Fields = Record<FieldName, string>;
-    /** Fields of a version, and its entity tag. */
+    /** The fields of a version, and its entity tag. */
     interface Version {
       fields: Fields;
       etag: string;
     }
-    /** A field in a conflict. */
+    /** A field with a conflict. */
     interface Conflict {
       name: FieldName;
       before: string;
       theirs: string;
       mine: string;
       choice: 'mine' | 'theirs' | null;
-      /** Both have made the same change. */
+      /** True if both made the same change. */
       isAgreed: boolean;
     }
   }

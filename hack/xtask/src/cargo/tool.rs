@@ -1,4 +1,4 @@
-//! Programs that cargo installs.
+//! Programs that `cargo install` provides.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,10 @@ use control_plane::binaries::cache_dir;
 
 use super::cargo;
 
-/// A program of crates.io.
 pub(crate) struct CargoTool {
-    /// The package and its program.
+    /// The name of the package and of its program.
     pub(crate) name: &'static str,
-    /// The version that is built where the program is not installed.
+    /// The version to build if the program is not installed.
     pub(crate) version: &'static str,
     /// The use of the program, for errors.
     pub(crate) purpose: &'static str,
@@ -20,7 +19,7 @@ pub(crate) struct CargoTool {
 }
 
 impl CargoTool {
-    /// Returns the path of the program: from PATH, else from the user's cache, into which it is built once.
+    /// Returns the path of the program, from PATH or from the user's cache, into which it is built once.
     pub(crate) async fn find_or_install(&self) -> Result<PathBuf> {
         let Self {
             name,

@@ -1,4 +1,4 @@
-//! The table of rights in docs/security.md, from the OpenAPI documents, which have them from the route tables.
+//! The table of rights in docs/security.md, from the OpenAPI documents, which are generated from the route tables.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 const BEGIN: &str = "<!-- rights -->\n";
 const END: &str = "<!-- /rights -->";
 
-/// Begins the description of a right.
+/// The start of a right in a description.
 const RIGHT: &str = "In token mode: the right to ";
 
-/// Returns `page` with the table of these APIs' rights between its marks.
+/// Returns `page` with the table of these APIs' rights between its markers.
 pub(super) fn fill(page: &str, apis: &[(&str, &[u8])]) -> Result<String> {
     let (before, rest) = page.split_once(BEGIN).context("no place for the rights")?;
     let (_, after) = rest.split_once(END).context("no end of the rights")?;

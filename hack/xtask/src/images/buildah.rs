@@ -1,9 +1,10 @@
-//! Images by buildah, of binaries that cargo builds here: for machines that reach no registry of images, and no engine.
+//! Images built with buildah, from binaries that cargo builds here, for machines without access to an image registry or
+//! a container engine.
 //!
-//! buildah runs the last stage of the Dockerfiles alone: the stage before it is replaced by a directory with the binary.
+//! buildah runs only the last stage of the Dockerfiles: a directory with the binary replaces the stage before it.
 //!
-//! Binaries and images have the same bytes wherever the same commit is built with the same toolchain: neither has a path
-//! or a time of the machine.
+//! Builds are reproducible: the same commit and toolchain give the same bytes on every machine, since neither binaries
+//! nor images contain paths or times of the machine.
 
 use std::{
     ffi::OsString,
@@ -24,7 +25,7 @@ use crate::cargo::{at_root, cargo_home, workspace};
 
 pub(super) const NAME: &str = "buildah";
 
-/// Puts the list of dependencies into each program, where scanners of images look for it
+/// Embeds the list of dependencies in each program, where image scanners look for it
 /// (<https://github.com/rust-secure-code/cargo-auditable>). The Dockerfiles use the same version.
 const CARGO_AUDITABLE: CargoTool = CargoTool {
     name: "cargo-auditable",
@@ -33,10 +34,10 @@ const CARGO_AUDITABLE: CargoTool = CargoTool {
     build_time: "1 minute",
 };
 
-/// The section of a program that lists its dependencies.
+/// The section of a program with its dependencies.
 const DEPENDENCIES: &[u8] = b".dep-v0";
 
-/// The largest binary of the profile `release`, and so the largest image.
+/// The maximum size of a binary of the profile `release`, and so of an image.
 const MAX_BYTES: usize = 20 << 20;
 
 pub(super) async fn build(profile: &str) -> Result<()> {
@@ -79,22 +80,22 @@ pub(super) async fn build(profile: &str) -> Result<()> {
     Ok(())
 }
 
-/// Builds both programs without a dynamic linker, and returns their directory.
+/// Builds both programs without a dynamic linker, and returns the path of their directory.
 async fn static_programs(profile: &str) -> Result<PathBuf> {
     let version = output(Command::new("rustc").arg("-vV")).await?;
     let target = version.lines().find_map(|line| line.strip_prefix("host: "));
     let target = target.context("rustc names its host")?;
     let auditable = CARGO_AUDITABLE.find_or_install().await?;
-    // With --target, the flags spare proc macros, which are libraries.
+    // With --target, the flags do not apply to proc macros, which are dynamic libraries.
     let mut flags = OsString::from("-Ctarget-feature=+crt-static");
     for (directory, name) in renamed_directories()? {
-        // Cargo splits at this character, and so leaves blanks in paths alone.
+        // Cargo splits at this character, so paths may contain blanks.
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(directory);
         flags.push("=");
         flags.push(name);
     }
-    // Information for debuggers has paths, too, also that of C code.
+    // Debug information contains paths too, including that of C code.
     let strip = format!("CARGO_PROFILE_{}_STRIP", profile.to_uppercase().replace('-', "_"));
     let mut build = at_root(auditable, ["auditable", "build", "--locked"]);
     build
@@ -108,7 +109,7 @@ async fn static_programs(profile: &str) -> Result<PathBuf> {
     Ok(workspace().join("target").join(target).join(directory))
 }
 
-/// The directories whose paths would get into the programs, in messages of panics, and the names that they have there.
+/// The directories whose paths panic messages would contain, and their names in the programs.
 fn renamed_directories() -> Result<[(PathBuf, &'static str); 2]> {
     Ok([
         (cargo_home().context("cargo has no home directory")?, "/cargo"),
@@ -139,7 +140,7 @@ impl Image {
         let mut build = self.buildah();
         build
             .args(["build", "--quiet", "--isolation", "chroot", "--tag", &self.name])
-            // Of the files, and of the image itself.
+            // Sets the times of the files and of the image itself.
             .arg("--timestamp=0")
             .arg(format!("--build-context=build={}", context.display()))
             .arg(format!("--build-arg=REVISION={revision}"))
@@ -155,7 +156,7 @@ impl Image {
         Ok(())
     }
 
-    /// Fails if the chart cannot run the image: it has the program alone, which starts, not as root.
+    /// Fails if the chart cannot run the image: it must contain only the program, and run it, not as root.
     async fn check(&self, revision: &str) -> Result<()> {
         let inspected = output(self.buildah().args(["inspect", "--type", "image", &self.name])).await?;
         let inspected: Value = serde_json::from_str(&inspected)?;
@@ -193,7 +194,6 @@ impl Image {
         Ok(())
     }
 
-    /// The names of the files in all layers.
     async fn files(&self) -> Result<Vec<String>> {
         let unpacked = self.storage.path().join("unpacked");
         fs::create_dir_all(&unpacked)?;
@@ -202,7 +202,7 @@ impl Image {
         let mut files = Vec::new();
         for entry in fs::read_dir(unpacked)? {
             let path = entry?.path();
-            // A link to a layer that is there under its own name.
+            // Layers are files. Directories contain only links to them.
             if path.extension().is_some_and(|extension| extension == "tar") && path.is_file() {
                 let listed = output(Command::new("tar").arg("-tf").arg(path)).await?;
                 files.extend(listed.lines().map(str::to_owned));
@@ -212,7 +212,7 @@ impl Image {
     }
 }
 
-/// Runs a command to its end, and returns its output.
+/// Runs a command to completion, and returns its standard output.
 async fn output(command: &mut Command) -> Result<String> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command

@@ -1,4 +1,4 @@
-//! The control plane that the tests of a run share.
+//! The control plane that all tests of a run share.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,19 +14,19 @@ use control_plane::{
 use super::announce;
 use crate::{cargo::workspace, generate};
 
-/// The variable that names the administrator's kubeconfig to the tests.
+/// The environment variable with the path of the administrator's kubeconfig, for the tests.
 pub(super) const VARIABLE: &str = "BOOKSHELF_TEST_KUBECONFIG";
 
 /// A cluster with bookshelf's CRDs, `ServiceAccounts` and RBAC rules.
 pub(super) enum Cluster {
-    /// One that this run has started. It ends when this is dropped.
+    /// A control plane that this run has started. Drop kills it.
     Own(Box<ControlPlane>),
-    /// One that runs anyway.
+    /// A cluster that was already running.
     Running(PathBuf),
 }
 
 impl Cluster {
-    /// The cluster of a kubeconfig that the user names.
+    /// Returns the cluster of the kubeconfig in --kubeconfig.
     pub(super) fn given(kubeconfig: PathBuf) -> Result<Self> {
         ensure!(
             kubeconfig.exists(),
@@ -37,7 +37,7 @@ impl Cluster {
         Ok(Self::Running(std::path::absolute(kubeconfig)?))
     }
 
-    /// The control plane of a running `cargo xtask up`, or a new one.
+    /// Returns the control plane of a running `cargo xtask up`, or starts a new one.
     pub(super) async fn find_or_start() -> Result<Self> {
         let kubeconfig = workspace().join(".local/kubeconfig");
         if serves_bookshelf(&kubeconfig).await {
@@ -70,7 +70,6 @@ impl Cluster {
         Ok(Self::Own(Box::new(control_plane)))
     }
 
-    /// The administrator's kubeconfig.
     pub(super) fn kubeconfig(&self) -> &Path {
         match self {
             Self::Own(control_plane) => control_plane.kubeconfig(),
@@ -79,9 +78,9 @@ impl Cluster {
     }
 }
 
-/// Reports an API server behind this kubeconfig that bookshelf is installed in.
+/// True if the API server of this kubeconfig answers and has bookshelf installed.
 async fn serves_bookshelf(kubeconfig: &Path) -> bool {
-    // An ended `up` leaves its kubeconfig behind.
+    // The kubeconfig of an `up` that has ended stays.
     let installed = async {
         let kubectl = Kubectl::new(kubeconfig).await?;
         let accounts = [

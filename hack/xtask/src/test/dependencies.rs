@@ -1,4 +1,4 @@
-//! Licences, sources and advisories of the dependencies, by cargo-deny and deny.toml.
+//! Checks licences, sources and advisories of the dependencies with cargo-deny and deny.toml.
 
 use std::{fs, path::PathBuf};
 
@@ -38,7 +38,7 @@ fn run(deny: &PathBuf, arguments: &[&str]) -> Command {
     command
 }
 
-/// Reports a database of advisories in the place in which cargo-deny looks for it.
+/// True if there is an advisory database where cargo-deny looks for it.
 fn has_advisories() -> bool {
     cargo_home()
         .and_then(|home| fs::read_dir(home.join("advisory-dbs")).ok())

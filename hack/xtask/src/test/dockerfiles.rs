@@ -1,4 +1,4 @@
-//! The Dockerfiles, by hadolint.
+//! Checks the Dockerfiles with hadolint.
 
 use anyhow::Result;
 use control_plane::binaries::PythonTool;

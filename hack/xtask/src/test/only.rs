@@ -1,4 +1,4 @@
-//! `cargo xtask test --only`: the named tests and nothing else.
+//! `cargo xtask test --only`: runs only the named tests.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,14 +11,14 @@ use tokio::process::Command;
 use super::{announce, cluster, cluster::Cluster};
 use crate::cargo::{self, TestProgram};
 
-/// The test programs with tests that need the shared control plane.
+/// The test programs whose tests need the shared control plane.
 const ON_A_CLUSTER: [&str; 3] = ["it", "any_resource", "api_server"];
-/// The end-to-end tests that start a control plane of their own.
+/// The prefix of end-to-end tests that start their own control plane.
 const ON_THEIR_OWN_CLUSTER: &str = "it::lab::";
 
-/// Builds the tests and all that they run, and runs those whose path contains one of `names`.
+/// Builds the tests and the programs they run, and runs the tests whose path contains one of `names`.
 ///
-/// `arguments` are further ones for the test programs.
+/// `arguments` are passed to the test programs.
 pub(super) async fn run(names: &[String], arguments: &[String], kubeconfig: Option<PathBuf>) -> Result<()> {
     announce("build");
     let mut selected = Vec::new();
@@ -72,7 +72,7 @@ pub(super) async fn run(names: &[String], arguments: &[String], kubeconfig: Opti
     Ok(())
 }
 
-/// Returns the paths of the tests in a program that `names` and the arguments select.
+/// Returns the paths of the tests in a program that `names` and `arguments` select.
 async fn list(program: &TestProgram, names: &[String], arguments: &[String]) -> Result<Vec<String>> {
     let mut command = command(program);
     command
@@ -91,7 +91,7 @@ async fn list(program: &TestProgram, names: &[String], arguments: &[String]) -> 
     Ok(tests.map(str::to_owned).collect())
 }
 
-/// A test program, to be run as cargo does: in the directory of its package.
+/// Returns a command that runs a test program as cargo does, in the directory of its package.
 fn command(program: &TestProgram) -> Command {
     let mut command = Command::new(&program.path);
     cargo::clean_environment(&mut command);

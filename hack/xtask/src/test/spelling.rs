@@ -1,4 +1,4 @@
-//! The spelling of code and documents, by typos and typos.toml.
+//! Checks the spelling of code and documents with typos and typos.toml.
 
 use anyhow::Result;
 use control_plane::binaries::PythonTool;
@@ -15,7 +15,7 @@ const TYPOS: PythonTool = PythonTool {
 
 pub(super) async fn check() -> Result<()> {
     let mut typos = Command::new(TYPOS.find_or_install().await?);
-    // Hidden files are the project's, too: those that git ignores are not looked at.
+    // Hidden files belong to the project too. typos skips those that git ignores.
     typos
         .args(["--hidden", "--exclude", ".git/"])
         .current_dir(workspace())

@@ -1,4 +1,4 @@
-//! One of the two APIs, as `up` runs it.
+//! A process of one of the two APIs.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use super::{
     listen::{Listen, url},
 };
 
-/// Every `up` makes new tokens; no `up` should outlive its tokens.
+/// Long enough for any run. Every run creates new tokens.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -29,7 +29,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Starts a replica of `program` with a kubeconfig that holds its own `ServiceAccount`'s token and nothing else.
+    /// Starts a replica of `program` with a kubeconfig that has only the token of its own `ServiceAccount`.
     pub(super) async fn start(
         (name, replica): (&str, usize),
         program: &Path,
@@ -53,7 +53,8 @@ impl Api {
             .args(["--ops-listen", &listen.operations.to_string()])
             .arg("--kubeconfig")
             .arg(&path);
-        // Settings in the caller's environment for an API of theirs, another cluster above all, are not for this one.
+        // The caller's environment may configure another API, in particular another cluster: only log settings apply
+        // here.
         for (variable, _) in env::vars_os() {
             let name = variable.to_string_lossy();
             if name.starts_with("BOOKSHELF_") && !name.starts_with("BOOKSHELF_LOG") {
@@ -72,7 +73,7 @@ impl Api {
         })
     }
 
-    /// Returns when it is ready to serve.
+    /// Waits until the API is ready.
     pub(super) async fn ready(&mut self) -> Result<()> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
@@ -101,7 +102,7 @@ impl Api {
         }
     }
 
-    /// Returns when it has ended.
+    /// Waits until the process has ended, and returns an error about it.
     pub(super) async fn failure(&mut self) -> anyhow::Error {
         loop {
             if let Err(error) = self.still_runs() {
@@ -111,7 +112,7 @@ impl Api {
         }
     }
 
-    /// Ends it, if it runs, with the requests it is serving finished.
+    /// Stops the process, if it runs, after it has finished the requests it is serving.
     pub(super) async fn stop(&mut self) -> Result<()> {
         if self.process.exited()?.is_some() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The greeting of `up` when everything runs.
+//! The message that `up` prints when everything runs.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::{Args, Auth, people};
 
 pub(super) fn print(args: &Args, control_plane: &ControlPlane, kubectl: &Kubectl) {
     let listen = &args.listen;
-    // The user's shell knows kubectl by its name only if it is on PATH.
+    // Prints the path of kubectl if it is not on the user's PATH.
     let kubectl = match which::which("kubectl") {
         Ok(_) => Cow::Borrowed("kubectl"),
         Err(_) => kubectl.program().to_string_lossy(),
@@ -46,7 +46,7 @@ Ctrl-C ends it; books and loans stay for the next time.",
 
 const GREEN_BOOK: &str = r#"{"id": "modenov-analytic-geometry", "author": "Modenov P.S.", "title": "Analytic Geometry", "category_id": "math", "description": "The green book for 1st semester", "namespace_id": "science-library"}"#;
 
-/// The lines to try where callers are believed.
+/// The commands to try in header mode.
 fn with_header(admin_url: &str, user_url: &str, kubectl: &str) -> String {
     format!(
         r"Try:
@@ -58,7 +58,7 @@ fn with_header(admin_url: &str, user_url: &str, kubectl: &str) -> String {
     )
 }
 
-/// The lines to try with tokens, refusals included.
+/// The commands to try in token mode, including refused ones.
 fn with_tokens(admin_url: &str, user_url: &str, kubectl: &str) -> String {
     let bearer = |name: &str, audience: &str| {
         let namespace = people::NAMESPACE;
@@ -89,7 +89,7 @@ Refused, with 401 without a token and with one for the other API, and with 403 w
     )
 }
 
-/// A line for each replica.
+/// Returns one line for each replica.
 fn lines(name: &str, replicas: &[Listen]) -> String {
     let line = |listen: &Listen| {
         let (requests, operations) = (url(listen.requests), url(listen.operations));

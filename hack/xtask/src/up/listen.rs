@@ -1,4 +1,4 @@
-//! The addresses that `up` gives to the APIs.
+//! The listen addresses of the APIs of `up`.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -6,15 +6,15 @@ use anyhow::{Context, Result, ensure};
 
 use super::Auth;
 
-/// The operations port of an API is this far from its own.
+/// The operations port of an API is its port plus this.
 const OPERATIONS: u16 = 1000;
 
-/// Both ports of a replica are this far from those of the one before.
+/// The ports of a replica are those of the previous replica plus this.
 const REPLICA: u16 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Addresses {
-    /// Address of the librarians' API; its operations port (probes) is 1000 further on.
+    /// Address of the librarians' API; the port for operations (probes) is 1000 higher.
     #[arg(
         long,
         env = "BOOKSHELF_ADMIN_LISTEN",
@@ -23,7 +23,7 @@ pub(crate) struct Addresses {
     )]
     admin_listen: SocketAddr,
 
-    /// Address of the tenants' API; its operations port is 1000 further on.
+    /// Address of the tenants' API; its operations port is 1000 higher.
     #[arg(
         long,
         env = "BOOKSHELF_USER_LISTEN",
@@ -32,7 +32,7 @@ pub(crate) struct Addresses {
     )]
     user_listen: SocketAddr,
 
-    /// Number of replicas of each API; each listens ten ports further on than the one before.
+    /// Number of replicas of each API; the ports of each are 10 higher than those of the one before.
     #[arg(
         long,
         env = "BOOKSHELF_REPLICAS",
@@ -69,9 +69,9 @@ impl Addresses {
             .collect()
     }
 
-    /// Fails when an address cannot be listened on, before anything is started.
+    /// Fails if an address cannot be listened on, before anything starts.
     pub(crate) fn check(&self, auth: Auth) -> Result<()> {
-        // All are held until all are known to be free: that two of them are the same shows, too.
+        // All listeners are held until the end, which also finds two equal addresses.
         let mut held = Vec::new();
         let most = u16::MAX - OPERATIONS - (self.replicas - 1) * REPLICA;
         for (flag, address, replicas) in [
@@ -121,7 +121,7 @@ impl Listen {
     }
 }
 
-/// The URL to reach `address` from this machine.
+/// Returns the URL of `address` for clients on this machine.
 pub(crate) fn url(address: SocketAddr) -> String {
     let host = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_same_address_twice_is_refused() {
         let mut error = String::new();
-        // Another process may have one of the ports.
+        // Another process may take one of the ports.
         for _ in 0..100 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             error = format!("{:#}", args(free, free).check(Auth::Header).unwrap_err());
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn another_address_than_loopback_takes_tokens() {
-        // Both are the same, which is refused after that.
+        // The addresses are equal, which would be refused after that.
         let open: SocketAddr = "0.0.0.0:1".parse().unwrap();
         let refused = |auth| format!("{:#}", args(open, open).check(auth).unwrap_err());
         assert!(
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(listens[1].requests, taken);
         assert_eq!(listens[1].operations.port(), taken.port() + OPERATIONS);
         let error = format!("{:#}", replicas.check(Auth::Header).unwrap_err());
-        // Another process may have one of the ports before.
+        // Another process may take one of the earlier ports first.
         let before = [first, listens[0].operations];
         let ports = before
             .iter()

@@ -6,7 +6,7 @@ use control_plane::Kubectl;
 /// The namespace of the people.
 pub(super) const NAMESPACE: &str = "people";
 
-/// Two librarians and two tenants. Bob may act as the tenant `bob`, too.
+/// Two librarians and two tenants. Bob may also act as the tenant `bob`.
 const PEOPLE: &str = r"
 apiVersion: v1
 kind: Namespace
@@ -64,7 +64,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: act-as-bob}
 subjects: [{kind: ServiceAccount, name: bob, namespace: people}]
 ";
 
-/// Makes the people, and binds their roles.
+/// Creates the people and their role bindings.
 pub(super) async fn settle(kubectl: &Kubectl) -> Result<()> {
     kubectl.apply(PEOPLE).await.map(drop)
 }

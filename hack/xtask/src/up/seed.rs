@@ -5,8 +5,8 @@ use control_plane::Kubectl;
 
 use crate::cargo::workspace;
 
-/// Creates namespace `science-library` and its two books where there is no such namespace: in one that is there, books
-/// may have been changed or removed on purpose.
+/// Creates the namespace `science-library` and its two books, unless the namespace exists. In an existing namespace,
+/// books may have been changed or removed on purpose.
 pub(super) async fn plant(kubectl: &Kubectl) -> Result<()> {
     let there = kubectl
         .run(&[

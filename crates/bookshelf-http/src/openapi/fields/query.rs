@@ -5,10 +5,11 @@ use utoipa::openapi::schema::Object;
 
 use super::string;
 
-/// Nothing, or more than punctuation. The rule has more to it: an accent alone is nothing, and terms are counted.
+/// Nothing, or more than punctuation. The rule itself is stricter: it refuses an accent alone, and limits the number of
+/// terms.
 const TERMS: &str = r"^$|[\p{L}\p{M}\p{N}]";
 
-/// The terms of a search; the empty string is none.
+/// The terms of a search; empty for no search.
 #[must_use]
 pub fn query() -> Object {
     let terms = format!(

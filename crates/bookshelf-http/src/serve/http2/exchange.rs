@@ -26,10 +26,10 @@ use tokio::time::timeout;
 
 use super::{Unanswered, Waiting};
 
-/// The largest part of an answer that is offered to a connection at once, so that its requests take turns.
+/// The maximum bytes of an answer that are sent at once, so that the requests of a connection take turns.
 const PART: usize = 16 << 10;
 
-/// Answers a request. Where the client gives it up, so does its handler, as over HTTP/1.1.
+/// Answers a request. If the client cancels it, its handler is dropped, as over HTTP/1.1.
 pub(super) async fn serve<A, B>(
     app: &A,
     request: http_0_2::Request<RecvStream>,
@@ -57,7 +57,7 @@ pub(super) async fn serve<A, B>(
     }
 }
 
-/// Returns a request as the app takes it.
+/// Converts a request for the app.
 fn of_actix(request: http_0_2::Request<RecvStream>, peer: Option<SocketAddr>) -> Request {
     let (parts, body) = request.into_parts();
     let payload = if body.is_end_stream() {
@@ -87,8 +87,8 @@ fn of_actix(request: http_0_2::Request<RecvStream>, peer: Option<SocketAddr>) ->
     request
 }
 
-/// Sends an answer, as fast as its client takes it. One that takes nothing for too long loses it, and nothing else on the
-/// connection.
+/// Sends an answer as fast as its client reads it. A client that reads nothing for `write_timeout` loses this answer,
+/// and nothing else on the connection.
 async fn send<B: MessageBody>(
     response: Response<B>,
     mut respond: SendResponse<Bytes>,
@@ -103,7 +103,7 @@ async fn send<B: MessageBody>(
     if is_over {
         return Ok(());
     }
-    // A stream ends with the process, whatever its client has read of it.
+    // Shutdown does not wait for the client of a stream.
     let _waiting = (size != BodySize::Stream).then_some(waiting);
     let mut body = pin!(body);
     loop {
@@ -146,7 +146,7 @@ async fn send_chunk(
     Ok(true)
 }
 
-/// Returns the head of an answer, without the fields that are about connections of HTTP/1.1
+/// Converts the head of an answer, without the connection-specific fields of HTTP/1.1
 /// ([RFC 9113, section 8.2.2](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2)).
 fn of_h2(head: &ResponseHead, size: BodySize) -> http_0_2::Response<()> {
     let mut response = http_0_2::Response::new(());

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy, sink};
 
-/// A stream, and others of it. They are of one task, which uses one of them at a time.
+/// A handle of a stream. All clones belong to one task, which uses one of them at a time.
 pub(super) struct Shared<S>(Rc<RefCell<S>>);
 
 impl<S> Clone for Shared<S> {
@@ -31,7 +31,7 @@ impl<S> Shared<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    /// Reads what comes until the other side closes, and drops it.
+    /// Reads and discards data until the other side closes.
     pub(super) async fn drain(mut self) -> io::Result<()> {
         copy(&mut self, &mut sink()).await?;
         Ok(())

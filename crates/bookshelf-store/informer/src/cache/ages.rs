@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The times of the last confirmation of each source of a cache.
+/// The time of the last confirmation of each source.
 pub(super) struct Ages {
     start: Instant,
     sources: Box<[Source]>,
@@ -43,8 +43,8 @@ impl Ages {
         started.store(self.elapsed(), Ordering::Relaxed);
     }
 
-    /// Notes the end of a list, which confirms what there was when it started: the API server answers all of its pages of
-    /// one version.
+    /// Records the end of a list, which confirms the state at its start: the API server serves all of its pages at one
+    /// version.
     pub(super) fn list_done(&self, source: usize) {
         let started = self.sources[source].list_started.load(Ordering::Relaxed);
         self.at(source, started);
@@ -55,12 +55,14 @@ impl Ages {
         confirmed.fetch_max(time.max(1), Ordering::Relaxed);
     }
 
-    /// The time since the last confirmation of the source that has had none for longest; `None` where one never had any.
+    /// The time since the last confirmation of the source that was silent longest; `None` if a source was never
+    /// confirmed.
     pub(super) fn age(&self) -> Option<Duration> {
         self.age_of(self.sources.iter())
     }
 
-    /// The time since the last confirmation of the source of a namespace; `None` where there is none, of either.
+    /// The time since the last confirmation of the source of a namespace; `None` if there is no such source, or no
+    /// confirmation.
     pub(super) fn age_in(&self, namespace: &str) -> Option<Duration> {
         let is_of = |source: &&Source| source.namespace.as_deref().is_none_or(|own| own == namespace);
         self.age_of(self.sources.iter().filter(is_of))

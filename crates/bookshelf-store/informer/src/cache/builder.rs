@@ -13,7 +13,7 @@ use super::transform::{BoxError, LeftOut, LeftOutHook, Maker, Text, Transform};
 use super::{Reader, Shared, Writer};
 use crate::metrics::{CacheMetrics, Metrics};
 
-/// Makes a cache: sets the value that it keeps of each object, its indexes, and its namespaces.
+/// Builds a cache, from the value that it keeps of each object, its indexes, and its namespaces.
 pub struct Builder<K, V> {
     number: CacheNumber,
     transform: Transform<K, V>,
@@ -27,20 +27,20 @@ pub struct Builder<K, V> {
     on_left_out: Arc<LeftOutHook>,
 }
 
-/// The default number of changes in the journal: minutes of them at dozens of writes a second.
+/// The default number of changes in the journal: some minutes at dozens of writes per second.
 const HISTORY: usize = 8192;
 
 impl<K: kube::Resource, V> Builder<K, V> {
-    /// A cache of resource `K` that keeps of each object what `transform` makes of it. An object for which
-    /// that fails is logged, counted and left out. Objects come without `metadata.managedFields`
-    /// ([`ListWatch`](crate::ListWatch) skips them unread).
+    /// Returns a builder of a cache of resource `K`, which keeps the result of `transform` for each object. An object
+    /// that the transform refuses is logged, counted and left out. Objects come without `metadata.managedFields`
+    /// ([`ListWatch`](crate::ListWatch) skips them unparsed).
     ///
-    /// The transform has to depend on the object and nothing else: the cached value of a version is not made anew. It
-    /// runs while other writes wait, so it must neither wait nor call the cache's writer. A panic in it is a
+    /// The transform must depend on nothing but the object: the cached value of a version is not recomputed. It runs
+    /// under the lock for writes, so it must neither block nor call the cache's writer. A panic in it counts as a
     /// refusal.
     ///
-    /// The `types` of a [`DynamicObject`](kube::api::DynamicObject) do not belong to the object in this sense: in a list in pages,
-    /// the API server leaves them out.
+    /// The `types` of a [`DynamicObject`](kube::api::DynamicObject) do not count as part of the object: the API server
+    /// omits them in a paginated list.
     pub fn new<E: Into<BoxError>>(transform: impl Fn(K) -> Result<V, E> + Send + Sync + 'static) -> Self {
         Self {
             number: CacheNumber::next(),
@@ -56,11 +56,11 @@ impl<K: kube::Resource, V> Builder<K, V> {
         }
     }
 
-    /// Adds an index, which files each value under the keys that `keys` gives: none, one or several. It has
-    /// to give the same keys for the same value every time, and must not call the cache's writer. A panic in it refuses the
-    /// object, as one in the transform does.
+    /// Adds an index, which files each value under the keys that `keys` returns: none, one or several. `keys` must
+    /// always return the same keys for the same value, and must not call the cache's writer. A panic in it refuses the
+    /// object, like a panic in the transform.
     ///
-    /// Code without the [`Index`] finds it by its name ([`Snapshot::index`](super::Snapshot::index)).
+    /// Code without the [`Index`] can look it up by name ([`Snapshot::index`](super::Snapshot::index)).
     pub fn index(
         &mut self,
         name: impl Into<Arc<str>>,
@@ -69,19 +69,19 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self.add(name.into(), IndexKeys::OfValue(Box::new(keys)))
     }
 
-    /// Keeps the label of this key of every object, and adds an index by its value, named as the label.
-    /// [`Snapshot::select`](super::Snapshot::select) uses it too.
+    /// Keeps the label with this key of every object, and adds an index of its values, named after the label.
+    /// [`Snapshot::select`](super::Snapshot::select) uses the index too.
     pub fn label(&mut self, key: impl Into<Arc<str>>) -> Index {
         let key = key.into();
         self.labels.push(Arc::clone(&key));
         self.add(key, IndexKeys::OfLabel)
     }
 
-    /// Keeps a text of each object, which `text` gives, for [`Snapshot::search`](super::Snapshot::search). It has to give the
-    /// same text for the same object every time, and must not call the cache's writer. A panic in it refuses the object, as
-    /// one in the transform does.
+    /// Keeps the text of each object that `text` returns, for [`Snapshot::search`](super::Snapshot::search). `text`
+    /// must always return the same text for the same object, and must not call the cache's writer. A panic in it
+    /// refuses the object, like a panic in the transform.
     ///
-    /// A text takes its own length and some bytes of memory: the texts of neighbours are one piece.
+    /// A text takes its length in memory and some bytes more: neighbouring texts share an allocation.
     #[must_use]
     pub fn text(mut self, text: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
         self.text = Some(Arc::new(text));
@@ -95,8 +95,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Makes it a cache of these namespaces only; each is listed and watched by itself, so that rights in them
-    /// are enough. None: all namespaces. Empty names are left out.
+    /// Restricts the cache to these namespaces. Each is listed and watched separately, so rights in these namespaces
+    /// suffice. Without any name, the cache covers all namespaces. Empty names are ignored.
     #[must_use]
     pub fn namespaces<N: Into<Arc<str>>>(mut self, namespaces: impl IntoIterator<Item = N>) -> Self {
         self.namespaces = namespaces.into_iter().map(Into::into).collect();
@@ -106,33 +106,34 @@ impl<K: kube::Resource, V> Builder<K, V> {
         self
     }
 
-    /// Sets the number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by default. Each change keeps
-    /// the object alive that it replaced, so there are no more of them than objects, or 1024.
+    /// Sets the maximum number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by
+    /// default. Each change keeps the object alive that it replaced, so a journal never has more changes than objects,
+    /// or than 1024 if there are fewer objects.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {
         self.history = changes;
         self
     }
 
-    /// Counts the cache's events under this resource's name. A cache that a [`ListWatch`](crate::ListWatch) feeds needs no
-    /// call: it counts in the connector's metrics. Of several caches of one resource, give each a name of its own; without one
-    /// they overwrite each other's numbers.
+    /// Counts the cache's events under this resource name. A cache that a [`ListWatch`](crate::ListWatch) feeds does
+    /// not need this: it counts in the connector's metrics. Several caches of one resource need distinct names, or they
+    /// overwrite each other's numbers.
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics, resource: &str) -> Self {
         self.metrics = metrics.cache(resource).into();
         self
     }
 
-    /// Calls `hook` with every object that is left out of the cache, each time it comes and wherever it comes from: a list,
-    /// the watch, the response to a local write. This is logged and counted in any case. The task that writes to the cache
-    /// calls the hook after the write; the hook must not block. A panic in it is logged.
+    /// Calls `hook` for every object that is left out of the cache, each time it arrives: in a list, from the watch, or
+    /// in the response to a local write. Such objects are logged and counted in any case. The writing task calls the
+    /// hook after the write, so the hook must not block. A panic in it is logged.
     #[must_use]
     pub fn on_left_out(mut self, hook: impl Fn(&LeftOut) + Send + Sync + 'static) -> Self {
         self.on_left_out = Arc::new(hook);
         self
     }
 
-    /// The empty cache: its reading and its writing side.
+    /// Builds the cache, which is empty, and returns its reader and its writer.
     #[must_use]
     pub fn build(self) -> (Reader<V>, Writer<K, V>) {
         let kept = if self.keeps_all_labels {

@@ -11,8 +11,8 @@ use super::snapshot::Snapshot;
 use super::{NotYet, Reader};
 use crate::object::ResourceVersion;
 
-/// The confirmed state of a cache's objects, or of those of a namespace, without local writes: the same on every replica
-/// that has come as far.
+/// The confirmed state of a cache, or of one of its namespaces, without local writes: the same on every replica that is
+/// confirmed up to the same version.
 ///
 /// A follower has a [`Position`], and needs neither a queue nor a lock: any later snapshot has the changes after that
 /// position, unless the follower is thousands of changes behind.
@@ -52,13 +52,13 @@ pub struct Confirmed<'a, V> {
     namespace: Option<&'a str>,
 }
 
-/// The position of a follower in the confirmed state of a cache, or of one namespace of it. It is of this cache only, for
-/// the life of the process.
+/// The position of a follower in the confirmed state of a cache, or of one of its namespaces. It is valid for this
+/// cache only, and for the life of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// For each source.
+    /// The position in each source.
     at: Vec<At>,
-    /// True if it was made from a version of any replica: then the follower may have more than that.
+    /// True for a position made from a version of any replica: the follower may have later changes, too.
     is_from_elsewhere: bool,
 }
 
@@ -74,18 +74,18 @@ struct At {
 pub struct Step<'a, V> {
     /// The change.
     pub change: &'a Change<V>,
-    /// The version up to which a follower with this change and those before it has everything, so that it may resume from
-    /// there on any replica ([`Confirmed::position_at`]). `None` if that takes further changes.
+    /// The version from which a follower can resume on any replica ([`Confirmed::position_at`]) once it has this change
+    /// and those before it. `None` if it needs further changes to have everything up to a version.
     pub resume_at: Option<ResourceVersion>,
 }
 
-/// The error for a position whose later changes are not known any more, or never were: read the state anew.
+/// The error for a position whose later changes are not, or no longer, known: read the state again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the changes since then are not known any more")]
 pub struct TooOld;
 
 impl<V> Snapshot<V> {
-    /// Returns the confirmed state of a namespace, or of all.
+    /// Returns the confirmed state of a namespace, or of all namespaces.
     #[must_use]
     pub fn confirmed<'a>(&'a self, namespace: Option<&'a str>) -> Confirmed<'a, V> {
         Confirmed {
@@ -96,7 +96,7 @@ impl<V> Snapshot<V> {
 }
 
 impl<'a, V> Confirmed<'a, V> {
-    /// The version up to which it is everything; `None` before the first list is complete.
+    /// The version up to which the state is complete; `None` before the first list is complete.
     #[must_use]
     pub fn version(&self) -> Option<ResourceVersion> {
         self.journals().map(|journal| journal.version).min().flatten()
@@ -108,8 +108,8 @@ impl<'a, V> Confirmed<'a, V> {
         self.journals().flat_map(move |journal| journal.part(namespace))
     }
 
-    /// The objects that an index files under a value, ordered by namespace, then name. An object whose pending write the
-    /// index files elsewhere is not among them: the change comes once the watch confirms it.
+    /// The objects that an index files under a value, ordered by namespace, then name. An object whose pending write is
+    /// filed elsewhere is omitted: its change follows once the watch confirms the write.
     pub fn indexed(&self, index: Index, value: &str) -> impl Iterator<Item = &'a Arc<Entry<V>>> {
         let contents = &self.snapshot.contents;
         let served = contents.indexed(index, value, self.namespace);
@@ -142,8 +142,8 @@ impl<'a, V> Confirmed<'a, V> {
         }
     }
 
-    /// Returns the position of the oldest state whose later changes are all known. Soon after the first list is complete it is
-    /// that list's, so that a follower which begins a moment later misses nothing.
+    /// Returns the position of the oldest state whose later changes are all known. Soon after the first list, it is the
+    /// position of that list, so that a follower that starts a moment later misses nothing.
     #[must_use]
     pub fn oldest_position(&self) -> Position {
         let at = |journal: &Journal<V>| {
@@ -158,11 +158,11 @@ impl<'a, V> Confirmed<'a, V> {
         }
     }
 
-    /// The position of a follower that has everything up to this version, from any replica, and perhaps some later
-    /// changes. It may lie ahead of the confirmed version; the cache does not know then that this version exists.
+    /// Returns the position of a follower that has everything up to this version, from any replica, and perhaps some
+    /// later changes. The version may be ahead of the confirmed version; the cache then cannot tell whether it exists.
     ///
-    /// The position is valid until a list replaces the watch, since a list does not report the objects that came and went
-    /// in between: then it is [`TooOld`].
+    /// The position is valid until a list replaces the watch, and [`TooOld`] from then on: a list does not report
+    /// objects that were created and deleted in between.
     pub fn position_at(&self, version: ResourceVersion) -> Result<Position, TooOld> {
         let at = |journal: &Journal<V>| {
             let restarts = journal.restarts;
@@ -193,8 +193,8 @@ impl<'a, V> Confirmed<'a, V> {
         at.all(|at| journals.next().is_some_and(|journal| is_known(journal, at))) && journals.next().is_none()
     }
 
-    /// Returns true if the state up to this position is void, or may be: history has begun anew since, or a list has
-    /// replaced the watch, which does not report the fate of objects known from elsewhere.
+    /// Returns true if the state up to this position is or may be void: history restarted since, or a list replaced the
+    /// watch, which does not report the fate of objects known from another replica.
     #[must_use]
     pub fn is_void(&self, position: &Position) -> bool {
         let mut journals = self.journals().zip(&position.at);
@@ -217,7 +217,8 @@ impl<'a, V> Confirmed<'a, V> {
                 .map_or(at.version, |confirmed| confirmed.max(at.version));
         }
         changes.reverse();
-        // Each journal is in order. A list's changes have one version, and the order of their keys.
+        // Each journal is in order, and the sort is stable. The changes of a list share one version, and stay in the
+        // order of their keys.
         changes.sort_by_key(|change| change.version);
         let confirmed = self.version();
         let next = changes
@@ -262,8 +263,8 @@ impl<V> Reader<V> {
         self.wait_until(deadline, is_confirmed).await
     }
 
-    /// Waits until the watch has confirmed the state that is served now of a namespace, or of all: the pending writes and
-    /// deletions there, and the objects of a [`refresh`](super::Writer::refresh).
+    /// Waits until the watch has confirmed the current served state of a namespace, or of all namespaces: pending
+    /// writes and deletions, and the objects of a [`refresh`](super::Writer::refresh).
     pub async fn wait_pending_confirmed(
         &self,
         namespace: Option<&str>,
@@ -274,7 +275,7 @@ impl<V> Reader<V> {
         self.wait_until(deadline, is_confirmed).await
     }
 
-    /// Returns a notification of each snapshot from now on.
+    /// Returns a notification of each later snapshot.
     #[must_use]
     pub fn news(&self) -> News {
         let mut published = self.shared.published.clone();
@@ -284,7 +285,7 @@ impl<V> Reader<V> {
 }
 
 impl News {
-    /// Waits until there is a newer snapshot than at the last call. Cancel safe.
+    /// Waits for a newer snapshot than at the last call. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), NotYet> {
         self.0.changed().await.map_err(|_| NotYet)
     }

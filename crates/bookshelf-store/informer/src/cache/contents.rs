@@ -1,5 +1,5 @@
-//! The objects of a cache and its indexes: persistent sets, so that a copy costs nothing and a change copies
-//! only the path to it.
+//! The objects of a cache and its indexes, in persistent sets: a clone costs nothing, and a change copies only the path
+//! to it.
 
 mod index;
 mod order;
@@ -21,14 +21,14 @@ pub(super) use order::{ByIndex, ByKey, IndexProbe, KeyProbe};
 pub(super) use texts::TextHash;
 use texts::Texts;
 
-/// A cached object: what every object has, and the value the transform made of it.
+/// A cached object: its metadata, and the value that the transform made of it.
 #[derive(Debug)]
 pub struct Entry<V> {
     /// Namespace and name.
     pub key: ObjectKey,
     /// The object's uid.
     pub uid: Uid,
-    /// The version of the object this is.
+    /// The object's version.
     pub resource_version: ResourceVersion,
     /// The object's labels that the cache keeps.
     pub labels: Labels,
@@ -60,7 +60,7 @@ pub enum Part<'a> {
     All,
     /// The objects of a namespace.
     Namespace(&'a str),
-    /// One object, if it is there.
+    /// One object, if it exists.
     Object {
         /// Its namespace; empty for a cluster-scoped object.
         namespace: &'a str,
@@ -70,7 +70,7 @@ pub enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The namespace that the part is in, if it is in one.
+    /// The namespace of the part; `None` for all namespaces.
     pub(crate) fn namespace(self) -> Option<&'a str> {
         match self {
             Part::All => None,
@@ -89,7 +89,7 @@ pub struct NamespaceState {
     pub generation: u64,
 }
 
-/// Numbers that are never given twice, whatever becomes of the contents they were given to.
+/// Returns a number that is never returned again in this process.
 fn next_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
@@ -104,7 +104,7 @@ pub(super) struct Contents<V> {
     texts: Option<Texts>,
     cache: CacheNumber,
     declarations: Arc<[Declaration<V>]>,
-    /// The labels of entries.
+    /// The labels that entries keep.
     pub(super) kept: Kept,
 }
 
@@ -127,7 +127,7 @@ impl<V> Contents<V> {
         }
     }
 
-    /// Asks every index for the keys of a value that is not in yet: one that panics does so before anything is changed.
+    /// Calls every index for a value that is not inserted yet: an index that panics does so before anything is changed.
     pub(super) fn try_indexes(&self, value: &V) {
         for declaration in self.declarations.iter() {
             if let IndexKeys::OfValue(keys) = &declaration.keys {
@@ -136,7 +136,7 @@ impl<V> Contents<V> {
         }
     }
 
-    /// Nothing, with the same indexes.
+    /// Returns empty contents with the same indexes.
     pub(super) fn emptied(&self) -> Self {
         Self::new(
             self.cache,
@@ -152,8 +152,7 @@ impl<V> Contents<V> {
             .map(|slot| &slot.0)
     }
 
-    /// The objects whose key comes after this place. No object has an empty name: the place before all objects of
-    /// a namespace has one.
+    /// The objects after a key. No object has an empty name: an empty name stands before all objects of the namespace.
     pub(super) fn after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         let place = KeyProbe { namespace, name };
         let range = (Bound::Excluded(&place), Bound::Unbounded);
@@ -181,7 +180,7 @@ impl<V> Contents<V> {
         self.namespaces.get_key_value(namespace).map(|(shared, _)| shared)
     }
 
-    /// An object of these contents, to be put into others.
+    /// Returns an object with its text, to insert into other contents.
     pub(super) fn item(&self, entry: &Arc<Entry<V>>) -> Item<V> {
         let texts = self.texts.as_ref();
         let text = texts.and_then(|texts| texts.get(&self.objects, entry));
@@ -191,14 +190,14 @@ impl<V> Contents<V> {
         }
     }
 
-    /// The address of an object's text, which tells whether a change has copied its page.
+    /// The address of an object's text, which shows whether a change has copied its page.
     #[cfg(test)]
     pub(super) fn text_address(&self, entry: &Arc<Entry<V>>) -> Option<usize> {
         let text = self.texts.as_ref()?.get(&self.objects, entry)?;
         Some(text.as_ptr().addr())
     }
 
-    /// The objects of a namespace, or of all, after a place, whose texts match the search; `None` without texts.
+    /// The objects of a namespace, or of all, after a key, whose texts match the search; `None` without texts.
     pub(super) fn search<'a>(
         &'a self,
         search: &'a Search,
@@ -209,7 +208,7 @@ impl<V> Contents<V> {
         Some(texts.search(&self.objects, search, namespace, after))
     }
 
-    /// Puts an object in place of the one of its key.
+    /// Inserts an object, in place of any with the same key.
     pub(super) fn insert(&mut self, Item { entry, text }: Item<V>) {
         let before = self.take_out(entry.key.namespace(), entry.key.name());
         for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
@@ -238,7 +237,7 @@ impl<V> Contents<V> {
         self.take_out(namespace, name)
     }
 
-    /// Takes an object out of all but the texts.
+    /// Removes an object from everything but the texts.
     fn take_out(&mut self, namespace: &str, name: &str) -> Option<Arc<Entry<V>>> {
         let ByKey(entry) = self.objects.remove(&KeyProbe { namespace, name })?;
         for (index, declaration) in self.indexes.iter_mut().zip(self.declarations.iter()) {
@@ -265,12 +264,12 @@ impl<V> Contents<V> {
         Index { cache, number }
     }
 
-    /// Returns what an index files.
+    /// Returns all objects that an index files, with their values.
     pub(super) fn all_of(&self, index: Index) -> &OrdSet<ByIndex<V>> {
         &self.indexes[self.place(index)]
     }
 
-    /// Returns the place of an index of this cache.
+    /// Returns the position of an index. Panics if it is an index of another cache.
     fn place(&self, index: Index) -> usize {
         assert!(
             index.cache == self.cache,
@@ -301,7 +300,7 @@ impl<V> Contents<V> {
             .map(|slot| &slot.entry)
     }
 
-    /// Returns true if an index files this under a value.
+    /// Returns true if an index files this entry under a value.
     pub(super) fn files(&self, index: Index, value: &str, entry: &Entry<V>) -> bool {
         let keys = self.declarations[self.place(index)].keys(entry);
         keys.iter().any(|key| **key == *value)
@@ -333,7 +332,7 @@ impl<V> Contents<V> {
         }
     }
 
-    /// Notes that an object of this entry's namespace has come or gone.
+    /// Updates the number of objects and the generation of the entry's namespace.
     fn count(&mut self, entry: &Entry<V>, count: impl FnOnce(usize) -> usize) {
         let before = self
             .namespaces
@@ -353,12 +352,12 @@ impl<V> Contents<V> {
     }
 }
 
-/// Returns the number of objects that only one of the two has, or in another version.
+/// Returns the number of objects that are in only one of the sets, or differ in version.
 pub(super) fn count_differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> usize {
     let mut last: Option<&ObjectKey> = None;
     let changed = old.diff(new).filter(|item| {
         let (DiffItem::Add(slot) | DiffItem::Remove(slot)) = item;
-        // A changed object is a removal and an addition, side by side.
+        // A changed object appears as a removal and an addition next to each other.
         last.replace(&slot.0.key) != Some(&slot.0.key)
     });
     changed.count()

@@ -11,21 +11,21 @@ use crate::object::ObjectKey;
 /// A change of one object.
 #[derive(Debug)]
 pub enum Event<V> {
-    /// The object is there, and was not before.
+    /// The object is there now, and was not before.
     Created(Arc<Entry<V>>),
-    /// The object is another version of the one before. Both are the same where a resync repeats it.
+    /// The object was changed. In a resync, `old` and `new` are the same.
     Updated {
-        /// The object before.
+        /// The object before the change.
         old: Arc<Entry<V>>,
-        /// The object now.
+        /// The object after the change.
         new: Arc<Entry<V>>,
     },
-    /// The object is no longer there; this is the last version known.
+    /// The object was deleted. This is its last known version.
     Deleted(Arc<Entry<V>>),
 }
 
 impl<V> Event<V> {
-    /// The object as it was; `None` where it was not there.
+    /// The object before the change; `None` if it was created.
     #[must_use]
     pub fn before(&self) -> Option<&Arc<Entry<V>>> {
         match self {
@@ -34,7 +34,7 @@ impl<V> Event<V> {
         }
     }
 
-    /// The object as it is; `None` where it is no longer there.
+    /// The object after the change; `None` if it was deleted.
     #[must_use]
     pub fn after(&self) -> Option<&Arc<Entry<V>>> {
         match self {
@@ -52,10 +52,10 @@ impl<V> Event<V> {
     }
 }
 
-/// Returns the events that lead from the first of two sets to the second, in the order of keys.
+/// Returns the events that lead from `old` to `new`, in the order of keys.
 ///
-/// A changed object comes as a removal and an addition, side by side, in the order of their versions: the addition
-/// first where versions went back.
+/// The difference of the sets shows a changed object as a removal and an addition next to each other, ordered by
+/// version: the addition comes first if versions went back.
 pub(super) fn differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> Vec<Event<V>> {
     let mut events = Vec::new();
     let mut changes = old.diff(new).peekable();
@@ -74,7 +74,7 @@ pub(super) fn differences<V>(old: &OrdSet<ByKey<V>>, new: &OrdSet<ByKey<V>>) -> 
     events
 }
 
-/// Returns the events of one object: an object with another uid was deleted and created anew.
+/// Returns the events of one object. A different uid means that the object was deleted and created again.
 pub(super) fn between<V>(
     old: Option<Arc<Entry<V>>>,
     new: Option<Arc<Entry<V>>>,

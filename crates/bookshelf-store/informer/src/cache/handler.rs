@@ -1,4 +1,4 @@
-//! Callbacks on a cache's changes.
+//! Callbacks for the changes of a cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::event::Event;
 use super::{NotYet, Reader};
 
-/// A handler at work. Dropping it removes the handler, which may be called for a millisecond more.
+/// A registered handler. Dropping the registration removes the handler, which may be called for another millisecond.
 #[must_use = "dropping the registration removes the handler"]
 pub struct HandlerRegistration {
     task: AbortHandle,
@@ -37,17 +37,18 @@ impl Drop for HandlerRegistration {
 }
 
 impl<V: Send + Sync + 'static> Reader<V> {
-    /// Calls `handler` with every change, one at a time, on a task of its own, so that it delays neither the
-    /// cache nor other handlers. Changes of an object that follow each other fast may come as one, and those that come together
-    /// are in the order of their keys ([`Subscription`](super::Subscription)). A panic in it is logged and counted, and the next change goes on.
+    /// Calls `handler` with every change, one at a time, on its own task, so that it delays neither the cache nor other
+    /// handlers. Rapid changes of an object may be merged into one, and changes that arrive together are in the order
+    /// of their keys ([`Subscription`](super::Subscription)). A panic in the handler is logged and counted, and does
+    /// not affect later changes.
     ///
-    /// It is called on the runtime, whose thread it lets others have every millisecond, and so must not block: what
-    /// takes long is for it to hand on, to a channel for instance.
+    /// The handler runs on a thread of the runtime, which it yields about every millisecond between calls, so it must
+    /// not block. Long work belongs elsewhere, for instance behind a channel.
     ///
-    /// With `resync`, every object is repeated so often as an [`Event::Updated`] whose old and new are the
-    /// same, as client-go's resync does: from memory, without asking the API server.
+    /// With `resync`, every object is repeated at this interval as an [`Event::Updated`] with the same old and new,
+    /// like client-go's resync: from memory, without a request to the API server.
     ///
-    /// Has to be called within a tokio runtime.
+    /// Panics outside a tokio runtime.
     pub fn handle(
         &self,
         handler: impl Fn(Event<V>) + Send + Sync + 'static,
@@ -59,7 +60,7 @@ impl<V: Send + Sync + 'static> Reader<V> {
             let mut subscription = reader.subscribe();
             let mut resync = resync.filter(|period| !period.is_zero()).map(|period| {
                 let mut interval = interval_at(Instant::now() + period, period);
-                // A handler that takes longer than the period would be called without end.
+                // Without a delay, a handler that takes longer than the period would be called without a pause.
                 interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 interval
             });
@@ -104,15 +105,15 @@ impl<V: Send + Sync + 'static> Reader<V> {
 
 /// The approximate time for which a handler is called without a pause.
 const TURN: Duration = Duration::from_millis(1);
-/// The most calls between two looks at the clock, which takes longer than most handlers.
+/// The maximum number of calls between two reads of the clock, which take longer than most handlers.
 const UNTIMED_CALLS: u32 = 16;
 
-/// A time in which the thread is the handler's. Between two, others have it, and a handler that was removed ends.
+/// A time slice of a handler. Between two slices, the task yields to others, and ends if the handler was removed.
 struct Turn {
     began: std::time::Instant,
-    /// The calls between two looks at the clock: more and more, until a turn is over.
+    /// The number of calls between two reads of the clock, which grows until the slice is over.
     untimed: u32,
-    /// The calls until the next look.
+    /// The number of calls until the next read.
     left: u32,
 }
 

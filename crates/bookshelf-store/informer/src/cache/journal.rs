@@ -9,14 +9,14 @@ use super::contents::{ByKey, Entry, KeyProbe};
 use super::event::{Event, between, differences};
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// The number of changes that may keep the objects which they replaced, if there are no more objects than that: so that the
-/// journal takes about as much memory as the objects, whatever their size.
+/// The number of changes that a journal may have however few objects there are. Beyond it, there are no more changes
+/// than objects: each keeps the object that it replaced, so the journal takes about as much memory as the objects.
 const MANY_CHANGES: usize = 1024;
 
 /// A confirmed change.
 #[derive(Debug)]
 pub struct Change<V> {
-    /// The version after it. All changes that a list has brought have the version of the list.
+    /// The version after the change. All changes found by a list have the version of the list.
     pub version: ResourceVersion,
     /// The event.
     pub event: Event<V>,
@@ -32,15 +32,15 @@ pub(super) struct Journal<V> {
     pub(super) objects: OrdSet<ByKey<V>>,
     /// The latest changes, in the order of their versions.
     changes: Vector<Arc<Change<V>>>,
-    /// The most changes to keep, however many objects there are.
+    /// The maximum number of changes, however many objects there are.
     capacity: usize,
     /// The version after which the changes are complete.
     since: Option<ResourceVersion>,
-    /// The version of the last list that replaced the watch: objects that came and went just before it had no event.
+    /// The version of the last list that replaced the watch. Objects created and deleted just before it had no event.
     listed: Option<ResourceVersion>,
-    /// Versions up to this one may be of a history that has ended, or of objects that were not as they should be.
+    /// Versions up to this one may belong to an earlier history, or to a state that had to be repaired.
     untrusted: Option<ResourceVersion>,
-    /// The number of new beginnings of history: versions went back, or objects had to be repaired.
+    /// The number of restarts of history: versions went back, or objects had to be repaired.
     pub(super) restarts: u64,
 }
 
@@ -83,7 +83,7 @@ impl<V> Journal<V> {
 
     /// The objects of a namespace, or all, ordered by namespace, then name.
     pub(super) fn part(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Entry<V>>> {
-        // No object has an empty name: the place before all objects of a namespace has one.
+        // No object has an empty name: an empty name stands before all objects of the namespace.
         let place = KeyProbe {
             namespace: namespace.unwrap_or_default(),
             name: "",
@@ -100,7 +100,7 @@ impl<V> Journal<V> {
         slot.map(|slot| &slot.0)
     }
 
-    /// An object was added or modified.
+    /// Records an added or modified object.
     pub(super) fn applied(&mut self, new: &Arc<Entry<V>>) {
         let version = new.resource_version;
         if self.version >= Some(version) {
@@ -113,7 +113,7 @@ impl<V> Journal<V> {
         }
     }
 
-    /// An object was deleted: the one with this uid, or whatever has this key.
+    /// Records a deleted object: the one with this uid, or without a uid, any with this key.
     pub(super) fn deleted(&mut self, key: &ObjectKey, uid: Option<&Uid>, version: ResourceVersion) {
         if self.version >= Some(version) {
             return;
@@ -129,8 +129,8 @@ impl<V> Journal<V> {
         self.version = self.version.max(Some(version));
     }
 
-    /// Replaces the objects by those of a list. The differences are changes at an unknown time; an object that came and went
-    /// in between leaves none. Returns the deleted objects.
+    /// Replaces the objects with those of a list. The differences become changes at the version of the list. An object
+    /// created and deleted in between leaves no change. Returns the uids of the deleted objects.
     pub(super) fn replaced(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) -> Vec<Uid> {
         let Some(confirmed) = self.version else {
             self.objects = objects;
@@ -159,12 +159,12 @@ impl<V> Journal<V> {
         deleted
     }
 
-    /// Returns the objects that are not among these any more.
+    /// Returns the uids of the objects that are missing from `objects`.
     pub(super) fn without(&self, objects: &OrdSet<ByKey<V>>) -> Vec<Uid> {
         deleted(&differences(&self.objects, objects))
     }
 
-    /// Begins the journal anew: the state was not the API server's, and no follower can resume from it.
+    /// Restarts the journal: its state was not that of the API server, so no follower can resume from it.
     pub(super) fn restart(&mut self, objects: OrdSet<ByKey<V>>, version: ResourceVersion) {
         self.untrusted = self.untrusted.max(self.version);
         self.restarts += 1;
@@ -180,14 +180,13 @@ impl<V> Journal<V> {
         self.since
     }
 
-    /// Returns true if the changes after this version are known, for a follower that has this journal up to that version and
-    /// nothing else.
+    /// Returns true if the changes after this version are known, for a follower of this journal that has nothing later.
     pub(super) fn knows_after(&self, version: ResourceVersion) -> bool {
         self.since.is_some_and(|since| since <= version)
     }
 
-    /// Returns true if the changes after this version are known also for a follower of another replica, which may have more
-    /// than that: a list that replaces the watch does not say what became of the rest.
+    /// Returns true if the changes after this version are known, even for a follower of another replica, which may have
+    /// later changes: a list that replaces the watch does not report what became of those.
     pub(super) fn knows_each_after(&self, version: ResourceVersion) -> bool {
         self.knows_after(version) && self.lists_none_after(version)
     }
@@ -197,8 +196,8 @@ impl<V> Journal<V> {
         self.listed <= Some(version)
     }
 
-    /// Returns true if this version, which may come from any replica, is of the present history, and the changes after it
-    /// are known.
+    /// Returns true if this version, from any replica, belongs to the current history, and the changes after it are
+    /// known.
     pub(super) fn continues(&self, version: ResourceVersion) -> bool {
         self.untrusted < Some(version) && self.knows_each_after(version)
     }
@@ -230,7 +229,7 @@ impl<V> Journal<V> {
     }
 }
 
-/// Returns the objects that events delete.
+/// Returns the uids of the objects that the events delete.
 fn deleted<V>(events: &[Event<V>]) -> Vec<Uid> {
     let deleted = events.iter().filter_map(|event| match event {
         Event::Deleted(entry) => Some(entry.uid.clone()),

@@ -16,13 +16,13 @@ pub struct Labels(Option<Arc<Set>>);
 type Set = Box<[(Arc<str>, Arc<str>)]>;
 
 impl Labels {
-    /// The value of the label of this key.
+    /// The value of the label with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.find(key).map(|value| &**value)
     }
 
-    /// Every key with its value, ordered by key.
+    /// The labels, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let labels = self.0.iter().flat_map(|set| set.iter());
         labels.map(|(key, value)| (&**key, &**value))
@@ -36,7 +36,7 @@ impl Labels {
         Some(&set[place].1)
     }
 
-    /// Returns true if they fulfil an expression. A missing label is in no set, and equal to nothing.
+    /// Returns true if the labels match an expression. A missing label is in no set and equals no value.
     pub(super) fn fulfil(&self, expression: &Expression) -> bool {
         match expression {
             Expression::In(key, values) => self.get(key).is_some_and(|value| values.contains(value)),
@@ -49,7 +49,7 @@ impl Labels {
     }
 }
 
-/// The selection of labels that a cache keeps.
+/// The labels that a cache keeps.
 #[derive(Clone, Debug)]
 pub(super) enum Kept {
     These(Arc<[Arc<str>]>),
@@ -65,7 +65,7 @@ impl Kept {
     }
 }
 
-/// Makes the labels to keep of those an object has; one copy of each set that is in use.
+/// Selects the labels of an object to keep. Equal sets of labels in use share one copy.
 pub(super) struct Keeper {
     kept: Kept,
     sets: Interner<Set>,

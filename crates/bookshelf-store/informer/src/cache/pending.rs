@@ -40,7 +40,7 @@ impl Pending {
     }
 }
 
-/// Returns true if the confirmed state does not have an object that this process deleted.
+/// Returns true if the confirmed state no longer has an object that this process deleted.
 fn is_confirmed<V>(confirmed: &Confirmed<'_, V>, key: &ObjectKey, tombstone: &Tombstone) -> bool {
     let confirmed = confirmed.get(key.namespace(), key.name());
     confirmed.is_none_or(|entry| !tombstone.buries(entry))

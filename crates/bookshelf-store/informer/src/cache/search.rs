@@ -2,16 +2,16 @@
 
 use memchr::memmem::Finder;
 
-/// Strings that a text has to have, all of them, wherever they are in it and in any order
+/// Strings that a text must contain, all of them, anywhere and in any order
 /// ([`Snapshot::search`](super::Snapshot::search)).
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// The longest first, as it is probably the rarest. None is part of another.
+    /// Longest first, since the longest is probably the rarest. No needle is part of another.
     needles: Vec<Finder<'static>>,
 }
 
 impl Search {
-    /// A search for these strings, compared byte by byte. Every text has the empty string.
+    /// A search for these strings, compared bytewise. Every text contains the empty string.
     pub fn new<S: AsRef<str>>(needles: impl IntoIterator<Item = S>) -> Self {
         let mut given: Vec<_> = needles.into_iter().collect();
         given.sort_by_key(|needle| std::cmp::Reverse(needle.as_ref().len()));

@@ -7,8 +7,8 @@ use kube::core::{Expression, Selector};
 use super::contents::{Entry, Index, Part};
 use super::snapshot::Snapshot;
 
-/// A label selector asks for a label that the cache does not keep
-/// ([`Builder::label`](super::Builder::label), [`Builder::labels`](super::Builder::labels)).
+/// The error for a label selector with a label that the cache does not keep ([`Builder::label`](super::Builder::label),
+/// [`Builder::labels`](super::Builder::labels)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cache does not keep the label {0:?}, and cannot select by it")]
 pub struct LabelNotKept(pub String);
@@ -16,9 +16,9 @@ pub struct LabelNotKept(pub String);
 impl<V> Snapshot<V> {
     /// The objects that a label selector selects, in a namespace or in all.
     ///
-    /// If the selector requires a label that has an index ([`Builder::label`](super::Builder::label)), or certain values of
-    /// it, this looks only at the objects of the namespace that the index files under them; with several such indexes, at
-    /// the fewest. If those are no fewer, it looks at all objects of the namespace.
+    /// If the selector requires an indexed label ([`Builder::label`](super::Builder::label)), or certain values of it,
+    /// only the objects that the index files under them are examined; of several such indexes, the one with about the
+    /// fewest is used. If no index has fewer objects than the namespace, all objects of the namespace are examined.
     pub fn select(
         &self,
         selector: &Selector,
@@ -42,7 +42,7 @@ impl<V> Snapshot<V> {
         Ok(selected)
     }
 
-    /// The objects among which all are that fulfil the expressions.
+    /// The objects to examine for the expressions: at least all that match them.
     pub(super) fn candidates_for<'s, 'n>(
         &'s self,
         expressions: &'n [Expression],
@@ -56,8 +56,8 @@ impl<V> Snapshot<V> {
         all.into_iter().flatten().chain(filed.into_iter().flatten())
     }
 
-    /// The candidate that leaves the fewest objects to look at, if it beats looking at all of the namespace; finding it
-    /// takes about as long as looking at these.
+    /// The candidate with about the fewest objects to examine, if they are fewer than all of the namespace. Finding it
+    /// costs about as much as examining them.
     fn best_candidate<'a>(
         &self,
         expressions: &'a [Expression],
@@ -94,7 +94,7 @@ impl<V> Snapshot<V> {
         Some(Candidate { index, values })
     }
 
-    /// Returns true if it takes no more than this many steps to look at a candidate's objects.
+    /// Returns true if examining a candidate's objects takes at most this many steps.
     fn has_at_most(&self, candidate: &Candidate<'_>, namespace: Option<&str>, most: usize) -> bool {
         match &candidate.values {
             Some(values) => {
@@ -119,15 +119,15 @@ impl<V> Snapshot<V> {
     }
 }
 
-/// The index values that lead to all objects that an expression selects.
+/// An index and its values under which all objects that an expression selects are filed.
 #[derive(Clone)]
 struct Candidate<'a> {
     index: Index,
-    /// The values to look under; `None`: all.
+    /// The values to look up; `None` for all.
     values: Option<Vec<&'a str>>,
 }
 
-/// The key of the label that an expression is about.
+/// The label key of an expression.
 fn key(expression: &Expression) -> &str {
     match expression {
         Expression::In(key, _)

@@ -1,4 +1,4 @@
-//! One version of everything in a cache.
+//! An immutable view of a cache.
 
 use std::fmt;
 use std::ops::Bound;
@@ -12,10 +12,10 @@ use super::search::Search;
 use super::tombstone::Tombstone;
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// An immutable picture of a cache: objects and indexes at one version.
+/// An immutable view of a cache: objects and indexes at one version.
 ///
-/// Look-ups cost the logarithm of the cache's size plus the size of the answer, and answers come ordered by
-/// namespace, then name.
+/// A look-up costs the logarithm of the cache's size plus the size of the result. Results are ordered by namespace,
+/// then name.
 pub struct Snapshot<V> {
     pub(super) contents: Contents<V>,
     pub(super) resource_version: Option<ResourceVersion>,
@@ -32,25 +32,25 @@ pub struct Snapshot<V> {
 impl<V> Snapshot<V> {
     /// The confirmed version; `None` before the first list is complete.
     ///
-    /// Objects that this process wrote itself may be newer.
+    /// Pending writes of this process may be newer.
     #[must_use]
     pub fn resource_version(&self) -> Option<ResourceVersion> {
         self.resource_version
     }
 
-    /// The newest version of anything that this snapshot serves, local writes included: another cache of the same
-    /// API server that has reached it ([`Reader::wait_for`](super::Reader::wait_for)) serves nothing older than this
-    /// one. Unlike [`resource_version`](Self::resource_version), it stays where it is while nothing changes.
+    /// The newest version that this snapshot serves, local writes included. Another cache of the same API server that
+    /// has reached it ([`Reader::wait_for`](super::Reader::wait_for)) serves nothing older than this snapshot. Unlike
+    /// [`resource_version`](Self::resource_version), it does not advance while nothing changes.
     ///
-    /// The API server answers a delete without its version: a local delete counts once the watch confirms it.
+    /// The API server's response to a delete lacks its version, so a local delete counts once the watch confirms it.
     #[must_use]
     pub fn newest_version(&self) -> Option<ResourceVersion> {
         self.newest.iter().copied().max().flatten()
     }
 
-    /// The same for a namespace, if each namespace of the cache has a source of its own
-    /// ([`Builder::namespaces`](super::Builder::namespaces)): a change in another makes it no newer. Otherwise it is
-    /// the version for everything.
+    /// The newest version that this snapshot serves of a namespace, if each namespace of the cache has its own source
+    /// ([`Builder::namespaces`](super::Builder::namespaces)). Otherwise the same as
+    /// [`newest_version`](Self::newest_version).
     #[must_use]
     pub fn newest_version_in(&self, namespace: &str) -> Option<ResourceVersion> {
         let sources = self.journals.iter().zip(&self.newest);
@@ -69,7 +69,7 @@ impl<V> Snapshot<V> {
         self.contents.objects.iter().map(|slot| &slot.0)
     }
 
-    /// Returns the objects after this key. The snapshot need not have an object of the key itself.
+    /// The objects after this key, which need not exist.
     pub fn iter_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.contents.after(namespace, name)
     }
@@ -79,7 +79,7 @@ impl<V> Snapshot<V> {
         self.namespaced_after(namespace, "")
     }
 
-    /// The objects of a namespace that come after this name, with or without one of it.
+    /// The objects of a namespace after this name, which need not exist.
     pub fn namespaced_after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         self.contents
             .after(namespace, name)
@@ -97,7 +97,7 @@ impl<V> Snapshot<V> {
         self.indexed_after(index, value, "", "")
     }
 
-    /// Returns the objects after this key. The snapshot need not have an object of the key itself.
+    /// Returns the objects of [`indexed`](Self::indexed) after this key, which need not exist.
     pub fn indexed_after(
         &self,
         index: Index,
@@ -128,7 +128,7 @@ impl<V> Snapshot<V> {
         self.indexed_in_after(index, value, namespace, "")
     }
 
-    /// Returns the objects after this name, with or without one of it.
+    /// Returns the objects of [`indexed_in`](Self::indexed_in) after this name, which need not exist.
     pub fn indexed_in_after(
         &self,
         index: Index,
@@ -140,9 +140,9 @@ impl<V> Snapshot<V> {
             .take_while(move |entry| entry.key.namespace() == namespace)
     }
 
-    /// The objects of a namespace, or of all, whose texts have all that is searched for; `None` if the cache keeps no texts
-    /// ([`Builder::text`](super::Builder::text)). Unlike any other look-up, this costs the length of the texts, until so
-    /// many objects are found as the caller takes.
+    /// The objects of a namespace, or of all namespaces, whose texts match the search; `None` if the cache keeps no
+    /// texts ([`Builder::text`](super::Builder::text)). Unlike other look-ups, a search scans the texts, until the
+    /// caller has taken enough objects.
     #[must_use]
     pub fn search<'a>(
         &'a self,
@@ -152,7 +152,8 @@ impl<V> Snapshot<V> {
         self.search_after(search, namespace, namespace.unwrap_or_default(), "")
     }
 
-    /// Returns the objects after this key, which is in the namespace. The snapshot need not have an object of the key itself.
+    /// Returns the matches of [`search`](Self::search) after this key, which must be in the namespace, but need not
+    /// exist.
     #[must_use]
     pub fn search_after<'a>(
         &'a self,
@@ -168,12 +169,12 @@ impl<V> Snapshot<V> {
         self.contents.search(search, namespace, &after)
     }
 
-    /// The namespaces that have objects, and the state of each as a whole.
+    /// The namespaces that have objects, with their states.
     pub fn namespaces(&self) -> impl Iterator<Item = (&str, NamespaceState)> {
         self.namespaces_after("")
     }
 
-    /// Returns the namespaces after this one, with or without objects in it.
+    /// Returns the namespaces after this one, which need not have objects.
     pub fn namespaces_after(&self, namespace: &str) -> impl Iterator<Item = (&str, NamespaceState)> {
         let range = (Bound::Excluded(namespace), Bound::Unbounded);
         self.contents
@@ -194,7 +195,7 @@ impl<V> Snapshot<V> {
         self.contents.objects.len()
     }
 
-    /// Returns true if there are none.
+    /// Returns true if there are no objects.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.contents.objects.is_empty()

@@ -1,4 +1,4 @@
-//! The cache as a state machine: takes events and local writes, one at a time, and does no I/O.
+//! The cache as a state machine: applies events and local writes, one at a time, and does no I/O.
 
 mod deletion_waits;
 mod local_writes;
@@ -23,14 +23,15 @@ pub(super) struct State<V> {
     contents: Contents<V>,
     /// The sources: one for all namespaces, or one for each of several.
     sources: Vec<Source<V>>,
-    /// The objects that this process deleted: older events of them and of their predecessors are not taken until the watch
-    /// confirms the deletion.
+    /// The objects that this process deleted. Older events of them and of their predecessors are ignored until the
+    /// watch confirms the deletion.
     tombstones: OrdMap<ObjectKey, Tombstone>,
     deletion_waits: DeletionWaits,
 }
 
 impl<V> State<V> {
-    /// The empty state; without namespaces, one source feeds all. Of each source so many changes are kept.
+    /// The empty state, with a source for each namespace, or one source for all namespaces if there are none. Each
+    /// journal keeps up to `history` changes.
     pub(super) fn new(contents: Contents<V>, namespaces: &[Arc<str>], history: usize) -> Self {
         let sources = if namespaces.is_empty() {
             vec![Source::new(None, history)]
@@ -52,7 +53,7 @@ impl<V> State<V> {
         let versions = self.sources.iter().map(Source::version);
         Snapshot {
             contents: self.contents.clone(),
-            // None is less than any version: the cache is only as new as its oldest source.
+            // `None` is less than any version: the cache is only as new as its oldest source.
             resource_version: versions.min().flatten(),
             newest: self.sources.iter().map(|source| source.newest).collect(),
             journals: self.sources.iter().map(|source| source.journal.clone()).collect(),
@@ -65,33 +66,33 @@ impl<V> State<V> {
         }
     }
 
-    /// The namespaces of the sources; empty for all namespaces.
+    /// The namespace of each source; `None` for all namespaces.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = Option<&Arc<str>>> {
         self.sources
             .iter()
             .map(|source| source.journal.namespace.as_ref())
     }
 
-    /// The copy of this namespace's name that objects share, those of a list under way too.
+    /// The copy of this namespace's name that objects share, including those of a list in progress.
     pub(super) fn shared_namespace(&self, source: usize, namespace: &str) -> Option<&Arc<str>> {
         let listing = self.sources[source].listing.as_ref();
         let listed = listing.and_then(|listing| listing.shared_namespace(namespace));
         listed.or_else(|| self.contents.shared_namespace(namespace))
     }
 
-    /// Panics where an index does.
+    /// Panics if an index does.
     pub(super) fn try_indexes(&self, value: &V) {
         self.contents.try_indexes(value);
     }
 
-    /// The entry of this object at this version, with its text, if it is in the cache already.
+    /// The entry of this object at this version, with its text, if the cache already has it.
     pub(super) fn unchanged(&self, key: &ObjectKey, uid: &Uid, version: ResourceVersion) -> Option<Item<V>> {
         let current = self.contents.get(key.namespace(), key.name())?;
         (current.uid == *uid && current.resource_version == version).then(|| self.contents.item(current))
     }
 
-    /// Returns true if this event confirms that the served state is current. Objects of a list do not: until it is done,
-    /// readers get the state before, however old that is; and a check is no watch.
+    /// Returns true if this event confirms that the served state is current. The objects of a list do not: until the
+    /// list is done, readers get the earlier state, however old. The list of a check does not either.
     pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
         let source = &self.sources[source];
         match event {
@@ -108,7 +109,7 @@ impl<V> State<V> {
         }
     }
 
-    /// Begins a list: to replace the contents, or to check them.
+    /// Begins a list that replaces the contents, or checks them.
     pub(super) fn list_started(&mut self, source: usize, is_check: bool) {
         let purpose = if is_check {
             Purpose::Check {
@@ -134,16 +135,16 @@ impl<V> State<V> {
         self.sources[source].listing.take_if(is_check);
     }
 
-    /// Takes in a listed object that cannot be read.
+    /// Leaves out a listed object that cannot be read.
     pub(super) fn listed_unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) {
         if let Some(listing) = &mut self.sources[source].listing {
             listing.take_out(key, |current| current.resource_version <= version);
         }
     }
 
-    /// Completes the list. A list that replaces is swapped in at once: objects that it does not have are gone, except for
-    /// local writes later than it. A list that checks waits until the watch has reached its version. Returns the number of
-    /// repaired objects if it has.
+    /// Completes the list. A list that replaces the contents takes effect at once: objects that it lacks are gone,
+    /// except for later local writes. The list of a check takes effect once the watch has reached its version. Returns
+    /// the number of repaired objects.
     pub(super) fn list_done(&mut self, source: usize, version: ResourceVersion) -> usize {
         let listing = self.sources[source].listing.take();
         let mut listing = listing.unwrap_or_else(|| Listing::new(self.contents.emptied(), Purpose::Replace));
@@ -154,7 +155,7 @@ impl<V> State<V> {
                 let has_deleted = !self.tombstones.is_empty();
                 let confirmed = self.sources[source].version();
                 if confirmed > Some(version) {
-                    // An API server restored from a backup: later versions are of another history.
+                    // The API server was restored from a backup: later versions belong to another history.
                     for source in &mut self.sources {
                         source.pending.clear();
                         source.newest = source.newest.min(Some(version));
@@ -183,7 +184,7 @@ impl<V> State<V> {
         }
     }
 
-    /// Takes in an added or modified object. Returns the number of repaired objects, as all events do.
+    /// Applies an added or modified object. Like all events, returns the number of repaired objects.
     pub(super) fn applied(&mut self, source: usize, item: Item<V>) -> usize {
         let entry = &item.entry;
         let version = entry.resource_version;
@@ -203,7 +204,7 @@ impl<V> State<V> {
         self.confirm(source, version)
     }
 
-    /// Takes in a deletion of this version.
+    /// Applies a deletion at this version.
     pub(super) fn deleted(
         &mut self,
         source: usize,
@@ -227,14 +228,14 @@ impl<V> State<V> {
         repaired
     }
 
-    /// Takes in an object that cannot be read any more: it is left out.
+    /// Leaves out an object that can no longer be read.
     pub(super) fn unreadable(&mut self, source: usize, key: &ObjectKey, version: ResourceVersion) -> usize {
         self.sources[source].pending.confirm(key, version);
         self.take_out_confirmed(source, key, None, version);
         self.confirm(source, version)
     }
 
-    /// Takes in a bookmark: everything up to this version is confirmed.
+    /// Applies a bookmark: everything up to this version is confirmed.
     pub(super) fn bookmark(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.forget_tombstones(source);
         self.advance(source, version)
@@ -246,7 +247,6 @@ impl<V> State<V> {
         *newest = (*newest).max(Some(version));
     }
 
-    /// Waits for the confirmed deletion of the object with this uid.
     pub(super) fn deletion_waits(&mut self) -> &mut DeletionWaits {
         &mut self.deletion_waits
     }
@@ -265,8 +265,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Takes out an object that the watch confirmed to be gone, of this uid or of any. During a list that replaces the
-    /// contents, only from that list.
+    /// Removes an object whose deletion the watch confirmed: the one with this uid, or any without a uid. During a list
+    /// that replaces the contents, only from that list.
     fn take_out_confirmed(
         &mut self,
         source: usize,
@@ -288,7 +288,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Advances to the version of an event. During a list that replaces, an event is part of the list.
+    /// Advances to the version of an event, unless a list is replacing the contents: then the event is part of the
+    /// list.
     fn confirm(&mut self, source: usize, version: ResourceVersion) -> usize {
         if self.sources[source].is_replacing() {
             return 0;
@@ -299,7 +300,7 @@ impl<V> State<V> {
 
     fn advance(&mut self, source: usize, version: ResourceVersion) -> usize {
         self.sources[source].journal.advance(version);
-        // The watch has reached their versions without an event: its selectors do not select them.
+        // The watch has passed these versions without an event: its selectors do not select the objects.
         for (ours, key) in self.sources[source].pending.take_passed(version) {
             take_out_of(&mut self.contents, &key, |current| {
                 current.resource_version == ours
@@ -308,8 +309,8 @@ impl<V> State<V> {
         self.finish_check(source)
     }
 
-    /// Swaps in a list that checks, if it is complete and the watch has reached its version. Contents and list have then
-    /// had the same events, so that each difference is an error. Returns their number.
+    /// Completes a check if its list is complete and the watch has reached the list's version. Contents and list have
+    /// then had the same events, so each difference is an error. Returns the number of differences.
     fn finish_check(&mut self, source: usize) -> usize {
         let confirmed = self.sources[source].version();
         let is_due = |listing: &mut Listing<V>| match listing.purpose {
@@ -335,8 +336,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Replaces the contents of a source with a list of this version, except for later local writes. Returns the number of
-    /// changed objects.
+    /// Replaces the contents of a source with a list of this version, except for later local writes. Returns the number
+    /// of changed objects.
     fn swap(&mut self, source: usize, listing: Listing<V>, version: ResourceVersion) -> usize {
         let previous = self.contents.clone();
         let source_state = &mut self.sources[source];
@@ -353,7 +354,7 @@ impl<V> State<V> {
         }
         let changes = count_differences(&previous.objects, &self.contents.objects);
         if changes == 0 {
-            // The same objects, with the generations that kept lists have.
+            // The same objects: keep the generations, so that results cached by generation stay valid.
             self.contents = previous;
         }
         changes

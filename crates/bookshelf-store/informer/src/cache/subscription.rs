@@ -9,14 +9,14 @@ use super::event::{Event, differences};
 use super::snapshot::Snapshot;
 use super::{NotYet, Reader};
 
-/// Room for so many changes is kept between two looks.
+/// The capacity for changes that is kept between two looks.
 const KEPT: usize = 256;
 
-/// The changes of a cache, from an empty one on: at first every object is [`Event::Created`].
+/// The changes of a cache, starting from an empty one: at first, every object is [`Event::Created`].
 ///
-/// A subscription compares snapshots: it holds one, and nothing queues up behind a slow one. A
-/// subscriber that looks rarely sees several changes of an object as one, an object that came and went between two looks
-/// not at all, and one that was deleted and made again as [`Event::Deleted`] and [`Event::Created`].
+/// A subscription compares snapshots. It holds one, so nothing queues up behind a slow subscriber. A subscriber that
+/// looks rarely sees several changes of an object as one, does not see an object that was created and deleted between
+/// two looks, and sees a recreated object as [`Event::Deleted`] and [`Event::Created`].
 pub struct Subscription<V> {
     reader: Reader<V>,
     published: watch::Receiver<()>,
@@ -41,9 +41,9 @@ impl<V> Reader<V> {
 }
 
 impl<V> Subscription<V> {
-    /// The next change, in the order of keys within one look; waits for one. Cancel safe.
+    /// Waits for the next change. The changes of one look are in the order of their keys. Cancel safe.
     ///
-    /// Before the first list is complete there is none.
+    /// There are no changes before the first list is complete.
     pub async fn next(&mut self) -> Result<Event<V>, NotYet> {
         loop {
             if let Some(event) = self.try_next() {
@@ -53,17 +53,17 @@ impl<V> Subscription<V> {
         }
     }
 
-    /// The next change that is there already.
+    /// The next queued change.
     pub(super) fn try_next(&mut self) -> Option<Event<V>> {
         let event = self.events.pop_front();
         if self.events.is_empty() {
-            // The first look's are as many as there are objects, and no later look's are.
+            // The first look queues every object; later looks queue few changes.
             self.events.shrink_to(KEPT);
         }
         event
     }
 
-    /// The snapshot up to which changes were returned, or are queued; `None` before the first list is complete.
+    /// The snapshot up to which changes are returned or queued; `None` before the first list is complete.
     pub(super) fn seen(&self) -> Option<&Arc<Snapshot<V>>> {
         self.seen.as_ref()
     }

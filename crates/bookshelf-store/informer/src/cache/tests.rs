@@ -1,5 +1,5 @@
-//! The cache fed by hand: what readers see after lists, events and our own writes, in every order they can
-//! come in.
+//! Tests that feed the cache by hand: what readers see after lists, events and local writes, in every order in which
+//! they can arrive.
 
 mod checks;
 mod deletions;
@@ -33,7 +33,7 @@ struct Fixture {
     by_value: Index,
 }
 
-/// A cache that keeps of each object its `data.value`, as its text too, and refuses objects without one.
+/// A cache that keeps the `data.value` of each object, as its text too, and refuses objects without one.
 fn fixture() -> Fixture {
     fixture_with(|builder| builder)
 }
@@ -80,7 +80,7 @@ impl Fixture {
         self.writer.apply([SourceEvent::Deleted(object)]);
     }
 
-    /// Every object as `name=value`, and the index and the texts checked to agree with it.
+    /// Returns every object as `name=value`. Checks that the index and the texts agree with it.
     fn contents(&self) -> Vec<String> {
         let snapshot = self.reader.snapshot();
         for entry in snapshot.iter() {
@@ -187,7 +187,7 @@ fn an_object_we_deleted_is_not_brought_back_by_its_older_events() {
 #[test]
 fn a_predecessor_of_an_object_we_deleted_is_not_brought_back() {
     let cache = fixture().listed(5, &[]);
-    // Made at 6, deleted at 7, made again at 8, which we deleted before the watch reported any of it.
+    // Created at 6, deleted at 7, created again at 8, then deleted by us before the watch reported any of this.
     cache.writer.observe_deleted(&key("a"), "2".into(), rv(8));
     cache.applied(object("a", "1", 6, "predecessor"));
     assert!(cache.contents().is_empty());

@@ -5,17 +5,18 @@ use tokio::time::Instant;
 use super::contents::Entry;
 use crate::object::{ResourceVersion, Uid};
 
-/// An object we deleted.
+/// An object that this process deleted.
 #[derive(Clone)]
 pub(super) struct Tombstone {
     pub(super) uid: Uid,
-    /// One from before it was deleted. Whatever of its name is not newer is it, or came before it.
+    /// A version from before the deletion. Any object of this name up to this version is the deleted object or a
+    /// predecessor.
     pub(super) version: ResourceVersion,
     pub(super) since: Instant,
 }
 
 impl Tombstone {
-    /// Returns true if this is the object, or an earlier one of its name.
+    /// Returns true if `entry` is the deleted object, or an earlier one of its name.
     pub(super) fn buries<V>(&self, entry: &Entry<V>) -> bool {
         entry.uid == self.uid || entry.resource_version <= self.version
     }

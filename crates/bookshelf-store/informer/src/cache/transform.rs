@@ -36,15 +36,15 @@ impl<K, V> Clone for Maker<K, V> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// The key of the object; with empty names if it has none.
+    /// The key of the object. What is missing in its metadata is empty.
     pub key: ObjectKey,
-    /// Its version, if it says one.
+    /// Its version; `None` if its metadata cannot be used.
     pub resource_version: Option<ResourceVersion>,
     /// Why it is left out: it cannot be read, or the transform or an index refuses it.
     pub error: String,
 }
 
-/// The hook that is called for each.
+/// The hook that is called for each object left out.
 pub(super) type LeftOutHook = dyn Fn(&LeftOut) + Send + Sync;
 
 impl LeftOut {

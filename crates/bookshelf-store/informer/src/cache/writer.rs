@@ -17,8 +17,8 @@ use super::{NotYet, Reader, Shared};
 use crate::metrics::CacheMetrics;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
-/// Writes a cache. Clones write the same cache, one after the other; every call is in the snapshot that a
-/// reader loads after it returns.
+/// The writing side of a cache. Clones write to the same cache, one at a time; the effect of a call is in every
+/// snapshot loaded after it returns.
 pub struct Writer<K, V> {
     shared: Arc<Shared<V>>,
     state: Arc<Mutex<State<V>>>,
@@ -45,26 +45,26 @@ impl<K, V> Clone for Writer<K, V> {
     }
 }
 
-/// The deletion of an object, awaited.
+/// A wait for the deletion of an object.
 #[derive(Debug)]
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Deletion(oneshot::Receiver<()>);
 
 impl Deletion {
-    /// Waits until the deletion is confirmed, by the watch or by a list without the object: from then on,
-    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less than the deletion's version.
+    /// Waits until the deletion is confirmed, by the watch or by a list without the object. From then on,
+    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is at least the version of the deletion.
     pub async fn confirmed(self, deadline: Duration) -> Result<(), NotYet> {
         let confirmed = tokio::time::timeout(deadline, self.0).await;
         confirmed.map_err(|_| NotYet)?.map_err(|_| NotYet)
     }
 }
 
-/// An object's metadata lacks a field that a cache needs.
+/// The metadata of an object lacks a field that a cache needs.
 #[derive(Debug, thiserror::Error)]
 #[error("the object has no usable metadata.{0}")]
 pub(crate) struct MissingMetadata(&'static str);
 
-/// The object and its version.
+/// The identity of an object, and its version.
 pub(crate) struct Identity {
     pub(crate) key: ObjectKey,
     pub(crate) uid: Uid,
@@ -91,8 +91,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// A writer for each namespace of the cache ([`Builder::namespaces`](super::Builder::namespaces)), with that
-    /// namespace; or the one for all. A feed applies to each its own list and events.
+    /// Returns a writer for each namespace of the cache ([`Builder::namespaces`](super::Builder::namespaces)), with
+    /// that namespace, or one for all namespaces. Each takes the list and the events of its namespace.
     pub fn sources(&self) -> Vec<(Option<Arc<str>>, Self)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let namespaces = state.namespaces().enumerate();
@@ -106,11 +106,11 @@ impl<K: kube::Resource, V> Writer<K, V> {
         namespaces.map(of).collect()
     }
 
-    /// Takes events in, in the order in which the API server sends them. Readers see all of them at once.
-    /// Returns the number of objects that a completed check had to repair.
+    /// Applies events in the order in which the API server sends them. Readers see all of them at once. Returns the
+    /// number of objects that a completed check had to repair.
     ///
-    /// In a cache of several namespaces these are the events of the first, and the cache is synced once each has a list:
-    /// [`sources`](Self::sources) has a writer for each.
+    /// In a cache of several namespaces, [`sources`](Self::sources) has a writer for each; other writers apply the
+    /// events of the first namespace. The cache is synced once each namespace has been listed.
     pub fn apply(&self, events: impl IntoIterator<Item = SourceEvent<K>>) -> usize {
         let metrics = self.shared.metrics.get();
         let ages = &self.shared.ages;
@@ -146,12 +146,12 @@ impl<K: kube::Resource, V> Writer<K, V> {
         repaired
     }
 
-    /// Sets the metrics of the cache, unless they are set.
+    /// Sets the metrics of the cache, unless they are set already.
     pub(crate) fn count_in(&self, metrics: CacheMetrics) {
         self.shared.metrics.get_or_init(|| metrics);
     }
 
-    /// Returns the confirmed version of this source, whatever the others have.
+    /// Returns the confirmed version of this source alone.
     pub(crate) fn confirmed_version(&self) -> Option<ResourceVersion> {
         self.shared.current.load().journals[self.source].version
     }
@@ -164,27 +164,27 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// The check that began with [`SourceEvent::CheckStarted`] will not be completed.
+    /// Abandons the check that [`SourceEvent::CheckStarted`] began.
     pub fn abandon_check(&self) {
         self.write(|state, _| state.check_abandoned(self.source));
     }
 
-    /// Notes that the API server has confirmed the cache without an event: it ended a watch in order, and had sent
-    /// everything before.
+    /// Records that the API server confirmed the cache without an event: it ended a watch cleanly, after sending
+    /// everything.
     pub fn confirmed(&self) {
         self.shared.ages.confirmed(self.source);
     }
 
-    /// Takes in an object from a response to this process: to a create, an update, a get. The next
-    /// read serves it, and no older event or list undoes it. A [`CachedClient`](crate::CachedClient) does so by itself.
+    /// Caches an object from a response to a create, an update or a get of this process. The next read serves it, and
+    /// no older event or list undoes it. A [`CachedClient`](crate::CachedClient) calls this itself.
     ///
-    /// An object that the [`ListWatch`](crate::ListWatch) does not select is served, too, until the watch has passed its
-    /// version without an event. An object in none of the cache's namespaces is not.
+    /// An object that the [`ListWatch`](crate::ListWatch) does not select is served until the watch has passed its
+    /// version without an event. An object outside the cache's namespaces is not served.
     pub fn observe(&self, object: K) {
         self.write(|state, left_out| drop(self.observe_one(state, object, left_out)));
     }
 
-    /// Returns true if this very version of an object is served: then there is nothing to [`observe`](Self::observe).
+    /// Returns true if exactly this version of an object is served, so that [`observe`](Self::observe) is not needed.
     pub(crate) fn serves(&self, object: &K) -> bool {
         let Ok(Identity { key, uid, version }) = identity(object) else {
             return false;
@@ -194,27 +194,27 @@ impl<K: kube::Resource, V> Writer<K, V> {
         served.is_some_and(|served| served.uid == uid && served.resource_version == version)
     }
 
-    /// Takes in a deletion by this process of the object with this uid, after this version: the newest that it is known to
-    /// have had, or any that was confirmed before the deletion. The next read does not serve it, and no older event brings it or a
-    /// predecessor of its name back.
+    /// Records that this process deleted the object with this uid. `version` is the newest version that the object is
+    /// known to have had, or any version that was confirmed before the deletion. The next read does not serve the
+    /// object, and no older event brings back the object or a predecessor of its name.
     pub fn observe_deleted(&self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         self.write(|state, _| state.observed_deleted(key, uid, version));
     }
 
-    /// Awaits the deletion of the object with this uid from here on. Call it before the delete is sent: the watch may be
-    /// faster than the answer.
+    /// Starts to wait for the deletion of the object with this uid. Call it before sending the delete: the watch may be
+    /// faster than the response.
     pub fn deletion_of(&self, uid: Uid) -> Deletion {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Deletion(state.deletion_waits().wait(uid))
     }
 
-    /// Raises the newest served version of a namespace, where a source other than the watch confirmed it:
-    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is no less from then on.
+    /// Raises the newest served version of a namespace to a version that was confirmed without the watch:
+    /// [`Snapshot::newest_version`](super::Snapshot::newest_version) is at least this version from then on.
     pub fn observe_version(&self, namespace: &str, version: ResourceVersion) {
         self.write(|state, _| state.observed_version(namespace, version));
     }
 
-    /// Answers the object's key, if its metadata can be used.
+    /// Returns the object's key, if its metadata can be used.
     fn observe_one(&self, state: &mut State<V>, object: K, left_out: &mut Vec<LeftOut>) -> Option<ObjectKey> {
         let identity = identity(&object);
         let item = self.item(state, object).map_err(|refused| left_out.push(refused));
@@ -226,7 +226,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         Some(key)
     }
 
-    /// Answers how many objects had to be repaired.
+    /// Returns the number of objects that had to be repaired.
     fn apply_one(&self, state: &mut State<V>, event: SourceEvent<K>, left_out: &mut Vec<LeftOut>) -> usize {
         let source = self.source;
         match event {
@@ -268,7 +268,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         0
     }
 
-    /// The cache's entry for an object, with its text: those it has, if they are of the same version.
+    /// Returns the entry and the text of an object: the cached ones, if they are of the same version.
     fn item(&self, state: &State<V>, object: K) -> Result<Item<V>, LeftOut> {
         let refused = |key, version, error: BoxError| {
             if let Some(metrics) = self.shared.metrics.get() {
@@ -295,7 +295,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             state.try_indexes(&value);
             Ok((value, text))
         };
-        // A panic is as good as a refusal: the list would bring the object again and again.
+        // A panic counts as a refusal: the next list would bring the object again.
         let made = catch_unwind(AssertUnwindSafe(made))
             .unwrap_or_else(|_| Err("the transform or an index panicked".into()));
         match made {
@@ -314,8 +314,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// Takes in a page of a list beside the watch, and adds the keys of its objects to those `listed` so far; of an object
-    /// that cannot be read there is at most the key. `end` is the part that was listed and its version, on the last page.
+    /// Applies a page of a list apart from the watch, and adds the keys of its objects to `listed`. An object that
+    /// cannot be read is its key, if known. On the last page, `end` is the listed part and the version of the list.
     pub(crate) fn observe_page(
         &self,
         objects: impl IntoIterator<Item = Result<K, Option<ObjectKey>>>,
@@ -337,7 +337,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
 
     fn write<T>(&self, change: impl FnOnce(&mut State<V>, &mut Vec<LeftOut>) -> T) -> T {
         let mut left_out = Vec::new();
-        // Nothing that is called here is expected to panic; what did would leave a state that the next list repairs.
+        // Nothing that is called here should panic. If it does, the next list repairs the state.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state, &mut left_out);
         let previous = self.shared.current.swap(Arc::new(state.snapshot()));
@@ -345,7 +345,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         self.published.send_replace(());
         state.deletion_waits().notify();
         drop(state);
-        // Not under it: after a list, this is all there was.
+        // Not under the lock: after a list, this may free all previous objects.
         drop(previous);
         for left_out in &left_out {
             if catch_unwind(AssertUnwindSafe(|| (self.on_left_out)(left_out))).is_err() {
@@ -358,7 +358,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
     }
 }
 
-/// Counts an event that the cache is about to take in.
+/// Counts an event that the cache is about to apply.
 fn count<K>(metrics: &CacheMetrics, event: &SourceEvent<K>) {
     let counter = match event {
         SourceEvent::Listed(_) => &metrics.listed_objects,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use kube::core::Status;
 use kube::core::response::StatusSummary;
 
-/// A request to the API server that did not succeed: which one, and why.
+/// The error of a request to the API server: which request failed, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{request}: {reason}")]
 pub struct Error {
     request: String,
-    /// Why it did not succeed.
+    /// Why the request failed.
     pub reason: Reason,
 }
 
@@ -36,22 +36,22 @@ pub enum Reason {
     /// An object of that name exists.
     #[error("already exists: {}", .0.message)]
     AlreadyExists(Box<Status>),
-    /// A precondition, uid or resourceVersion, does not hold. Nothing was written.
+    /// A precondition (uid or resourceVersion) does not hold. Nothing was written.
     #[error("conflict: {}", .0.message)]
     Conflict(Box<Status>),
     /// The schema, a quota or an admission policy refused the object. Nothing was written.
     #[error("rejected: {}", .0.message)]
     Rejected(Box<Status>),
-    /// The namespace is being deleted, nothing can be made in it.
+    /// The namespace is being deleted: nothing can be created in it.
     #[error("the namespace is being deleted: {}", .0.message)]
     NamespaceTerminating(Box<Status>),
-    /// Our own account lacks a right, or its credentials are not accepted.
+    /// The account of this client lacks a right, or its credentials are not accepted.
     #[error("not allowed: {}", .0.message)]
     NotAllowed(Box<Status>),
     /// The API server no longer keeps the requested version; list again.
     #[error("expired: {}", .0.message)]
     Expired(Box<Status>),
-    /// The API server could not be reached or did not take the request on. Nothing was written.
+    /// The API server could not be reached or did not accept the request. Nothing was written.
     #[error("the API server is unavailable: {cause}")]
     Unavailable {
         /// The time that the API server asks to wait.
@@ -59,27 +59,27 @@ pub enum Reason {
         /// The cause.
         cause: String,
     },
-    /// Our own limits leave the request no turn before its deadline. It was not sent.
+    /// The client-side limits leave no turn before the deadline. The request was not sent.
     #[error(
         "the client-side limits (max_in_flight, qps) leave no turn before the deadline, there is one in {retry_after:?}"
     )]
     Overloaded {
-        /// The time after which another try has its turn.
+        /// The time after which another attempt is expected to have its turn.
         retry_after: Duration,
     },
-    /// The request was sent and not answered: if it writes, the write may have happened.
+    /// A write was sent and may have happened: its answer was lost, or is a server error.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
-    /// The request cannot be sent, or is none that the API server knows. Nothing was written.
+    /// The request cannot be sent, or the API server does not understand it. Nothing was written.
     #[error("{0}")]
     Malformed(String),
-    /// The API server carried out the request, and its response cannot be read: the write is done.
+    /// The API server carried out the request, but its response cannot be read: a write is done.
     #[error("done, but the answer cannot be read: {0}")]
     Unreadable(String),
 }
 
 impl Reason {
-    /// The time to wait before another try, as the API server or our own limits say.
+    /// Returns the time to wait before another attempt, according to the API server or the client-side limits.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -89,11 +89,11 @@ impl Reason {
         }
     }
 
-    /// The reason behind an answer that is not a success.
+    /// Returns the reason of an answer that is not a success.
     ///
     /// Kubernetes' [API conventions](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#response-status-kind)
     /// give one HTTP code to several reasons (409 is both a conflict and an existing name), so the reason
-    /// decides first and the code only where there is none.
+    /// decides first, and the code only if there is none.
     pub(super) fn from_status(mut status: Box<Status>, retry_after: Option<Duration>) -> Self {
         // Answers in plain text end in a line feed.
         status.message.truncate(status.message.trim_end().len());
@@ -105,25 +105,26 @@ impl Reason {
             ("Expired" | "Gone", _) | (_, 410) => Self::Expired(status),
             ("Unauthorized", _) | (_, 401) => Self::NotAllowed(status),
             ("Forbidden", _) | (_, 403) => Self::from_forbidden(status),
-            // A 503 is the API server's own only where it says so: a proxy's may follow a request that arrived.
+            // A 503 is from the API server only if it has this reason. A proxy may send one for a request that has
+            // arrived.
             ("TooManyRequests" | "ServiceUnavailable", _) | (_, 429) => Self::Unavailable {
                 retry_after,
                 cause: status.message,
             },
-            // etcd's alarm: it takes no writes until someone makes room.
+            // etcd's space alarm: it accepts no writes until space is freed.
             (_, 500) if status.message.contains("database space exceeded") => Self::Unavailable {
                 retry_after,
                 cause: status.message,
             },
             (_, 500..) => Self::OutcomeUnknown(status.message),
             ("Invalid", _) if is_status(&status) => Self::Rejected(status),
-            // Without the API server's word on an object, the mistake is ours, or that of something in between.
+            // Not about an object: the mistake is in this client, or in something between it and the API server.
             (_, code) => Self::Malformed(format!("{code}: {}", status.message)),
         }
     }
 
-    /// 403 is the answer of the authorizer, of admission, of quotas and of a terminating namespace. Only the last has a
-    /// machine-readable cause; the authorizer's message is recognized by its first words.
+    /// Returns the reason of a 403, which comes from the authorizer, admission, a quota or a terminating namespace.
+    /// Only the last has a machine-readable cause. The authorizer's message is recognized by its first words.
     fn from_forbidden(status: Box<Status>) -> Self {
         let causes = status
             .details
@@ -140,8 +141,8 @@ impl Reason {
     }
 }
 
-/// Returns the reason in the API server's message about a refused object, without the object's name, which the client
-/// knows, and the names of policies and webhooks, which clients of a service need not know.
+/// Returns the reason in the API server's message about a refused object. Leaves out the object's name, which the
+/// client knows, and the names of policies and webhooks, which clients of a service need not know.
 #[must_use]
 pub fn explanation(message: &str) -> &str {
     let message = without_object(message);
@@ -156,7 +157,7 @@ pub fn explanation(message: &str) -> &str {
     }
 }
 
-/// Returns the reason of a webhook or policy that denied a request, after its own name; `None` if none did.
+/// Returns the part of a message after the words with which a webhook or policy denies a request; `None` without them.
 fn denial(message: &str) -> Option<&str> {
     if let Some(rest) = message.strip_prefix("admission webhook \"") {
         let (_, rest) = rest.split_once('"')?;
@@ -168,12 +169,12 @@ fn denial(message: &str) -> Option<&str> {
     rest.strip_prefix(" denied request")
 }
 
-/// Returns true for the refusal of a webhook or policy, which may have any code.
+/// Returns true for a denial by a webhook or policy, which may have any code.
 fn is_denial(status: &Status) -> bool {
     is_status(status) && denial(without_object(&status.message)).is_some()
 }
 
-/// A message without its first words about an object, if it has any: `shelves.example.com "id" is invalid: `.
+/// Returns a message without its first words about an object, such as `shelves.example.com "id" is invalid: `.
 fn without_object(message: &str) -> &str {
     let rest = message.split_once(" \"").and_then(|(kind, rest)| {
         let (_, rest) = rest.split_once("\" is ")?;
@@ -187,7 +188,7 @@ fn without_object(message: &str) -> &str {
 }
 
 /// Returns true if a message is the authorizer's: `shelves.example.com is forbidden: User "us" cannot create resource
-/// "shelves"`, of an object with its name.
+/// "shelves"`, with the object's name if it has one.
 fn is_missing_right(message: &str) -> bool {
     let denial = message.split_once("forbidden: User \"");
     let denial = denial.filter(|(before, _)| !before.contains(": "));
@@ -196,7 +197,7 @@ fn is_missing_right(message: &str) -> bool {
     of.is_some_and(|(_, of)| of.starts_with("resource \"") || of.starts_with("path \""))
 }
 
-/// Returns true for an answer of the API server, and false for a status made of another body.
+/// Returns true for a status of the API server, and false for one made from another body.
 fn is_status(status: &Status) -> bool {
     status.status == Some(StatusSummary::Failure) && status.metadata.is_some()
 }
@@ -207,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// The reason of an answer as the API server gives it.
+    /// Returns the reason of an answer of the API server.
     fn reason(code: u16, reason: &str, message: &str) -> Reason {
         let mut status = Status::failure(message, reason).with_code(code);
         status.metadata = Some(ListMeta::default());
@@ -277,7 +278,7 @@ mod tests {
         ] {
             assert!(matches!(reason(code, name, "no"), Reason::Malformed(_)), "{code}");
         }
-        // As the transport makes one of an answer that is not the API server's.
+        // The transport makes such a status from an answer that is not from the API server.
         let page = |code| Box::new(Status::failure("<html>admin@10.0.0.1</html>", "").with_code(code));
         assert!(matches!(
             Reason::from_status(page(400), None),

@@ -1,8 +1,8 @@
 //! Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl events`.
 //!
-//! They are sent in the background: through a queue that is never waited for, at a rate of their own, and repeated ones
-//! as one with a count. An event that does not fit into the queue is dropped, and counted. A failed one is sent again a
-//! few times, as client-go does; if only the response was lost, it may then be recorded twice.
+//! They are sent in the background, through a queue that never blocks, at their own rate, and repeated events as one
+//! event with a count. An event that does not fit into the queue is dropped and counted. A failed event is sent again a
+//! few times, as in client-go. If only its response was lost, it may be recorded twice.
 
 mod recorder;
 
@@ -20,19 +20,19 @@ use super::{Connector, Reason};
 use crate::metrics::EventMetrics;
 use recorder::Recorder;
 
-/// The most events that wait to be sent.
+/// The maximum number of events that wait to be sent.
 const QUEUE: usize = 1000;
-/// The events sent at once, and each second in the long run: far fewer than the requests of clients.
+/// The number of events sent at once, and per second on average: far fewer than the requests of clients.
 const BURST: u32 = 25;
 const PER_SECOND: f64 = 10.0;
-/// The longest time of a request that sends one.
+/// The deadline of a request that sends an event.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// The most attempts to send one.
+/// The maximum number of attempts to send an event.
 const ATTEMPTS: u32 = 4;
 /// The first pause between two attempts; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The recorder of Events. Made by [`Connector::events`].
+/// The recorder of Events, created by [`Connector::events`].
 #[derive(Clone)]
 pub struct Events {
     queue: mpsc::Sender<Item>,
@@ -41,12 +41,12 @@ pub struct Events {
 
 enum Item {
     Event(Box<(Event, ObjectReference)>),
-    /// A caller waits until everything before this was sent.
+    /// A caller waits until all earlier events have been sent.
     Flush(oneshot::Sender<()>),
 }
 
 impl Events {
-    /// Puts an event about an object into the queue, if that has room. Does not wait.
+    /// Queues an event about an object, or drops it if the queue is full. Does not wait.
     pub fn record(&self, event: Event, about: ObjectReference) {
         if self
             .queue
@@ -57,13 +57,13 @@ impl Events {
         }
     }
 
-    /// Waits until all earlier events have been sent, or this time has passed: an event that is not sent when the process
-    /// ends never is.
+    /// Waits until all earlier events have been sent, but no longer than `within`. Events that wait when the process
+    /// ends are lost.
     pub async fn flush(&self, within: Duration) {
         let flushed = async {
             let (sender, flushed) = oneshot::channel();
             if self.queue.send(Item::Flush(sender)).await.is_ok() {
-                // There is no answer if nothing sends any more.
+                // There is no answer if the sending future was dropped.
                 let _ = flushed.await;
             }
         };
@@ -74,7 +74,7 @@ impl Events {
 }
 
 impl Connector {
-    /// Returns a recorder of Events in the connector's client name, and the future that sends them.
+    /// Returns a recorder of Events with the connector's client name as reporter, and the future that sends them.
     pub fn events(&self) -> (Events, impl Future<Output = Infallible> + Send + use<>) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let metrics = self.transport.metrics.events();
@@ -121,7 +121,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: 
     std::future::pending().await
 }
 
-/// Sends one event when it is its turn, and again if another attempt may succeed.
+/// Sends one event at its turn, and again while another attempt may succeed.
 async fn send_one(
     recorder: &mut Recorder,
     limiter: Option<&RateLimiter>,
@@ -144,7 +144,7 @@ async fn send_one(
     }
 }
 
-/// Returns true if a repetition would fail likewise: the API server has read the Event and refuses it.
+/// Returns true if another attempt would fail in the same way: the API server has read the Event and refuses it.
 fn is_final(failure: &kube::Error) -> bool {
     matches!(failure, kube::Error::Api(status) if status.code < 500 && status.code != 429)
 }

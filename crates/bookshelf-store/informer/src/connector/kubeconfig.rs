@@ -1,4 +1,4 @@
-//! The configuration that a connector finds by itself, as kubectl finds its own.
+//! Finds the configuration of a connector, as kubectl does.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::{ConnectError, Options};
 
-/// The variable that names kubeconfig files.
+/// The environment variable that names kubeconfig files.
 const KUBECONFIG: &str = "KUBECONFIG";
 
 /// Finds the configuration: the kubeconfig of the options, those of `KUBECONFIG`, `~/.kube/config`, the Pod's
@@ -40,14 +40,15 @@ pub(super) async fn infer(options: &Options) -> Result<Config, ConnectError> {
     }
 }
 
-/// Merges the kubeconfigs of a list of paths; `None` where none of them exists. As kubectl does, it
-/// [skips those that do not](https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files).
+/// Merges the kubeconfigs of a list of paths. Like kubectl, it
+/// [skips files that do not exist](https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files).
+/// Returns `None` if no file exists.
 fn merged(paths: &OsStr) -> Result<Option<Kubeconfig>, KubeconfigError> {
     env::split_paths(paths)
         .filter(|path| !path.as_os_str().is_empty() && !matches!(path.try_exists(), Ok(false)))
         .try_fold(None, |merged: Option<Kubeconfig>, path| {
             let mut next = Kubeconfig::read_from(path)?;
-            // An empty one is none, as `kubectl config unset current-context` leaves it.
+            // `kubectl config unset current-context` leaves an empty context, which counts as absent.
             next.current_context = next.current_context.filter(|context| !context.is_empty());
             Ok(Some(match merged {
                 Some(merged) => merged.merge(next)?,

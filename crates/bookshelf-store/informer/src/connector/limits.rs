@@ -1,4 +1,4 @@
-//! Limits on the requests of a connector: how many are in flight at once, and how many are sent a second.
+//! Limits on the requests of a connector: how many are in flight at once, and how many are sent per second.
 //!
 //! Both are first come, first served. A call whose turn cannot come before its deadline is refused at once, with the time
 //! after which there is room for it.
@@ -12,33 +12,34 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Options;
 
-/// The longest time that a read waits for its turn: a client waits for the answer.
+/// The maximum time that a read waits for its turn, since a client waits for its answer.
 const READ_TURN_WITHIN: Duration = Duration::from_secs(1);
-/// The latest call counts for one of so many in the average time that a call takes.
+/// The weight of the moving average of the time of a call: the latest call counts for one part in this many.
 const AVERAGE_WEIGHT: u32 = 8;
-/// The time after which the average of the calls so far is no forecast any more.
+/// The time since the last call after which the average is no longer a forecast.
 const AVERAGE_HOLDS_FOR: Duration = Duration::from_secs(10);
-/// The longest time over which refused calls are spread: a client that does not wait makes the others' time no longer.
+/// The maximum time over which the retries of refused calls are spread: a client that retries without waiting does not
+/// delay the others further.
 const SPREAD: Duration = Duration::from_mins(1);
 /// The longest period of a rate.
 const LONGEST_PERIOD: Duration = Duration::from_hours(1);
 
 /// A group of calls with its own share of [`Options::max_in_flight`] and [`Options::qps`], so that no group starves
-/// another, as the priority levels of
-/// [API Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/) have.
+/// another: like a priority level of
+/// [API Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PriorityLevel {
-    /// Writes, and all calls of no other level: three quarters.
+    /// Writes, and all calls of no other level. Its share is three quarters.
     #[default]
     Workload,
-    /// Reads that a client wants from the API server and not from the cache: one eighth. A call waits for its turn for a
-    /// second at most.
+    /// Reads that a client wants from the API server and not from the cache. Its share is one eighth. A call waits at
+    /// most one second for its turn.
     LiveReads,
-    /// Reads that bring the cache to a version that a client asks for: one eighth. A call waits for its turn for a second
-    /// at most.
+    /// Reads that bring the cache to a version that a client requests. Its share is one eighth. A call waits at most
+    /// one second for its turn.
     VersionReads,
-    /// Calls that take no turn and no part of any limit, as the exempt priority level of the API server has them. The caller
-    /// limits them itself.
+    /// Calls without turns and limits, like those of the API server's exempt priority level. The caller limits them
+    /// itself.
     Exempt,
 }
 
@@ -52,7 +53,7 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(options: &Options) -> Self {
         let level = |eighths: u32, turn_within| {
-            // At least one of each, or nothing would ever be sent.
+            // At least one, or the level would never send anything.
             let share = |number: u32| (number / 8 * eighths + number % 8 * eighths / 8).max(1);
             let qps = options.qps * f64::from(eighths) / 8.0;
             let rate = RateLimiter::new(qps, share(options.burst));
@@ -67,7 +68,7 @@ impl Limits {
 
     /// Waits for the turn of a call, which lasts until the [`Turn`] is dropped.
     ///
-    /// Fails with the time to wait before another try if the turn does not come until `until`; at once where that is
+    /// If the turn does not come before `until`, fails with the time to wait before another attempt: at once if that is
     /// foreseeable. A call that is dropped while it waits takes no turn.
     pub(super) async fn turn(&self, level: PriorityLevel, until: Instant) -> Result<Turn<'_>, Duration> {
         let level = match level {
@@ -88,7 +89,7 @@ struct Level {
     permits: Semaphore,
     size: u32,
     rate: Option<RateLimiter>,
-    /// The longest wait for a turn, where that is shorter than the call's deadline allows.
+    /// The maximum wait for a turn, if the call's deadline allows a longer one.
     turn_within: Option<Duration>,
     queued: AtomicU32,
     history: Mutex<History>,
@@ -99,7 +100,7 @@ struct Level {
 struct History {
     /// The moving average of the time that a turn lasts, and the end of the last turn.
     average: Option<(Duration, Instant)>,
-    /// The time of the last turn that a refused call was given.
+    /// The time at which the next refused call should be retried.
     promised: Option<Instant>,
 }
 
@@ -138,25 +139,25 @@ impl Level {
             return Err(self.refuse(expected));
         }
         let acquired = timeout_at(until, self.permits.acquire()).await;
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         acquired.ok().and_then(Result::ok).ok_or_else(|| {
             let at_the_end = self.expected_wait(self.queued.load(Ordering::Relaxed));
             self.refuse(at_the_end)
         })
     }
 
-    /// The time until the turn of the call at this position of the queue, the first one being 1, by the time that calls
-    /// have taken lately.
+    /// Returns the expected time until the turn of the call at a position of the queue, counted from 1. The forecast is
+    /// based on recent calls and the rate.
     fn expected_wait(&self, position: u32) -> Duration {
         let of_rate = self.rate.as_ref().map(|rate| rate.expected_wait(position));
         (self.time_of_one() * position).max(of_rate.unwrap_or_default())
     }
 
-    /// The time after which a refused call is to be tried again. Each refused call gets another time, one turn after the
-    /// other, as they would not all have their turns at the same one.
+    /// Returns the time after which a refused call should be retried. Each refused call gets a different time, one turn
+    /// after the other, since they cannot all have their turns at once.
     ///
-    /// A time is no reservation: new calls may take the turn. To hold turns free for clients that may never return would
-    /// refuse calls while nothing is under way.
+    /// The time is not a reservation: new calls may take the turn. If turns were reserved for clients that may never
+    /// return, calls would be refused while nothing is in flight.
     fn refuse(&self, expected: Duration) -> Duration {
         let of_rate = self.rate.as_ref().map(|rate| rate.period);
         let of_one = self.time_of_one().max(of_rate.unwrap_or_default());
@@ -169,14 +170,14 @@ impl Level {
         at.saturating_duration_since(Instant::now())
     }
 
-    /// The time after which the next call in the queue has its turn, on average; zero where no call ended lately.
+    /// Returns the average time between the turns of two calls in the queue; zero if no call ended recently.
     fn time_of_one(&self) -> Duration {
         let average = self.history().average;
         let average = average.filter(|(_, ended)| ended.elapsed() < AVERAGE_HOLDS_FOR);
         average.map_or(Duration::ZERO, |(average, _)| average / self.size)
     }
 
-    /// Takes in how long a turn lasted.
+    /// Adds the duration of a turn to the average.
     fn took(&self, time: Duration) {
         let mut history = self.history();
         let average = history.average.map_or(time, |(average, _)| {
@@ -190,10 +191,11 @@ impl Level {
     }
 }
 
-/// A call's turn: the request may be sent. Dropped, the next call has its turn. An exempt call holds no place.
+/// A call's turn: the request may be sent. When it is dropped, the next call has its turn. An exempt call holds no
+/// place.
 pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held for its drop")] Option<Held<'a>>);
 
-/// A place of a priority level, taken by a call.
+/// A place in a priority level, taken by a call.
 struct Held<'a> {
     level: &'a Level,
     began: Instant,
@@ -206,10 +208,10 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A call that waits for its turn, counted for as long as it does.
+/// A call that waits for its turn. It is counted until it is dropped.
 struct Queued<'a> {
     level: &'a Level,
-    /// The number of calls that wait, this one included.
+    /// The number of waiting calls, including this one.
     position: u32,
 }
 
@@ -226,23 +228,24 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// A limit on requests a second, first come, first served: client-go's token bucket, which hands out slots in advance
-/// ([`rate.Limiter`](https://pkg.go.dev/golang.org/x/time/rate)).
+/// A limit on requests per second, first come, first served: a token bucket that hands out slots in advance, like
+/// client-go's ([`rate.Limiter`](https://pkg.go.dev/golang.org/x/time/rate)).
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// The time between two requests in the long run.
+    /// The average time between two requests.
     period: Duration,
-    /// The time by which the requests of a burst may be earlier than that.
+    /// The time by which the requests of a burst may come earlier.
     tolerance: Duration,
     /// The time at which the next request would come if there were no bursts.
     next: Mutex<Instant>,
 }
 
 impl RateLimiter {
-    /// Creates a limiter that allows `burst` requests at once and `qps` a second in the long run; `None` where that is no limit.
+    /// Creates a limiter that allows `burst` requests at once and `qps` per second on average; `None` if `qps` is no
+    /// limit.
     #[must_use]
     pub fn new(qps: f64, burst: u32) -> Option<Self> {
-        // Not a number is no limit, either.
+        // NaN is no limit, either.
         let period = (qps > 0.0).then(|| qps.recip().min(LONGEST_PERIOD.as_secs_f64()))?;
         let period = Duration::from_secs_f64(period);
         (!period.is_zero()).then(|| Self {
@@ -252,7 +255,7 @@ impl RateLimiter {
         })
     }
 
-    /// Takes a slot that is free now. Fails with the time until the next one, and takes nothing, where none is.
+    /// Takes a slot if one is free now. Otherwise takes nothing and fails with the time until the next slot.
     pub fn try_take(&self) -> Result<(), Duration> {
         let now = Instant::now();
         let mut slot = self.reserve_at(now, now)?;
@@ -268,7 +271,7 @@ impl RateLimiter {
         }
     }
 
-    /// Takes the next slot; fails with the time until then, and takes nothing, where it is after `until`.
+    /// Takes the next slot. If that is after `until`, takes nothing and fails with the time until the slot.
     fn reserve(&self, until: Instant) -> Result<Slot<'_>, Duration> {
         self.reserve_at(Instant::now(), until)
     }
@@ -288,7 +291,7 @@ impl RateLimiter {
         })
     }
 
-    /// The time until the slot of the request that is so many behind, the next one being 1.
+    /// Returns the time until the slot of the request at a position, counted from 1 for the next request.
     fn expected_wait(&self, position: u32) -> Duration {
         let now = Instant::now();
         let next = *self.next();
@@ -301,7 +304,7 @@ impl RateLimiter {
     }
 }
 
-/// A time at which a request may be sent. Dropped before, it is given back, as client-go's `Reservation.Cancel` does.
+/// A time at which a request may be sent. Dropping it earlier gives it back, like client-go's `Reservation.Cancel`.
 struct Slot<'a> {
     limiter: &'a RateLimiter,
     at: Instant,

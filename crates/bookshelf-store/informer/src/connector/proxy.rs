@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-/// Takes a proxy out of a configuration where it is the environment's, and not meant for the API server: that is on this
-/// host, or among the hosts of `NO_PROXY`. One of the kubeconfig's own is for all.
+/// Removes the environment's proxy from a configuration if the API server is on this host or among the hosts of
+/// `NO_PROXY`. A proxy that the kubeconfig names applies to all hosts.
 pub(super) fn except(config: &mut kube::Config) {
     let of_environment = ["HTTPS_PROXY", "https_proxy"]
         .into_iter()
         .find_map(of_environment);
     let of_environment = of_environment.and_then(|proxy_url| proxy_url.parse::<Uri>().ok());
-    // kube has made one of both.
+    // kube has merged the proxies of kubeconfig and environment into one field.
     if config.proxy_url == of_environment {
         let no_proxy = ["NO_PROXY", "no_proxy"]
             .into_iter()
@@ -29,8 +29,8 @@ fn of_environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The rules of [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config), which
-/// kubectl follows, but for entries with a port.
+/// Follows the rules of [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config),
+/// like kubectl, except for entries with a port.
 fn is_excepted(cluster_url: &Uri, no_proxy: &str) -> bool {
     let host = cluster_url.host().unwrap_or_default();
     let address = host

@@ -22,11 +22,11 @@ use crate::decode;
 use crate::metrics::{CallMetrics, Metrics, ResourceMetrics};
 use crate::object::{ObjectKey, Uid};
 
-/// Get, list, create, update, patch and delete of one resource. Made by
+/// Get, list, create, update, patch and delete of one resource. Created by
 /// [`Connector::resource`](super::Connector::resource).
 ///
-/// Every call sends one request, repeated only when the API server did not take it on, and ends before the
-/// connector's deadline.
+/// Every call sends one request, which is repeated only if nothing was written, and ends before the connector's
+/// deadline.
 pub struct ResourceClient<K: kube::Resource> {
     transport: Arc<Transport>,
     dynamic_type: K::DynamicType,
@@ -52,9 +52,10 @@ impl<K: kube::Resource<DynamicType: Clone>> Clone for ResourceClient<K> {
 /// The outcome of a delete.
 #[derive(Debug)]
 pub enum Deleted<K> {
-    /// Nothing: the object is gone.
+    /// The object is gone.
     Gone,
-    /// The object, marked with a deletionTimestamp: it goes when its finalizers have run.
+    /// The object has a `deletionTimestamp` and still exists, until its finalizers have run and its grace period is
+    /// over.
     Terminating(Box<K>),
 }
 
@@ -76,22 +77,22 @@ impl<K: kube::Resource> ResourceClient<K> {
         }
     }
 
-    /// The same calls, whose answers come without `metadata.managedFields`: to read these takes longer than all the
-    /// rest of a small object, and few want them.
+    /// Returns the same calls, where get, create, update and patch return objects without `metadata.managedFields`:
+    /// reading these takes longer than the rest of a small object, and few callers need them.
     #[must_use]
     pub fn without_managed_fields(mut self) -> Self {
         self.skips_managed_fields = true;
         self
     }
 
-    /// The same calls as part of another priority level.
+    /// Returns the same calls in another priority level.
     #[must_use]
     pub fn with_priority_level(mut self, level: PriorityLevel) -> Self {
         self.level = level;
         self
     }
 
-    /// The resource's plural and group, as in `deployments.apps`.
+    /// Returns the resource's plural and group, as in `deployments.apps`.
     #[must_use]
     pub fn name(&self) -> String {
         self.name.to_string()
@@ -107,7 +108,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         self.transport.next_success()
     }
 
-    /// One page of a list, unparsed, under a deadline of its own: a page takes longer than an object.
+    /// Returns one page of a list, unparsed. It has its own deadline, since a page takes longer than an object.
     pub(crate) async fn list_page(
         &self,
         namespace: Option<&str>,
@@ -124,7 +125,7 @@ impl<K: kube::Resource> ResourceClient<K> {
             .map_err(|reason| call.failed(reason))
     }
 
-    /// One page of a list, unparsed, for a waiting caller.
+    /// Returns one page of a list, unparsed, within the connector's deadline and limits.
     pub(crate) async fn list_unparsed(
         &self,
         namespace: Option<&str>,
@@ -134,7 +135,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         call.send_raw(|request| request.list(parameters)).await
     }
 
-    /// A watch's answer, unparsed: its head is there before the deadline.
+    /// Opens a watch and returns its answer, unparsed. The deadline applies only to the answer's head.
     pub(crate) async fn watch(
         &self,
         namespace: Option<&str>,
@@ -167,14 +168,14 @@ impl<K: kube::Resource> ResourceClient<K> {
 }
 
 impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
-    /// The object of this key, read from etcd's quorum.
+    /// Returns the object with this key, by a quorum read from etcd.
     pub async fn get(&self, key: &ObjectKey) -> Result<K, Error> {
         let call = self.call(&self.counted.get, key.namespace(), key.name());
         call.send_for_object(|request| request.get(key.name(), &GetParams::default()))
             .await
     }
 
-    /// The objects of a namespace, or of all (`None`): one page where `parameters` has a limit.
+    /// Returns the objects of a namespace, or of all (`None`): one page if `parameters` has a limit.
     pub async fn list(&self, namespace: Option<&str>, parameters: &ListParams) -> Result<ObjectList<K>, Error>
     where
         K: Clone,
@@ -183,8 +184,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
         call.send(|request| request.list(parameters)).await
     }
 
-    /// Creates an object, in the namespace that its metadata names, and returns the stored object. Without a namespace, an
-    /// object that has to be in one is a [`Reason::NotFound`].
+    /// Creates an object in the namespace that its metadata names, and returns the stored object. A namespaced object
+    /// without a namespace is a [`Reason::NotFound`].
     pub async fn create(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -200,8 +201,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await
     }
 
-    /// Replaces an object whole (PUT), if it is still at the resourceVersion its metadata names; without one
-    /// the API server refuses a custom resource.
+    /// Replaces an object (PUT) if it still has the resourceVersion that the new metadata names. The API server refuses
+    /// a custom resource without one.
     pub async fn update(&self, object: &K) -> Result<K, Error>
     where
         K: Serialize,
@@ -218,8 +219,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await
     }
 
-    /// Changes parts of an object. A merge patch that carries `metadata.resourceVersion` applies only at that
-    /// version; elsewhere it is a [`Reason::Conflict`].
+    /// Changes parts of an object. A merge patch with a `metadata.resourceVersion` applies only to that version.
+    /// Otherwise it is a [`Reason::Conflict`].
     pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
         let parameters = PatchParams {
             field_manager: Some(self.transport.field_manager.clone()),
@@ -230,13 +231,13 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await
     }
 
-    /// Deletes the object of this key, if it fits the preconditions; elsewhere it is a [`Reason::Conflict`].
+    /// Deletes the object with this key if it meets the preconditions. Otherwise it is a [`Reason::Conflict`].
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
         let (deleted, _) = self.delete_known(key, preconditions).await?;
         Ok(deleted)
     }
 
-    /// Deletes an object. For a deleted one, returns its uid, too, if the response has it.
+    /// Deletes an object. If it is gone, also returns its uid, if the response has that.
     pub(crate) async fn delete_known(
         &self,
         key: &ObjectKey,
@@ -278,7 +279,7 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
     }
 }
 
-/// A call under way: what its errors are about.
+/// A call in progress, which its errors name.
 struct Call<'a, K: kube::Resource> {
     resource: &'a ResourceClient<K>,
     counted: &'a CallMetrics,
@@ -330,12 +331,12 @@ impl<K: kube::Resource> Call<'_, K> {
             .map_err(|reason| self.failed(reason))
     }
 
-    /// The time that the call takes; of a watch, until it is open.
+    /// Returns a span for the time of the call, or for the time until a watch is open.
     fn span(&self) -> tracing::Span {
         let (verb, resource) = (self.counted.verb(), &*self.resource.name);
         tracing::debug_span!(
             "kubernetes",
-            // For traces, in which the API server has a span of its own.
+            // For traces, in which the API server has its own span.
             otel.name = format!("{verb} {resource}"),
             otel.kind = "client",
             verb,
@@ -370,14 +371,14 @@ impl<K: kube::Resource> fmt::Display for Call<'_, K> {
     }
 }
 
-/// Returns true if the object in the answer to a delete does not exist any more.
+/// Returns true if the object in the answer to a delete no longer exists.
 fn is_gone(deleted: &ObjectMeta) -> bool {
     deleted.deletion_timestamp.is_none() || is_released(deleted)
 }
 
-/// Returns true if the object in the answer to a delete or a change is deleted, and does not exist any more: it has no grace
-/// period left, and no finalizers.
-/// (A namespace, which has no grace period either, does not show that: it has finalizers of its own kind.)
+/// Returns true if the object in the answer to a delete or a change is deleted and no longer exists: its grace period
+/// is zero, and it has no finalizers. (A namespace does not show this: it has no grace period, and its finalizers are
+/// in its spec.)
 pub(crate) fn is_released(meta: &ObjectMeta) -> bool {
     let finalizers = meta.finalizers.as_deref().unwrap_or_default();
     meta.deletion_timestamp.is_some()
@@ -385,8 +386,8 @@ pub(crate) fn is_released(meta: &ObjectMeta) -> bool {
         && finalizers.is_empty()
 }
 
-/// Returns true if a name stays one segment of the request's path: kube puts names into it as they are. A little wider than
-/// Kubernetes' own rule, which the API server checks.
+/// Returns true if a name is one segment of the request's path, into which kube puts names unescaped. Accepts a little
+/// more than Kubernetes' rule, which the API server checks.
 fn is_path_segment(name: &str) -> bool {
     name != "."
         && name != ".."

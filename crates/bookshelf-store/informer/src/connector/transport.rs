@@ -1,4 +1,4 @@
-//! Sends a request: under a deadline, within the limits, repeated only when nothing was written.
+//! Sends requests under a deadline and within the limits, and repeats them only if nothing was written.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::limits::{Limits, Turn};
 use super::{Options, PriorityLevel, Reason};
 use crate::metrics::{CallMetrics, Metrics};
 
-/// The most attempts to send a request.
+/// The maximum number of attempts to send a request.
 const ATTEMPTS: u32 = 4;
 /// The explanation of a 404 for the resource.
 const MISSING_RESOURCE: &str = "the API server does not have the resource: its CustomResourceDefinition is not installed, or has another version";
@@ -34,7 +34,7 @@ pub(super) struct Transport {
     connect_timeout: Duration,
     pub(super) field_manager: String,
     pub(super) metrics: Metrics,
-    /// Wakes those that wait for the API server to be back.
+    /// Wakes callers that wait for the API server to be back.
     succeeded: Notify,
 }
 
@@ -67,8 +67,8 @@ impl Transport {
             .await
     }
 
-    /// Sends a request that takes no turn, as those of a list-watch: they are few, back off by themselves, and
-    /// must not starve behind the others. Reads the whole answer within this time.
+    /// Sends a request without a turn and reads the whole answer, both before the time `within` has passed. For the
+    /// requests of a list-watch, which are few, back off by themselves, and must not starve behind others.
     pub(super) async fn call_apart(
         &self,
         request: Request<Vec<u8>>,
@@ -99,7 +99,7 @@ impl Transport {
         }
     }
 
-    /// Sends a request that takes no turn; the answer's head is there before the deadline, its body has none.
+    /// Sends a request without a turn. The deadline applies to the answer's head, and not to its body.
     pub(super) async fn open_apart(
         &self,
         request: Request<Vec<u8>>,
@@ -110,8 +110,8 @@ impl Transport {
         Ok(response)
     }
 
-    /// Sends a request until it is answered. Each attempt of a priority level has a turn of its own, so that a pause
-    /// between two holds up no other call.
+    /// Sends a request, and repeats it if nothing was written. Each attempt has its own turn, so that a pause between
+    /// two attempts delays no other call.
     async fn open_until(
         &self,
         request: Request<Vec<u8>>,
@@ -151,7 +151,7 @@ impl Transport {
             };
             let pause = retry_after.unwrap_or_else(|| jittered(FIRST_PAUSE * 2_u32.pow(attempt - 1)));
             let resume = Instant::now() + pause;
-            // An attempt that starts too late to fail to connect in time would end as an unknown outcome.
+            // If the deadline passed before the connect timeout, a failure to connect would be an unknown outcome.
             if attempt == ATTEMPTS || resume + self.connect_timeout >= deadline {
                 return Err(reason);
             }
@@ -214,14 +214,14 @@ impl Transport {
             .map(Collected::to_bytes)
             .unwrap_or_default();
         let mut status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| {
-            // The API server's answer for a missing object is a Status, that for a missing resource is plain text.
+            // The API server answers a missing object with a Status, and a missing resource with plain text.
             if code == 404 && body.trim_ascii() == b"404 page not found" {
                 return Status::failure(MISSING_RESOURCE, "");
             }
             Status::failure(&String::from_utf8_lossy(&body[..body.len().min(512)]), "")
         });
         status.code = code;
-        // However long it says, an hour is for ever to a waiting client.
+        // An hour at most, which is forever to a waiting client.
         let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
         let reason = match Reason::from_status(status.boxed(), retry_after) {
             Reason::OutcomeUnknown(cause) => lost(is_read, cause),
@@ -234,19 +234,19 @@ impl Transport {
     }
 }
 
-/// A request that did not succeed.
+/// An attempt that failed.
 struct Failed {
     /// The status code of the answer, if there was one.
     code: Option<u16>,
     reason: Reason,
 }
 
-/// Half the deadline, so that a connection that cannot be made is known to be one: nothing was sent.
+/// Half the deadline, so that a failure to connect is recognized as such: nothing was sent.
 pub(super) fn connect_timeout(options: &Options) -> Duration {
     options.deadline / 2
 }
 
-/// A request whose answer did not arrive: a read can be said not to have happened, a write cannot.
+/// Returns the reason of a request whose answer was lost: a read has written nothing, but a write may have happened.
 fn lost(is_read: bool, cause: String) -> Reason {
     if is_read {
         Reason::Unavailable {
@@ -289,7 +289,7 @@ fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// Between half and the whole of a pause, so that clients which failed together do not return together.
+/// Returns between half and the whole of a pause, so that clients which failed together do not retry together.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -1,4 +1,4 @@
-//! Checks of the confirmed state against a list, beside the watch.
+//! Checks of the confirmed state against a list, in parallel with the watch.
 
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -12,8 +12,8 @@ impl<K, V> Feed<'_, K, V>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// Lists once in each check period; the cache compares and repairs when the watch has reached the list's version. Ends
-    /// when that shows that only a new list helps.
+    /// Lists once per check period. The cache compares and repairs when the watch has reached the list's version.
+    /// Returns if the API server's versions went back, so that only a new list helps.
     pub(super) async fn check_periodically(&self) -> Failure {
         let Some(period) = self.list_watch.check_period else {
             return std::future::pending().await;
@@ -40,7 +40,7 @@ where
 
     async fn check(&self) -> Result<(), Failure> {
         let confirmed = self.confirmed_version();
-        // Before the list is requested: later events go to contents and list.
+        // Before the list is requested: from now on, events apply to both the contents and the list.
         self.apply([SourceEvent::CheckStarted]);
         let listed = parse(&self.paged_list().await?)?;
         match confirmed {

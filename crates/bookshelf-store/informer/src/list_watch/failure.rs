@@ -15,7 +15,7 @@ pub enum Failure {
     /// The request failed.
     #[error(transparent)]
     Request(#[from] Error),
-    /// The API server has sent nothing for so long: the connection is dead.
+    /// The API server has sent nothing for this time: the connection is dead.
     #[error("nothing was heard for {} s", .0.as_secs())]
     Silent(Duration),
     /// The connection broke.
@@ -54,7 +54,7 @@ impl Failure {
         Self::Unreadable(error.to_string())
     }
 
-    /// Why a line of a watch did not come.
+    /// Returns the failure of reading a line of a watch.
     pub(super) fn of_line(error: LinesCodecError) -> Self {
         match error {
             LinesCodecError::Io(error) => Self::Broken(error.to_string()),
@@ -72,14 +72,14 @@ impl Failure {
             Self::Request(error) => error.reason.retry_after(),
             Self::Ended(status) => {
                 let seconds = status.details.as_ref()?.retry_after_seconds;
-                // However long it says, an hour is for ever.
+                // An hour at most, which is as good as forever.
                 Some(Duration::from_secs(u64::from(seconds).min(3600)))
             }
             _ => None,
         }
     }
 
-    /// Returns true if the API server does not have the requested version any more: nothing is wrong, a list helps.
+    /// Returns true if the API server no longer has the requested version: nothing is wrong, a list helps.
     pub(super) fn is_expiry(&self) -> bool {
         match self {
             Self::Request(error) => matches!(error.reason, Reason::Expired(_)),
@@ -88,27 +88,27 @@ impl Failure {
         }
     }
 
-    /// Returns true if another watch from the same version is pointless: it is gone, or the whole resource is.
+    /// Returns true if another watch from the same version is pointless: the version is gone, or the whole resource.
     pub(super) fn needs_list(&self) -> bool {
         self.is_missing() || self.is_expiry()
     }
 
-    /// Returns true if the API server does not have the resource: its definition is not there.
+    /// Returns true if the API server does not have the resource: its definition is not installed.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)))
     }
 
-    /// Returns true if the answer is the reason, and not its absence.
+    /// Returns true if there was an answer that cannot be read.
     pub(super) fn is_about_content(&self) -> bool {
         matches!(self, Self::Unreadable(_))
     }
 
-    /// Returns true if the API server is away, which says nothing of its features.
+    /// Returns true if the API server is unavailable, which says nothing about its features.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::Unavailable { .. }))
     }
 
-    /// Returns true if the API server does not support the request, here or at all.
+    /// Returns true if the API server does not support the request, for this resource or in general.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::Rejected(_)))
     }

@@ -1,4 +1,4 @@
-//! One source of a cache at work: list, watch, and again.
+//! The loop of one source of a cache: list, watch, repeat.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::connector::jittered;
 use crate::metrics::CacheMetrics;
 use crate::object::ResourceVersion;
 
-/// The pauses after failures, as client-go's reflector has them.
+/// The pauses after failures, as in client-go's reflector.
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -79,7 +79,8 @@ where
         self.writer.apply(events);
     }
 
-    /// Returns the key of an object that cannot be read. Logs an object without readable metadata, which has no key.
+    /// Returns `unreadable`. Logs and counts an object without even readable metadata (`None`), and calls the hook for
+    /// it.
     pub(super) fn report_unknown(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
         if unreadable.is_none() {
             let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
@@ -90,12 +91,10 @@ where
         unreadable
     }
 
-    /// Returns the confirmed version.
     pub(super) fn confirmed_version(&self) -> Option<ResourceVersion> {
         self.writer.confirmed_version()
     }
 
-    /// Abandons the check under way.
     pub(super) fn abandon_check(&self) {
         self.writer.abandon_check();
     }
@@ -134,15 +133,15 @@ where
     }
 }
 
-/// The pause after a failure: it doubles until it is forgotten.
+/// The pause after a failure. It doubles each time until [`forget`](Self::forget) resets it.
 ///
-/// kube's `DefaultBackoff` begins with the same 800 ms, but its jitter adds up to the whole of a pause: the longest is 60 s
+/// kube's `DefaultBackoff` also begins with 800 ms, but its jitter adds up to a whole pause: the longest is 60 s
 /// instead of 30 s.
 pub(super) struct Pause {
     next: Duration,
-    /// The last failure was that of an API server that is away.
+    /// The API server was unavailable at the last failure.
     is_outage: bool,
-    /// A success of another call has ended a pause.
+    /// The success of another call has already ended a pause.
     was_ended: bool,
 }
 
@@ -165,8 +164,8 @@ impl Pause {
 
     /// Waits, at least as long as the API server has requested.
     ///
-    /// An outage ends with the first answer: the next failure of another kind begins with the first pause. So does the
-    /// attempt after `success`, that of any other call, but once: where others succeed and this fails, it is no outage.
+    /// An outage ends with the first answer: a failure of another kind starts over with the first pause. So does the
+    /// `success` of another call, but only once: if other calls succeed and this one still fails, there is no outage.
     async fn wait_after(&mut self, failure: &Failure, success: impl Future<Output = ()>) {
         let is_outage = failure.is_outage();
         if self.is_outage && !is_outage {

@@ -11,24 +11,25 @@ use super::feed::{Feed, parse};
 use super::wire::{self, Line, Page, PageMetadata, Unreadable, not_listed};
 use crate::cache::SourceEvent;
 
-/// Objects per page, where the list comes in pages.
+/// The number of objects per page of a list.
 pub(super) const PAGE_SIZE: u32 = 500;
-/// The longest a page of a list takes: one of large objects takes the API server longer than one object.
+/// The deadline of a page of a list: a page of large objects takes the API server longer than one object.
 const PAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// The longest time of a streaming list, which is no watch yet: many objects take their time.
+/// The timeout of a streaming list: longer than the watch timeout, since many objects take their time.
 const STREAMING_LIST_TIMEOUT: Duration = Duration::from_mins(10);
 
 impl<K, V> Feed<'_, K, V>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// Answers the version to watch from.
+    /// Lists the source and returns the version to watch from.
     pub(super) async fn list(&self, can_stream: &mut bool) -> Result<String, Failure> {
         let confirmed = self.confirmed_version();
         let started = Instant::now();
         let mut listed = self.list_streaming_or_paged(can_stream).await?;
         if confirmed > Some(parse(&listed)?) {
-            // Restored from a backup. The list left out objects that were deleted here before; they exist again.
+            // The API server was restored from a backup. The list skipped objects that were deleted before, but exist
+            // again.
             listed = self.list_streaming_or_paged(can_stream).await?;
         }
         self.metrics.listed(started.elapsed());
@@ -42,7 +43,7 @@ where
         }
         match self.streaming_list().await {
             Err(failure) if !failure.is_outage() && !failure.is_missing() => {
-                // One that only took too long, or whose end was not marked, may do next time.
+                // A list that only took too long, or whose end was not marked, may work next time.
                 *can_stream = !failure.is_refusal();
                 let resource = self.list_watch.resource.name();
                 tracing::info!(resource, %failure, "no streaming list, listing in pages");
@@ -53,7 +54,7 @@ where
         }
     }
 
-    /// The list that has been said to begin, in pages.
+    /// Reads a list in pages, after the caller has applied the event that starts it.
     pub(super) async fn paged_list(&self) -> Result<String, Failure> {
         let mut parameters = self.list_watch.list_parameters();
         parameters.limit = Some(PAGE_SIZE);
@@ -66,7 +67,7 @@ where
             let page: Page<'_> = serde_json::from_slice(&body).map_err(Failure::unreadable)?;
             let (metadata, items) = page.into_parts();
             let objects = items.map(wire::read_object);
-            // Here, and not while others wait to write.
+            // Decoded here, and not under the lock of the cache.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
                     let known = |unreadable| self.report_unknown(unreadable).map(not_listed);

@@ -1,4 +1,4 @@
-//! Refreshes: lists of a part of a resource that bring the cache up to the API server, without its watch.
+//! Refreshes: lists of a part of a resource that bring the cache up to the API server without the watch.
 
 use std::collections::HashSet;
 
@@ -15,15 +15,15 @@ use crate::connector::ResourceClient;
 use crate::object::ResourceVersion;
 
 impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
-    /// Lists a part of the resource into the cache: afterwards the cache serves nothing of that part older than the
-    /// returned version. Returns `None` for a part that the cache does not cover.
+    /// Lists a part of the resource into the cache. Afterwards the cache serves nothing of that part that is older than
+    /// the returned version. Returns `None` for a part that the cache does not cover.
     ///
-    /// The list is a consistent one, and so is no older than any earlier response. It says
-    /// nothing of other parts, so that [`Snapshot::resource_version`](crate::cache::Snapshot::resource_version)
-    /// stays where it is. For caches of all objects, not of those that a selector selects.
+    /// The list is consistent: no older than any earlier response. It says nothing about other parts, so
+    /// [`Snapshot::resource_version`](crate::cache::Snapshot::resource_version) does not change. Do not use it for a
+    /// cache with a selector, which the list does not have.
     ///
-    /// `enough` checks the version of the first page; if it is not enough, the other pages are not requested and the cache
-    /// stays as it is.
+    /// `enough` checks the version of the first page. If it returns false, no other page is requested and the cache
+    /// does not change.
     pub async fn refresh(
         &self,
         resource: &ResourceClient<K>,
@@ -80,7 +80,8 @@ impl<K: kube::Resource + DeserializeOwned, V> Writer<K, V> {
             if !enough(version) {
                 return Ok(version);
             }
-            // Here, and not while others wait to write. The watch reports an unreadable object, too, and then it is left out.
+            // Decoded here, and not under the lock of the cache. The watch also reports an unreadable object, which is
+            // then left out.
             let objects: Vec<_> = items
                 .map(|object| {
                     wire::read_object::<K>(object).map_err(|unreadable| unreadable.map(|it| it.key))

@@ -17,22 +17,22 @@ use super::feed::{Feed, Pause, parse};
 use super::wire::{self, Line, Unreadable, not_applied};
 use crate::cache::SourceEvent;
 
-/// The time after the end of a watch was due at which a silent connection counts as dead.
+/// The time after the watch timeout at which a silent connection counts as dead.
 const GRACE: Duration = Duration::from_secs(5);
-/// The time in which the next watch opens: so much sooner each one ends that no more than the watch timeout is between the
-/// ends of two.
+/// The time in which the next watch opens. Each watch ends this much earlier, so that at most the watch timeout passes
+/// between the ends of two.
 pub(super) const REOPENS_WITHIN: Duration = Duration::from_secs(1);
-/// The time for which the first watch after a list or a failure is open. A list confirms the state at its beginning, and an
-/// opened watch confirms nothing: its end confirms a newer state soon.
+/// The time for which the first watch after a list or a failure is open. A list confirms the state at its beginning,
+/// and opening a watch confirms nothing. The early end of this watch soon confirms a newer state.
 const FIRST_WATCH: Duration = Duration::from_secs(2);
-/// A watch that ends sooner did not work.
+/// A watch that ends within this time did not work.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
-/// The most watch events that become one snapshot, if they arrive together.
+/// The maximum number of watch events that become one snapshot, if they arrive together.
 const BATCH: usize = 256;
-/// The longest line of a watch: more than twice what etcd stores of an object by default.
+/// The maximum length of a line of a watch in bytes: more than twice the largest object that etcd stores by default.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// The most bytes of a batch: the objects that are read from them take several times as much memory.
+/// The number of bytes at which a batch is full: its decoded objects take several times as much memory.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The lines of a watch.
@@ -42,7 +42,7 @@ impl<K, V> Feed<'_, K, V>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// Watches, again and again, until only a new list helps.
+    /// Watches again and again, until only a new list helps.
     pub(super) async fn watch(&self, mut version: String, pause: &mut Pause) -> Failure {
         let parameters = |open_for: Duration| WatchParams {
             timeout: u32::try_from(open_for.as_secs()).ok(),
@@ -62,7 +62,7 @@ where
             };
             match ended {
                 Err(failure) if failure.needs_list() => return failure,
-                // The same line would come again: a list goes round it.
+                // The same line would come again, which a list avoids.
                 Err(failure) if failure.is_about_content() && stuck_at.as_ref() == Some(&version) => {
                     return failure;
                 }
@@ -75,12 +75,12 @@ where
                     self.pause_after(&failure, pause).await;
                     this_open_for = open_for.min(FIRST_WATCH);
                 }
-                // The API server ends watches now and then, but one that ends at once would make a busy loop.
+                // The API server ends watches now and then, but reopening one that ends at once would be a busy loop.
                 Ok(()) if started.elapsed() < SHORT_WATCH => {
                     self.metrics.short_watches.inc();
                     pause.wait().await;
                 }
-                // It sends no bookmark of a version that it has sent before, so that of an idle resource it says no more.
+                // No version gets a second bookmark: for an idle resource, the end of a watch is the only confirmation.
                 Ok(()) => {
                     self.note_confirmed();
                     pause.forget();
@@ -112,7 +112,7 @@ where
         Ok(())
     }
 
-    /// The next lines, as many as have arrived; `None` at the end, an error where nothing comes any more.
+    /// Returns the next lines, as many as have arrived; `None` at the end. Fails if the connection stays silent.
     pub(super) async fn next(
         &self,
         lines: &mut Lines,
@@ -152,7 +152,7 @@ where
         Ok(Box::pin(lines.fuse()))
     }
 
-    /// The event of a line; `reached` becomes the version to watch from after it.
+    /// Returns the event of a line, and sets `reached` to the version to watch from after it.
     fn event(&self, line: Line<K>, reached: &mut String) -> Result<Option<SourceEvent<K>>, Failure> {
         let (event, version) = match line {
             Line::Applied(object, version) => (Some(SourceEvent::Applied(object)), version),

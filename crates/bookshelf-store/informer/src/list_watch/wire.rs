@@ -16,11 +16,11 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 /// ([KEP-3157](https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3157-watch-list)).
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
-/// A page of a list, its objects unread: one that cannot be read does not spoil the others.
+/// A page of a list with its objects undecoded, so that one that cannot be read does not affect the others.
 #[derive(Deserialize)]
 pub(super) struct Page<'a> {
     pub(super) metadata: PageMetadata,
-    /// None, or null, is as good as an empty list, as API servers that are written in Go send it.
+    /// Absent and null mean an empty list: API servers written in Go may send null.
     #[serde(borrow, default)]
     items: Option<Vec<&'a RawValue>>,
 }
@@ -42,13 +42,13 @@ pub(super) struct PageMetadata {
 
 /// A line of a watch.
 pub(super) enum Line<K> {
-    /// An object was added or modified, and its version.
+    /// An added or modified object, and its version.
     Applied(K, Option<String>),
-    /// An object was deleted, and the version of the deletion.
+    /// A deleted object, and the version of the deletion.
     Deleted(K, Option<String>),
-    /// An object was deleted that cannot be read.
+    /// A deleted object that cannot be read.
     DeletedUnreadable(Unreadable, Uid),
-    /// An object changed that cannot be read; not even its metadata where there is nothing.
+    /// A changed object that cannot be read. `None` if not even its metadata can be read.
     Unreadable(Option<Unreadable>),
     /// All events up to this version have been sent.
     Bookmark {
@@ -58,7 +58,7 @@ pub(super) enum Line<K> {
 }
 
 impl<K> Line<K> {
-    /// The deletion of an object that cannot be read.
+    /// Returns the line for a deleted object that cannot be read. Without a uid, the object counts as changed.
     fn deleted_unreadable(mut unreadable: Unreadable) -> Self {
         match unreadable.uid.take() {
             Some(uid) => Self::DeletedUnreadable(unreadable, uid),
@@ -91,7 +91,7 @@ pub(super) fn not_applied<K>(unreadable: Unreadable) -> SourceEvent<K> {
     SourceEvent::Unreadable { key, version, error }
 }
 
-/// The fields that every object has, however wrong the rest of it is.
+/// The metadata that every object has, even if the rest of it cannot be read.
 #[derive(Deserialize)]
 struct Skeleton {
     metadata: SkeletonMetadata,
@@ -110,7 +110,7 @@ struct SkeletonMetadata {
     annotations: BTreeMap<String, String>,
 }
 
-/// Reads an object; where that fails, at least which one it is.
+/// Reads an object. The error identifies the object, unless not even its metadata can be read.
 pub(super) fn read_object<K: DeserializeOwned>(object: &RawValue) -> Result<K, Option<Unreadable>> {
     decode::object(object.get()).map_err(|error| {
         let Skeleton { metadata } = serde_json::from_str(object.get()).ok()?;
@@ -125,7 +125,7 @@ pub(super) fn read_object<K: DeserializeOwned>(object: &RawValue) -> Result<K, O
     })
 }
 
-/// Reads a line of a watch; the API server's own word that the watch has failed is a failure.
+/// Reads a line of a watch. An `ERROR` event of the API server is a failure.
 pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Result<Line<K>, Failure> {
     #[derive(Deserialize)]
     struct Change<'a, K: DeserializeOwned> {
@@ -135,7 +135,7 @@ pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Res
         object: Unmanaged<K>,
     }
 
-    // Nearly all lines are such, and read at one go. The others are read again, in two steps.
+    // Nearly all lines are changes, which are read in one pass. The others are read again, in two steps.
     if let Ok(Change { kind, object }) = serde_json::from_str(line)
         && let Some(line) = change(kind, object.0)
     {
@@ -144,7 +144,7 @@ pub(super) fn read_line<K: kube::Resource + DeserializeOwned>(line: &str) -> Res
     read_in_steps(line)
 }
 
-/// Returns the event of a line of this kind, if it is about an object.
+/// Returns the line of a change; `None` for other types of events.
 fn change<K: kube::Resource>(kind: &str, object: K) -> Option<Line<K>> {
     let version = object.meta().resource_version.clone();
     match kind {

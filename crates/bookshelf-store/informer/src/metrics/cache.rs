@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::object::ResourceVersion;
 
-/// Upper bounds in seconds, of lists of a few objects to a million.
+/// Upper bounds in seconds: from lists of a few objects to lists of a million.
 const LIST_SECONDS: [f64; 9] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -179,13 +179,13 @@ pub(crate) struct CacheMetrics {
 }
 
 impl CacheMetrics {
-    /// A list took so long.
+    /// Records the duration of a list.
     pub(crate) fn listed(&self, took: Duration) {
         self.lists.observe(took.as_secs_f64());
     }
 
-    /// Counts applied events: the number of objects, the confirmed version, the age of the oldest source, and the number of
-    /// repaired objects.
+    /// Records the state after events were applied: the number of objects, the confirmed version and the age of the
+    /// oldest source. Counts the repaired objects.
     pub(crate) fn applied(
         &self,
         objects: usize,

@@ -10,7 +10,7 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
-/// Counts events. Clones count together.
+/// Counts events. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventMetrics {
     events: Family<OutcomeLabels, Counter>,

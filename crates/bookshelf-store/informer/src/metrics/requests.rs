@@ -108,8 +108,8 @@ pub(crate) struct ResourceMetrics {
     pub(crate) watch: CallMetrics,
 }
 
-/// The metrics of calls of one verb on one resource. Each series is looked up once, and not before its first call: series of
-/// calls that were never made do not exist.
+/// The metrics of calls of one verb on one resource. Each series is looked up once, at its first call, so that calls
+/// that were never made have no series.
 pub(crate) struct CallMetrics {
     requests: Requests,
     labels: CallLabels,
@@ -134,12 +134,11 @@ impl CallMetrics {
         }
     }
 
-    /// The labels of the calls.
     pub(crate) fn verb(&self) -> &'static str {
         self.labels.verb
     }
 
-    /// A request was answered with this status code, or not at all.
+    /// Counts a request that was answered with this status code, or not at all.
     pub(crate) fn sent(&self, code: Option<u16>, took: Duration) {
         let sent = || {
             self.requests
@@ -155,7 +154,7 @@ impl CallMetrics {
         self.duration.get_or_init(duration).observe(took.as_secs_f64());
     }
 
-    /// A request that was answered with this status code, or not at all, is sent again.
+    /// Counts the repetition of a request that was answered with this status code, or not at all.
     pub(crate) fn repeated(&self, code: Option<u16>) {
         self.requests
             .retries
@@ -163,12 +162,12 @@ impl CallMetrics {
             .inc();
     }
 
-    /// A call had no turn before its deadline.
+    /// Counts a call that had no turn before its deadline.
     pub(crate) fn refused(&self) {
         self.requests.refused.get_or_create(&self.labels).inc();
     }
 
-    /// A call has waited so long for its turn.
+    /// Records the time that a call waited for its turn.
     pub(crate) fn waited(&self, time: Duration) {
         let limiter = || self.requests.limiter.get_or_create_owned(&self.labels);
         self.limiter.get_or_init(limiter).observe(time.as_secs_f64());

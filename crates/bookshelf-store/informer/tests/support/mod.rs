@@ -1,4 +1,4 @@
-//! An API server that answers as a test says, since a real one cannot be made to misbehave at will: a socket.
+//! An API server that a test controls: a socket, since a real API server cannot be made to misbehave at will.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Answer {
     /// Answers with this status line and body.
     With(&'static str, String),
-    /// Opens a watch that sends these lines, and no more. Without any it is held open all the same.
+    /// Opens a watch, sends these lines, if any, and keeps the watch open.
     Watch(Vec<String>),
 }
 
@@ -23,7 +23,7 @@ impl Answer {
     }
 }
 
-/// A connector to a server that answers each request, given as its first line, so.
+/// Returns a connector to a server that [`listen`] starts.
 pub(crate) async fn api_server(
     options: &Options,
     answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
@@ -32,7 +32,7 @@ pub(crate) async fn api_server(
     Connector::new(kube::Config::new(url.parse().unwrap()), options).unwrap()
 }
 
-/// Returns the address of such a server.
+/// Starts a server that answers each request with `answer`, which gets the first line, and returns its address.
 pub(crate) async fn listen(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The differences between the loans that are and the journals that are, as pure functions.
+//! The differences between loans and journals, as pure functions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,9 +11,10 @@ use super::record::{Record, Worth};
 /// The lines that the journals of a namespace lack.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Lacking {
-    /// The beginnings of loans that are.
+    /// The beginnings of existing loans.
     pub(super) beginnings: Vec<Line>,
-    /// The ends of loans that are not, although a journal has their beginning. The time is now, at the latest.
+    /// The ends of loans that no longer exist, but whose beginning is in a journal. Their time is the latest possible:
+    /// now.
     pub(super) ends: Vec<Line>,
 }
 
@@ -45,7 +46,7 @@ pub(super) fn lacking<'a>(
     }
 }
 
-/// Returns those of these events that journals have, with the most that each of them says.
+/// Returns the wanted events that journals have, each with its highest worth.
 pub(super) fn recorded<'a>(
     wanted: impl Iterator<Item = Identity>,
     records: impl Iterator<Item = &'a Record>,
@@ -63,21 +64,21 @@ pub(super) fn recorded<'a>(
     recorded
 }
 
-/// Returns true if a line adds something to what is recorded of its event.
+/// Returns true if a line adds something to the recorded lines of its event.
 pub(super) fn is_due(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
     recorded
         .get(&line.identity())
         .is_none_or(|recorded| *recorded < Worth::of(line))
 }
 
-/// Returns true if the recorded word of a line's event is a precise one, so that a process knew it from the answer to a request.
+/// Returns true if the event of a line is recorded with a precise word, not only as `ended`.
 pub(super) fn is_precise(line: &Line, recorded: &HashMap<Identity, Worth>) -> bool {
     recorded
         .get(&line.identity())
         .is_some_and(|worth| worth.is_precise())
 }
 
-/// Returns those of these lines that add something to these records.
+/// Returns the lines that add something to these records.
 pub(super) fn unstored<'a>(lines: Vec<Line>, records: impl Iterator<Item = &'a Record>) -> Vec<Line> {
     if lines.is_empty() {
         return lines;
@@ -122,8 +123,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever part of the past is recorded, in whatever order and how often: what is lacking is exactly the rest that
-        /// can be known, and when it is added nothing is lacking.
+        /// Whichever part of the past is recorded, in any order and any number of times, exactly the rest that can be
+        /// known is lacking, and nothing once that is added.
         #[test]
         fn what_is_lacking_completes_the_journal(
             live in prop::collection::btree_set(0_u64..12, 0..8),
@@ -131,7 +132,7 @@ mod tests {
         ) {
             let lines: Vec<Line> = lines
                 .into_iter()
-                // A loan that is has no end.
+                // An existing loan has no end.
                 .filter(|(number, is_end)| !is_end || !live.contains(number))
                 .map(|(number, is_end)| if is_end { end(number, Happened::Ended) } else { beginning(number) })
                 .collect();
@@ -184,7 +185,7 @@ mod tests {
             (&ended, vec![returned.clone()], false),
             (&returned, vec![ended.clone()], true),
             (&returned, vec![ended.clone(), returned.clone()], false),
-            // Another process has seen what this one has done.
+            // Another process has recorded this act from its watch.
             (&by_ann, vec![beginning(1)], true),
             (&beginning(1), vec![by_ann.clone()], false),
             // A name that was erased does not come back.

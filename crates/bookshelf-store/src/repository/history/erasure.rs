@@ -17,14 +17,14 @@ use super::store::{Store, records_in};
 use crate::connector::{self, Reason};
 use crate::object::ObjectKey;
 
-/// The longest time until events are in journals, unless their processes are at the limit of requests.
+/// The longest time until events are stored in journals, unless their processes are at the request limit.
 const STORED_WITHIN: Duration = Duration::from_secs(12);
-/// The time between two looks for them.
+/// The time between two looks for such events.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended. Loans that begin meanwhile
-    /// are none of them.
+    /// Blanks a tenant's name in the history of a namespace: in the events of loans that have ended. Loans that begin
+    /// during the call keep the name.
     pub async fn erase_from_history(
         &self,
         namespace: Namespace<'_>,
@@ -49,11 +49,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
                     line.by.take_if(|by| by == tenant);
                 }
             };
-            // A loan that has just ended is no longer in the cache, and its end may not be in the queue yet. An end that comes
-            // after this look is waited for in the next round.
+            // A loan that has just ended is no longer in the cache, and its end may not be in the queue yet. The next
+            // round waits for an end that appears after this look.
             let ended = store.ended(namespace);
             let is_settled = begun.difference(&live).all(|mark| ended.contains(mark));
-            // An event that has left the queue before is in a journal now.
+            // With the turn, every event that has left the queue is in a journal.
             let Ok(turn) = timeout_at(deadline, store.turn.lock()).await else {
                 return Err(Error::NameNotStored);
             };
@@ -66,9 +66,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 return Ok(());
             }
             let journals = store.journals.snapshot();
-            // Another process may have the name in lines that it has not stored yet.
+            // Another process may still store the name: pending lines are blanked only once journals have them.
             if !named.is_empty() && unstored(named, records_in(&journals, namespace)).is_empty() {
-                // What was stored since the journals were changed is in the next round.
+                // Lines stored since the journals were edited are blanked in the next round.
                 store.pending.edit(namespace, blank);
             } else if Instant::now() >= deadline {
                 return Err(Error::NameNotStored);
@@ -80,7 +80,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 }
 
 impl Store {
-    /// Returns the marks of the loans of a tenant of which such events are known.
+    /// Returns the marks of the tenant's loans that have a known event of such a kind.
     fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(Happened) -> bool) -> HashSet<u64> {
         self.marks(namespace, |happened, name| name == Some(tenant) && of(happened))
     }
@@ -90,7 +90,7 @@ impl Store {
         self.marks(namespace, |happened, _| happened.is_end())
     }
 
-    /// Returns the marks of the events of a namespace that pass, by their word and their tenant.
+    /// Returns the marks of the events of a namespace, pending or stored, that pass by their word and their tenant.
     fn marks(&self, namespace: &str, passes: impl Fn(Happened, Option<&str>) -> bool) -> HashSet<u64> {
         let waiting = self.pending.lines(namespace, |waiting| {
             passes(waiting.line.happened, waiting.line.tenant.as_deref())
@@ -102,14 +102,14 @@ impl Store {
         waiting.chain(stored.map(Record::mark)).collect()
     }
 
-    /// Changes the lines of all journals of a namespace that have such lines.
+    /// Edits all journals of a namespace that have lines concerned.
     async fn edit_all(
         &self,
         namespace: &str,
         is_concerned: impl Fn(Option<&str>, u64) -> bool,
         edit: impl Fn(&mut Line) + Copy,
     ) -> Result<(), Error> {
-        // What was on its way meanwhile is in the journals after the first round.
+        // Lines that were being stored during the first round are edited in a further one.
         for _ in 0..=CONFLICT_RETRIES {
             let journals = self.journals.snapshot();
             let concerned = journals.namespaced(namespace).filter(|journal| {
@@ -127,7 +127,7 @@ impl Store {
         Err(Error::UpdateConflict)
     }
 
-    /// Changes lines of a journal, and leaves those alone that cannot be read. A journal that is gone needs no change.
+    /// Edits the lines of a journal, except unreadable ones. Succeeds if the journal does not exist.
     pub(super) async fn edit(
         &self,
         key: &ObjectKey,
@@ -152,7 +152,7 @@ impl Store {
     }
 }
 
-/// Changes the lines of a journal. Returns true if any is another one now.
+/// Edits the readable lines of a journal. Returns true if any line has changed.
 fn edit_lines(journal: &mut LoanJournal, edit: impl Fn(&mut Line)) -> bool {
     let mut is_changed = false;
     for text in &mut journal.spec.lines {
@@ -180,7 +180,7 @@ mod tests {
     use super::super::testing;
     use super::*;
 
-    /// Returns a repository whose journals are there, and empty.
+    /// Returns a repository whose history is loaded and empty.
     fn repository() -> Repository<()> {
         let repository = testing::repository();
         repository.history.as_ref().unwrap().set_state(State::Ready);

@@ -1,4 +1,4 @@
-//! The reports of the watches of loans and books.
+//! Events of the history that the watches of loans and books report.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use super::pending::{Pending, Proof, after_others};
 use crate::cache::{Entry, Event, Position, Reader};
 use crate::object::{ResourceVersion, Uid};
 
-/// The time for which the end of a book is known, for the word of its loan's end.
+/// The time for which a deleted book is remembered, for the word of its loan's end.
 const GONE_FOR: Duration = Duration::from_mins(2);
 
-/// Follows loans and books, and adds their events to those that wait.
+/// Follows loans and books, and queues their events.
 pub(super) struct Follower<V> {
     loans: Reader<Loan>,
     books: Reader<CachedBook<V>>,
     positions: Option<(Position, Position)>,
-    /// Books that were deleted, by their uid: at which version, and when that was reported.
+    /// Deleted books by uid: the version of the deletion, and when it was reported.
     gone: HashMap<Uid, (ResourceVersion, Instant)>,
 }
 
@@ -35,19 +35,21 @@ impl<V> Follower<V> {
         }
     }
 
-    /// Takes in what has changed. Returns false if that is not known: then loans and journals have to be compared.
+    /// Queues the events of all new changes. Returns false if some changes are unknown: then loans and journals must be
+    /// compared.
     pub(super) fn follow(&mut self, pending: &Pending) -> bool {
         let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
         let (of_loans, of_books) = (loans.confirmed(None), books.confirmed(None));
         let mut is_known = self.positions.is_some();
-        // What has come and gone since the first list leaves no other trace.
+        // Objects that were created and deleted since the first list leave no other trace.
         let oldest = || (of_loans.oldest_position(), of_books.oldest_position());
         let (at_loans, at_books) = self.positions.get_or_insert_with(oldest);
         match of_books.follow(at_books) {
             Ok(steps) => {
                 for step in steps {
                     if let Event::Deleted(book) = &step.change.event {
-                        // With foreground deletion, the loan goes first and the book stays until then.
+                        // A foreground deletion deletes the loan before the book, so the version before the final
+                        // deletion counts.
                         let version = if book.value.is_being_deleted {
                             book.resource_version
                         } else {
@@ -74,13 +76,13 @@ impl<V> Follower<V> {
         is_known
     }
 
-    /// Passes over what has changed.
+    /// Skips all new changes.
     pub(super) fn skip(&mut self) {
         let (loans, books) = (self.loans.snapshot(), self.books.snapshot());
         self.positions = Some((loans.confirmed(None).position(), books.confirmed(None).position()));
     }
 
-    /// Returns the word for the end of a loan: its book went first, or somebody deleted it.
+    /// Returns the word of an event. The end of a loan is `BookGone` if its book was deleted first.
     pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> Happened {
         let snapshot = self.books.load();
         let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);

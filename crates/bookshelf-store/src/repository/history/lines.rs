@@ -1,4 +1,4 @@
-//! The lines of events.
+//! The journal lines of events.
 
 use bookshelf_crd::loan_journal::{Happened, Line};
 use k8s_openapi::jiff::Timestamp;
@@ -19,10 +19,10 @@ pub(super) fn mark_of(uid: &Uid) -> u64 {
     u64::from_str_radix(&digits, 16).unwrap_or_else(|_| hash(&uid))
 }
 
-/// Returns the mark of a change of an object, the same in every process. A later change has a greater one, so that it stands
-/// above an earlier one of the same second.
+/// Returns the mark of a change of an object, which is the same in every process. A later change has a greater mark, so
+/// that it sorts above an earlier one of the same second.
 pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
-    // Versions from 2^40 on keep a mark of their own, and lose the order.
+    // From version 2^40 on the marks wrap around, which only loses their order.
     const OF_OBJECT: u32 = 24;
     let of_object = hash(&uid.to_string()) & ((1 << OF_OBJECT) - 1);
     let version = version.to_string();
@@ -32,7 +32,6 @@ pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
     )
 }
 
-/// Returns the line of the beginning of a loan.
 pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
     Line {
         at: loan.borrowed_at.as_second(),
@@ -46,7 +45,7 @@ pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
     }
 }
 
-/// Returns the line of the end of a loan. By no clock does it end before it begins.
+/// Returns the line of the end of a loan, which is not before its beginning, whatever the clock says.
 pub(super) fn end_of(loan: &Loan, happened: Happened, at: i64, by: Option<String>) -> Line {
     let beginning = beginning_of(loan, by);
     Line {
@@ -71,7 +70,6 @@ pub(super) fn end_of_recorded(beginning: &Record, at: i64) -> Line {
     }
 }
 
-/// Returns the line of an event of a book.
 pub(super) fn of_book(book_id: &str, happened: Happened, mark: u64, at: i64) -> Line {
     Line {
         at,

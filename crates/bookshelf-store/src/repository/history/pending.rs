@@ -14,33 +14,33 @@ use tokio::time::{Instant, timeout};
 use super::record::Worth;
 use crate::object::{ResourceVersion, Uid};
 
-/// The most events of books, beginnings and ends of loans that wait in a process: beyond that, further ones are dropped. The
-/// comparison of loans and journals finds the beginnings again.
+/// The maximum numbers of pending events of books, beginnings of loans and ends of loans. Further events are dropped.
+/// The comparison of loans with journals finds dropped beginnings again.
 const MOST: [usize; 3] = [50_000, 50_000, 100_000];
-/// The shortest wait before an event of another process is stored: its own process stores it first.
+/// The shortest wait before an event of another process is stored: that process stores it first.
 const OTHERS_FIRST: Duration = Duration::from_secs(5);
-/// The longest time that is added to it, at random, so that one of many processes does it. It leaves two of the ten seconds after
-/// which an event is safe to the turn of its request.
+/// The maximum random addition to that wait, so that only one of many processes stores the event. Of the ten seconds
+/// after which an event is safe, two remain for its request.
 const SPREAD: Duration = Duration::from_secs(3);
-/// The most ends of loans without an answer that are remembered.
+/// The maximum number of unanswered ends of loans that are remembered.
 const UNANSWERED_MAX: usize = 10_000;
-/// The time for which they are: an end that comes later is somebody else's.
+/// The time for which an unanswered end is remembered. A later end has another cause.
 const UNANSWERED_FOR: Duration = Duration::from_mins(1);
 
 /// The events that are not stored yet, by namespace.
 #[derive(Default)]
 pub(super) struct Pending {
     state: Mutex<State>,
-    /// An act of this process was added.
+    /// Notified when an act of this process is added.
     added: Notify,
-    /// Something was stored.
+    /// Notified when events are stored or dropped.
     stored: Notify,
 }
 
 #[derive(Default)]
 struct State {
     namespaces: BTreeMap<Arc<str>, HashMap<Identity, Waiting>>,
-    /// The numbers of events, by their [`sort`].
+    /// The number of events of each [`sort`].
     numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
@@ -51,7 +51,7 @@ struct State {
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) line: Line,
-    /// The time at which it is stored, unless it is stored already.
+    /// The time at which to store the event, unless it is stored by then.
     pub(super) due: Instant,
     /// True for an act of this process.
     pub(super) is_own: bool,
@@ -63,22 +63,22 @@ pub(super) struct Waiting {
 pub(super) enum Proof {
     /// An answer of the API server, or the watch.
     Certain,
-    /// The watch has reported the end of a loan that this process requested without an answer. It may be the end that another
-    /// process requested after that, which that process stores first.
+    /// The watch has reported the end of a loan that this process requested without an answer. Another process may have
+    /// requested that end later, and then stores it first.
     Requested,
-    /// The watch has reported the end of a loan, at this version. The word depends on the loan's book, which has this uid.
+    /// The watch has reported the end of a loan, at this version. The word depends on the loan's book, whose uid this
+    /// is.
     Ended(Option<Uid>, ResourceVersion),
-    /// The cache does not have a loan of which a journal has the beginning. The API server has the last word.
+    /// A journal has the beginning of a loan that is not in the cache. The API server must confirm the end.
     Missing,
 }
 
-/// Returns the time at which an event that somebody else may have caused is stored.
+/// Returns the time at which to store an event that another process may have caused.
 pub(super) fn after_others() -> Instant {
     Instant::now() + OTHERS_FIRST + SPREAD.mul_f64(rand::random_range(0.0..1.0))
 }
 
 impl Pending {
-    /// Adds an act of this process.
     pub(super) fn add_own(&self, namespace: &str, line: Line) {
         let waiting = Waiting {
             line,
@@ -90,7 +90,7 @@ impl Pending {
         self.added.notify_one();
     }
 
-    /// Adds an event that somebody else may have caused, or stored already.
+    /// Adds an event that another process may have caused, or stored already.
     pub(super) fn add_seen(&self, namespace: &str, line: Line, due: Instant, proof: Proof) {
         let is_own = false;
         self.state().add(
@@ -104,8 +104,8 @@ impl Pending {
         );
     }
 
-    /// Remembers the end of a loan that was requested and not answered: if the watch reports it, or has reported it, this was
-    /// it.
+    /// Remembers a requested end of a loan without an answer. If the watch reports the end, or has reported it, it is
+    /// attributed to this request.
     pub(super) fn remember_unanswered(&self, namespace: &str, line: Line) {
         let identity = line.identity();
         let mut state = self.state();
@@ -121,20 +121,20 @@ impl Pending {
         state.unanswered.insert(line.mark, unanswered);
     }
 
-    /// Takes back what is remembered of a loan.
+    /// Removes and returns the remembered end of a loan, unless it is too old.
     pub(super) fn take_unanswered(&self, mark: u64) -> Option<(Happened, Option<String>)> {
         let unanswered = self.state().unanswered.remove(&mark);
         let (_, happened, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
         Some((happened, by))
     }
 
-    /// Returns the events of a namespace that are certain, and so are their words.
+    /// Returns the events of a namespace whose words are certain.
     #[cfg(test)]
     pub(super) fn certain(&self, namespace: &str) -> Vec<Line> {
         self.lines(namespace, |waiting| waiting.proof == Proof::Certain)
     }
 
-    /// Returns those events of a namespace that pass.
+    /// Returns the events of a namespace that pass.
     pub(super) fn lines(&self, namespace: &str, passes: impl Fn(&Waiting) -> bool) -> Vec<Line> {
         let state = self.state();
         let waiting = state.namespaces.get(namespace);
@@ -143,8 +143,8 @@ impl Pending {
         passing.map(|waiting| waiting.line.clone()).collect()
     }
 
-    /// Returns so many of the events of a namespace that are due: those of loans first, which are complete while those of books
-    /// are not, then the longest wait.
+    /// Returns at most `most` due events of a namespace: events of loans first, because their record is complete and
+    /// that of books is not, then in the order in which they became due.
     pub(super) fn due(&self, namespace: &str, now: Instant, most: usize) -> Vec<Waiting> {
         let state = self.state();
         let waiting = state.namespaces.get(namespace);
@@ -154,7 +154,7 @@ impl Pending {
         due.into_iter().take(most).cloned().collect()
     }
 
-    /// Returns each namespace with events, and the time at which the first of them is due.
+    /// Returns each namespace with events, and the time at which its first event is due.
     pub(super) fn first_due(&self) -> Vec<(Instant, Arc<str>)> {
         let state = self.state();
         let first_due = state.namespaces.iter().filter_map(|(namespace, waiting)| {
@@ -164,7 +164,8 @@ impl Pending {
         first_due.collect()
     }
 
-    /// Has the end of a loan stored that the API server confirms, with this word. Its name may be blanked meanwhile.
+    /// Makes the end of a loan due, with this word, after the API server has confirmed it. Changes the queued line,
+    /// whose name may have been blanked since.
     pub(super) fn confirm(&self, namespace: &str, line: &Line, happened: Happened) {
         let mut state = self.state();
         let there = state.namespaces.get_mut(namespace);
@@ -176,7 +177,7 @@ impl Pending {
         }
     }
 
-    /// Removes an event that is stored, unless a better word for it has come meanwhile.
+    /// Removes a stored event, unless a better line of it has been queued since.
     pub(super) fn remove(&self, namespace: &str, line: &Line) {
         let mut state = self.state();
         state.remove(namespace, line);
@@ -196,13 +197,11 @@ impl Pending {
         self.stored.notify_waiters();
     }
 
-    /// Removes all events.
     pub(super) fn clear(&self) {
         *self.state() = State::default();
         self.stored.notify_waiters();
     }
 
-    /// Changes the events of a namespace.
     pub(super) fn edit(&self, namespace: &str, edit: impl Fn(&mut Line)) {
         let mut state = self.state();
         let waiting = state.namespaces.get_mut(namespace);
@@ -216,7 +215,7 @@ impl Pending {
         self.added.notified().await;
     }
 
-    /// Waits until the acts of this process are stored, or this time has passed.
+    /// Waits until the acts of this process are stored, for at most `within`.
     pub(super) async fn flush(&self, within: Duration) {
         let flushed = async {
             loop {
@@ -239,13 +238,13 @@ impl Pending {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole at every point where a panic could leave it.
+        // The state is consistent at every point where a panic could occur.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Adds an event, unless something better is known of it.
+    /// Adds an event, unless a better line of it is queued.
     fn add(&mut self, namespace: &str, new: Waiting) {
         let identity = new.line.identity();
         let there = self.namespaces.get_mut(namespace);
@@ -284,7 +283,7 @@ impl State {
     }
 }
 
-/// Returns the place of an event's limit among [`MOST`].
+/// Returns the index of an event's limit in [`MOST`].
 const fn sort(happened: Happened) -> usize {
     match happened {
         Happened::Created | Happened::Updated | Happened::Deleted => 0,

@@ -1,4 +1,4 @@
-//! The course of the requests of a recorder, by namespace: one that refuses lines holds no other one up.
+//! The progress of a recorder's requests by namespace: a namespace that refuses lines does not hold up others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,25 +10,26 @@ use crate::object::ObjectKey;
 
 /// The pause after the first of several failures.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause after failures: short, since a process that is killed meanwhile takes the words of its acts along.
+/// The longest pause after failures. It is short because a process that is killed before it stores its acts loses their
+/// words.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The namespaces with failures.
 #[derive(Default)]
 pub(super) struct Progress(HashMap<Arc<str>, Course>);
 
-/// The course of the requests of a namespace since the last success.
+/// The progress of a namespace's requests since the last success.
 #[derive(Debug, Default)]
 pub(super) struct Course {
-    /// The failures in a row.
+    /// The number of consecutive failures.
     pub(super) failures: u32,
     /// The end of the pause.
     not_before: Option<Instant>,
-    /// The times in a row that another process was faster.
+    /// The number of consecutive times that another process was faster.
     outrun: u32,
-    /// The journal that may be other than the cache has it.
+    /// The journal to read again, because its cached state may be old.
     pub(super) reread: Option<ObjectKey>,
-    /// The number of the next journal to begin, counted from the last one of the cache; 0 if that one may have room.
+    /// The number of the next journal to create, counted from the last cached one; 0 if that one may have room.
     pub(super) ahead: u64,
 }
 
@@ -48,7 +49,8 @@ impl Progress {
         self.turns(first_due).into_iter().map(|(turn, _)| turn).min()
     }
 
-    /// Returns when each namespace has its turn: after a pause it comes behind those that have waited meanwhile.
+    /// Returns the time of each namespace's turn. After a pause, a namespace comes behind those that waited during the
+    /// pause.
     fn turns(&self, mut first_due: Vec<(Instant, Arc<str>)>) -> Vec<(Instant, Arc<str>)> {
         for (due, namespace) in &mut first_due {
             let not_before = self.0.get(namespace).and_then(|course| course.not_before);
@@ -75,9 +77,9 @@ impl Course {
         self.failures += 1;
     }
 
-    /// Notes that a journal was full, or there, or gone: another process was faster. At first it is read again. If that does not
-    /// help, the watch is late, and others fill journals faster than this process can read them one by one: it begins one
-    /// farther and farther ahead. A gap in their numbers does no harm.
+    /// Notes that another process was faster: a journal was full, existed already, or was gone. The first time, it is
+    /// read again. If that does not help, the watch is late, and others fill journals faster than this process can read
+    /// them one by one: it creates one farther and farther ahead. A gap in the numbers does no harm.
     pub(super) fn was_outrun(&mut self, key: &ObjectKey) {
         if self.outrun == 0 {
             self.reread = Some(key.clone());
@@ -87,7 +89,7 @@ impl Course {
         self.outrun += 1;
     }
 
-    /// Notes that a journal cannot be read.
+    /// Notes that the last journal cannot be read, and moves on to the next.
     pub(super) fn pass_over_last(&mut self) {
         self.ahead = self.ahead.max(1);
     }
@@ -113,7 +115,7 @@ mod tests {
             let in_turn = progress.in_turn(first_due(), Instant::now());
             assert_eq!(in_turn, ["fine".into(), "full".into()]);
         }
-        // Nor do its failures count for another one.
+        // Nor do its failures count for another namespace.
         assert_eq!(progress.of("fine").failures, 0);
         progress.succeed("full");
         assert_eq!(progress.of("full").failures, 0);

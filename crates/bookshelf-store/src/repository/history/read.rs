@@ -17,18 +17,18 @@ use super::store::{State, Store, records_in, records_of_book};
 /// The events to read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HistoryFilter<'a> {
-    /// The book that the events are of.
+    /// The id of the book.
     pub book_id: Option<&'a str>,
-    /// The tenant whose loans the events are of.
+    /// The tenant of the loans.
     pub borrowed_by: Option<&'a str>,
     /// The earliest time, in seconds since 1970.
     pub since: Option<i64>,
-    /// The time before which the events are.
+    /// The time before which the events happened, in seconds since 1970.
     pub until: Option<i64>,
 }
 
 impl<'a> HistoryFilter<'a> {
-    /// Creates the filter of the events of a book id.
+    /// Creates a filter for the events of a book id.
     #[must_use]
     pub fn of_book(key: BookKey<'a>) -> Self {
         Self {
@@ -37,7 +37,8 @@ impl<'a> HistoryFilter<'a> {
         }
     }
 
-    /// Returns true if an event of this book and tenant passes, whatever its time is: doubles of it may have another one.
+    /// Returns true if an event of this book and tenant passes. Its time is checked later, because duplicates may
+    /// differ in it.
     fn passes(&self, book_id: &str, tenant: Option<&str>) -> bool {
         self.book_id.is_none_or(|id| book_id == id)
             && self.borrowed_by.is_none_or(|borrower| tenant == Some(borrower))
@@ -59,8 +60,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.read_history(namespace.as_str(), filter)
     }
 
-    /// Returns the history of a tenant's loans in a namespace, of one book or of all, newest first. It says nothing of
-    /// anybody else.
+    /// Returns the history of a tenant's loans in a namespace, of one book or of all, newest first. It names no other
+    /// user.
     pub fn history_of(
         &self,
         namespace: Namespace<'_>,
@@ -115,7 +116,7 @@ impl Store {
         }
     }
 
-    /// Returns the events of journals, and of those that wait the ones that journals do not have.
+    /// Returns the events of journals, and the pending events that journals do not have.
     fn merge<'a, R: Iterator<Item = &'a Record>>(
         &self,
         waiting: Vec<Line>,

@@ -1,4 +1,4 @@
-//! Lines of journals as the cache keeps them.
+//! Journal lines in the form that the cache keeps.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use bookshelf_crd::{self as crd, LoanJournal};
 use kube_informer::Interner;
 use siphasher::sip::SipHasher13;
 
-/// The names in records, each once.
+/// The interned names of records.
 #[derive(Default)]
 pub(super) struct Names(Interner<String>);
 
@@ -48,8 +48,8 @@ impl From<Seconds> for i64 {
     }
 }
 
-/// The place of an event in the order of a history: time, then kind, so that within a second the end of a loan is above its
-/// beginning, then mark.
+/// The sort key of an event in a history: time, kind and mark. Within a second, the end of a loan sorts above its
+/// beginning.
 pub type Order = (i64, Happened, u64);
 
 impl Record {
@@ -72,7 +72,7 @@ impl Record {
         self.at.into()
     }
 
-    /// Returns the event.
+    /// Returns the kind of event.
     #[must_use]
     pub fn happened(&self) -> Happened {
         self.happened
@@ -84,7 +84,7 @@ impl Record {
         &self.book_id
     }
 
-    /// Returns the tenant, of a loan, unless the name is blanked.
+    /// Returns the tenant of a loan, unless the name is blanked.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref().map(String::as_str)
@@ -96,7 +96,7 @@ impl Record {
         self.happened.is_of_loan().then(|| self.since.into())
     }
 
-    /// Returns the user, where it is known.
+    /// Returns the user, if known.
     #[must_use]
     pub fn by(&self) -> Option<&str> {
         self.by.as_deref().map(String::as_str)
@@ -113,7 +113,7 @@ impl Record {
         Self { by: None, ..self }
     }
 
-    /// Returns the place of the event in the order of a history.
+    /// Returns the sort key of the event in a history.
     #[must_use]
     pub fn order(&self) -> Order {
         (self.at(), self.happened, self.mark)
@@ -128,24 +128,25 @@ impl Record {
         self.mark
     }
 
-    /// Returns how much the record tells of its event. A name does not count: it would come back after its erasure.
+    /// Returns how much the record tells about its event. The tenant's name does not count: otherwise an erased name
+    /// would come back.
     pub(super) fn worth(&self) -> Worth {
         Worth::new(self.happened, self.by.is_some(), self.is_forced)
     }
 
-    /// Returns true if this record tells more of an event than another one of it, or was there first.
+    /// Returns true if this record tells more about an event than `other`, or has an earlier time and tells as much.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         let rank = |record: &Self| (record.worth(), record.tenant.is_some());
         (rank(self), other.at(), self.happened) > (rank(other), self.at(), other.happened)
     }
 }
 
-/// The worth of a line among those of one event.
+/// The worth of a line compared with other lines of the same event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Worth {
     /// `ended` tells less than the other ends of a loan.
     is_precise: bool,
-    /// The process whose act it was knows more than others.
+    /// The process whose act it was knows the user, or that a change was forced.
     is_by_somebody: bool,
 }
 
@@ -157,7 +158,7 @@ impl Worth {
         }
     }
 
-    /// Returns true unless the word is only that a loan has ended.
+    /// Returns true unless the word is `ended`.
     pub(super) fn is_precise(self) -> bool {
         self.is_precise
     }
@@ -171,14 +172,14 @@ impl Worth {
 #[derive(Debug, Default)]
 pub(in super::super) struct Records {
     pub(super) readable: Box<[Record]>,
-    /// The hashes of the records' books, in their order: a search for one book reads these alone.
+    /// The hash of each record's book, in the same order. A search for a book reads only these.
     books: Box<[u32]>,
-    /// The number of lines, those included that cannot be read.
+    /// The number of lines, including unreadable ones.
     pub(super) lines: usize,
 }
 
 impl Records {
-    /// Reads the lines of a journal. Lines that cannot be read, those of later versions for instance, are left out.
+    /// Parses the lines of a journal. Unreadable lines, such as those of later versions, are left out.
     pub(super) fn of(journal: &LoanJournal, names: &Names) -> Self {
         let lines = journal.spec.lines.iter();
         let lines = lines.filter_map(|line| Line::parse(line).ok());
@@ -193,7 +194,7 @@ impl Records {
         }
     }
 
-    /// Returns the records of a book; the caller has hashed its id.
+    /// Returns the records of a book. `hash` is the hash of `id`.
     pub(super) fn of_book(&self, id: &str, hash: u32) -> impl Iterator<Item = &Record> {
         let hashes = self.books.iter().zip(&self.readable);
         let records = hashes.filter_map(move |(of, record)| (*of == hash).then_some(record));
@@ -208,9 +209,8 @@ pub(super) fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Returns the hash of a book's id.
 pub(super) fn hash_of_book(book_id: &str) -> u32 {
-    // Half of it is enough: the id is compared as well.
+    // Half of the bits suffice: the id is compared as well.
     u32::try_from(hash(book_id) >> 32).unwrap_or_default()
 }
 
@@ -269,7 +269,7 @@ mod tests {
                 "{id}"
             );
         }
-        // Another book of the same hash is none.
+        // A record of another book with the same hash does not match.
         assert_eq!(records.of_book("c", hash_of_book("a")).count(), 0);
     }
 

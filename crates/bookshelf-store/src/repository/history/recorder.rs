@@ -1,8 +1,8 @@
 //! The task that stores events.
 //!
-//! Every process has one, and none leads. What a process has done itself it stores at once; what it has only seen it stores
-//! some seconds later, unless another process has done so. Loans and journals are compared as well: at the start, after a
-//! gap, and now and then. So nothing depends on a queue that a crash would empty.
+//! Every process has one, and there is no leader. A process stores its own acts at once. An event that it has only seen
+//! waits for some seconds, unless another process stores it first. Each also compares loans with journals at the start,
+//! after a gap, and periodically, so nothing depends on a queue that a crash would empty.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -33,19 +33,18 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The time between two comparisons of loans with journals, of the namespaces that have changed.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
-/// The most events that are looked at for one request: some of them are stored already.
+/// The maximum number of events considered for one request: some of them may be stored already.
 const LOOKED_AT: usize = 4 * LINES_MAX;
 
-/// The recorder of a process.
 pub(super) struct Recorder<V> {
     pub(super) store: Arc<Store>,
     pub(super) loans: Reader<Loan>,
     pub(super) books: Reader<CachedBook<V>>,
-    /// The loans, as the API server has them.
+    /// Reads the loans from the API server.
     pub(super) live_loans: ResourceClient<crd::BookLoan>,
 }
 
-/// The states of a namespace that were compared last: the generations of its journals and loans.
+/// The states compared last: the generations of journals and loans, by namespace.
 type Compared = HashMap<Arc<str>, (Option<u64>, Option<u64>)>;
 
 impl<V> Recorder<V> {
@@ -65,7 +64,7 @@ impl<V> Recorder<V> {
         let mut next_comparison = Instant::now();
         loop {
             if !self.follow_or_skip(&mut follower).await {
-                // There may be other journals.
+                // The journals may be different ones now.
                 compared.clear();
                 next_comparison = Instant::now();
             }
@@ -79,7 +78,7 @@ impl<V> Recorder<V> {
             sleep(LOOK_EVERY).await;
             let next_due = progress.next_turn(self.store.pending.first_due());
             let next_due = next_due.map_or(next_comparison, |due| due.max(next_request).min(next_comparison));
-            // News that came while this was busy are not lost: they make the first wait return at once.
+            // News that arrived while this was busy is not lost: it makes the wait return at once.
             tokio::select! {
                 _ = loans.wait() => {}
                 _ = books.wait() => {}
@@ -89,8 +88,8 @@ impl<V> Recorder<V> {
         }
     }
 
-    /// Takes in what has changed. While no history is kept, passes over it. Returns false if loans and journals have to be
-    /// compared.
+    /// Queues the events of all new changes. While no history is kept, waits, and then skips them. Returns false if
+    /// loans and journals must be compared.
     async fn follow_or_skip(&self, follower: &mut Follower<V>) -> bool {
         if self.store.is_kept() {
             return follower.follow(&self.store.pending);
@@ -129,13 +128,13 @@ impl<V> Recorder<V> {
         *compared = namespaces;
     }
 
-    /// Stores events of one namespace, by one request at most. Returns true if there was one.
+    /// Stores events of one namespace with at most one request. Returns true if a request was sent.
     async fn store_some(&self, follower: &Follower<V>, progress: &mut Progress) -> bool {
         let _turn = self.store.turn.lock().await;
         let pending = &self.store.pending;
         for namespace in progress.in_turn(pending.first_due(), Instant::now()) {
             if let Some(key) = progress.of(&namespace).reread.take() {
-                // An answer is in the cache.
+                // The client puts the answer into the cache.
                 let read = self.store.client.get(&key).await;
                 if read.is_err() {
                     progress.of(&namespace).pass_over_last();
@@ -165,7 +164,7 @@ impl<V> Recorder<V> {
         false
     }
 
-    /// Returns events of a namespace that are due, the longest wait first, and drops those that are stored already.
+    /// Returns due events of a namespace, and drops those that are stored already or whose loan still exists.
     fn due(&self, namespace: &str) -> Vec<Waiting> {
         let pending = &self.store.pending;
         let waiting = pending.due(namespace, Instant::now(), LOOKED_AT);
@@ -189,7 +188,7 @@ impl<V> Recorder<V> {
         due
     }
 
-    /// Asks the API server whether loans are gone that the cache does not have.
+    /// Checks with the API server whether loans that are not in the cache have ended.
     async fn prove(
         &self,
         namespace: &str,
@@ -214,7 +213,7 @@ impl<V> Recorder<V> {
         Ok(())
     }
 
-    /// Appends lines to the last journal of a namespace, as many as it takes, or begins the next one with them.
+    /// Appends lines to the last journal of a namespace, as many as fit, or creates the next journal with them.
     async fn store_lines(&self, namespace: &str, lines: &[Line], progress: &mut Progress) {
         let target = self.store.target(namespace, progress.of(namespace).ahead);
         let (key, sent, stored) = match &target {
@@ -238,7 +237,7 @@ impl<V> Recorder<V> {
             Err(error) => {
                 let course = progress.of(namespace);
                 let refused = match &target {
-                    // Once more: meanwhile the definition may be another one.
+                    // Lines are dropped only at a second refusal: the CRD may just have been replaced.
                     Target::Next(_) if course.failures > 0 => refused(&error.reason),
                     _ => Vec::new(),
                 };
@@ -282,7 +281,7 @@ impl<V> Recorder<V> {
                 }
                 course.fail();
             }
-            // With a lost answer, what was stored comes with the watch, or is stored twice and read once.
+            // If an answer was lost, the watch reports the stored lines, or they are stored twice and read once.
             _ => {
                 tracing::debug!(%error, "events of the history wait");
                 course.fail();
@@ -314,7 +313,7 @@ mod tests {
         repository.feed_loans([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
         repository.feed_books([SourceEvent::ListStarted, SourceEvent::ListDone(listed())]);
         for version in 2..10_000 {
-            // More than a cache remembers.
+            // More changes than a cache remembers.
             let loan = loan_object(
                 &format!("{:08x}-a2bc-42f1-9a54-09d2b9b1ffee", version / 2),
                 version,

@@ -1,4 +1,4 @@
-//! The requests that store lines, and what their answers refuse.
+//! The requests that store lines, and the lines that the API server refuses.
 
 use bookshelf_crd as crd;
 use bookshelf_crd::loan_journal::Line;
@@ -10,7 +10,7 @@ use super::lines::now;
 use crate::connector::Reason;
 use crate::object::ObjectKey;
 
-/// Returns the places of the lines that the schema refuses, as the API server names them: `spec.lines[4]`.
+/// Returns the indexes of the lines that the schema refuses. The API server names them as fields: `spec.lines[4]`.
 pub(super) fn refused(reason: &Reason) -> Vec<usize> {
     let Reason::Rejected(status) = reason else {
         return Vec::new();
@@ -27,7 +27,7 @@ fn time() -> String {
     Timestamp::from_second(now()).map_or_else(|_| String::new(), |now| now.to_string())
 }
 
-/// Returns the JSON patch that adds lines at the end of a journal.
+/// Returns the JSON patch that appends lines to a journal.
 pub(super) fn additions(lines: &[Line]) -> Vec<PatchOperation> {
     let add = |path: &[&str], value: String| {
         PatchOperation::Add(AddOperation {
@@ -49,7 +49,7 @@ pub(super) fn journal(key: &ObjectKey, lines: &[Line]) -> crd::LoanJournal {
     };
     let mut journal = crd::LoanJournal::new(key.name(), spec);
     journal.metadata.namespace = Some(key.namespace().to_owned());
-    // The derived constructor adds those of the definition, with which Helm keeps it.
+    // The derived constructor adds the annotations of the CRD, which tell Helm to keep it.
     journal.metadata.annotations = None;
     journal
 }

@@ -1,4 +1,4 @@
-//! The end of what is too old.
+//! Deletion of old journals, and blanking of old names.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -18,17 +18,17 @@ use crate::object::ObjectKey;
 /// The time between two requests.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The part of the history that is kept.
+/// The limits of the history that is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// The time after which events are deleted, by whole journals.
+    /// The age beyond which events are deleted, by whole journals.
     pub age: Duration,
-    /// The number of events of a namespace beyond which the oldest are deleted, by whole journals.
+    /// The number of events in a namespace beyond which the oldest are deleted, by whole journals.
     pub entries: usize,
-    /// The time after which names are blanked.
+    /// The age beyond which names are blanked.
     pub names: Duration,
-    /// The time between two looks at the journals, on average: half of it less or more, at random, so that processes do not
-    /// look at the same time.
+    /// The average time between two looks at the journals. Each interval is up to half shorter or longer at random, so
+    /// that processes do not look at the same time.
     pub period: Duration,
 }
 
@@ -41,7 +41,7 @@ struct Plan {
 }
 
 impl Retention {
-    /// Keeps to it for as long as the process runs.
+    /// Applies the retention for as long as the process runs.
     pub(super) async fn run(self, store: Arc<Store>) -> Infallible {
         loop {
             sleep(self.period.mul_f64(rand::random_range(0.5..1.5))).await;
@@ -54,7 +54,7 @@ impl Retention {
     async fn apply(self, store: &Store) {
         let journals = store.journals.snapshot();
         for (namespace, _) in journals.namespaces() {
-            // The requests for the namespaces before took a while.
+            // The requests for the previous namespaces took a while.
             let journals = store.journals.snapshot();
             let of_namespace: Vec<_> = journals.namespaced(namespace).map(|journal| &**journal).collect();
             let plan = self.plan(of_namespace, now());
@@ -81,10 +81,10 @@ impl Retention {
     }
 
     fn plan(self, mut journals: Vec<&Entry<Records>>, now: i64) -> Plan {
-        // By number, after those that others have named.
+        // By number. Journals with other names come first.
         journals.sort_by_key(|journal| (number_of(&journal.key), journal.key.name().to_owned()));
         let mut entries: usize = journals.iter().map(|journal| journal.value.lines).sum();
-        // It is appended to.
+        // The last journal is appended to.
         let last = journals.last().map(|journal| journal.key.clone());
         let has_end_of_later = with_ends_of_later(&journals);
         let (too_old, too_old_for_names) = (now - seconds(self.age), now - seconds(self.names));
@@ -116,8 +116,8 @@ impl Retention {
     }
 }
 
-/// Returns the journals with ends of loans whose beginnings are in a later one alone: without such an end, the comparison of
-/// loans with journals would take the loan for one that ends now.
+/// Returns the journals with the end of a loan whose beginning, but not its end, is in a later journal. Without that
+/// end, the comparison of loans with journals would record the loan as ending now.
 fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
     let mut begun = HashSet::new();
     let mut ended = HashSet::new();
@@ -125,7 +125,7 @@ fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
     for journal in journals.iter().rev() {
         let records = &journal.value.readable;
         let ends = || records.iter().filter(|record| record.happened().is_end());
-        // An end that is in a later journal as well does not go with this one.
+        // An end that a later journal has as well is not lost with this one.
         if ends().any(|end| begun.contains(&end.mark()) && !ended.contains(&end.mark())) {
             with_ends.insert(journal.key.clone());
         }
@@ -154,7 +154,7 @@ mod tests {
     const DAY: i64 = 24 * 3600;
     const NOW: i64 = 1_000 * DAY;
 
-    /// Returns the plan for journals of so many lines, each of which is so many days old.
+    /// Returns the plan for journals, given by name, age in days and number of lines.
     fn plan(retention: Retention, journals: &[(&str, i64, usize)]) -> (Vec<String>, Vec<String>) {
         let journals = journals.iter().map(|(name, age, lines)| {
             let at = Timestamp::from_second(NOW - age * DAY).unwrap();
@@ -185,7 +185,7 @@ mod tests {
         let snapshot = reader.snapshot();
         let plan = retention.plan(snapshot.iter().map(|journal| &**journal).collect(), NOW);
         let delete = plan.delete.into_iter().map(|(key, preconditions)| {
-            // Of the journal that was looked at, as it was then.
+            // The preconditions are those of the journal in the snapshot.
             assert_eq!(preconditions.uid.as_deref(), Some(key.name()));
             assert_eq!(preconditions.resource_version.as_deref(), Some("1"));
             key
@@ -234,7 +234,7 @@ mod tests {
         // A seventh digit comes after six.
         let many = [("1000000", 1, 100), ("999999", 1, 100)];
         assert_eq!(plan(of(100, 100, 100), &many).0, ["999999"]);
-        // A name that is no number is not the last.
+        // A journal whose name is no number is never the last.
         let others = [("000001", 1, 100), ("a-journal-of-others", 1, 100)];
         assert_eq!(plan(of(100, 100, 100), &others).0, ["a-journal-of-others"]);
     }

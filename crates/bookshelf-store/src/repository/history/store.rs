@@ -1,4 +1,4 @@
-//! The journals of a process: its cache of them, and its additions.
+//! The journals: their cache, and the events that this process adds to them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,47 +19,43 @@ use crate::{CachedClient, ListWatch};
 
 /// The greatest number of a journal, which no namespace reaches.
 const NUMBER_MAX: u64 = 1_000_000_000;
-/// The time between two looks for the definition, where it is missing.
+/// The time between two looks for the CRD while it is missing.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// The time until the next look after a look that failed for another reason.
+/// The time until the next look after a failure for another reason.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// The journals, as this process has them, and the events that it has not stored yet.
+/// The cached journals, and the events that this process has not stored yet.
 pub(in super::super) struct Store {
     pub(super) journals: Reader<Records>,
     pub(super) client: CachedClient<LoanJournal, Records>,
     pub(super) pending: Pending,
     pub(super) names: Arc<Names>,
-    /// Held while pending events are on their way into a journal. An erasure waits for it: a request that was prepared before
-    /// would bring the name back afterwards.
+    /// Held while pending events are being stored in a journal. An erasure waits for it: a request prepared earlier
+    /// would bring the name back.
     pub(super) turn: Mutex<()>,
     state: AtomicU8,
-    /// The definition may be missing.
+    /// Notified when the CRD may be missing.
     lost: Notify,
 }
 
-/// The state of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It is being loaded.
     Loading = 0,
-    /// The definition is missing, or a right.
+    /// The CRD or a right is missing.
     Missing = 1,
-    /// It is there.
     Ready = 2,
 }
 
 /// The journal to append to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// One that is there, and the number of lines that it has room for.
+    /// An existing journal, and the number of lines that it has room for.
     Last(ObjectKey, usize),
-    /// One that has to be created.
+    /// A journal to create.
     Next(ObjectKey),
 }
 
 impl Store {
-    /// Creates the store and its feed.
     pub(super) fn new(
         connector: &Connector,
         namespaces: &[String],
@@ -69,12 +65,12 @@ impl Store {
         let interned = Arc::clone(&names);
         let builder =
             Builder::new(move |journal: LoanJournal| Ok::<_, Infallible>(Records::of(&journal, &interned)));
-        // Nobody follows journals: the versions that were replaced are not needed.
+        // Journals are not followed, so replaced versions are not needed.
         let builder = builder
             .history(1)
             .namespaces(namespaces.iter().map(String::as_str));
         let (journals, writer) = builder.build();
-        // It has a limit of its own.
+        // The recorder has its own limit.
         let resource = connector
             .resource()
             .without_managed_fields()
@@ -106,7 +102,7 @@ impl Store {
         }
     }
 
-    /// Returns true unless the definition is missing, or a right.
+    /// Returns true unless the CRD or a right is missing.
     pub(super) fn is_kept(&self) -> bool {
         self.state() != State::Missing
     }
@@ -115,13 +111,13 @@ impl Store {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Has the definition looked for again: the API server does not know journals.
+    /// Makes the feed look for the CRD again, because the API server does not know journals.
     pub(super) fn look_for_definition(&self) {
         self.lost.notify_one();
     }
 
-    /// Returns the journal of a namespace to append to: the last one, or the next if that is full, or the one so many ahead of
-    /// it. Journals that others have named are read and not written.
+    /// Returns the journal of a namespace to write to: the last one, the next one if that is full, or the one `ahead`
+    /// numbers after the last one. Journals with other names are read but not written.
     pub(super) fn target(&self, namespace: &str, ahead: u64) -> Target {
         let snapshot = self.journals.load();
         let numbered = snapshot.namespaced(namespace).filter_map(|journal| {
@@ -139,7 +135,6 @@ impl Store {
     }
 }
 
-/// Returns all records of a namespace.
 pub(super) fn records_in<'a>(
     journals: &'a Snapshot<Records>,
     namespace: &'a str,
@@ -149,7 +144,6 @@ pub(super) fn records_in<'a>(
         .flat_map(|journal| &journal.value.readable)
 }
 
-/// Returns the records of a book in a namespace.
 pub(super) fn records_of_book<'a>(
     journals: &'a Snapshot<Records>,
     namespace: &'a str,
@@ -160,18 +154,16 @@ pub(super) fn records_of_book<'a>(
     journals.flat_map(move |journal| journal.value.of_book(id, hash))
 }
 
-/// Returns the name of a journal.
 pub(super) fn name_of(number: u64) -> String {
     format!("{number:06}")
 }
 
-/// Returns the number of a journal; `None` for one that others have named.
+/// Returns the number of a journal; `None` for one with another name.
 pub(super) fn number_of(key: &ObjectKey) -> Option<u64> {
     let number = key.name().parse().ok()?;
     (number <= NUMBER_MAX && key.name() == name_of(number)).then_some(number)
 }
 
-/// The feed of a store.
 pub(super) struct Feed {
     store: Arc<Store>,
     resource: ResourceClient<LoanJournal>,
@@ -181,7 +173,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Lists and watches the journals, once there can be any, and for as long.
+    /// Lists and watches the journals for as long as the API server knows them.
     pub(super) async fn run(self) -> Infallible {
         let mut once_found = State::Loading;
         loop {
@@ -191,20 +183,20 @@ impl Feed {
                 never = list_watch.run(self.writer.clone()) => return never,
                 () = self.store.lost.notified() => {}
             }
-            // The recorder has found that out, which begins with the first list.
+            // Only the recorder reports this, and it starts after the first list.
             once_found = State::Ready;
         }
     }
 
-    /// Waits until the API server can list journals: an installation of an earlier release has neither the definition nor the
-    /// rights. Says so once.
+    /// Waits until the API server can list journals: an installation of an earlier release has neither the CRD nor the
+    /// rights. Logs that once.
     async fn await_definition(&self, once_found: State) {
         while let Some(pause) = self.note(self.look().await, once_found) {
             sleep(pause).await;
         }
     }
 
-    /// Notes the result of a look. Returns the time until the next one, if there has to be one.
+    /// Notes the result of a look. Returns the time until the next look, if one is needed.
     fn note(&self, looked: Result<(), Error>, once_found: State) -> Option<Duration> {
         let is_missing = self.store.state() == State::Missing;
         match looked {
@@ -227,7 +219,7 @@ impl Feed {
                 }
                 Some(LOOK_AGAIN_AFTER)
             }
-            // It tells nothing of the definition.
+            // This says nothing about the CRD.
             Err(error) => {
                 tracing::warn!(%error, "the journals of the history cannot be listed yet");
                 Some(RETRY_AFTER)
@@ -235,7 +227,7 @@ impl Feed {
         }
     }
 
-    /// Lists a journal of each namespace.
+    /// Lists one journal of each source.
     async fn look(&self) -> Result<(), Error> {
         let one = ListParams::default().limit(1);
         if self.namespaces.is_empty() {
@@ -269,11 +261,11 @@ mod tests {
     #[tokio::test]
     async fn the_definition_is_looked_for_in_every_namespace_until_all_answer() {
         let answers = vec![
-            // This tells nothing.
+            // Says nothing about the CRD.
             (400, "{}"),
             (200, NONE),
             (404, NO_DEFINITION),
-            // So does this, later.
+            // Nor does this one.
             (400, "{}"),
             (200, NONE),
             (200, NONE),

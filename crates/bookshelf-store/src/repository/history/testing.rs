@@ -1,4 +1,4 @@
-//! Loans and repositories for tests, and an API server that gives answers in their order.
+//! Loans and repositories for tests, and an API server that returns prepared answers in order.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -13,10 +13,10 @@ use super::super::version::Version;
 use super::super::{self as repository, Repository};
 use crate::connector::{Connector, Options};
 
-/// The answer of an API server without the definition of journals.
+/// The answer of an API server without the CRD of journals.
 pub(super) const NO_DEFINITION: &str = r#"{"apiVersion":"v1","kind":"Status","metadata":{},"status":"Failure","message":"the server could not find the requested resource","reason":"NotFound","details":{},"code":404}"#;
 
-/// Returns a connector to an API server that gives these answers.
+/// Returns a connector to an API server that returns these answers in order.
 pub(super) fn connector(answers: Vec<(u16, &'static str)>) -> Connector {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -66,7 +66,7 @@ pub(super) fn loan_object(uid: &str, version: u32) -> BookLoan {
     serde_json::from_value(object).unwrap()
 }
 
-/// Returns a repository with a history that nothing has loaded.
+/// Returns a repository whose history is not loaded.
 pub(super) fn repository() -> Repository<()> {
     let options = repository::Options {
         history: true,

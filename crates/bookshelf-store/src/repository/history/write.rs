@@ -1,4 +1,4 @@
-//! The acts of this process, for the history. None of these calls waits or fails.
+//! Records the acts of this process in the history. Recording never waits or fails.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ tokio::task_local! {
     static ACTOR: Option<Arc<User>>;
 }
 
-/// Runs a write on behalf of a user, whom the history names.
+/// Runs a write on behalf of a user, whose name the history records.
 pub async fn acting<F: Future>(user: Option<Arc<User>>, write: F) -> F::Output {
     ACTOR.scope(user, write).await
 }
 
-/// Returns the user, unless a line has no room for the name.
+/// Returns the user's name, unless a line has no room for it.
 fn actor() -> Option<String> {
     let actor = ACTOR.try_with(|actor| {
         let name = &actor.as_ref()?.name;
@@ -39,7 +39,7 @@ fn actor() -> Option<String> {
     actor.ok().flatten()
 }
 
-/// The end of a loan that is requested, and not answered for as long as it is there.
+/// The requested end of a loan, which is remembered as unanswered if it is still set on drop.
 struct Requested<'a> {
     history: &'a Store,
     namespace: &'a str,
@@ -55,7 +55,7 @@ impl Drop for Requested<'_> {
 }
 
 impl Store {
-    /// Creates the store of a repository, and adds its feeds.
+    /// Creates the store of a repository, and adds its futures to `feeds`.
     pub(in super::super) fn start<V: Send + Sync + 'static>(
         connector: &Connector,
         options: &Options,
@@ -80,14 +80,14 @@ impl Store {
         store
     }
 
-    /// Waits until the acts of this process are stored, or this time has passed.
+    /// Waits until the acts of this process are stored, for at most `within`.
     pub(in super::super) async fn flush(&self, within: Duration) {
         self.pending.flush(within).await;
     }
 }
 
 impl<V: Send + Sync + 'static> Repository<V> {
-    /// Returns the store, unless nothing can be stored: then events would wait for ever.
+    /// Returns the store, unless nothing can be stored: then events would wait forever.
     fn kept_history(&self) -> Option<&Arc<Store>> {
         self.history.as_ref().filter(|history| history.is_kept())
     }
@@ -100,7 +100,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Records the end of a loan.
     fn record_end(&self, loan: &Loan, happened: Happened) {
         if let Some(history) = self.kept_history() {
             let line = end_of(loan, happened, now(), actor());
@@ -112,8 +111,8 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Requests the end of a loan, and records it. Without an answer it is remembered: the answer is lost, or the caller has
-    /// gone away.
+    /// Requests the end of a loan, and records it. If the answer is lost or the caller goes away, the end is remembered
+    /// as unanswered.
     pub(in super::super) async fn ending<T>(
         &self,
         loan: &Loan,
@@ -140,12 +139,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
         answer
     }
 
-    /// Records that a book was added.
     pub(in super::super) fn record_creation(&self, key: BookKey<'_>, book: &Book) {
         self.record_book(key, Happened::Created, || mark_of(&book.version.uid), false);
     }
 
-    /// Records that a book was changed, if it was.
+    /// Records that a book was changed, unless its version is the same.
     pub(in super::super) fn record_update(
         &self,
         key: BookKey<'_>,
@@ -163,7 +161,6 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    /// Records that a book was deleted.
     pub(in super::super) fn record_deletion(&self, key: BookKey<'_>, uid: &Uid, is_forced: bool) {
         self.record_book(key, Happened::Deleted, || mark_of(uid), is_forced);
     }

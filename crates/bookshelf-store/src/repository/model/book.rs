@@ -1,4 +1,4 @@
-//! Books: the fields that the domain has, and the content that a librarian writes.
+//! Books, and the content that a librarian writes.
 
 use std::hash::{Hash as _, Hasher as _};
 
@@ -21,19 +21,19 @@ pub struct Book {
     pub id: String,
     /// The object's namespace.
     pub namespace_id: String,
-    /// The author. Never white space alone.
+    /// The author. Never only white space.
     pub author: String,
-    /// Never white space alone.
+    /// The title. Never only white space.
     pub title: String,
     /// Never empty.
     pub description: Option<String>,
     /// Never empty.
     pub category_id: Option<String>,
-    /// The manager of the object, by its label or by the mark of a GitOps tool; never empty.
+    /// The manager of the object, from its label or the mark of a GitOps tool. Never empty.
     pub managed_by: Option<String>,
     pub(in super::super) management: Management,
     pub(in super::super) imprint: Option<Imprint>,
-    /// True once the book is deleted and waits for its finalizers.
+    /// True while the deleted book waits for its finalizers.
     pub is_being_deleted: bool,
     /// The version.
     pub version: Version,
@@ -48,7 +48,8 @@ impl TryFrom<&crd::Book> for Book {
             title,
             description,
         } = &object.spec;
-        // The schema of an earlier release allowed more than today's. Such a book is served, for its librarian to correct.
+        // The schema of an earlier release allowed more than the current one. Such a book is served, so that its
+        // librarian can correct it.
         for (field, text) in [("author", author), ("title", title)] {
             let is_blank = text.trim().is_empty();
             Invalid::check(
@@ -73,7 +74,7 @@ impl TryFrom<&crd::Book> for Book {
 }
 
 impl Book {
-    /// Returns a hash of the content, which tells two versions of one book apart.
+    /// Returns a hash of the content, to detect changes of it.
     pub(in super::super) fn content_hash(&self) -> u32 {
         let Self {
             author,
@@ -91,7 +92,7 @@ impl Book {
         } = self;
         let mut hasher = SipHasher13::new();
         (author, title, description, category_id).hash(&mut hasher);
-        // Half of it is enough.
+        // Half of the bits suffice.
         u32::try_from(hasher.finish() >> 32).unwrap_or_default()
     }
 }
@@ -104,7 +105,7 @@ pub struct BookContent {
 }
 
 impl BookContent {
-    /// Checks the rules. An empty description or category is none.
+    /// Checks the rules. An empty description or category counts as absent.
     pub fn new(
         author: String,
         title: String,
@@ -130,7 +131,7 @@ impl BookContent {
         })
     }
 
-    /// Returns the merge patch that replaces the content of a book, and makes it managed by bookshelf.
+    /// Returns the merge patch that replaces the content of a book, and marks it as managed by bookshelf.
     pub(in super::super) fn merge_patch(&self) -> Value {
         let fields = self.spec_fields().into_iter();
         // In a merge patch (RFC 7396) null removes a field, and an absent one stays.
@@ -146,7 +147,7 @@ impl BookContent {
         })
     }
 
-    /// Returns the fields of the spec for a JSON patch, by name: a value of `None` removes the field.
+    /// Returns the fields of the spec for a patch, by name: a value of `None` removes the field.
     pub(in super::super) fn spec_fields(&self) -> [(&'static str, Option<&str>); 3] {
         let BookSpec {
             author,
@@ -160,8 +161,8 @@ impl BookContent {
         ]
     }
 
-    /// Returns the parts that an imprint covers. A field that is absent must not add a part: the imprints of earlier releases
-    /// are compared with these.
+    /// Returns the parts that an imprint covers. A field that a later release adds must not add a part while it is
+    /// absent: the imprints of earlier releases are compared with these.
     pub(in super::super) fn imprinted(&self) -> Vec<&str> {
         let [author, title, description] = self.spec_fields().map(|(_, value)| value.unwrap_or_default());
         vec![
@@ -172,7 +173,7 @@ impl BookContent {
         ]
     }
 
-    /// Returns a book as it was made with this content, and true if it is unchanged since.
+    /// Returns the book as it was created with this content, and whether it is unchanged since.
     pub(in super::super) fn as_made(&self, there: Book) -> (Book, bool) {
         let Self {
             spec:

@@ -1,7 +1,7 @@
-//! The folding of text into words, the same for books and for queries.
+//! Folding of text into words, for both books and queries.
 //!
-//! Case, accents, width and punctuation do not matter. Other marks do: those of Indic scripts and of Thai are vowels, and
-//! dakuten make another sound.
+//! Case, accents, width and punctuation do not matter. Other marks do: in Indic scripts and Thai they are vowels, and a
+//! dakuten changes the sound.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup, Script};
@@ -13,24 +13,24 @@ const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> =
     CodePointMapData::<GeneralCategory>::new();
 const SCRIPTS: CodePointMapDataBorrowed<'static, Script> = CodePointMapData::<Script>::new();
 
-/// The kinds of characters, as far as they make words.
+/// The kinds of characters in words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A letter or a number.
     Letter,
-    /// A letter of a script that is written without blanks.
+    /// A letter of a script that is written without spaces.
     Word,
-    /// A mark, which belongs to the character before.
+    /// A mark, which belongs to the preceding character.
     Mark,
     /// Anything else.
     Blank,
 }
 
-/// Appends the folded words of a text, each behind a blank.
+/// Appends the folded words of a text, each preceded by a space.
 pub(super) fn words(text: &str, to: &mut String) {
     to.reserve(text.len() + 1);
     let mut folded = String::new();
-    // A blank ends words, and most are of ASCII, for which there is less to do.
+    // White space ends words, and most words are ASCII, which is faster to fold.
     for part in text.split_ascii_whitespace() {
         if part.is_ascii() {
             append(part.chars().map(|letter| letter.to_ascii_lowercase()), to);
@@ -42,10 +42,10 @@ pub(super) fn words(text: &str, to: &mut String) {
     }
 }
 
-/// Appends decomposed characters in lower case, and blanks in place of those that part words.
+/// Appends decomposed characters in lower case, with spaces in place of those that separate words.
 fn fold(text: &str, to: &mut String) {
     to.reserve(text.len());
-    // Symbols part words, although the decomposition of some has letters.
+    // Symbols separate words, although some of them decompose to letters.
     let parted = text.chars().map(|character| match kind(character) {
         Kind::Blank => ' ',
         _ => character,
@@ -106,20 +106,21 @@ fn kind(character: char) -> Kind {
     }
 }
 
-/// Returns true for a letter of Han, kana or Thai, where nothing shows the end of a word.
+/// Returns true for a letter of Han, kana or Thai, which do not mark the end of a word.
 fn is_word(letter: char) -> bool {
-    // No script of these is before Thai.
+    // Of these scripts, Thai has the lowest code points.
     letter >= '\u{e00}'
         && match SCRIPTS.get(letter) {
             Script::Han | Script::Hiragana | Script::Katakana | Script::Thai => true,
-            // The mark of closing, the marks of repetition and of length: each is of two scripts, and so of none.
+            // The closing mark, the repeat marks and the prolonged sound mark each belong to two scripts, and are
+            // therefore `Common`.
             Script::Common => matches!(letter, '\u{3006}' | '\u{3031}'..='\u{3035}' | '\u{30fc}'),
             _ => false,
         }
 }
 
-/// Returns true for accents, Hebrew points, Arabic harakat and tatweel, and variation selectors. Hamza and madda, which make
-/// another letter, are none of them.
+/// Returns true for accents, Hebrew points, Arabic harakat and tatweel, and variation selectors. Hamza and madda are
+/// not ignored: they make another letter.
 fn is_ignored(character: char) -> bool {
     matches!(character,
         '\u{300}'..='\u{36f}' | '\u{483}'..='\u{487}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
@@ -131,7 +132,7 @@ fn is_ignored(character: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Appends a decomposed character in lower case, and as the letters that stand for it.
+/// Appends a decomposed character in lower case, or the letters that stand for it.
 fn fold_letter(character: char, to: &mut String) {
     for lower in character.to_lowercase() {
         match lower {

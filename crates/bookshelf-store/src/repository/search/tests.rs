@@ -1,4 +1,4 @@
-//! The rows of each table are the sentences of the contract.
+//! The rows of each table are examples of the contract of searches.
 
 mod properties;
 
@@ -19,7 +19,7 @@ fn finds(query: &str, author: &str, title: &str) -> bool {
     terms.0.iter().all(|term| text.contains(term.as_str()))
 }
 
-/// Asserts that each query finds its title, or its author and title with a slash between them.
+/// Asserts whether each query finds its title, or its author and title separated by a slash.
 #[track_caller]
 fn assert_found(is_found: bool, rows: &[(&str, &str)]) {
     for (query, text) in rows {
@@ -191,7 +191,7 @@ fn a_term_with_punctuation_inside_is_a_phrase() {
             ("war-peace", "War and Peace"),
             ("o'brien", "Brien O"),
             ("wa-and", "War and Peace"),
-            // It does not run from the author into the title.
+            // A phrase does not match across author and title.
             ("tolstoy-war", "Tolstoy/War"),
         ],
     );
@@ -301,7 +301,7 @@ fn a_query_has_1_to_256_characters_and_at_most_8_terms() {
     ] {
         assert_eq!(rule(query), Ok(Some(terms)), "{query:?}");
     }
-    // A term of which nothing is left does not count.
+    // A term that folds to nothing does not count.
     assert_eq!(rule("a b c d - e f g … h !"), Ok(Some(8)));
     assert_eq!(rule("a b c d e f g h i"), Err(Rule::MaxTerms(8)));
     for nothing in [

@@ -10,14 +10,14 @@ use super::{Changes, ConfirmedState, Emitted, EventKind, Resource, Topic};
 use crate::cache::Entry;
 use crate::object::ObjectKey;
 
-/// The books of a namespace, or of all, and of a category, or of all; with their loans, or without.
+/// The books of one namespace or all, and of one category or all, with or without their loans.
 pub struct Books {
     namespace: Option<String>,
     category: Option<String>,
     with_loans: bool,
 }
 
-/// A book, and the loan that counts, if it is on loan and the stream is one with loans.
+/// A book, and its loan, if it is on loan and the stream includes loans. Leftovers do not count.
 pub struct Lent<V> {
     /// The book.
     pub book: Arc<Entry<CachedBook<V>>>,
@@ -110,7 +110,7 @@ impl<V> Topic<V> for Books {
     }
 }
 
-/// Returns the book that a loan of this key is of.
+/// Returns the book with the key of a loan.
 pub(super) fn book_of<'a, V>(
     confirmed: &ConfirmedState<'a, V>,
     key: &ObjectKey,

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Resource;
 use crate::object::ResourceVersion;
 
-/// The position of a client in a stream: this version of the books, and of the loans if the stream depends on them.
+/// The position of a client in a stream: a version of the books, and of the loans if the stream depends on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamId {
     books: Option<ResourceVersion>,
@@ -13,7 +13,7 @@ pub struct StreamId {
 }
 
 impl StreamId {
-    /// The position of a client that has nothing. It parses as no id, so that a stream resumed from it begins anew.
+    /// The position of a client that has nothing. It does not parse as an id, so a stream resumed from it starts over.
     pub(super) const NOTHING: Self = Self {
         books: None,
         loans: None,
@@ -23,8 +23,8 @@ impl StreamId {
         Self { books, loans }
     }
 
-    /// Parses the output of [`Display`](fmt::Display), of a stream that depends on the loans or of one that does not, or a
-    /// version of both, as answers have it. A stream that does not depend on the loans takes the books' part.
+    /// Parses the output of [`Display`](fmt::Display), or the version of an answer. A stream that does not depend on
+    /// the loans uses only the books' part.
     pub(super) fn parse(text: &str, needs_loans: bool) -> Option<Self> {
         let (books, loans) = match text.split_once('.') {
             Some((books, loans)) => (books, Some(loans.parse().ok()?)),
@@ -37,7 +37,6 @@ impl StreamId {
         ))
     }
 
-    /// Returns the version of one resource.
     pub(super) fn of(self, resource: Resource) -> Option<ResourceVersion> {
         match resource {
             Resource::Books => self.books,
@@ -51,7 +50,7 @@ impl StreamId {
         *reached = version.max(*reached);
     }
 
-    /// Returns the id of a client that has no more than this version of one resource.
+    /// Returns the id with one resource lowered to at most this version.
     pub(super) fn no_later_than(mut self, resource: Resource, version: ResourceVersion) -> Self {
         let part = self.part(resource);
         *part = part.map(|reached| reached.min(version));

@@ -1,4 +1,4 @@
-//! The objects that exist when a stream begins, in the order of versions, a part at a time.
+//! The objects that exist when a stream begins, in the order of versions and in parts.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use super::{ConfirmedState, EventKind, StreamEvent, StreamId, Topic};
 use crate::cache::Entry;
 use crate::object::ResourceVersion;
 
-/// The smallest part of a list; as small as possible in tests, which need several parts.
+/// The minimum size of a part; as small as possible in tests, which need several parts.
 const PART: usize = if cfg!(test) { 1 } else { 1024 };
 /// The number of parts of a large list.
 const PARTS: usize = 32;
 
 /// The progress of a list.
 ///
-/// It holds no objects: each part is found in the state at its time. An object that has changed meanwhile has a later
-/// version and comes after the list, as deletions do.
+/// It holds no objects: each part is read from the current state. An object that has changed since the beginning has a
+/// later version, and follows after the list, as deletions do.
 pub(super) struct InitialList {
     /// The version of the last object that was returned.
     sent: Option<ResourceVersion>,
@@ -30,7 +30,7 @@ impl InitialList {
         }
     }
 
-    /// Returns the next part; nothing at the end. `reached` is the id of a client that has the whole list.
+    /// Returns the next part; empty at the end. `reached` is the id of a client that has the whole list.
     pub(super) fn next<V, S: Topic<V>>(
         &mut self,
         confirmed: &ConfirmedState<'_, V>,

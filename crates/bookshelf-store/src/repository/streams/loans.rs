@@ -28,7 +28,7 @@ impl Loans {
     }
 }
 
-/// Returns true if a loan is a leftover beside this book.
+/// Returns true if a loan is a leftover, given the current book of its name.
 fn is_left_over<V>(loan: &Entry<Loan>, book: Option<&Arc<Entry<CachedBook<V>>>>) -> bool {
     book.is_some_and(|book| loan.value.is_left_over(&book.uid))
 }
@@ -84,7 +84,7 @@ impl<V> Topic<V> for Loans {
                 kind,
             })
         });
-        // A loan may become a leftover when a book appears, and count again when that goes.
+        // A loan may become a leftover when a book appears, and count again when that book is deleted.
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let key = event.key();

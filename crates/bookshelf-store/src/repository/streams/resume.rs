@@ -18,9 +18,9 @@ const LIVE_VERSION_IS_NEW_FOR: Duration = Duration::from_secs(1);
 
 /// Returns the position from which a client that has everything up to this id resumes.
 ///
-/// The id may come from a replica that is ahead of this one. A stream of one resource waits for the watch to reach it. A
-/// stream that depends on both resumes from the confirmed position: until then, events of one resource cannot be checked against
-/// the later state of the other, so that some events come again.
+/// The id may come from a replica that is ahead of this one. A stream of one resource waits for the watch to reach it.
+/// A stream of both resources resumes from the confirmed position if that is earlier, because events of one resource
+/// cannot be judged without the matching state of the other. Some events are then repeated.
 pub(super) async fn resume<V: Send + Sync + 'static>(
     repository: &Repository<V>,
     topic: &impl Topic<V>,
@@ -51,18 +51,18 @@ pub(super) async fn resume<V: Send + Sync + 'static>(
 }
 
 impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
-    /// Waits for a short time until the served state is confirmed: a client that wrote here finds its writes in the list
-    /// with which its stream begins.
+    /// Waits for a short time until the served state is confirmed, so that a client that wrote here finds its writes in
+    /// the list with which its stream begins.
     pub(super) async fn wait_pending_confirmed(&self, namespace: Option<&str>) {
-        // Otherwise it comes as a change.
+        // A write that is confirmed later follows as a change.
         let _ = self
             .reader
             .wait_pending_confirmed(namespace, PENDING_CONFIRMED_WITHIN)
             .await;
     }
 
-    /// Returns the position after this version, which a client claims to have from some replica. The watch here may be
-    /// behind that one; the API server's latest version decides.
+    /// Returns the position after this version, which a client claims to have from some replica. If the watch here has
+    /// not reached it, the API server's latest version decides whether it can exist.
     pub(super) async fn position_at(
         &self,
         namespace: Option<&str>,

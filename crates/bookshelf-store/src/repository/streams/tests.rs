@@ -1,5 +1,6 @@
-//! Streams of two replicas that are fed the same history, each in its own way: a client that is cut off anywhere and resumes
-//! at the other ends with the state of a fresh list. No garbage is collected here, so that loans of earlier books stay.
+//! Streams of two replicas that are fed the same history, each in its own way: a client that is cut off anywhere and
+//! resumes on the other one ends with the state of a fresh list. There is no garbage collector here, so loans of
+//! earlier books stay.
 
 mod world;
 
@@ -38,7 +39,7 @@ impl<S: Topic<String>> Client<S> {
         }
     }
 
-    /// Takes in so many events at most, then breaks the connection; `usize::MAX` keeps it.
+    /// Receives at most `most` events, then breaks the connection; `usize::MAX` keeps it.
     async fn listen(&mut self, replica: usize, repository: &Arc<Repository<String>>, most: usize) {
         let live = self.live.take().filter(|(at, _)| *at == replica);
         let mut stream = if let Some((_, stream)) = live {
@@ -138,7 +139,8 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
 /// The replica that all clients listen to in the end.
 const LAST: usize = 1;
 
-/// Feeds it everything while all listen: twice, since the first time may be when they find out that they cannot resume.
+/// Delivers everything to [`LAST`], then lets all clients listen twice: the first time, they may find out that they
+/// cannot resume.
 fn end() -> impl Iterator<Item = Step> {
     let deliver = [true, false].map(|is_of_books| Step::Deliver {
         replica: LAST,
@@ -160,7 +162,7 @@ proptest! {
     fn every_kind_of_stream_ends_with_the_state_of_a_fresh_list(steps in prop::collection::vec(step(), 0..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // A test that waits for a watch that is behind need not wait for the clock.
+            // Paused time makes waits for a late watch instant.
             .start_paused(true)
             .build()
             .unwrap();
@@ -225,7 +227,7 @@ async fn an_api_server_that_does_not_answer_does_not_delay_resuming_for_long() {
     let start = Instant::now();
     let resumed = (0..20).map(|_| replica.repository.book_stream(None, None, false, Some("1000")));
     for mut stream in futures::future::try_join_all(resumed).await.unwrap() {
-        // Another replica may have sent that version: without the API server, the client is believed.
+        // Another replica may have sent that version: without an answer of the API server, the id is accepted.
         assert!(stream.pop().is_none());
     }
     assert!(

@@ -1,4 +1,4 @@
-//! The cost of a loan with its history, beside the same loan without: one at a time, and 100 a second.
+//! The cost of a loan with its history, compared with a loan without: one at a time, and 100 a second.
 
 use std::time::{Duration, Instant};
 
@@ -21,29 +21,27 @@ use crate::{
     wait::until,
 };
 
-/// The number of loans, one at a time, and the time from one to the next: longer than the recorder waits.
+/// Loans one at a time, further apart than the recorder waits.
 const IDLE: Pace = Pace {
     name: "one at a time",
     loans: 8,
     every: Duration::from_secs(3),
 };
-/// The number of loans, 100 a second.
 const BUSY: Pace = Pace {
     name: "100 a second",
     loans: 1000,
     every: Duration::from_millis(10),
 };
-/// The number of loans that are under way at once, at most.
+/// The maximum number of concurrent loans.
 const AT_ONCE: usize = 16;
 
-/// A number of loans, and how fast they are made.
 struct Pace {
     name: &'static str,
     loans: u64,
     every: Duration,
 }
 
-/// The costs of a loan, and the times of its two requests in milliseconds.
+/// The cost of a loan, and the durations of borrows and returns in milliseconds.
 struct Sample {
     journal_requests: f64,
     bytes: f64,
@@ -116,7 +114,7 @@ fn figures_of(pace: &Pace, with: &[Sample], without: &[Sample]) -> Vec<Figure> {
     figures
 }
 
-/// Makes and ends loans at this pace, and returns when their history is stored.
+/// Makes and ends loans at this pace, waits until their history is stored, and returns their cost.
 async fn sample(rig: &Rig<'_>, pace: &Pace, arguments: &[&str]) -> Result<Sample> {
     let service = Service::start(rig, Api::User, arguments).await?;
     until("the API shows the books", Duration::from_millis(10), async || {
@@ -149,7 +147,7 @@ async fn sample(rig: &Rig<'_>, pace: &Pace, arguments: &[&str]) -> Result<Sample
     }
     let bytes = rig.cluster.bytes_written().await? - bytes;
     let after = Requests::of_journals(&rig.cluster.client).await?;
-    // Those that this function has sent, to count lines, are lists.
+    // The LISTs are those of this function, which counts lines.
     let asked = after.since(&requests).into_iter();
     let asked = asked
         .filter(|(request, _)| !request.starts_with("LIST"))
@@ -164,7 +162,7 @@ async fn sample(rig: &Rig<'_>, pace: &Pace, arguments: &[&str]) -> Result<Sample
     })
 }
 
-/// Borrows and returns a book; returns the milliseconds of each.
+/// Borrows and returns a book. Returns the milliseconds of each request.
 async fn loan(rig: &Rig<'_>, service: &Service, number: u64) -> Result<(f64, f64)> {
     let book = books::name(number % (AT_ONCE as u64 * 4));
     let mut times = [0.0; 2];
@@ -192,7 +190,7 @@ async fn loan(rig: &Rig<'_>, service: &Service, number: u64) -> Result<(f64, f64
     Ok((borrow, end))
 }
 
-/// Returns the number of lines in the journals of the namespace of what comes and goes.
+/// Returns the number of lines in the journals of [`SCRATCH`].
 async fn lines(rig: &Rig<'_>) -> Result<u64> {
     let journals = kube::Api::<LoanJournal>::namespaced(rig.cluster.client.clone(), SCRATCH);
     let journals = journals.list(&ListParams::default()).await?;

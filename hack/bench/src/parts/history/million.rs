@@ -1,4 +1,4 @@
-//! A million events: the memory of both sides, and the history of one book.
+//! A million events: the memory of the API and of the API server, and the history of one book.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use crate::{
 
 const JOURNALS: u64 = 10_000;
 const EVENTS: u64 = JOURNALS * LINES_MAX as u64;
-/// The number of books: each has 100 events.
+/// The number of books, with 100 events each.
 const BOOKS: u64 = 10_000;
 const TENANTS: u64 = 1_000;
 const READS: u64 = 500;
@@ -81,7 +81,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Makes the journals: of each book, one loan after the other.
+/// Creates the journals. The loans of each book follow one another.
 async fn make(rig: &Rig<'_>) -> Result<()> {
     let api = Api::<LoanJournal>::namespaced(rig.cluster.client.clone(), SCRATCH);
     let now = Timestamp::now().as_second();
@@ -111,7 +111,7 @@ async fn make(rig: &Rig<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the line of an event: beginning and end of a loan in turns.
+/// Returns the line of an event. Even events begin a loan, odd ones end it.
 fn event(now: i64, number: u64) -> Result<String> {
     let (loan, is_end) = (number / 2, number % 2 == 1);
     let time = |number: u64| -> Result<Timestamp> {
@@ -119,7 +119,7 @@ fn event(now: i64, number: u64) -> Result<String> {
         Ok(Timestamp::from_second(now - seconds * 10)?)
     };
     let (book, tenant) = (loan % BOOKS, loan % TENANTS);
-    // As of uids, the marks have no order.
+    // Like those of uids, the marks are in no order.
     let mark = loan.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let at = time(number)?;
     Ok(if is_end {
@@ -130,7 +130,7 @@ fn event(now: i64, number: u64) -> Result<String> {
     })
 }
 
-/// Waits until an API has all events.
+/// Waits until an API has loaded all events.
 async fn loaded(rig: &Rig<'_>, service: &Service) -> Result<()> {
     let url = service.url(&path(BOOKS - 1));
     crate::wait::until("the history is loaded", Duration::from_millis(10), async || {
@@ -145,7 +145,7 @@ async fn loaded(rig: &Rig<'_>, service: &Service) -> Result<()> {
     .await
 }
 
-/// Reads the histories of books; returns the milliseconds of each.
+/// Reads the histories of books. Returns the milliseconds of each read.
 async fn read(service: &Service) -> Result<Vec<f64>> {
     let mut times = Vec::new();
     for number in 0..READS {
@@ -162,7 +162,6 @@ fn path(book: u64) -> String {
     format!("/book/{SCRATCH}/book-{book:06}/history")
 }
 
-/// Deletes the journals of a namespace.
 pub(super) async fn clear(rig: &Rig<'_>, namespace: &str) -> Result<()> {
     let api = Api::<LoanJournal>::namespaced(rig.cluster.client.clone(), namespace);
     let journals = api.list_metadata(&ListParams::default()).await?.items;

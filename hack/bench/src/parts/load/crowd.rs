@@ -1,4 +1,4 @@
-//! Clients that send at the same time, each its next request after the answer to the one before.
+//! Concurrent clients, each of which sends its next request after the response to the one before.
 
 use std::{
     iter,
@@ -33,7 +33,6 @@ use crate::{args::Api, rig::Rig, service::Service};
 /// Longer than any answer takes.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The number of attempts to send a request.
 const ATTEMPTS: usize = 5;
 
 /// A server, and the credentials of its clients.
@@ -44,7 +43,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// A crowd of clients of an API, as tenants.
+    /// Returns a door to an API, with the headers of a tenant.
     pub(super) async fn of_service(rig: &Rig<'_>, api: Api) -> Result<Self> {
         let mut door = Self::of_account(rig, api).await?;
         door.headers
@@ -52,7 +51,7 @@ impl Door {
         Ok(door)
     }
 
-    /// A crowd of clients of the API server, with the token of the librarians' API.
+    /// Returns a door to the API server, with the token of admin-api.
     pub(super) async fn of_api_server(rig: &Rig<'_>) -> Result<Self> {
         let mut door = Self::of_account(rig, Api::Admin).await?;
         let token = format!("Bearer {}", rig.cluster.account(Api::Admin).token);
@@ -74,13 +73,13 @@ impl Door {
         })
     }
 
-    /// The URL of `service`, or of the API server.
+    /// The URL of `service`, or of the API server without one.
     pub(super) fn url(&self, service: Option<&Service>) -> String {
         service.map_or_else(|| self.api_server.clone(), |service| service.url(""))
     }
 }
 
-/// Clients with a connection each, which they keep.
+/// Clients that each keep a connection.
 pub(super) struct Crowd {
     clients: Vec<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
     headers: HeaderMap,
@@ -95,8 +94,8 @@ impl Crowd {
         }
     }
 
-    /// Sends the requests, in this order, until all are answered or no time is left to begin another one. Of no more
-    /// requests than there are clients, each sends one.
+    /// Sends the requests in this order, until all are answered or there is no time to begin another. If there are no
+    /// more requests than clients, each client sends one.
     pub(super) async fn send(&self, requests: Vec<Request>, time: Duration) -> Result<Tally> {
         let work = Arc::new(Work {
             next: AtomicUsize::new(0),
@@ -120,7 +119,6 @@ impl Crowd {
     }
 }
 
-/// The requests that clients share.
 struct Work {
     next: AtomicUsize,
     requests: Vec<Request>,
@@ -154,7 +152,7 @@ impl OneClient {
         Ok(self.tally)
     }
 
-    /// Sends a request, and again for as long as it is refused, each time after the time in the refusal.
+    /// Sends a request, and repeats it while it is refused, each time after the delay in the refusal.
     async fn send(&mut self, request: &Request) -> Result<()> {
         for attempt in 0..ATTEMPTS {
             let sent = Instant::now();

@@ -1,4 +1,4 @@
-//! The requests, made before any is sent.
+//! The requests, which are all built before the first is sent.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::labels;
@@ -11,7 +11,7 @@ use crate::{
     books::{self, SCRATCH},
 };
 
-/// A write, in the order in which the table has them.
+/// A write, in the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Write {
     /// A create, sent to the librarians' API.
@@ -22,7 +22,7 @@ pub(super) enum Write {
     Borrow,
 }
 
-/// A request, ready to be sent.
+/// A request that is ready to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     /// The number of its book.
@@ -42,7 +42,7 @@ impl Write {
         }
     }
 
-    /// The API that has it; none is the API server itself.
+    /// The API with this write; `None` is the API server.
     pub(super) fn api(self) -> Option<Api> {
         match self {
             Self::Create | Self::Update => Some(Api::Admin),
@@ -51,14 +51,14 @@ impl Write {
         }
     }
 
-    /// The request for a book, to the server with this URL.
+    /// Returns the request for a book to the server at this URL.
     pub(super) fn request(self, server: &str, number: u64) -> Result<Request> {
         let book = format!("/book/{SCRATCH}/{}", books::name(number));
         let (method, path, body) = match self {
             Self::Create => (Method::POST, format!("/book/{SCRATCH}"), Some(content(number, 0))),
             Self::Straight => (
                 Method::POST,
-                // The query that bookshelf sends.
+                // The same query as bookshelf sends.
                 format!(
                     "/apis/bookshelf.lostinsoba.com/v1alpha1/namespaces/{SCRATCH}/books?&fieldManager=admin-api"
                 ),
@@ -77,7 +77,7 @@ impl Write {
     }
 }
 
-/// The content of [`books::book`], as the librarians' API takes it.
+/// The content of [`books::book`] as admin-api expects it.
 fn content(number: u64, edition: u64) -> Value {
     let book = books::book(SCRATCH, number);
     json!({

@@ -8,25 +8,25 @@ use crate::{
     statistics::{approximate, percentile},
 };
 
-/// The number of clients whose creates have to be as good as the straight ones.
+/// The number of clients at which creates are compared with straight ones.
 const COMPARED: usize = 16;
 
-/// The number of clients beyond the limit of requests at once to the API server.
+/// A number of clients above the limit of concurrent requests to the API server.
 const MOST: usize = 256;
 
-/// `--kube-timeout` by default, in milliseconds.
+/// The default of `--kube-timeout`, in milliseconds.
 const DEADLINE: f64 = 5000.0;
 
-/// The reference that creates are measured beside.
+/// The name of the reference for creates.
 const STRAIGHT: &str = "straight to the API server";
 
-/// The processes whose CPU time is taken, in this order: the API is the one that is measured.
+/// The processes whose CPU time is measured, in this order. `admin-api` stands for the measured API.
 pub(super) const PROGRAMS: [&str; 4] = ["API server", "etcd", "admin-api", "load"];
 
-/// Something of each of [`PROGRAMS`].
+/// One value for each of [`PROGRAMS`].
 pub(super) type CpuTimes<T> = [T; PROGRAMS.len()];
 
-/// The microseconds of CPU time of each write, from the times before and after so many.
+/// Returns the microseconds of CPU time for each write, from the times before and after this number of writes.
 pub(super) fn of_a_write(
     before: CpuTimes<Option<Duration>>,
     after: CpuTimes<Option<Duration>>,
@@ -38,14 +38,12 @@ pub(super) fn of_a_write(
     })
 }
 
-/// One measurement.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) tally: Tally,
     pub(super) cpu: CpuTimes<Option<f64>>,
 }
 
-/// All measurements.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     samples: BTreeMap<(usize, Write), Vec<Sample>>,
@@ -77,7 +75,7 @@ impl Table {
             .unwrap_or_default()
     }
 
-    /// Writes a second, and their latency.
+    /// The rate of a write, and its latencies.
     fn of_write(&self, write: Write, clients: usize, samples: &[Sample]) -> [Figure; 3] {
         let name = format!("{}, {}", write.name(), in_words(clients));
         let compared = (write, clients) == (Write::Create, COMPARED);
@@ -113,7 +111,7 @@ impl Table {
         ]
     }
 
-    /// The CPU time of a create. Whatever ours takes, the API server lacks, as they share the cores.
+    /// The CPU time of a create. They share the cores, so the API server lacks what our program uses.
     fn of_cpu(&self) -> impl Iterator<Item = Figure> {
         let values = |write, program: usize| {
             let samples = self.of(write, COMPARED).iter();
@@ -126,7 +124,7 @@ impl Table {
         })
     }
 
-    /// The other answers to the largest crowd, of all rounds: a median would hide the one bad round.
+    /// The sums of other responses to the largest crowd over all rounds: a median would hide one bad round.
     fn of_refusals(&self) -> Vec<Figure> {
         let sum = |count: fn(&Tally) -> u64| {
             let ours = [Write::Create, Write::Update, Write::Borrow].into_iter();
@@ -172,7 +170,7 @@ fn latency(sample: &Sample, percent: usize) -> Option<f64> {
     percentile(&sample.tally.latencies, percent)
 }
 
-/// Refusals and failures in words.
+/// A text about refusals and failures; `None` without any.
 fn trouble(samples: &[Sample]) -> Option<String> {
     let sum = |count: fn(&Tally) -> u64| samples.iter().map(|sample| count(&sample.tally)).sum::<u64>();
     let counts = [

@@ -4,27 +4,26 @@ use std::time::Duration;
 
 use http::{HeaderMap, header::RETRY_AFTER};
 
-/// The answers that one client or all of them got.
+/// The responses to one client, or to all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tally {
-    /// From the first request to the last answer.
+    /// Seconds from the first request to the last response.
     pub(super) seconds: f64,
-    /// The milliseconds of each success, from its request to its answer; after a refusal, from the repetition.
+    /// The milliseconds of each success, from its request to its response. After a refusal, from the repeated request.
     pub(super) latencies: Vec<f64>,
-    /// The numbers of the books that the successes were about.
+    /// The numbers of the books of the successes.
     pub(super) done: Vec<u64>,
-    /// The 429s.
+    /// The number of 429s.
     pub(super) refusals: u64,
-    /// Refusals after the time that an earlier `Retry-After` named, and refusals without one.
+    /// The number of refusals that came after the delay of an earlier `Retry-After`, or without one.
     pub(super) untrue: u64,
-    /// The 5xx, and requests without an answer.
+    /// The number of 5xx responses and of requests without a response.
     pub(super) failures: u64,
-    /// The first of these, in words.
     pub(super) first_failure: Option<String>,
 }
 
 impl Tally {
-    /// Adds those of another client, or of a later time. The time is the longer one, as clients send at the same time.
+    /// Adds the results of another client, or of a later time. The longer time counts, as clients send concurrently.
     pub(super) fn join(&mut self, other: Self) {
         self.seconds = self.seconds.max(other.seconds);
         self.latencies.extend(other.latencies);
@@ -35,14 +34,13 @@ impl Tally {
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
 
-    /// Counts a request that failed.
     pub(super) fn fail(&mut self, failure: impl FnOnce() -> String) {
         self.failures += 1;
         self.first_failure.get_or_insert_with(failure);
     }
 
-    /// Counts a 429, and returns the time after which its request is repeated. `repeated` is true where the request
-    /// is the repetition of a refused one.
+    /// Counts a 429 and returns the delay before its request is repeated. `repeated` is true if that request is itself
+    /// a repetition.
     pub(super) fn refuse(&mut self, headers: &HeaderMap, repeated: bool) -> Duration {
         let wait = retry_after(headers);
         self.refusals += 1;
@@ -51,7 +49,7 @@ impl Tally {
     }
 }
 
-/// The time in `Retry-After`, which both APIs and the API server send in seconds.
+/// Returns the delay in `Retry-After`, which both APIs and the API server send in seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

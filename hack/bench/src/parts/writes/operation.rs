@@ -14,7 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// One of the writes, in the order in which they can be done.
+/// One of the writes, in an order in which they are possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Operation {
     Create,
@@ -46,7 +46,7 @@ impl Operation {
         }
     }
 
-    /// The API that has it.
+    /// The API with this operation.
     pub(super) fn api(self) -> Api {
         match self {
             Self::Borrow | Self::Return => Api::User,
@@ -54,20 +54,20 @@ impl Operation {
         }
     }
 
-    /// The CPU time it may take.
+    /// The maximum CPU time, where there is one.
     pub(super) fn cpu_target(self) -> Option<Target> {
         let most = Target::AtMost(120.0);
         matches!(self, Self::Create | Self::Update | Self::Borrow).then_some(most)
     }
 
-    /// Sees to it that it can be done `times` times, without a request that is not its own.
+    /// Prepares `times` operations, so that each can be done without requests that are not its own.
     pub(super) async fn prepare(self, rig: &Rig<'_>, services: &Services, times: u64) -> Result<()> {
         match self {
             Self::Create => both_serve(rig, services, 0).await,
             Self::Update | Self::SetCategory | Self::Return => Ok(()),
             Self::Borrow => both_serve(rig, services, times).await,
             Self::Delete => {
-                // Others, which the librarians' API has never known a loan of.
+                // Other books, of which admin-api has never known a loan.
                 stream::iter(times..2 * times)
                     .map(|number| books::create(&rig.cluster.client, SCRATCH.to_owned(), number))
                     .buffer_unordered(8)
@@ -78,7 +78,6 @@ impl Operation {
         }
     }
 
-    /// Does it to one book.
     pub(super) async fn act(self, rig: &Rig<'_>, service: &Service, number: u64) -> Result<()> {
         let book = format!("/book/{SCRATCH}/{}", books::name(number));
         let (method, path, body, expected) = match self {

@@ -14,10 +14,10 @@ use super::{Actor, GROUP_VERSION, JSON, JSON_PATCH, MERGE_PATCH, Write, actors};
 
 /// The message for a book that another tool manages.
 const FOREIGN: &str = "another tool manages this book";
-/// The message for a write that would make it so.
+/// The message for a write that would hand a book to another tool.
 const HANDED_OVER: &str = "does not hand a book to another tool";
 
-/// A kind of book: its manager, and how that is written on it.
+/// A kind of book: its manager, and the labels and annotations that name it.
 struct Kind {
     about: String,
     labels: Map<String, Value>,
@@ -74,7 +74,7 @@ impl Kind {
     }
 }
 
-/// Every way to make a book of a kind.
+/// Returns every way to create a book of a kind.
 fn creates(kind: &Kind) -> Vec<(&'static str, Write)> {
     let object = kind.object("another", "A Title");
     let mut nameless = object.clone();
@@ -87,7 +87,7 @@ fn creates(kind: &Kind) -> Vec<(&'static str, Write)> {
     ]
 }
 
-/// Every way to write to a book, whose manager stays as it is.
+/// Returns every way to write to a book without changing its manager.
 fn writes(name: &str, stored: &Value) -> Vec<(&'static str, Write)> {
     let path = format!("books/{name}");
     let mut update = stored.clone();
@@ -115,7 +115,7 @@ fn writes(name: &str, stored: &Value) -> Vec<(&'static str, Write)> {
                 Value::Null,
             ),
         ),
-        // To say that it is bookshelf's, and to take all marks off, as one does to get hold of it.
+        // Attempts to take over a book: by labelling it as bookshelf's, and by removing all marks.
         (
             "relabel to bookshelf",
             relabel(&path, &json!({(labels::MANAGED_BY): "bookshelf"})),
@@ -143,7 +143,7 @@ fn writes(name: &str, stored: &Value) -> Vec<(&'static str, Write)> {
     ]
 }
 
-/// Every way to hand a book to another tool.
+/// Returns every way to hand a book to another tool.
 fn handovers(name: &str, stored: &Value) -> Vec<(String, Write)> {
     let path = format!("books/{name}");
     let mut update = stored.clone();
@@ -180,7 +180,7 @@ fn merge_metadata(path: &str, metadata: &Value) -> Write {
     Write::new(Method::PATCH, MERGE_PATCH, path, json!({"metadata": metadata}))
 }
 
-/// Asserts that a write succeeds, or is refused with these words.
+/// Asserts that a write succeeds, or that it is refused with these words.
 async fn assert(
     library: &Library,
     actor: &Actor,
@@ -252,7 +252,7 @@ async fn one_managed_book_stops_the_deletion_of_a_collection_at_that_book() -> R
             "{}",
             actor.name
         );
-        // The rest goes, or stays, as the API server has come to it before or not.
+        // The API server may or may not have deleted this book before it came to the managed one.
         library
             .books()
             .delete("ours", &kube::api::DeleteParams::default())

@@ -9,7 +9,7 @@ use e2e::chart;
 
 use super::super::chart::helm;
 
-/// Renders the chart's policies for a release, with further `arguments`.
+/// Renders the chart's policies for a release, with additional `arguments`.
 async fn policies(release: &str, namespace: &str, arguments: &[&str]) -> Result<String> {
     let chart = chart();
     let fixed = [
@@ -24,7 +24,7 @@ async fn policies(release: &str, namespace: &str, arguments: &[&str]) -> Result<
 
 const ONLY: &str = "--show-only=templates/admission-policies.yaml";
 
-/// The strings in a variable of the policies.
+/// Returns the strings in a variable of the policies.
 fn strings_in(policies: &str, variable: &str) -> Vec<String> {
     let (_, from) = policies
         .split_once(&format!("- name: {variable}\n"))
@@ -56,13 +56,12 @@ async fn the_marks_in_the_policies_are_those_in_the_code() -> Result<()> {
     Ok(())
 }
 
-/// The names of the policies of a release.
 async fn names(release: &str, namespace: &str, arguments: &[&str]) -> Result<Vec<String>> {
     let policies = policies(release, namespace, &[&[ONLY], arguments].concat()).await?;
     let names = policies.lines().filter_map(|line| line.strip_prefix("  name: "));
     let mut names: Vec<_> = names.map(str::to_owned).collect();
     names.sort();
-    // Each is a policy's and its binding's.
+    // A policy and its binding have the same name.
     names.dedup();
     Ok(names)
 }

@@ -1,4 +1,4 @@
-//! Controllers that the policies leave alone: the garbage collector, and the deletion of a namespace.
+//! Controllers that the policies do not affect: the garbage collector and the deletion of namespaces.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::{Book, BookLoan, labels, management::MARKS};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{GROUP_VERSION, actors};
 
-/// A book of nobody and one of each tool, all lent by user-api's account.
+/// Creates a book without a manager and one of each tool, with loans by user-api's account.
 async fn lent_books(library: &Library) -> Result<Vec<Book>> {
     let actors = actors(library).await?;
     let user_api = actors
@@ -27,7 +27,7 @@ async fn lent_books(library: &Library) -> Result<Vec<Book>> {
     for (number, kind) in [None].into_iter().chain(kinds).enumerate() {
         let mut book = book(&format!("book-{number}"));
         if let Some((key, value)) = kind {
-            // In both places, so that a mark is in its own.
+            // A mark is either a label or an annotation; setting both covers it.
             book.labels_mut().insert(key.to_owned(), value.to_owned());
             book.annotations_mut().insert(key.to_owned(), value.to_owned());
         }

@@ -1,4 +1,4 @@
-//! The form of a loan: it belongs to the book of its own name, and does not change.
+//! The form of a loan: it belongs to the book with its name, and does not change.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::BookLoan;
@@ -17,12 +17,12 @@ const OWNER: &str = "a loan has one ownerReference";
 /// The message for a change.
 const CHANGE: &str = "a loan does not change";
 
-/// The ownerReference that user-api gives a loan of the book `lent`.
+/// Returns the ownerReference that user-api sets on a loan of the book `lent`.
 fn owner(uid: &str) -> Value {
     json!({"apiVersion": GROUP_VERSION, "kind": "Book", "name": "lent", "uid": uid, "blockOwnerDeletion": false})
 }
 
-/// A loan of the book `lent` with these ownerReferences; null is for none.
+/// Returns a loan of the book `lent` with these ownerReferences, or without any for null.
 fn loan(owners: &Value) -> Value {
     let mut metadata = json!({"name": "lent"});
     if !owners.is_null() {
@@ -33,14 +33,14 @@ fn loan(owners: &Value) -> Value {
     })
 }
 
-/// The ownerReference with one field changed.
+/// Returns the ownerReference with one field changed.
 fn with(uid: &str, field: &str, value: impl Into<Value>) -> Value {
     let mut owner = owner(uid);
     owner[field] = value.into();
     owner
 }
 
-/// Loans, each with true if the accounts may create it.
+/// Returns loans, each with true if the accounts may create it.
 fn forms(uid: &str) -> Vec<(Value, bool)> {
     let mut brief = owner(uid);
     brief
@@ -73,7 +73,7 @@ fn forms(uid: &str) -> Vec<(Value, bool)> {
     ]
 }
 
-/// Every way to change the loan `lent`.
+/// Returns every way to change the loan `lent`.
 fn changes(stored: &Value) -> Vec<Write> {
     let path = "bookloans/lent";
     let labels = json!({"metadata": {"labels": {"a": "b"}}});
@@ -115,7 +115,7 @@ async fn a_loan_belongs_to_the_book_of_its_name_and_does_not_change() -> Result<
                 }
             }
         }
-        // The name that is generated is never the book's.
+        // A generated name is never the name of the book.
         let mut nameless = loan(&json!([owner(&uid)]));
         nameless["metadata"]["name"] = Value::Null;
         nameless["metadata"]["generateName"] = "len".into();

@@ -1,4 +1,4 @@
-//! Rights during the end of the process.
+//! Rights while the process shuts down.
 
 use anyhow::Result;
 use e2e::{Cluster, Library, Person, Program, Service, book, eventually};

@@ -1,4 +1,4 @@
-//! Requests that are made to be authorized as one thing and served as another.
+//! Hostile requests, made to be authorized as one request and served as another.
 
 use anyhow::{Context as _, Result};
 use e2e::{book, raw};
@@ -6,7 +6,7 @@ use http::{HeaderName, Method};
 
 use super::{ADMIN, House};
 
-/// Sends a request line with a token, or without, and returns the status.
+/// Sends a request line, with a token if there is one, and returns the status.
 async fn status(house: &House, request_line: &str, token: Option<&str>) -> Result<u16> {
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let request = format!(
@@ -18,7 +18,6 @@ async fn status(house: &House, request_line: &str, token: Option<&str>) -> Resul
     Ok(status.parse()?)
 }
 
-/// `text` with every byte percent-encoded.
 fn encoded(text: &str) -> String {
     let bytes = text.bytes().map(|byte| format!("%{byte:02x}"));
     bytes.collect::<Vec<_>>().concat()
@@ -127,7 +126,8 @@ async fn garbage_of_every_size_is_refused() -> Result<()> {
             let status = status(&house, &line, Some(&garbage)).await;
             let is_refused = match &status {
                 Ok(401 | 429) => true,
-                // Beyond the limit on a request's head no request can be read, and the rest of it is not.
+                // A request whose head is above the limit cannot be parsed. Its rest is not read, which may break the
+                // connection.
                 Ok(400 | 431) | Err(_) => power >= 15,
                 Ok(_) => false,
             };

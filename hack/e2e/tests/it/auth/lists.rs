@@ -1,4 +1,4 @@
-//! Lists of all namespaces, of which a caller sees some.
+//! Lists of all namespaces, for callers who may see some of them.
 
 use anyhow::Result;
 use e2e::book;
@@ -42,14 +42,14 @@ async fn a_list_of_all_has_the_namespaces_that_the_caller_may_list() -> Result<(
         let rest = api.get(path).await?.json(200);
         assert_eq!(rest["list"].as_array().map(Vec::len), Some(1), "{rest}");
 
-        // Pages end where what may be seen ends.
+        // Pages end with the last book that the caller may see.
         let first = api.get("/book?limit=2").await?.json(200);
         let next = first["continue"].as_str().unwrap_or_default().to_owned();
         let second = api.get(format!("/book?limit=2&continue={next}")).await?.json(200);
         assert_eq!(second["list"].as_array().map(Vec::len), Some(1), "{second}");
         assert!(second.get("continue").is_none(), "{second}");
 
-        // A change elsewhere leaves the tag as it is.
+        // A change in a hidden namespace does not change the tag.
         let etag = whole.header("etag").to_owned();
         let id = format!("new-{audience}");
         hidden.library.plant(&book(&id)).await?;

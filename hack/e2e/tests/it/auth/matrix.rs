@@ -11,7 +11,7 @@ use http::Method;
 use super::{ADMIN, House, USER};
 use rows::{RIGHTS, Row, rows};
 
-/// A caller with exactly these rights in a namespace; on these names alone, where there are any.
+/// Returns a caller with exactly these rights in a namespace, only on the objects with these names if there are any.
 async fn person(
     house: &House,
     name: &str,
@@ -26,7 +26,7 @@ async fn person(
     Ok(person)
 }
 
-/// Asserts the status that each kind of caller gets of an operation in a namespace; `other` is another namespace.
+/// Asserts the status of an operation for each kind of caller in a namespace. `other` is another namespace.
 async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<()> {
     let namespace = &house.library.namespace;
     let id = format!("book-{number}");
@@ -47,7 +47,7 @@ async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<(
     if row.is_public() {
         assert_eq!(nobody, row.status, "{about}, nobody");
         assert_eq!(status(&stranger).await?, row.status, "{about}, without rights");
-        // Nothing is asked about it.
+        // Public operations ignore credentials.
         let garbage = api.as_bearer("garbage");
         assert_eq!(
             row.status(&garbage, namespace, &id).await?,
@@ -92,13 +92,13 @@ async fn check(house: &House, row: &Row, number: usize, other: &str) -> Result<(
         })
         .await;
     }
-    // A missing book is refused as one that is there: nobody learns of what they may not see.
+    // A missing book gets the same refusal as an existing one, so nobody learns of what they may not see.
     let api = house.api_for(&stranger, row.api).await?;
     let missing = row.status(&api, namespace, "missing").await?;
     assert_eq!(missing, 403, "{about}, missing");
     let nowhere = row.status(&api, "no-such-namespace", &id).await?;
     assert_eq!(nowhere, 403, "{about}, no such namespace");
-    // What the path names is checked before rights are.
+    // Names in the path are checked before rights.
     let invalid = row.status(&api, "NO-NAMESPACE", &id).await?;
     assert_eq!(invalid, 400, "{about}, no namespace");
 
@@ -136,7 +136,7 @@ async fn the_table_of_callers_has_every_operation() -> Result<()> {
                 let description = operation["description"].as_str().unwrap_or_default();
                 let is_public = operation["security"].is_null();
                 documented.insert((method.clone(), path.clone(), "", is_public));
-                // Each right that the description has is a row.
+                // Each right in the description must be a row.
                 for (words, kind) in [
                     ("for an event stream to `watch`", "as a stream"),
                     ("with `force=true` also", "forced"),

@@ -1,4 +1,4 @@
-//! The order of refusals: the names in the path and the tenant come before everything but the credentials and the route.
+//! The order of refusals: only credentials and the route are checked before the tenant and the names in the path.
 
 use anyhow::Result;
 use e2e::{Library, Request};
@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::House;
 
-/// A field that is wrong, and a request in which it is.
+/// An invalid field, and a request with it.
 type Named<'a> = (&'a str, Box<dyn Fn() -> Request + 'a>);
 
-/// Asserts that each request is refused for its name or its tenant, with any other mistake in it, too.
+/// Asserts that each request is refused for its name or its tenant, even if it has other mistakes.
 async fn assert_names_come_first(library: &Library) -> Result<()> {
     let (admin, user) = (&library.admin, &library.user);
-    // Rights are asked for no name that breaks the rule, so that decisions are kept before.
+    // Invalid names are refused before a review, so these requests first make the decisions to keep.
     admin.get(library.list_path()).await?.json(200);
     user.get(library.loans_path()).tenant("bob").await?.json(200);
     let missing = library.path("missing");

@@ -1,5 +1,5 @@
-//! Answers that a caller could have from before, or from another: repeated ones, pages, tags, resumed streams. Each needs the
-//! right as of now.
+//! Responses that a caller may have from an earlier time or from another caller: repeated ones, pages, tags, resumed
+//! streams. Each requires the current right.
 
 use anyhow::{Context as _, Result};
 use e2e::{book, eventually};
@@ -54,7 +54,7 @@ async fn a_key_of_a_borrow_belongs_to_the_tenant_and_opens_nothing_to_others() -
         borrow.header("Idempotency-Key", "key").await
     };
     let loan = borrow(0, "bob").await?.json(201);
-    // Who may act as the tenant is the tenant.
+    // Callers who may act as the same tenant share its keys.
     assert_eq!(borrow(1, "bob").await?.json(201), loan);
     borrow(2, "bob").await?.problem(403, "forbidden");
     borrow(2, "carol").await?.problem(409, "already_borrowed");
@@ -125,7 +125,7 @@ async fn a_stream_is_resumed_with_the_right_as_of_now_and_tells_a_tenant_nothing
     let last_id = { stream }.until("synced").await?[0].last_id.clone();
     alices.post(library.path("first/borrow")).await?.json(201);
 
-    // Of his own loans, of which there is one later.
+    // A stream of his own loans, of which he makes one later.
     let mut resumed = bobs
         .get(library.loans_path())
         .header("Last-Event-ID", &last_id)

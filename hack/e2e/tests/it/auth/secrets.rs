@@ -1,4 +1,4 @@
-//! Tokens are in no log at trace level, metric, trace, error or Event, whatever was done with them.
+//! No log at trace level, metric, trace, error or Event contains a token, however it was used.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use reqwest::Method;
 
 use super::{ADMIN, USER};
 
-/// Both APIs at trace level with a collector: the librarians' over HTTP/2 with TLS, the tenants' over HTTP/1.1.
+/// Both APIs at trace level with a collector: admin-api over HTTP/2 with TLS, user-api over HTTP/1.1.
 struct Watched {
     admin: Service,
     user: Service,
@@ -59,7 +59,7 @@ impl Watched {
         self.secrets.assert_not_in_answer(answer);
     }
 
-    /// Everything that can be done with a good token.
+    /// Makes every kind of request with a valid token.
     async fn use_well(&mut self, token: &str, audience: &str) -> Result<()> {
         self.secrets.add(token);
         let api = self.api(audience).as_bearer(token);
@@ -101,7 +101,7 @@ impl Watched {
         Ok(())
     }
 
-    /// Everything that can be done with a token that is not good.
+    /// Makes every kind of request with an invalid token.
     async fn use_badly(&mut self, token: &str, audience: &str) -> Result<()> {
         self.secrets.add(token);
         let (anonymous, library) = (self.api(audience), &self.library);
@@ -120,7 +120,7 @@ impl Watched {
         Ok(())
     }
 
-    /// A token in all places where none belongs.
+    /// Sends a token in all places where none belongs.
     async fn misplace(&mut self, token: &str, audience: &str) -> Result<()> {
         self.secrets.add(token);
         let (api, path) = (self.api(audience), self.library.path("book"));
@@ -155,11 +155,10 @@ impl Watched {
         Ok(())
     }
 
-    /// Searches everything that was written down.
     async fn search(&self) -> Result<()> {
         for service in [&self.admin, &self.user] {
             let lines = service.log().rest()?;
-            // The libraries that handle requests, and those that handle reviews.
+            // Both the libraries that handle requests and those that send reviews must log.
             let traced = lines.iter().filter(|line| line["level"] == "TRACE");
             let targets = traced.filter_map(|line| line["target"].as_str()?.split("::").next());
             let targets = targets.collect::<BTreeSet<_>>();
@@ -214,7 +213,7 @@ async fn nothing_that_is_written_down_has_a_token_or_a_part_of_one() -> Result<(
         }
         watched.misplace(&token, audience).await?;
     }
-    // What is refused by the parser, which logs what it cannot read.
+    // Requests that the parser refuses, which logs what it cannot read.
     let token = person.token(USER).await?;
     watched.secrets.add(&token);
     for head in [

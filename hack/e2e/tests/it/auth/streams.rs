@@ -1,4 +1,4 @@
-//! Event streams are authorized again while they run.
+//! Event streams, which are authorized again while they are open.
 
 use anyhow::Result;
 use e2e::book;
@@ -12,7 +12,7 @@ async fn a_stream_ends_within_ten_seconds_of_the_right_to_it() -> Result<()> {
     let house = House::open().await?;
     let library = &house.library;
     library.plant(&book("first")).await?;
-    // At once: the administrator's connection does not last through the wait for the first.
+    // Concurrently, since the administrator's connection would not last through the first wait.
     let both = [ADMIN, USER].map(async |audience| {
         let person = house.person(&format!("watcher-{audience}")).await?;
         let grant = person
@@ -54,7 +54,7 @@ async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
     let mut stream = api.get(library.list_path()).listen().await?;
     stream.until("synced").await?;
     let opened = Instant::now();
-    // Over two decisions.
+    // Longer than two decisions are kept.
     let mut number = 0;
     let mut pace = tokio::time::interval(std::time::Duration::from_millis(500));
     while opened.elapsed().as_secs() < 22 {

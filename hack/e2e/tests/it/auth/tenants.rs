@@ -1,4 +1,4 @@
-//! Tenants: their own name, and the names that they may act as.
+//! Tenants: callers' own names, and the names that they may act as.
 
 use anyhow::Result;
 use e2e::{book, eventually};
@@ -67,7 +67,7 @@ async fn a_tenant_has_the_name_of_its_user_unless_it_may_act_as_another() -> Res
             "{message}"
         );
     }
-    // Another tenant's loan is not found by name, as in header mode.
+    // As in header mode, another tenant's loan is not found by name.
     api.get(library.loan_path("bobs"))
         .await?
         .problem(404, "not_found");
@@ -101,7 +101,7 @@ async fn a_tenant_header_that_breaks_the_rule_is_refused_before_rights_are() -> 
     }
     let twice = api.get(library.loans_path()).tenant("a").tenant("a").await?;
     twice.problem(400, "invalid_request");
-    // Elsewhere the header says nothing.
+    // Other requests ignore the header.
     api.get(library.list_path())
         .tenant("a b")
         .await?
@@ -113,7 +113,8 @@ async fn a_tenant_header_that_breaks_the_rule_is_refused_before_rights_are() -> 
 async fn a_user_name_that_is_no_tenants_is_refused_where_a_tenant_is_needed() -> Result<()> {
     let house = House::open().await?;
     let library = &house.library;
-    // A ServiceAccount may have a name of 253 characters, and a tenant no longer one than that.
+    // The name of a ServiceAccount may have 253 characters, and a tenant may not be longer. With its prefix, this one
+    // is.
     let api = house
         .api_for(&house.person(&"a".repeat(253)).await?, USER)
         .await?;

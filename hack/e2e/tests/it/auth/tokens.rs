@@ -1,4 +1,4 @@
-//! Tokens: the ones that are accepted, and all others.
+//! Accepted and refused tokens.
 
 use anyhow::{Context as _, Result};
 use e2e::{Program, Service, eventually};
@@ -29,7 +29,7 @@ async fn all_but_one_good_token_is_refused_with_a_challenge() -> Result<()> {
         .await?
         .json(200);
 
-    // In the middle: the last character of a base64 text has bits that mean nothing.
+    // Reversed, since the last character of a base64 text has unused bits.
     let (signed, signature) = good.rsplit_once('.').context("a signature")?;
     let tampered = format!("{signed}.{}", signature.chars().rev().collect::<String>());
     for (value, challenge) in [
@@ -69,7 +69,7 @@ async fn all_but_one_good_token_is_refused_with_a_challenge() -> Result<()> {
         .header("Authorization", &good)
         .header("Authorization", &good);
     twice.await?.problem(401, "unauthenticated");
-    // Nothing else is a credential.
+    // Nothing else counts as a credential.
     for (name, value) in [
         ("Cookie", format!("token={token}")),
         ("X-Forwarded-Authorization", good.clone()),
@@ -121,9 +121,9 @@ async fn a_right_that_is_taken_away_ends_within_ten_seconds() -> Result<()> {
         Ok((api.get(&path).await?.status == 403).then_some(()))
     })
     .await?;
-    // The API server decides on rights anew; some seconds for its own watch, on a slow machine.
+    // After the decision ends, the API server may need some seconds for its own watch of roles on a slow machine.
     assert!(revoked.elapsed().as_secs() < 15, "{:?}", revoked.elapsed());
-    // What the client has already is no longer its own, either.
+    // A response that the client already has is no longer confirmed either.
     let cached = api
         .get(&path)
         .header("If-None-Match", read.header("etag"))

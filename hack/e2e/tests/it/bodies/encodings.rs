@@ -1,4 +1,4 @@
-//! Bodies that are encoded in some way.
+//! Bodies with a content encoding.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! The command of `helm test`, with the real curl on real APIs.
+//! The command of `helm test`, run with the real curl against real APIs.
 
 use std::process::Output;
 
@@ -8,7 +8,8 @@ use tokio::process::Command;
 
 use super::{of_kind, rendered};
 
-/// Runs the command that the chart renders with these values, with the addresses of `services` in place of the Services'.
+/// Runs the command that the chart renders with these values, with the addresses of `services` instead of the Services'
+/// names.
 async fn test(set: &str, services: &[String]) -> Result<Option<Output>> {
     let pods = of_kind(&rendered("bookshelf", &["--set", set]).await?, "Pod")?;
     let command = &pods[0]["spec"]["containers"][0]["command"];
@@ -33,7 +34,7 @@ async fn helm_test_passes_where_both_apis_answer_and_fails_where_one_does_not() 
     let certificates = Certificates::new(&Issued::new()?)?;
     let [certificate, key] = certificates.flags();
     let tokens = ["--auth-mode=token"];
-    // Of callers from other addresses than the gateway's, none is let in.
+    // Only callers from the gateway's addresses are admitted, and this one is not.
     let header = ["--auth-mode=header", "--trusted-proxy=192.0.2.0/24"];
     let tls = ["--auth-mode=token", &certificate, &key];
     for (set, flags) in [
@@ -51,7 +52,7 @@ async fn helm_test_passes_where_both_apis_answer_and_fails_where_one_does_not() 
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{set}: {said}{errors}");
         assert_eq!(said.matches("HTTP/").count(), 2, "{set}: {said}");
-        // A port that nobody listens on.
+        // Nothing listens on this port.
         "127.0.0.1:1".clone_into(&mut addresses[0]);
         let output = test(set, &addresses).await?.context("curl")?;
         assert!(!output.status.success(), "{set}: {output:?}");

@@ -1,4 +1,4 @@
-//! The rendered chart on an API server that has the kinds of other projects, too.
+//! The rendered chart on an API server that also has the kinds of other projects.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ static CHARTS: Shared<Charts> = Shared::new();
 /// A control plane without bookshelf.
 pub(super) struct Charts {
     pub(super) cluster: Cluster,
-    /// A cluster has the CRDs and the roles for people once: what installs them, also as a dry run, takes turns.
+    /// Installations take turns, even dry runs, since a cluster has only one set of CRDs and roles for people.
     pub(super) turn: Mutex<()>,
     version: String,
     _control_plane: ControlPlane,
@@ -57,7 +57,7 @@ impl Charts {
         charts.await
     }
 
-    /// A namespace of a test's own that admits only Pods that keep to the level `restricted`, and warns of others.
+    /// Creates a test's own namespace, which admits only Pods of the level `restricted`, and warns of others.
     async fn restricted(&self, kubectl: &Kubectl, name: &str) -> Result<()> {
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace",
@@ -77,7 +77,7 @@ impl Charts {
     }
 }
 
-/// Fails at a warning, too: the API server warns of Pod templates that are not restricted, and of unknown fields.
+/// A dry run that fails on warnings, which the API server sends for unrestricted Pod templates and unknown fields.
 const DRY_RUN: [&str; 6] = [
     "apply",
     "--dry-run=server",
@@ -90,7 +90,7 @@ const DRY_RUN: [&str; 6] = [
 #[tokio::test]
 async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
     let charts = Charts::get().await?;
-    // Installations of other tests remove the CRDs.
+    // Installations by other tests remove the CRDs.
     let _turn = charts.turn.lock().await;
     let kubectl = charts.cluster.kubectl().await?;
     charts.restricted(&kubectl, "restricted").await?;
@@ -103,12 +103,12 @@ async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
         let file = file.to_str().context("a path")?.to_owned();
         scenarios.push(vec![version.clone(), "-f".to_owned(), file]);
     }
-    // Without values, last: its Deployment is used below.
+    // Without values, and last, since its Deployment is used below.
     scenarios.push(vec![version]);
     for scenario in &scenarios {
         let mut arguments = vec!["-n", "restricted"];
         arguments.extend(scenario.iter().map(String::as_str));
-        // The Roles of `watchNamespaces` and of the examples' people are in a namespace of their own.
+        // The Roles of `watchNamespaces` and of the examples' people have their own namespace.
         let manifests = rendered("bookshelf", &arguments).await?;
         let manifests = manifests.replace("namespace: \"science-library\"", "namespace: restricted");
         let manifests = manifests.replace("namespace: science-library", "namespace: restricted");
@@ -128,7 +128,7 @@ async fn it_takes_everything_in_a_restricted_namespace() -> Result<()> {
 #[tokio::test]
 async fn a_less_restricted_pod_is_noticed() -> Result<()> {
     let charts = Charts::get().await?;
-    // Installations of other tests remove the CRDs.
+    // Installations by other tests remove the CRDs.
     let _turn = charts.turn.lock().await;
     let kubectl = charts.cluster.kubectl().await?;
     charts.restricted(&kubectl, "noticed").await?;

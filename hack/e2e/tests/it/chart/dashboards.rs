@@ -1,4 +1,4 @@
-//! The dashboard and the alerts, beside the metrics that both programs serve.
+//! The dashboard and the alerts, compared with the metrics that both programs serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use e2e::{Api, Certificates, Cluster, Issued, Library, Program, Service, chart, 
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The queries in a document: every `expr`.
+/// Collects the queries in a document: every `expr`.
 fn queries(document: &Value, found: &mut Vec<String>) {
     match document {
         Value::Object(fields) => {
@@ -31,7 +31,7 @@ fn files() -> Result<Vec<(&'static str, Value)>> {
     ])
 }
 
-/// The selectors of a query: each metric that stands before a brace, with the labels inside.
+/// Returns the selectors of a query: each metric before a brace, with the labels inside.
 fn selectors(query: &str) -> Vec<(String, Vec<String>)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut selectors = Vec::new();
@@ -50,7 +50,7 @@ fn selectors(query: &str) -> Vec<(String, Vec<String>)> {
     selectors
 }
 
-/// The metrics of a program by the names of their series, each with the labels of one that was counted.
+/// Returns the metrics of a program by the names of their series, each with the labels that its samples have.
 async fn served(service: &Service) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let answer = service.ops()?.get("/metrics").await?;
     let text = answer.text();
@@ -77,7 +77,7 @@ async fn served(service: &Service) -> Result<BTreeMap<String, BTreeSet<String>>>
     Ok(metrics)
 }
 
-/// Counts requests, writes, Events, and at last a refusal: a series is not served before it was counted.
+/// Makes a service count requests, writes, Events and finally a refusal. A series is not served before its first count.
 async fn write_until_refused(
     library: &Library,
     service: &Service,
@@ -113,7 +113,7 @@ async fn write_until_refused(
     .await
 }
 
-/// Counted where an API server overloads or stops, which none does here.
+/// Counted only when an API server is overloaded or stops, which does not happen here.
 const UNCOUNTED: &str = "rest_client_request_retries_total";
 
 /// The labels that Prometheus adds.
@@ -143,7 +143,8 @@ async fn every_query_is_about_metrics_that_both_programs_serve() -> Result<()> {
             let selectors = selectors(&query);
             assert!(!selectors.is_empty(), "{file}: {query}");
             for (metric, labels) in selectors {
-                // Names such as rest_client_requests_total are those of many programs.
+                // Many programs have metrics with names such as rest_client_requests_total, so queries must select the
+                // job.
                 assert!(labels.contains(&"job".to_owned()), "{file}: {query}");
                 if metric == "up" || metric == UNCOUNTED {
                     continue;

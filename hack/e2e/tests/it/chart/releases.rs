@@ -1,4 +1,4 @@
-//! Releases of the chart, by the real helm on a real API server.
+//! Releases of the chart, installed with the real helm on a real API server.
 
 mod owner;
 
@@ -12,14 +12,14 @@ use super::{
     helm, values_file,
 };
 
-/// The definitions that the chart installs, and that an uninstall keeps.
+/// The CRDs that the chart installs, and that an uninstall keeps.
 const CRDS: [&str; 3] = [
     "books.bookshelf.lostinsoba.com",
     "bookloans.bookshelf.lostinsoba.com",
     "loanjournals.bookshelf.lostinsoba.com",
 ];
 
-/// helm and kubectl on one cluster.
+/// helm and kubectl for one cluster.
 struct Releases {
     kubeconfig: String,
     chart: String,
@@ -39,7 +39,7 @@ impl Releases {
         helm(&[arguments, &["--kubeconfig", &self.kubeconfig]].concat()).await
     }
 
-    /// Installs a release in the namespace of its name, or upgrades it.
+    /// Installs or upgrades a release in the namespace of the same name.
     async fn install(&self, release: &str, arguments: &[&str]) -> Result<String> {
         let fixed = [
             "upgrade",
@@ -58,7 +58,7 @@ impl Releases {
         Ok(())
     }
 
-    /// Waits until this is all that is installed. What Helm has deleted may have finalizers.
+    /// Waits until exactly this is installed. Objects that Helm has deleted may have finalizers.
     async fn come_to(&self, expected: &str) -> Result<()> {
         eventually(&format!("what is installed is {expected:?}"), async || {
             Ok((self.installed().await? == expected).then_some(()))
@@ -66,7 +66,7 @@ impl Releases {
         .await
     }
 
-    /// Waits until the CRDs are all that is installed.
+    /// Waits until only the CRDs are installed.
     async fn come_to_crds(&self) -> Result<()> {
         eventually("the CRDs are installed and nothing else", async || {
             Ok((self.installed().await?.lines().count() == CRDS.len()).then_some(()))
@@ -74,7 +74,7 @@ impl Releases {
         .await
     }
 
-    /// The names of all that the chart installs, in all namespaces.
+    /// Returns the names of all objects that the chart installs, in all namespaces.
     async fn installed(&self) -> Result<String> {
         let kinds = "crd,clusterroles,clusterrolebindings,validatingadmissionpolicies,deployments,services,\
                      serviceaccounts,configmaps,poddisruptionbudgets";
@@ -100,7 +100,7 @@ impl Releases {
         Ok(names)
     }
 
-    /// Removes what uninstalls keep.
+    /// Deletes the objects that an uninstall keeps.
     async fn clear(&self) -> Result<()> {
         let delete = [&["delete", "crd", "--ignore-not-found"][..], &CRDS].concat();
         self.kubectl.run(&delete).await?;
@@ -119,7 +119,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     crds_established(&releases.kubectl).await?;
     let installed = releases.installed().await?;
 
-    // It has installed everything that the binaries need.
+    // The release has installed everything that the binaries need.
     let admin = Service::start(Program::Admin, &charts.cluster, &[]).await?;
     let user = Service::start(Program::User, &charts.cluster, &[]).await?;
     let library = Library::open_in(&charts.cluster, &admin, &user).await?;
@@ -132,7 +132,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     let content = releases.kubectl.run(&both).await?;
     assert!(content.contains("borrowedBy: bob"), "{content}");
 
-    // With the values of the release before, and those of the chart where they are new.
+    // Keeps the values of the previous release, with the chart's defaults for new ones.
     let reuse = ["--reset-then-reuse-values", "--set=adminApi.replicas=3"];
     releases.install("bookshelf", &reuse).await?;
     let upgraded = releases.installed().await?;
@@ -151,7 +151,7 @@ async fn books_and_loans_survive_upgrades_rollbacks_and_the_uninstall() -> Resul
     assert_eq!(releases.kubectl.run(&both).await?, content);
     releases.come_to_crds().await?;
 
-    // With the CRDs applied by hand, the rest can be installed.
+    // Once the CRDs are applied by hand, the rest can be installed.
     let crds = Command::new(program("crdgen")?).output().await?;
     releases.kubectl.apply(&String::from_utf8(crds.stdout)?).await?;
     releases
@@ -169,7 +169,7 @@ async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
     let charts = Charts::get().await?;
     let _turn = charts.turn.lock().await;
     let releases = Releases::of(&charts.cluster).await?;
-    // The longest name of a release, and two that contain the chart's.
+    // The longest name of a release, and two that contain the name of the chart.
     let long = "l23456789-123456789-123456789-123456789-123456789-123";
     let names = ["bookshelf", "my-bookshelf-2", long];
     let mut installed = Vec::new();
@@ -180,7 +180,7 @@ async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
         installed.push(releases.installed().await?);
     }
     let everything = &installed[2];
-    // Those that a cluster has once are the first release's.
+    // The first release owns the objects that a cluster has only once.
     assert_eq!(
         everything
             .matches("clusterrole.rbac.authorization.k8s.io/bookshelf-")
@@ -193,7 +193,7 @@ async fn releases_of_any_names_stand_side_by_side() -> Result<()> {
     ] {
         assert_eq!(everything.matches(kind).count(), 6, "{everything}");
     }
-    // Each goes alone, and takes nothing of the others with it.
+    // An uninstall removes nothing of the other releases.
     releases.uninstall(names[2]).await?;
     releases.come_to(&installed[1]).await?;
     releases.uninstall(names[1]).await?;
@@ -228,7 +228,7 @@ async fn an_api_is_switched_off_and_on_scaled_and_upgraded_alone() -> Result<()>
         one.contains("deployment.apps/switched-bookshelf-admin-api"),
         "{one}"
     );
-    // Without any values, Helm would take those of before.
+    // Without any values, Helm would reuse the previous ones.
     releases
         .install("switched", &["--set=userApi.enabled=true"])
         .await?;
@@ -278,7 +278,7 @@ async fn the_network_policies_admit_the_pod_of_helm_test_while_it_runs() -> Resu
             during.contains("networkpolicy.networking.k8s.io/tested-bookshelf-test"),
             "{during}"
         );
-        // No kubelet runs here.
+        // No kubelet runs here, so the test sets the status of the Pod.
         let succeeded = [
             "patch",
             "pod",
@@ -306,7 +306,7 @@ async fn the_crds_go_with_a_release_that_does_not_keep_them() -> Result<()> {
     let releases = Releases::of(&charts.cluster).await?;
     let said = releases.install("gone", &["--set=crds.keep=false"]).await?;
     assert!(said.contains("GOES WITH THE RELEASE"), "{said}");
-    // One that was not kept can be kept from now on, and the other way round.
+    // A release can change between keeping the CRDs and not keeping them.
     releases.install("gone", &["--set=crds.keep=true"]).await?;
     releases.uninstall("gone").await?;
     releases.come_to_crds().await?;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{objects, of_kind, rendered, values_file, values_files};
 
-/// Counts the objects of each kind in manifests.
 fn kinds(manifests: &str) -> Result<BTreeMap<String, usize>> {
     let mut kinds = BTreeMap::new();
     for object in objects(manifests)? {
@@ -22,15 +21,15 @@ fn counts<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usize>
     counts.map(|(kind, count)| (kind.to_owned(), count)).into()
 }
 
-/// The kinds that the chart renders without values, counted.
+/// Returns the number of objects of each kind that the chart renders without values.
 fn defaults() -> BTreeMap<String, usize> {
     counts([
-        // Each API's two, and those for people.
+        // Two for each API, and those for people.
         ("ClusterRole", 4 + 5),
         ("ClusterRoleBinding", 4),
         ("CustomResourceDefinition", 3),
         ("Deployment", 2),
-        // The pod of `helm test`.
+        // The Pod of `helm test`.
         ("Pod", 1),
         ("Service", 2),
         ("ServiceAccount", 2),
@@ -52,14 +51,14 @@ async fn each_switch_adds_its_objects() -> Result<()> {
     let manifests = rendered("bookshelf", &["-f", &everything]).await?;
     let mut expected = defaults();
     expected.extend(counts([
-        // Each API's, the dashboard, and two further objects.
+        // One for each API, the dashboard, and two extra objects.
         ("ConfigMap", 2 + 1 + 2),
         ("Certificate", 1),
         ("FlowSchema", 1),
         ("HTTPRoute", 2),
         ("HorizontalPodAutoscaler", 1),
         ("Ingress", 2),
-        // The third is that of `helm test`.
+        // The third one is for `helm test`.
         ("NetworkPolicy", 2 + 1),
         ("PodDisruptionBudget", 2),
         ("PodMonitor", 1),
@@ -89,7 +88,7 @@ async fn each_api_can_be_left_out_with_all_that_belongs_to_it() -> Result<()> {
             let of = &object["metadata"]["labels"]["app.kubernetes.io/component"];
             assert_ne!(of, component, "{object}");
             of_the_other += usize::from(of == on);
-            // Selectors of both APIs, and the texts of alerts and dashboard, name them all the same.
+            // Selectors of both APIs, and the texts of alerts and the dashboard, may name both components.
             let kind = object["kind"].as_str().context("a kind")?;
             if !["PodMonitor", "ConfigMap", "PrometheusRule"].contains(&kind) {
                 assert!(
@@ -110,7 +109,7 @@ async fn each_api_can_be_left_out_with_all_that_belongs_to_it() -> Result<()> {
 async fn for_some_namespaces_it_has_roles_in_each_and_configures_the_apis() -> Result<()> {
     let manifests = rendered("bookshelf", &["--set=watchNamespaces={east,west}"]).await?;
     let mut expected = defaults();
-    // The review of a token has no namespace.
+    // Reviews of tokens have no namespace, so they need a ClusterRole.
     expected.extend(counts([
         ("ClusterRole", 2 + 5),
         ("ClusterRoleBinding", 2),
@@ -122,7 +121,7 @@ async fn for_some_namespaces_it_has_roles_in_each_and_configures_the_apis() -> R
     Ok(())
 }
 
-/// The objects of a kind with these values set, by their API.
+/// Renders with these values, and returns the objects of a kind by API.
 async fn of_apis(kind: &str, set: &str) -> Result<BTreeMap<String, Value>> {
     let manifests = rendered("bookshelf", &["--kube-version=1.36", "--set", set]).await?;
     let objects = of_kind(&manifests, kind)?.into_iter().map(|object| {
@@ -321,11 +320,11 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
                 .find(|program| container["name"] == program.name())
                 .context("a program")?;
             let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone())?;
-            // Ports that are free here, at the same addresses.
+            // Uses free ports at the same addresses.
             for argument in &mut arguments {
                 *argument = argument.replace("=0.0.0.0:8080", "=0.0.0.0:0");
                 *argument = argument.replace("=0.0.0.0:9080", "=0.0.0.0:0");
-                // And a certificate that is here.
+                // And an existing certificate.
                 let tls = certificates.flags();
                 let mut tls = tls
                     .iter()
@@ -334,7 +333,7 @@ async fn the_programs_take_the_arguments_of_the_chart() -> Result<()> {
                     argument.clone_from(flag);
                 }
             }
-            // It gets as far as the kubeconfig, which is none.
+            // The program gets as far as the kubeconfig, which is empty.
             let output = program
                 .command()?
                 .args(arguments)

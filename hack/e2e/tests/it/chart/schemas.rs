@@ -1,4 +1,4 @@
-//! The rendered chart against the schemas of an API server, by kubeconform: what a pipeline checks without a cluster.
+//! The rendered chart, checked by kubeconform against the schemas of an API server, as in a pipeline without a cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio::process::Command;
 use super::api_server::Charts;
 use super::{objects, rendered, values_files};
 
-/// Makes a definition of the API server's OpenAPI document a JSON schema that refuses unknown fields.
+/// Turns a definition of the API server's OpenAPI document into a JSON schema that refuses unknown fields.
 fn close(definition: &mut Value) {
     if let Value::Object(fields) = definition {
         if fields.get("format") == Some(&json!("int-or-string")) {
@@ -35,7 +35,7 @@ fn close(definition: &mut Value) {
     }
 }
 
-/// Writes a schema of each kind, by the name under which kubeconform looks for it.
+/// Writes a schema of each kind under the name that kubeconform expects.
 async fn write_schemas(directory: &Path) -> Result<()> {
     let charts = Charts::get().await?;
     let kubectl = charts.cluster.kubectl().await?;
@@ -52,7 +52,7 @@ async fn write_schemas(directory: &Path) -> Result<()> {
             let [Some(kind), Some(group), Some(version)] = of_kind else {
                 continue;
             };
-            // kubeconform takes the version of the core group for its name.
+            // kubeconform uses the version as the name of the core group.
             let group = if group.is_empty() { &version } else { &group };
             let schema = json!({"$ref": format!("definitions.json#/definitions/{name}")});
             std::fs::write(
@@ -66,7 +66,7 @@ async fn write_schemas(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks manifests. Returns kubeconform's verdict on each object.
+/// Checks manifests with kubeconform, and returns its verdict on each object.
 async fn verdicts(schemas: &TempDir, manifests: &str) -> Result<Vec<Value>> {
     let kubeconform = tokio::task::spawn_blocking(|| find_or_build(Tool::Kubeconform)).await??;
     let location = schemas

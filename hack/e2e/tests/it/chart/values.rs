@@ -38,7 +38,7 @@ async fn the_values_of_the_page_on_production_render() -> Result<()> {
     Ok(())
 }
 
-/// The keys of a file of values, each with true if a comment stands just before it. Keys inside lists do not count.
+/// Returns the keys of a values file, each with true if a comment precedes it. Ignores keys inside lists.
 fn commented_keys(values: &str) -> Vec<(String, bool)> {
     let (mut keys, mut path) = (Vec::new(), Vec::<(usize, String)>::new());
     let (mut has_comment, mut list) = (false, usize::MAX);
@@ -73,12 +73,12 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
         let keys = keys.iter().filter_map(|(key, _)| key.strip_prefix(api));
         keys.map(str::to_owned).collect()
     };
-    // Comments are with the first of the two APIs.
+    // Only the first of the two APIs has comments.
     assert_eq!(of("adminApi."), of("userApi."));
     let mut commented: Vec<&str> = Vec::new();
     for (key, has_comment) in &keys {
         let parent = key.rsplit_once('.').map_or("", |(parent, _)| parent);
-        // A comment on a value without a schema of its own describes all of it.
+        // A comment on a value describes its whole content, unless the content has its own schema.
         let is_described = *has_comment || key.starts_with("userApi.") || commented.contains(&parent);
         let (properties, is_free) = schema_of(&schema, key)?;
         if is_free {
@@ -92,7 +92,7 @@ async fn every_value_has_a_comment_and_a_schema() -> Result<()> {
     Ok(())
 }
 
-/// Finds the schema of a key. Returns two flags: the key has properties of its own; it is inside a map or a list.
+/// Finds the schema of a key. Returns two flags: the key has its own properties, and the key is inside a map or a list.
 fn schema_of(schema: &Value, key: &str) -> Result<(bool, bool)> {
     let mut at = schema;
     for name in key.split('.') {

@@ -1,11 +1,11 @@
-//! Requests that the HTTP parser refuses: a bare answer, a count, and a line at debug level only.
+//! Requests that the HTTP parser refuses: they get a bare response, a count, and a log line only at debug level.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 use e2e::{Api, Cluster, Program, Service, eventually, raw};
 
-/// Requests that cannot be read, with the status of the answer.
+/// Returns requests that cannot be parsed, with the status of the response.
 fn unreadable() -> Vec<(u16, String)> {
     let fields = "X-Field: a\r\n".repeat(97);
     let get = |target: &str, more: &str| format!("GET {target} HTTP/1.1\r\n{more}\r\n");
@@ -30,7 +30,7 @@ async fn counted(ops: &Api, status: u16) -> Result<u64> {
 }
 
 async fn refused(address: SocketAddr, status: u16, request: &str) -> Result<()> {
-    // If the service does not read all of a request, the answer may be lost with the connection.
+    // If the service does not read the whole request, the response may be lost with the connection.
     if let Ok(answer) = raw(address, request).await {
         let expected = format!("HTTP/1.1 {status} ");
         let is_lost = answer.is_empty() && request.len() > 130_000;

@@ -1,4 +1,4 @@
-//! Ten thousand writes, each read on another replica.
+//! Ten thousand writes, each followed by a read on another replica.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,13 +11,13 @@ use serde_json::json;
 
 use super::{VERSION, get_at, ids, replicas};
 
-/// Clients at work at the same time, each with a book of its own.
+/// The number of concurrent clients, each with its own book.
 const CLIENTS: usize = 64;
-/// The number of writes of each client in a round, with a read after each.
+/// The number of writes of each client in a round, each followed by a read.
 const PAIRS: usize = 8;
 const ROUNDS: usize = 20;
 
-/// A client that carries the version of each answer to the next request, which goes to another replica.
+/// A client that sends the version of each response with its next request, to another replica.
 struct Client<'a> {
     library: &'a Library,
     admins: [&'a Api; 2],
@@ -50,7 +50,7 @@ impl Client<'_> {
         self.admins[self.turn % 2]
     }
 
-    /// One round: eight writes.
+    /// Runs one round of eight writes.
     async fn round(&mut self, round: usize) -> Result<()> {
         let (path, list) = (self.path(), self.library.list_path());
         let body = json!({"id": self.id, "author": "A", "title": "First"});

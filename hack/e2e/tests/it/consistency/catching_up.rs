@@ -1,4 +1,4 @@
-//! `X-Resource-Version` on replicas whose watches are behind.
+//! `X-Resource-Version` on lagging replicas.
 
 use std::future::IntoFuture as _;
 
@@ -35,7 +35,7 @@ async fn a_lagging_replica_catches_up_with_a_requested_version() -> Result<()> {
             .await?
             .json(200);
     }
-    // A write is judged by what its client knows, too.
+    // A write is also checked against the version that its client has.
     let delete = admin.api.delete(library.path("book")).header(VERSION, version);
     delete.await?.problem(409, "on_loan");
     Ok(())
@@ -47,7 +47,7 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");
-    // Their watches have reported everything up to the deletion, and do not report that.
+    // The watches are held when they have reported everything before the deletion.
     for replica in [&admin, &user] {
         eventually("the replica shows the book", async || {
             Ok((replica.api.get(&path).await?.status == 200).then_some(()))
@@ -58,14 +58,14 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
     let deleted = library.admin.delete(&path).await?;
     deleted.empty(204);
     for replica in [&admin.api, &user.api] {
-        // Without a version, the replica serves its own state.
+        // Without a version, the replica serves its confirmed state.
         replica.get(&path).await?.json(200);
         let version = deleted.header(VERSION);
         assert!(ids(&get_at(replica, &library.list_path(), version).await?).is_empty());
         get_at(replica, &path, version).await?.problem(404, "not_found");
     }
 
-    // The version is there although the watch of the deleting replica is late.
+    // The version works although the watch of the deleting replica is late.
     let again = admin
         .api
         .post(library.list_path())
@@ -127,7 +127,7 @@ async fn a_lagging_replica_lists_the_new_namespaces_of_a_caller_who_does_not_see
                 .grant(&library.namespace, &["get", "list"], &["books"], &[])
                 .await?;
         }
-        // No request of the replica's own before the watches are held: its connection would be held, too.
+        // Until the watches are held, the replica must send no other request, as its connection would be held too.
         known.add("known").await?;
         let key = format!("{}/known", known.namespace);
         let mut log = replica.service.log();
@@ -168,7 +168,7 @@ async fn a_delete_is_recorded_although_its_client_goes_away_while_it_waits_for_i
         Ok((admin.api.get(&path).await?.status == 200).then_some(()))
     })
     .await?;
-    // The watch is late, so that the delete waits.
+    // A held watch makes the delete wait.
     admin.wire.hold();
     let delete = tokio::spawn(admin.api.delete(format!("{path}?force=true")).into_future());
     eventually("it is deleted", async || {

@@ -1,4 +1,4 @@
-//! Books whose descriptions are not kept in memory, and so are read from the API server.
+//! Books without cached descriptions, which are read from the API server.
 
 use anyhow::Result;
 use e2e::{Library, Program, eventually};
@@ -11,7 +11,7 @@ async fn a_recreated_book_is_not_on_loan_to_the_borrower_of_the_old_one() -> Res
     let behind = Replica::start(Program::User, &["--cache-descriptions=false"]).await?;
     library.add("book").await?;
     library.lend("book", "bob").await?;
-    // A list, as to read the book would take a connection that is not a watch's.
+    // A list, since a read of the book would open a connection that is not a watch's.
     eventually("the replica has the loan", async || {
         let list = behind.api.get(library.list_path()).await?.json(200);
         Ok((list["list"][0]["available"] == false).then_some(()))

@@ -24,7 +24,7 @@ async fn a_stream_resumed_on_a_lagging_replica_sends_only_later_changes() -> Res
         library.add(&second).await?;
         replica.wire.release();
         let mut received = listener.next_event().await?;
-        // Events that depend on loans, too, are sent again from the replica's version on.
+        // Books of user-api also depend on loans. Their events from the replica's version on are sent again.
         while library.is_tenants(api) && received.data["id"] != second.as_str() {
             mirror.take(received)?;
             received = listener.next_event().await?;
@@ -50,7 +50,7 @@ async fn a_stream_is_as_new_as_the_requested_version_or_is_refused() -> Result<(
             let list = replica.api.get(library.list_path());
             list.header(VERSION, created.header(VERSION))
         };
-        // A list has it, by a live read. The confirmed state, of which streams are made, has not.
+        // A list gets the book by a live read, but a stream needs the confirmed state, which does not have it.
         request().await?.json(200);
         let refused = request().header("Accept", "text/event-stream").await?;
         refused.problem(503, "unavailable");

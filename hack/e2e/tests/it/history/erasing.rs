@@ -1,4 +1,4 @@
-//! The erasure of a tenant's name.
+//! Erasing the name of a tenant.
 
 use anyhow::Result;
 use e2e::{Library, eventually};
@@ -29,13 +29,13 @@ async fn a_name_is_blanked_in_what_is_past_and_nowhere_else() -> Result<()> {
         .delete(format!("{path}?borrowed_by=bob"))
         .await?
         .empty(204);
-    // The loan that he has now.
+    // Only the current loan keeps the name.
     assert_eq!(count("borrowed_by=bob").await?, 1);
     assert_eq!(count("borrowed_by=ann").await?, 2);
     assert_eq!(count("").await?, all, "what happened stays");
     let past = library.admin.get(format!("{path}?book_id=a")).await?;
     assert!(!past.text().contains("bob"), "{}", past.text());
-    // Again, and of nobody known.
+    // A repeated request and an unknown name succeed.
     for tenant in ["bob", "nobody"] {
         library
             .admin

@@ -1,4 +1,4 @@
-//! Journals as the API server keeps them: appended to by many, without preconditions.
+//! Loan journals at the API server, to which many clients append without preconditions.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ async fn create(library: &Library, name: &str, lines: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Appends a line; returns false if the API server refuses that.
+/// Appends a line. Returns false if the API server refuses it.
 async fn append(client: &Client, path: &str, line: &str) -> Result<bool> {
     let appended = json!([{"op": "add", "path": "/spec/lines/-", "value": line}]);
     let request = Request::patch(path).header("content-type", "application/json-patch+json");

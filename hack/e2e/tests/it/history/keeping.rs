@@ -1,4 +1,4 @@
-//! The part of the history that is kept.
+//! The retention of the history.
 
 use anyhow::Result;
 use bookshelf_crd::{LoanJournal, LoanJournalSpec, loan_journal::LINES_MAX};
@@ -13,7 +13,6 @@ fn journals(library: &Library) -> kube::Api<LoanJournal> {
     kube::Api::namespaced(library.client.clone(), &library.namespace)
 }
 
-/// The journals that are left, and their names.
 async fn left(library: &Library) -> Result<(Vec<LoanJournal>, Vec<String>)> {
     let left = journals(library).list(&ListParams::default()).await?.items;
     let names = left.iter().map(ResourceExt::name_any).collect();
@@ -25,7 +24,7 @@ fn now() -> Result<String> {
     Ok(Timestamp::from_second(second)?.to_string())
 }
 
-/// Makes a journal of one kind of line, as often as it takes to fill it.
+/// Creates a journal that is full of copies of one line.
 async fn plant(library: &Library, name: &str, line: &str) -> Result<()> {
     let spec = LoanJournalSpec {
         lines: vec![line.to_owned(); LINES_MAX],

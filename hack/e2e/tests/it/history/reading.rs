@@ -1,11 +1,11 @@
-//! The history as both APIs serve it.
+//! The history that both APIs serve.
 
 use anyhow::Result;
 use e2e::{Api, Library, eventually, loan};
 use kube::api::PostParams;
 use serde_json::Value;
 
-/// Returns the events of a list, each as its word and its book, newest first.
+/// Returns the events of a list, newest first, each as its kind and its book.
 async fn events(api: &Api, tenant: Option<&str>, path: &str) -> Result<Vec<(String, String)>> {
     let request = api.get(path);
     let request = match tenant {
@@ -31,7 +31,6 @@ fn of(events: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Waits until a history has these events.
 async fn has_events(api: &Api, tenant: Option<&str>, path: &str, expected: &[(&str, &str)]) -> Result<()> {
     eventually(&format!("{path} has {expected:?}"), async || {
         Ok((events(api, tenant, path).await? == of(expected)).then_some(()))
@@ -39,7 +38,7 @@ async fn has_events(api: &Api, tenant: Option<&str>, path: &str, expected: &[(&s
     .await
 }
 
-/// A library in which bob and ann have borrowed; both APIs have all of it.
+/// Returns a library in which bob and ann have borrowed, once both APIs have its history.
 async fn library() -> Result<Library> {
     let library = Library::open().await?;
     library.add("a").await?;
@@ -100,7 +99,7 @@ async fn a_tenant_sees_the_own_loans_alone() -> Result<()> {
     }
     let bob = library.user.get(&path).tenant("bob").await?;
     assert!(!bob.text().contains("ann"), "{}", bob.text());
-    // Another tenant's events change nothing.
+    // Another tenant's events do not change the response.
     let etag = bob.header("etag").to_owned();
     library.give_back("a", "ann").await?.empty(204);
     let again = library
@@ -188,7 +187,7 @@ async fn a_loan_of_any_year_has_its_time_in_lists_and_in_the_history() -> Result
         ("zero", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
         ("before", "1969-12-31T23:59:59Z", "1969-12-31T23:59:59Z"),
         ("far", "2200-01-01T00:00:00Z", "2200-01-01T00:00:00Z"),
-        // The nearest of the years 0 to 9999, as far as times can be computed.
+        // Limited to the years 0 to 9999, and to the times that can be represented.
         ("earlier", "0000-01-01T00:00:00+23:00", "0000-01-01T00:00:00Z"),
         ("last", "9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z"),
     ];

@@ -1,4 +1,4 @@
-//! The record of events through the APIs, through kubectl and by the garbage collector.
+//! Recording of events through the APIs, kubectl and the garbage collector.
 
 use anyhow::Result;
 use e2e::{Library, eventually, loan};
@@ -6,7 +6,7 @@ use http::Request;
 use kube::api::DeleteParams;
 use serde_json::Value;
 
-/// Returns the lines of all journals of the library, each once, as `event book tenant`, in order of time.
+/// Returns the distinct lines of the library's journals, as `event book tenant`, ordered by time.
 async fn lines(library: &Library) -> Result<Vec<String>> {
     let path = format!(
         "/apis/bookshelf.lostinsoba.com/v1alpha1/namespaces/{}/loanjournals",
@@ -29,7 +29,7 @@ async fn lines(library: &Library) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Waits until there is a line with these words in this order.
+/// Waits for a line with these words in this order.
 async fn line_with(library: &Library, words: &[&str]) -> Result<String> {
     eventually(&format!("a line has {words:?}"), async || {
         let lines = lines(library).await?;
@@ -50,7 +50,7 @@ async fn a_loan_through_the_api_is_recorded_from_its_beginning_to_its_return() -
     let beginning = line_with(&library, &["borrowed", "book", "bob"]).await?;
     library.give_back("book", "bob").await?.empty(204);
     let end = line_with(&library, &["returned", "book", "bob"]).await?;
-    // Both name the loan, and the end the time of the beginning.
+    // Both lines name the loan, and the end has the time of the beginning.
     let parts = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (beginning, end) = (parts(&beginning), parts(&end));
     assert_eq!(beginning[3], end[3]);
@@ -71,7 +71,7 @@ async fn who_ends_a_loan_and_how_is_in_the_word() -> Result<()> {
         .loans()
         .delete("by-kubectl", &DeleteParams::default())
         .await?;
-    // The garbage collector deletes the loan.
+    // The garbage collector deletes this loan.
     library
         .books()
         .delete("with-its-book", &DeleteParams::background())

@@ -1,11 +1,11 @@
-//! The API server has done it, and the connection breaks before it can say so.
+//! The API server executes a request, and the connection breaks before its response arrives.
 
 use anyhow::Result;
 use e2e::{Api, Cluster, Library, Program, Service, Wire};
 
 use super::{assert_same, borrow, create, replica};
 
-/// A service whose way to the API server can be disturbed, with a connection on it.
+/// A service with an open connection to the API server that can be disturbed.
 struct Disturbed {
     service: Service,
     wire: Wire,
@@ -15,7 +15,7 @@ impl Disturbed {
     async fn start(program: Program) -> Result<Self> {
         let kubeconfig = Cluster::shared()?.kubeconfig_of(program.name()).await?;
         let wire = Wire::to(kubeconfig).await?;
-        // An Event or a line of the history on its way would be what finds its connection broken.
+        // Without Events and history, which could be sent on the connection and lose their response instead.
         let arguments = ["--events=false", "--history=false"];
         let service = Service::launch_as(program, wire.kubeconfig(), &arguments).await?;
         service.ready().await?;
@@ -33,7 +33,7 @@ async fn a_create_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> R
     let (disturbed, other) = tokio::try_join!(Disturbed::start(Program::Admin), replica(Program::Admin))?;
     let apis = [disturbed.api()?, other.api()?];
     for (number, retried) in [&apis[1], &apis[0]].into_iter().enumerate() {
-        // Leaves a connection that the next request finds.
+        // Leaves an open connection for the next request.
         create(
             &library,
             &apis[0],
@@ -56,7 +56,7 @@ async fn a_create_whose_answer_was_lost_is_answered_when_it_is_sent_again() -> R
         for api in &apis {
             assert_same(&answer, &create(&library, api, &key, &body).await?);
         }
-        // Without the key, the APIs cannot recognise the request.
+        // Without the key, the APIs cannot recognise the repeated request.
         let without = apis[1].post(library.list_path()).json(&body).await?;
         without.problem(409, "already_exists");
     }

@@ -1,5 +1,5 @@
-//! Books that are none: stored before the schema was as strict as it is. They are logged and left out, never a null
-//! in a list.
+//! Invalid books, stored under an older, looser schema. They are logged and left out, and never become a null in a
+//! list.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::custom_resource_definitions;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Turn;
 
-/// Specs that an earlier schema may have allowed.
+/// Returns specs that an earlier schema may have allowed.
 fn bad_specs() -> [(&'static str, Value); 5] {
     [
         ("no-author", json!({"title": "T"})),
@@ -21,7 +21,7 @@ fn bad_specs() -> [(&'static str, Value); 5] {
     ]
 }
 
-/// Replaces the CRD of books: as it is, or as loose as it can be.
+/// Replaces the CRD of books, with the current schema or with one that allows everything.
 async fn set_schema(library: &Library, is_strict: bool) -> Result<()> {
     let [mut definition, ..] = custom_resource_definitions();
     if !is_strict {
@@ -38,7 +38,7 @@ async fn set_schema(library: &Library, is_strict: bool) -> Result<()> {
     definitions
         .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
         .await?;
-    // The new schema is in force some time later.
+    // A new schema takes effect with a delay.
     let probe = json!({"apiVersion": "bookshelf.lostinsoba.com/v1alpha1", "kind": "Book",
                        "metadata": {"name": "probe", "namespace": library.namespace}, "spec": {}});
     eventually("the schema is in force", async || {
@@ -60,7 +60,7 @@ async fn create(library: &Library, object: &Value, query: &str) -> Result<Dynami
     library.client.request(request).await
 }
 
-/// Asserts that of all stored books, only the good one is served, and that the log names the others.
+/// Asserts that only the good book is served, and that the log names all others.
 async fn assert_left_out(library: &Library, services: [&Service; 2]) -> Result<()> {
     let path = library.list_path();
     for (api, service) in library.apis().into_iter().zip(services) {

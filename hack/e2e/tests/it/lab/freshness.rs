@@ -1,4 +1,4 @@
-//! The cost of a read at a version: no request, and one where the watch has no event.
+//! The cost of a read at a version: usually no request, and one if the watch has no event.
 
 use std::{
     future::IntoFuture as _,
@@ -19,7 +19,7 @@ use super::{
 
 const VERSION: &str = "X-Resource-Version";
 
-/// Advances the cluster's version, without a change that bookshelf watches.
+/// Advances the cluster's version by a change that bookshelf does not watch.
 async fn go_on(cluster: &Cluster) -> Result<()> {
     let config_maps = kube::Api::default_namespaced(cluster.client().await?);
     let config_map = ConfigMap {
@@ -36,7 +36,7 @@ async fn go_on(cluster: &Cluster) -> Result<()> {
 #[tokio::test]
 async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
     let turn = Turn::take().await?;
-    // No bookmark comes as long as this test takes.
+    // No bookmark arrives during this test.
     let (_admin, _user, library) = turn.services(&["--watch-timeout=3600"]).await?;
     library.add("book").await?;
     go_on(turn.cluster()).await?;
@@ -48,22 +48,23 @@ async fn a_version_at_which_nothing_changed_is_reached() -> Result<()> {
         before, version,
         "the one that was started later knows of a later version"
     );
-    // The latest version is requested once. Librarians get no loans with their books, and wait for none.
+    // The latest version is requested once. Librarians get no loans with their books, so their reads do not wait for
+    // loans.
     let lists = [("LIST books", 1)];
-    // The API server counts the list of one object as a GET.
+    // The API server counts the LIST of a single object as a GET.
     let gets = [("GET books", 1)];
     for (path, requests) in [
         (library.path("book"), [lists, gets].concat()),
         (library.list_path(), lists.to_vec()),
         ("/book".to_owned(), lists.to_vec()),
-        // The replica knows by now that nothing happened up to that version.
+        // By now, the replica knows that nothing changed up to that version.
         (library.path("book"), vec![]),
     ] {
         assert_costs(&library, &path, &requests, async || {
-            // An answer after the time to catch up would be 503.
+            // After the time to catch up, the response would be 503.
             let read = library.admin.get(&path).header(VERSION, &version).await?;
             read.json(200);
-            // It can be carried on to a third.
+            // The client can send the version to a third replica.
             assert_eq!(read.header(VERSION), version);
             Ok(())
         })
@@ -108,7 +109,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
     let (admin, user, idle) = turn.services(&[]).await?;
     let mut busy = Library::open_in(turn.cluster(), &admin, &user).await?;
     let namespaces = format!("--watch-namespaces={},{}", idle.namespace, busy.namespace);
-    // No bookmark comes as long as this test takes.
+    // No bookmark arrives during this test.
     let arguments = [namespaces.as_str(), "--watch-timeout=3600"];
     let admin = Service::start(Program::Admin, turn.cluster(), &arguments).await?;
     let user = Service::start(Program::User, turn.cluster(), &arguments).await?;
@@ -119,7 +120,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
     let apis = busy.apis();
     let read = async |path: String| -> Result<()> {
         for api in apis {
-            // An answer after the time to catch up would be 503.
+            // After the time to catch up, the response would be 503.
             api.get(&path).header(VERSION, &version).await?.json(200);
         }
         Ok(())
@@ -132,7 +133,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
         Ok(())
     })
     .await?;
-    // A client that has only read the other one needs none of that.
+    // A client that has only read the idle namespace causes no requests.
     assert_costs(&busy, "the other one at its own version", &[], async || {
         for api in apis {
             let seen = api.get(idle.list_path()).await?.header(VERSION).to_owned();
@@ -141,7 +142,7 @@ async fn an_idle_watched_namespace_costs_no_request_for_a_version_of_another() -
         Ok(())
     })
     .await?;
-    // Only the API server knows of changes in the other one: its latest version, and its objects.
+    // Only the API server knows of changes in the idle namespace: its latest version and its objects are requested.
     let lists = [("LIST books", 4)];
     assert_costs(&busy, "all", &lists, async || read("/book".to_owned()).await).await?;
     assert_costs(&busy, "what is known by then", &[], async || {
@@ -316,7 +317,7 @@ async fn the_answer_to_a_delete_has_its_version_although_its_watch_and_the_api_s
         })
         .await?;
     }
-    // The service has sent no request but those of its watches.
+    // Until now, the service has sent no requests other than its watches.
     wire.hold();
     let books = library.books();
     let before = books

@@ -1,4 +1,4 @@
-//! The history beside the API server's audit log, over crashes, restarts and held watches.
+//! The history compared with the API server's audit log, over crashes, restarts and held watches.
 
 mod audit;
 mod clients;
@@ -27,16 +27,13 @@ use clients::{BOOKS, Progress, somebody_with_kubectl, tenant};
 use compare::{Comparison, Disturbances, compare};
 use fleet::{Fleet, PROCESSES};
 
-/// Names the number of loans of a long run.
+/// The environment variable with the number of loans of a long run.
 const LOANS: &str = "BOOKSHELF_HISTORY_LOANS";
-/// The number of loans of a short one.
 const FEW_LOANS: u64 = 500;
-/// The number of loans from one round of disturbances to the next.
+/// The number of loans between two rounds of disturbances.
 const LOANS_OF_A_ROUND: u64 = 5_000;
-/// The parts of a round.
 const PARTS: u64 = 6;
 
-/// The stage of a run.
 struct Run {
     turn: Turn,
     library: Library,
@@ -45,8 +42,8 @@ struct Run {
     disturbances: Disturbances,
 }
 
-/// All loans that were made and ended, through two processes of each API and by kubectl, are in the history as the audit
-/// log has them: each once, with its tenant, its times and its word. `BOOKSHELF_HISTORY_LOANS=50000` makes a long run.
+/// All loans that two processes of each API and kubectl make and end are in the history as in the audit log: each once,
+/// with its tenant, its times and its word. `BOOKSHELF_HISTORY_LOANS=50000` makes a long run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted() -> Result<()> {
     let loans = env::var(LOANS).map_or(Ok(FEW_LOANS), |loans| loans.parse())?;
@@ -71,7 +68,7 @@ async fn the_history_is_what_the_audit_log_has_whatever_is_killed_or_restarted()
     }
     kubectl.await?;
     run.check(loans).await?;
-    // As other tests expect it.
+    // Other tests expect the controller manager to be stopped.
     run.turn.control_plane().kill(Component::ControllerManager)?;
     run.turn.leave();
     Ok(())
@@ -96,7 +93,7 @@ impl Run {
         })
     }
 
-    /// Disturbs everything once, with so many loans in between.
+    /// Runs one round of disturbances, with this number of loans in each part.
     async fn disturb(&mut self, round: u64, loans: u64) -> Result<()> {
         self.fleet.wire.hold();
         self.end_books(round).await?;
@@ -130,7 +127,7 @@ impl Run {
         let ready = Timestamp::now();
         self.disturbances.without_processes.push([killed, ready]);
         self.goes_on(&self.progress.loans, loans).await?;
-        // The library's APIs are those of the processes that run now.
+        // The library's clients must be those of the running processes.
         let namespace = std::mem::take(&mut self.library.namespace);
         self.library = Library {
             namespace,
@@ -143,10 +140,10 @@ impl Run {
         self.end_books(round + 1_000_000).await
     }
 
-    /// Waits for so many more loans.
+    /// Waits for this number of additional loans.
     async fn goes_on(&self, count: &AtomicU64, loans: u64) -> Result<()> {
         let enough = count.load(Ordering::Relaxed) + loans;
-        // A long part takes longer than the patience of one wait.
+        // A long part takes longer than a single wait allows.
         let mut steps = (count.load(Ordering::Relaxed)..enough).step_by(100).skip(1);
         loop {
             let next = steps.next().unwrap_or(enough);
@@ -160,7 +157,7 @@ impl Run {
         }
     }
 
-    /// Deletes two books with their loans: by force, and by kubectl, so that the garbage collector ends the loan.
+    /// Deletes two books with their loans: one by force, and one by kubectl, whose loan the garbage collector ends.
     async fn end_books(&self, round: u64) -> Result<()> {
         let library = &self.library;
         for id in [format!("forced-{round}"), format!("gone-{round}")] {
@@ -182,7 +179,6 @@ impl Run {
         Ok(())
     }
 
-    /// Lends books in a namespace, and deletes it meanwhile.
     async fn lend_in_a_doomed_namespace(&self) -> Result<Library> {
         let doomed = open(&self.turn, &self.fleet).await?;
         doomed.add("book").await?;
@@ -208,7 +204,7 @@ impl Run {
         .await
     }
 
-    /// Compares the journals with the audit log, and the answers of all processes with the journals.
+    /// Compares the journals with the audit log, and the responses of all processes with the journals.
     async fn check(&self, wanted: u64) -> Result<()> {
         let namespace = self.library.namespace.as_str();
         let mut last = Comparison::default();
@@ -234,7 +230,7 @@ impl Run {
             last.lost,
             last.without_word
         ));
-        // Loans from the seconds before all processes are killed may be incomplete: on a slow machine, these are many.
+        // Loans of the seconds before all processes are killed may be incomplete. On a slow machine, these are many.
         let whole = loans.saturating_sub(last.lost + last.without_word);
         assert!(u64::try_from(whole)? >= wanted / 4, "{loans} loans, {last:?}");
         for process in 0..PROCESSES.len() {
@@ -243,7 +239,8 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until a process answers with the events of loans that are stored: it also has those that it is about to store.
+    /// Waits until a process serves exactly the stored events of loans. It may also serve events that it is about to
+    /// store.
     async fn is_as_stored(&self, process: usize) -> Result<()> {
         let api = self.fleet.running(process).await?;
         let tenants = if process < 2 {
@@ -273,7 +270,7 @@ impl Run {
     }
 }
 
-/// A little less than a wait takes: its message would not say what differs.
+/// A little less than the patience of `eventually`, whose message would not show the differences.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(85);
 
 async fn open(turn: &Turn, fleet: &Fleet) -> Result<Library> {
@@ -297,7 +294,7 @@ async fn open(turn: &Turn, fleet: &Fleet) -> Result<Library> {
     })
 }
 
-/// Returns the marks of the loans that are.
+/// Returns the marks of the existing loans.
 async fn live(library: &Library) -> Result<BTreeSet<u64>> {
     let loans = library.loans().list(&ListParams::default()).await?;
     loans
@@ -306,7 +303,6 @@ async fn live(library: &Library) -> Result<BTreeSet<u64>> {
         .collect()
 }
 
-/// Returns the lines of all journals of a library.
 async fn lines(library: &Library) -> Result<Vec<Line>> {
     let journals: kube::Api<LoanJournal> = kube::Api::namespaced(library.client.clone(), &library.namespace);
     let journals = journals.list(&ListParams::default()).await?;
@@ -316,7 +312,7 @@ async fn lines(library: &Library) -> Result<Vec<Line>> {
 
 type Event = (String, String, String, String);
 
-/// Returns the events of loans in lines, each once, with the most precise word.
+/// Returns the events of loans in lines, without duplicates, with the most precise word.
 fn events_of(lines: &[Line]) -> Vec<Event> {
     let mut best: BTreeMap<String, &Line> = BTreeMap::new();
     for line in lines.iter().filter(|line| line.happened.is_of_loan()) {
@@ -342,7 +338,6 @@ fn events_of(lines: &[Line]) -> Vec<Event> {
     events
 }
 
-/// Reads the events of loans from an API.
 async fn events(api: &Api, namespace: &str, tenant: Option<&str>) -> Result<Vec<Event>> {
     let request = api.get(format!("/history/{namespace}"));
     let request = match tenant {
@@ -366,13 +361,13 @@ async fn events(api: &Api, namespace: &str, tenant: Option<&str>) -> Result<Vec<
     Ok(events)
 }
 
-/// Returns the arguments with which an API server logs what makes and ends loans, to this file.
+/// Returns the arguments with which an API server logs requests that make and end loans to this file.
 pub(super) fn audit_arguments(log: &Path) -> [String; 3] {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("audit-policy.yaml");
     [
         format!("--audit-policy-file={}", policy.display()),
         format!("--audit-log-path={}", log.display()),
-        // In MB. A long run has more than the 100 MB after which the API server begins another file.
+        // In MB. A long run exceeds the 100 MB after which the API server would start another file.
         "--audit-log-maxsize=10000".to_owned(),
     ]
 }

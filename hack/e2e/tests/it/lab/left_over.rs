@@ -1,4 +1,4 @@
-//! The loan of an earlier book of the same name, where garbage collection has not come to it: here it never does.
+//! The loan of an earlier book with the same name, before it is collected: no garbage collector runs here.
 
 use anyhow::Result;
 use bookshelf_crd::BookLoan;
@@ -8,7 +8,7 @@ use kube::{ResourceExt as _, api::DeleteParams};
 
 use super::Turn;
 
-/// A book that was lent, deleted and made anew, and the loan of the earlier one.
+/// Lends, deletes and recreates a book, and returns the loan of the earlier one.
 async fn made_anew(library: &Library) -> Result<BookLoan> {
     library.add("book").await?;
     library.lend("book", "bob").await?;

@@ -1,4 +1,4 @@
-//! The API server goes away, and comes back: reads go on, writes say what happened, nothing stays that is not there.
+//! Outages of the API server: reads continue, writes report their outcome, and afterwards nothing deleted is served.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::Turn;
 
-/// The services' own deadline for a request to the API server, and the time that they and a busy machine may add to it.
+/// The services' deadline for a request to the API server. The second limit adds time for them and a busy machine.
 const KUBE_TIMEOUT: &str = "--kube-timeout=2";
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Every write, on an existing book of ours without a loan.
+/// Returns every write, for an existing book of bookshelf without a loan.
 fn writes(library: &Library) -> Vec<Request> {
     let path = library.path("book");
     vec![
@@ -44,7 +44,7 @@ async fn in_time(request: Request) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Asserts that both APIs show the library as it was: one book, and that they are ready.
+/// Asserts that both APIs still serve the library, which has one book.
 async fn assert_readable(library: &Library) -> Result<()> {
     for api in library.apis() {
         api.get(library.path("book")).await?.json(200);
@@ -65,7 +65,7 @@ async fn without_the_api_server_reads_go_on_and_writes_report_that_nothing_was_w
     for round in 0..3 {
         for write in writes(&library) {
             let answer = in_time(write).await?;
-            // A request that has just been put on a connection as it breaks may be lost, and only such a one.
+            // Only a request that was just sent on a connection that breaks may be lost.
             if round == 0 && answer.status == 504 {
                 answer.problem(504, "outcome_unknown");
                 continue;
@@ -100,7 +100,7 @@ async fn without_the_api_server_reads_go_on_and_writes_report_that_nothing_was_w
     })
     .await?;
     library.borrow("book", "bob").await?.json(201);
-    // The watches are back, too.
+    // The watches have recovered, too.
     library.plant(&book("after")).await?;
     let metrics = admin.ops()?.get("/metrics").await?.text();
     let failures = r#"reflector_failures_total{resource="books.bookshelf.lostinsoba.com"} "#;
@@ -115,7 +115,7 @@ async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outc
     let turn = Turn::take().await?;
     let (admin, user, library) = turn.services(&[KUBE_TIMEOUT]).await?;
     library.add("book").await?;
-    // Both have a connection, so that their requests are sent.
+    // Both APIs must have a connection, so that their requests are sent.
     library.give_back("book", "bob").await?.empty(204);
     turn.control_plane().pause(Component::Apiserver)?;
 
@@ -128,7 +128,7 @@ async fn with_a_hanging_api_server_reads_go_on_and_writes_report_an_unknown_outc
                 answer.problem(504, "outcome_unknown");
                 unknown += 1;
             }
-            // A return begins with a read, which does nothing, and a connection that is not there yet carries nothing.
+            // A return begins with a read, which changes nothing, and a request without a connection is not sent.
             503 => _ = answer.problem(503, "unavailable"),
             _ => bail!("{}: {} {}", answer.what, answer.status, answer.text()),
         }
@@ -173,7 +173,7 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
     for service in [&mut admin, &mut user] {
         service.pause()?;
     }
-    // Ends their watches, which would report the deletions before any other request.
+    // The restart ends the watches, which would otherwise report the deletions first.
     turn.control_plane().restart(Component::Apiserver).await?;
     let library = Library {
         client: turn.cluster().client().await?,
@@ -191,7 +191,7 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
         .books()
         .create(&PostParams::default(), &book("new"))
         .await?;
-    // No version is left at which the watches could resume, neither in etcd nor in the API server's memory.
+    // The watches can resume at no version, neither from etcd nor from the API server's memory.
     turn.control_plane().compact().await?;
     turn.control_plane().restart(Component::Apiserver).await?;
     for service in [&mut admin, &mut user] {
@@ -205,14 +205,14 @@ async fn deletions_missed_by_an_expired_watch_are_found_by_the_next_list() -> Re
     }
     for log in &logs {
         for (resource, kind) in [("books", "book"), ("bookloans", "loan")] {
-            // It came by a list, not by an event that was still under way.
+            // The change came from a list, not from a watch event.
             let name = format!("{resource}.bookshelf.lostinsoba.com");
             let mut rest = log.clone();
             rest.line("it listed again", |line| {
                 line["message"] == "listed" && line["resource"] == name
             })
             .await?;
-            // Handlers get the deletion all the same.
+            // Handlers still get the deletion.
             let key = format!("{}/vanishing", library.namespace);
             let mut rest = log.clone();
             rest.line("it was deleted", |line| {

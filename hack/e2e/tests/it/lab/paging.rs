@@ -1,4 +1,4 @@
-//! Ten thousand books in pages, while others come and go.
+//! Ten thousand books in pages, while other books are deleted and created.
 
 use std::{
     collections::HashSet,
@@ -13,10 +13,10 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use super::Turn;
 
 const BOOKS: usize = 10_000;
-/// One book in so many comes and goes.
+/// One book out of this number is deleted and created again.
 const OF: usize = 10;
 const AT_ONCE: usize = 16;
-/// The number of times that all pages are read while books come and go.
+/// The number of times that all pages are read during changes.
 const ROUNDS: usize = 3;
 const ATTEMPTS: usize = 100;
 
@@ -24,7 +24,7 @@ fn id(number: usize) -> String {
     format!("book-{number:05}")
 }
 
-/// The ids on all pages, in their order.
+/// Returns the ids on all pages, in order.
 async fn read(api: &Api, library: &Library, limit: usize) -> Result<Vec<String>> {
     let path = format!("{}?limit={limit}", library.list_path());
     let (mut ids, mut next) = (vec![], String::new());
@@ -64,7 +64,7 @@ async fn paging_neither_skips_nor_repeats_a_book_while_others_come_and_go() -> R
 
     let (is_over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
     let disturb = (0..AT_ONCE).map(async |worker| -> Result<()> {
-        // Those whose number is divisible; each worker has its own.
+        // Each worker has its own share of the books whose number is divisible.
         let mut numbers = (0..BOOKS).step_by(OF).skip(worker).step_by(AT_ONCE).cycle();
         while !is_over.load(Ordering::Relaxed) {
             let number = numbers.next().unwrap_or_default();
@@ -93,7 +93,7 @@ async fn paging_neither_skips_nor_repeats_a_book_while_others_come_and_go() -> R
                         "attempt {attempt}: {number} is skipped"
                     );
                 }
-                // An API server that rests for a moment makes a round that shows nothing.
+                // A round in which the API server was too slow for changes proves nothing.
                 rounds += usize::from(meanwhile > 10);
             }
             assert_eq!(rounds, ROUNDS, "too little changed meanwhile");
@@ -102,9 +102,9 @@ async fn paging_neither_skips_nor_repeats_a_book_while_others_come_and_go() -> R
         anyhow::Ok(())
     };
     tokio::try_join!(readers, futures::future::try_join_all(disturb))?;
-    // The tests that follow have books of their own to list.
+    // The next tests list their own books.
     eventually("they are gone", async || {
-        // It takes longer than a request may, and each time some are gone.
+        // A request times out before all are deleted, but each deletes some.
         _ = books
             .delete_collection(&DeleteParams::default(), &ListParams::default())
             .await;

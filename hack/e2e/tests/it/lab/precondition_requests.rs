@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Turn;
 use super::requests::{TIMES, assert_costs, loan_is_known};
 
-/// The book's current entity tag, as the service has it.
+/// Returns the book's current entity tag from the service.
 async fn etag(library: &Library, id: &str) -> Result<String> {
     let read = library.admin.get(library.path(id)).await?;
     Ok(read.header("etag").to_owned())
@@ -34,7 +34,7 @@ async fn a_write_with_if_match_is_one_request() -> Result<()> {
         Ok(())
     })
     .await?;
-    // The API server says which version is the current one.
+    // The API server is asked for the current version.
     assert_costs(&library, "stale", &[("GET books", TIMES)], async || {
         for _ in 0..TIMES {
             let refused = put(created.header("etag"), "Stale", "").await?;
@@ -68,7 +68,8 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
     let turn = Turn::take().await?;
     let (mut admin, _user, library) = turn.services(&[]).await?;
     library.add("book").await?;
-    // The first annotation of a book is one more request, since a JSON patch cannot test a member of a missing map.
+    // The first annotation of a book would cost another request, since a JSON patch cannot test a member of a missing
+    // map.
     let touch = json!({"metadata": {"annotations": {"touched": "first"}}});
     let touched = library.kubectl_patch("book", &touch).await?;
     let version = touched.metadata.resource_version.unwrap_or_default();
@@ -82,7 +83,7 @@ async fn a_forced_update_is_one_request_even_where_the_book_has_just_changed() -
         Ok(etag.contains(&version).then_some(()))
     })
     .await?;
-    // One of two changes is another client's, which the cache does not have; and the test reads.
+    // Half of the changes are made by another client, and are not in the cache. The test itself sends the reads.
     let expected = [("PATCH books", 2 * TIMES), ("GET books", TIMES)];
     assert_costs(&library, "forced", &expected, async || {
         for number in 0..TIMES {
@@ -141,7 +142,7 @@ async fn without_cached_descriptions_a_book_costs_a_request_and_a_list_none() ->
         assert_costs(&library, "books", &[("GET books", TIMES)], async || {
             for _ in 0..TIMES {
                 api.get(&path).await?.json(200);
-                // Known to be the same without its description.
+                // The tag is known to be current without the description.
                 let known = api.get(&path).header("If-None-Match", &etag);
                 known.await?.not_modified(&etag);
                 api.get(library.list_path()).await?.json(200);

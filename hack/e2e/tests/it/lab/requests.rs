@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::Turn;
 
-/// The number of times that each operation is done, so that one request more in some of them shows.
+/// The number of times that each operation is repeated, so that an additional request in some of them shows.
 pub(super) const TIMES: u64 = 10;
 
-/// Asserts the number of requests that the API server gets meanwhile, except watches.
+/// Asserts the number of requests, except watches, that the API server gets during `act`.
 pub(super) async fn assert_costs(
     library: &Library,
     what: &str,
@@ -22,7 +22,7 @@ pub(super) async fn assert_costs(
 ) -> Result<()> {
     let before = Requests::count(&library.client).await?;
     act().await?;
-    // A request is counted a moment after it is answered. By the time that this one is, the others are.
+    // A request is counted shortly after its response. When this read is counted, so are the earlier ones.
     assert!(library.books().get_opt("fence").await?.is_none());
     let mut expected: BTreeMap<String, u64> = expected
         .iter()
@@ -41,7 +41,6 @@ pub(super) async fn assert_costs(
     Ok(())
 }
 
-/// Returns when a service's cache has a loan.
 pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str) -> Result<()> {
     let key = format!("{}/{id}", library.namespace);
     let mut log = service.log();
@@ -52,7 +51,7 @@ pub(super) async fn loan_is_known(service: &Service, library: &Library, id: &str
     Ok(())
 }
 
-/// The number of watches of books, loans and journals that the API server has open.
+/// Returns the number of open watches of books, loans and journals at the API server.
 pub(super) async fn watches(library: &Library) -> Result<i64> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;
@@ -121,7 +120,7 @@ async fn every_write_is_one_request() -> Result<()> {
         Ok(())
     })
     .await?;
-    // A return without a loan is a success, for which the cache's word is not enough.
+    // A return without a loan succeeds only after a check with the API server: the cache is not enough.
     assert_costs(
         &library,
         "return again",

@@ -1,4 +1,4 @@
-//! The age of reads without the API server: answers report it, and past a limit reads are refused.
+//! The age of reads without the API server: responses report it, and above a limit reads are refused.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use kube::api::PostParams;
 
 use super::Turn;
 
-/// The oldest that an answer is while all is well, on a busy machine, too: a watch ends every 3 seconds.
+/// The maximum age in normal operation, even on a busy machine. A watch ends every 3 seconds.
 const LIVE: u64 = 6;
-/// A watch that hangs is taken for dead after 4 + 5 seconds.
+/// A hanging watch is considered dead after 4 + 5 seconds.
 const ARGUMENTS: [&str; 3] = ["--watch-timeout=4", "--max-staleness=13", "--kube-timeout=2"];
 
 fn age(answer: &Answer) -> Result<u64> {
     Ok(answer.header("age").parse()?)
 }
 
-/// Returns when the answer is older than a live watch lets it become; until then its age was never understated.
+/// Waits until responses are older than a live watch allows. Asserts that their age is never understated.
 async fn aged(api: &Api, path: &str, silent_since: Instant) -> Result<()> {
     eventually("the answer is older than the watch timeout", async || {
         let least = silent_since.elapsed().as_secs();
@@ -69,13 +69,13 @@ async fn with_a_hanging_api_server_the_age_grows_and_reads_stop_at_max_staleness
     let (_admin, _user, library) = turn.services(&ARGUMENTS).await?;
     library.add("book").await?;
     let path = library.path("book");
-    // While the watch is live its bookmarks keep the age low, although nothing happens.
+    // While the watch is live, its bookmarks keep the age low even without changes.
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(12) {
         for api in library.apis() {
             let read = api.get(&path).await?;
             read.json(200);
-            // On a busy machine the next watch takes some time to open.
+            // On a busy machine, the next watch opens with a delay.
             assert!(age(&read)? <= LIVE, "{}", read.header("age"));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -106,7 +106,7 @@ async fn without_the_api_server_the_age_grows_and_reads_stop_at_max_staleness() 
         aged(api, &path, start).await?;
     }
     refused(&library, &path).await?;
-    // Only the API server refuses a write.
+    // Only the API server can decide about a write.
     let put = library.admin.put(&path).json(&library.body("book")).await?;
     let problem = put.problem(503, "unavailable");
     assert!(problem.message.contains("nothing was written"), "{problem:?}");
@@ -149,7 +149,7 @@ async fn a_write_is_not_refused_for_what_was_true_before_an_outage() -> Result<(
         })
         .await?;
     }
-    // Nobody knows that it is missing.
+    // Without the API server, nobody knows that it is missing.
     let delete = library.admin.delete(library.path("new")).await?;
     delete.problem(503, "unavailable");
 
@@ -161,7 +161,7 @@ async fn a_write_is_not_refused_for_what_was_true_before_an_outage() -> Result<(
     for id in ["new", "lent"] {
         library.books().create(&PostParams::default(), &book(id)).await?;
     }
-    // At once: the services wait for their next attempt to watch.
+    // At once, while the services still wait before they watch again.
     library.admin.delete(library.path("new")).await?.empty(204);
     library.borrow("lent", "bob").await?.json(201);
     turn.leave();

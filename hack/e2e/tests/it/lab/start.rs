@@ -51,11 +51,11 @@ async fn a_service_is_live_but_not_ready_before_its_first_list() -> Result<()> {
                 "{problem:?}"
             );
         }
-        // The API answers, if not about books.
+        // The API answers everything that does not depend on books.
         api.get("/health").await?.json(200);
         api.get("/openapi.json").await?.json(200);
         assert_eq!(api.get("/docs").await?.status, 200);
-        // Nor do the books decide which routes there are.
+        // Routes do not depend on books either.
         for path in ["/health", "/docs", "/openapi.json", "/namespace"] {
             api.post(path).await?.problem(405, "method_not_allowed");
         }

@@ -1,4 +1,4 @@
-//! Books and loans that were stored before the schema was as strict as it is: served, lent, filtered and mended.
+//! Books and loans stored under an older, looser schema: they are served, lent, filtered and corrected.
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::custom_resource_definitions;
@@ -16,7 +16,7 @@ use super::Turn;
 
 const DARK: &str = "\u{98}Die\u{9c} Verwandlung";
 
-/// Takes the rules of text out of a schema.
+/// Removes the text rules from a schema.
 fn loosen(schema: &mut JSONSchemaProps) {
     schema.x_kubernetes_validations = None;
     schema.max_length = None;
@@ -26,7 +26,7 @@ fn loosen(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// Replaces both definitions: as they are, or without the rules of text.
+/// Replaces both CRDs, with or without the text rules.
 async fn set_rules(library: &Library, are_strict: bool) -> Result<()> {
     let definitions: kube::Api<CustomResourceDefinition> = kube::Api::all(library.client.clone());
     for mut definition in custom_resource_definitions() {
@@ -60,7 +60,7 @@ async fn set_rules(library: &Library, are_strict: bool) -> Result<()> {
     .await
 }
 
-/// Books and loans that today's schema refuses, in a library.
+/// Returns a library with books and loans that the current schema refuses.
 async fn stored_before(turn: &Turn) -> Result<(impl Sized, Library)> {
     let (admin, user, library) = turn.services(&[]).await?;
     set_rules(&library, false).await?;
@@ -89,7 +89,7 @@ async fn stored_before(turn: &Turn) -> Result<(impl Sized, Library)> {
     Ok(((admin, user), library))
 }
 
-/// The ids of the books that are lent to whom a query names.
+/// Returns the ids of the books on loan to the tenant in a query.
 async fn lent(library: &Library, api: &Api, query: &str) -> Result<Vec<String>> {
     let path = format!("{}{query}", library.loans_path());
     let loans = api.get(path).tenant("bob").await?.json(200);
@@ -124,7 +124,7 @@ async fn a_book_stored_under_an_older_schema_can_be_read_lent_and_mended() -> Re
         let category = library.admin.patch(format!("{path}/category"));
         let changed = category.json(&json!({"category_id": "math"})).await?.json(200);
         assert_eq!(changed["category_id"], "math");
-        // As it is, it cannot be said again.
+        // The same content cannot be written again.
         let put = library.admin.put(&path).json(&changed).await?;
         put.problem(400, "invalid_request");
     }

@@ -1,4 +1,4 @@
-//! Event streams and the API server: the requests that they cost it, and the events after its absence.
+//! Event streams and the API server: the requests they cost, and the events after an outage.
 
 use anyhow::{Context as _, Result};
 use control_plane::Component;
@@ -17,7 +17,7 @@ async fn two_hundred_streams_are_one_watch_of_each_resource_and_no_request() -> 
     assert_costs(&library, "streams", &[], async || {
         let open = (0..200).map(async |number| {
             let path = [library.list_path(), library.loans_path(), "/book".to_owned()][number % 3].clone();
-            // Browsers send it with every request for a stream.
+            // Browsers send `no-cache` with every request for a stream.
             let request = library.apis()[number % 2].get(path).tenant("bob");
             let mut listener = request.header("Cache-Control", "no-cache").listen().await?;
             listener.until("synced").await?;
@@ -77,7 +77,7 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
     for service in [&mut admin, &mut user] {
         service.pause()?;
     }
-    // As for an expired watch: no event reports these changes.
+    // As with an expired watch, no event reports these changes.
     turn.control_plane().restart(Component::Apiserver).await?;
     let library = Library {
         client: turn.cluster().client().await?,
@@ -109,7 +109,7 @@ async fn changes_found_by_a_new_list_are_streamed_and_the_streams_go_on() -> Res
             mirror.take(listener.next_event().await?)?;
         }
         assert_eq!(mirror.resets, 0);
-        // And live again.
+        // And the streams are live again.
         let live = format!("live-{}", usize::from(library.is_tenants(api)));
         eventually("a write is done again", async || {
             let post = library.admin.post(library.list_path()).json(&library.body(&live));
@@ -139,7 +139,7 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
         before.push((api, listener, synced));
     }
     turn.control_plane().kill(Component::Apiserver)?;
-    // Nothing confirms or denies this version: the stream waits for it, and the log names its request.
+    // No watch event confirms or refutes this version, so the stream waits for it, and the log has its request id.
     let ahead = library
         .admin
         .get(library.list_path())
@@ -175,7 +175,7 @@ async fn streams_begin_and_go_on_without_the_api_server_and_catch_up_when_it_is_
             ("created", &"new".into())
         );
     }
-    // If a new list has replaced the watch, a resumed stream ends, and the next one is reset.
+    // If a list has replaced the watch, a resumed stream ends, and the next request gets a reset.
     for (api, mut listener, id) in resuming {
         loop {
             match listener.next().await? {

@@ -1,4 +1,4 @@
-//! Token mode, where the API server is disturbed or its requests are counted.
+//! Token mode, with a disturbed API server or with counted requests.
 
 mod away;
 mod costs;
@@ -15,7 +15,7 @@ use super::Turn;
 const ARGUMENTS: [&str; 2] = ["--auth-mode=token", "--kube-timeout=2"];
 const AUDIENCE: &str = "bookshelf-admin";
 
-/// A library with a book, and a caller with all rights on its books.
+/// A library with a book, and a caller with all rights on the library's books.
 struct House {
     admin: Service,
     user: Service,
@@ -38,19 +38,19 @@ impl House {
             library,
             person,
         };
-        // The rights count, and the book is served.
+        // Wait until the rights are in effect and the book is served.
         house.known_caller().await?;
         Ok(house)
     }
 
-    /// A token that has not been reviewed yet, and the librarians' API, asked with it.
+    /// Returns a new token, and a client of admin-api with it.
     async fn unknown_caller(&self) -> Result<(String, Api)> {
         let token = self.person.token(AUDIENCE).await?;
         let api = self.library.admin.as_bearer(&token);
         Ok((token, api))
     }
 
-    /// The same with decisions that are kept, on reads and updates.
+    /// Returns the same once decisions on reads and updates are kept.
     async fn known_caller(&self) -> Result<(String, Api)> {
         let (token, api) = self.unknown_caller().await?;
         eventually("the book appears", async || {
@@ -62,7 +62,6 @@ impl House {
         Ok((token, api))
     }
 
-    /// Asserts that logs and metrics have none of these tokens.
     async fn keeps_secret(&self, tokens: &[&str]) -> Result<()> {
         let mut secrets = Secrets::default();
         for token in tokens {
@@ -72,7 +71,6 @@ impl House {
         secrets.assert_not_in_service(&self.user).await
     }
 
-    /// Waits until a caller is let in.
     async fn lets_in(&self, caller: &Api) -> Result<()> {
         let path = self.library.path("book");
         eventually("the caller is let in", async || {
@@ -88,7 +86,7 @@ impl House {
     }
 }
 
-/// The numbers of `TokenReview`s and `SubjectAccessReview`s that the API server has answered.
+/// Returns the numbers of `TokenReview`s and `SubjectAccessReview`s that the API server has answered.
 async fn reviews(library: &Library) -> Result<(u64, u64)> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = library.client.request_text(request).await?;

@@ -1,4 +1,4 @@
-//! Writes that are under way while the API server hangs.
+//! Writes in progress while the API server hangs.
 
 use anyhow::{Result, ensure};
 use control_plane::Component;
@@ -11,7 +11,7 @@ use tokio::{
 
 use super::Turn;
 
-/// One thread, which reads what comes first first.
+/// A single worker processes data in the order of its arrival.
 const ARGUMENTS: [&str; 3] = ["--workers=1", "--kube-timeout=4", "--log=info"];
 
 /// The body of the health route.
@@ -25,7 +25,7 @@ async fn services(turn: &Turn) -> Result<([Service; 2], Library)> {
     Ok(([admin, user], library))
 }
 
-/// A client that can be cut off, whose connection is served.
+/// Returns the connection of a client that can be cut off, once it is served.
 async fn client(service: &Service) -> Result<TcpStream> {
     let mut client = TcpStream::connect(service.address()).await?;
     client
@@ -45,7 +45,7 @@ async fn read(client: &mut TcpStream) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
 }
 
-/// Has a client send a write; returns when it is under way.
+/// Sends a write from a client, and waits until it is in progress.
 async fn send(client: &mut TcpStream, library: &Library, head: &str, body: &Value) -> Result<()> {
     let (body, length) = (body.to_string(), body.to_string().len());
     let request = format!(
@@ -67,7 +67,7 @@ async fn a_write_whose_client_goes_away_leaves_a_line_and_is_counted() -> Result
     turn.control_plane().pause(Component::Apiserver)?;
     let head = format!("PUT {path} HTTP/1.1\r\nX-Request-ID: gone");
     send(&mut client, &library, &head, &library.body("book")).await?;
-    // Closed so that the kernel says it at once.
+    // Closed with a reset, which the kernel reports at once.
     client.set_zero_linger()?;
     drop(client);
     let mut log = admin.log();
@@ -102,7 +102,7 @@ async fn the_key_of_a_running_request_is_refused_to_another_one() -> Result<()> 
     create("second").await?.problem(409, "in_progress");
     turn.control_plane().resume(Component::Apiserver)?;
     if !read(&mut first).await?.starts_with("HTTP/1.1 201") {
-        // It took too long, and its client does not know how it ended.
+        // The request took too long, so its outcome is unknown to its client.
         create("first").await?.json(201);
     }
     eventually("what it has made is known", async || {

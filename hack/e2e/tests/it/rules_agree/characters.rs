@@ -1,4 +1,4 @@
-//! Every character of Unicode, checked by the API server and by our rules.
+//! Every Unicode character, checked by the API server and by our rules.
 
 use anyhow::Result;
 use bookshelf_crd::{Book, book::limits, rules::Rule, text};
@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::accepts;
 
-/// The number of books that are sent at a time.
+/// The number of books that are checked concurrently.
 const AT_ONCE: usize = 16;
 
 /// Asserts that the API server accepts all of these books, or none of them.
@@ -53,13 +53,13 @@ fn with_description(description: String) -> Book {
     book
 }
 
-/// The texts of so many characters that these make.
+/// Splits characters into texts of at most this length.
 fn texts(characters: &[char], length: u32) -> impl Iterator<Item = String> {
     let chunks = characters.chunks(length as usize);
     chunks.map(|chunk| chunk.iter().collect())
 }
 
-/// The first and the last of each row of characters that follow each other.
+/// Returns the first and the last character of each range of consecutive characters.
 fn ends(characters: &[char]) -> Vec<char> {
     let follow = |first: &char, second: &char| u32::from(*first) + 1 == u32::from(*second);
     let rows = characters.chunk_by(follow);
@@ -77,7 +77,7 @@ async fn both_accept_the_same_characters_in_text() -> Result<()> {
     let (allowed, refused): (Vec<_>, Vec<_>) = all().partition(is_in_line);
     assert_eq!(refused.len(), 32 + 33 + 2);
     let marked = || refused.iter().map(|character| format!("a{character}"));
-    // Each by itself.
+    // Each character in its own book.
     assert_accepted(&library, marked().map(with_author).collect(), false).await?;
     assert_accepted(&library, marked().map(with_title).collect(), false).await?;
     let lines = texts(&allowed, limits::AUTHOR_MAX - 1).map(|text| format!("a{text}"));
@@ -98,12 +98,12 @@ async fn both_count_the_same_characters_as_visible() -> Result<()> {
     let visible: Vec<char> = ('\0'..=char::MAX)
         .filter(|character| judge(character).is_ok())
         .collect();
-    // Another test has the characters that cannot be in a line.
+    // Another test covers the characters that no line may contain.
     let blank: Vec<char> = ('\0'..=char::MAX)
         .filter(|character| judge(character) == Err(Rule::NotBlank))
         .filter(|character| text::line(&format!("a{character}"), 2).is_ok())
         .collect();
-    // One that counts would make all of its text count.
+    // A single visible character would make its text valid.
     let blanks = texts(&blank, limits::AUTHOR_MAX);
     assert_accepted(&library, blanks.map(with_author).collect(), false).await?;
     let ends = || ends(&visible).into_iter().map(String::from);

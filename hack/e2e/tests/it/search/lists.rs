@@ -1,4 +1,4 @@
-//! Lists of a search: pages and entity tags.
+//! Results of a search: pages and entity tags.
 
 #[tokio::test]
 async fn pages_of_a_search_are_stable_while_books_come_and_go() -> Result<()> {
@@ -20,7 +20,7 @@ async fn pages_of_a_search_are_stable_while_books_come_and_go() -> Result<()> {
                 break;
             };
             next = format!("&continue={token}");
-            // Before and behind the place of the page one comes and one goes.
+            // Creates and deletes a book before the place of the page, and one after it.
             for id in ["0", "zz"] {
                 let id = format!("{id}-{round}");
                 add(&library, &id, "Author", "Other", "").await?;
@@ -29,7 +29,7 @@ async fn pages_of_a_search_are_stable_while_books_come_and_go() -> Result<()> {
         }
         assert_eq!(seen, ["a", "c", "e", "g", "i", "k"]);
     }
-    // The last book of a page goes, and one that was not found becomes one that is.
+    // The last book of the page is deleted, and one that did not match becomes a match.
     let admin = &library.admin;
     let page = admin.get(path(&library, "kept", "&limit=2")).await?.json(200);
     assert_eq!(ids(&page)?, ["a", "c"]);
@@ -94,7 +94,7 @@ async fn the_tag_of_a_search_changes_with_its_members_alone() -> Result<()> {
             Some(changed.header("etag"))
         );
     }
-    // A loan is part of the tenants' books.
+    // For tenants, a loan changes the book.
     let tag = async |api: &Api| {
         Ok::<_, anyhow::Error>(
             api.get(path(&library, "peace", ""))

@@ -1,4 +1,4 @@
-//! Searches that are refused.
+//! Refused searches.
 
 use anyhow::{Context as _, Result};
 use e2e::{Cluster, Program, Service};

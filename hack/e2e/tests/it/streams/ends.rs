@@ -1,4 +1,4 @@
-//! The end of streams: with their client, with the service, and with the service's patience for a client.
+//! The end of streams: by the client, by the service's shutdown, and by a timeout for clients that do not read.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,6 @@ use tokio::{
 
 use super::{about, stream_of, synced};
 
-/// The number of open streams, as a service counts them.
 async fn open_streams(service: &Service) -> Result<u64> {
     let metrics = service.ops()?.get("/metrics").await?.text();
     let mut lines = metrics.lines();
@@ -30,7 +29,7 @@ async fn are_open(service: &Service, streams: u64) -> Result<()> {
     .await
 }
 
-/// A connection on which `path` is requested and nothing read, with as little room as the kernel lets it have.
+/// Opens a connection that requests `path` and reads nothing, with the smallest receive buffer.
 async fn request_and_do_not_read(service: &Service, path: &str, accept: &str) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(1)?;
@@ -40,14 +39,14 @@ async fn request_and_do_not_read(service: &Service, path: &str, accept: &str) ->
     Ok(stream)
 }
 
-/// Books with descriptions as long as they may be: more in all than kernels buffer for a connection.
+/// Adds books with the longest descriptions: in total more than kernels buffer for a connection.
 async fn fill(library: &Library) -> Result<()> {
     let fill = (0..400).map(|number| {
         let mut body = library.body(&format!("book-{number}"));
         body["description"] = "x".repeat(16_384).into();
         library.admin.post(library.list_path()).json(&body)
     });
-    // A few at a time, for a control plane that has other tests to serve.
+    // A few at a time, since the control plane serves other tests too.
     let mut added = futures::stream::iter(fill.map(IntoFuture::into_future)).buffer_unordered(4);
     while let Some(answer) = added.next().await {
         answer?.json(201);
@@ -67,7 +66,7 @@ async fn an_idle_stream_sends_heartbeats() -> Result<()> {
     let start = Instant::now();
     stream.write_all(head.as_bytes()).await?;
     let mut received = Vec::new();
-    // Each with an id to resume from, and no event.
+    // Heartbeats have an id to resume from, but no event.
     let comments = |received: &[u8]| {
         received
             .windows(7)
@@ -110,7 +109,7 @@ async fn a_service_that_ends_ends_its_streams_at_once() -> Result<()> {
             while listener.next().await?.is_some() {}
         }
         assert!(service.ended().await?.success());
-        // A heartbeat comes after 15 seconds, and requests under way have 20.
+        // The next heartbeat would come after 15 seconds, and requests in progress have 20.
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         let log = service.log().rest()?;
         assert_eq!(log.last().context("a last line")?["message"], "stopped");
@@ -155,7 +154,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
         Ok((service.connections()? >= before + silent.len()).then_some(()))
     })
     .await?;
-    // A client that reads gets every event meanwhile.
+    // A client that reads still gets every event.
     for round in 0..5 {
         let body = json!({"author": "A", "title": format!("Round {round}")});
         library.put("book-0", &body).await?.json(200);
@@ -167,7 +166,7 @@ async fn a_client_that_does_not_read_loses_its_connection_and_costs_the_others_n
         Ok((service.connections()? <= before).then_some(()))
     })
     .await?;
-    // The bytes under way reach them, and then no more.
+    // They get the bytes that were already sent, and nothing more.
     for mut stream in silent {
         let mut received = Vec::new();
         let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut received)).await?;
@@ -192,7 +191,7 @@ async fn a_service_that_ends_does_not_wait_for_clients_that_do_not_read() -> Res
             silent.push(request_and_do_not_read(&service, &library.list_path(), "text/event-stream").await?);
         }
         are_open(&service, 3).await?;
-        // Requests for streams that do not begin leave no connection behind.
+        // Refused requests for streams leave no connection open.
         {
             let api = service.api()?;
             let accept = |request: e2e::Request| request.header("Accept", "text/event-stream");

@@ -1,4 +1,4 @@
-//! Streams of a part: what enters it is created, what leaves it is deleted.
+//! Filtered streams: a book that enters the filter is created, one that leaves it is deleted.
 
 use anyhow::Result;
 use e2e::Library;
@@ -29,7 +29,7 @@ async fn a_book_is_created_when_it_enters_the_category_and_deleted_when_it_leave
     let body = json!({"author": "A", "title": "Another", "category_id": "math"});
     let updated = library.put("book", &body).await?.json(200);
     set("physics").await?.json(200);
-    // Outside, it is nothing to this stream.
+    // Outside the filter, a change sends no event.
     set("").await?.json(200);
     set("math").await?.json(200);
     library.admin.delete(library.path("book")).await?.empty(204);

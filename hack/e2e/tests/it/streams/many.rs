@@ -1,4 +1,4 @@
-//! Many streams at once.
+//! Many concurrent streams.
 
 use anyhow::Result;
 use e2e::Library;
@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::{about, stream_of, synced};
 
-/// The number of streams, half of them of each API.
+/// The number of streams, half of them at each API.
 const STREAMS: usize = 200;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Clients that are cut off, and resume after the last event that they have received.
+//! Clients that lose their connection and resume after the last event they have received.
 
 mod random;
 
@@ -36,7 +36,7 @@ async fn a_resumed_stream_sends_the_missed_changes_and_nothing_else() -> Result<
                     ("updated", &true.into())
                 );
             } else {
-                // The librarians' books do not change with their loans.
+                // Books of admin-api do not change with their loans, so this deletion is the next event.
                 library.admin.delete(library.path("going")).await?.empty(204);
                 let received = listener.next_event().await?;
                 assert_eq!(
@@ -95,7 +95,7 @@ async fn a_stream_resumes_from_every_id() -> Result<()> {
             while !state.has.contains_key(&key) {
                 state.take(listener.next_event().await?)?;
             }
-            // The loans of deleted books go sooner or later; until then they are leftovers.
+            // Loans of deleted books are collected later. Until then they are leftovers.
             let fresh = listed(api, &library, &path).await?;
             while state.has != fresh.has {
                 state.take(listener.next_event().await?)?;

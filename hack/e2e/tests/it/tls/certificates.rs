@@ -1,4 +1,4 @@
-//! Certificates that change, and those that cannot be served.
+//! Rotation of certificates, and certificates that cannot be served.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ async fn a_new_certificate_is_served_and_no_request_is_lost_meanwhile() -> Resul
     let (over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let mut callers = Vec::new();
     for protocols in [HTTP_1, HTTP_2] {
-        // Opened before the change, so that it goes on with the old certificate.
+        // This connection is opened before the rotation, so it keeps the old certificate.
         let api = encrypted.api(protocols)?;
         let (over, answered, path) = (Arc::clone(&over), Arc::clone(&answered), library.path("book"));
         callers.push(tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! HTTP/2: event streams beside requests, clients that do not read, and the end of the service.
+//! HTTP/2: event streams next to requests, clients that do not read, and the shutdown of the service.
 
 use std::{
     sync::Arc,
@@ -20,11 +20,11 @@ use tokio_rustls::TlsConnector;
 
 use super::{Encrypted, HTTP_2};
 
-/// One connection, from which the test reads as much as it chooses.
+/// A connection from which the test reads only as much as it chooses.
 struct Raw(SendRequest<Bytes>);
 
 impl Raw {
-    /// Connects, and lets the service send so many bytes of each answer ahead.
+    /// Connects with a window of this number of bytes for each response.
     async fn connect(encrypted: &Encrypted, window: u32) -> Result<Self> {
         let tls = Arc::new(e2e::tls(encrypted.issued.authority.clone(), HTTP_2)?);
         let stream = TcpStream::connect(encrypted.service.address()).await?;
@@ -40,7 +40,7 @@ impl Raw {
         Ok(Self(send))
     }
 
-    /// Asks for a path, and returns the answer's head, with its body to be read.
+    /// Requests a path, and returns the head of the response with its unread body.
     async fn ask(&mut self, path: &str, accept: &str) -> Result<Response<RecvStream>> {
         self.0 = self.0.clone().ready().await?;
         let request = Request::get(format!("https://localhost{path}"))
@@ -61,7 +61,7 @@ impl Encrypted {
     }
 }
 
-/// Adds books whose list is larger than the window of a stream.
+/// Adds books whose list exceeds the window of a stream.
 async fn fill(library: &Library) -> Result<()> {
     for number in 0..20 {
         let mut body = library.body(&format!("book-{number}"));
@@ -178,7 +178,7 @@ async fn a_connection_that_does_not_read_many_answers_costs_little_memory() -> R
         silent.push(raw.ask(&library.list_path(), "text/event-stream").await?);
     }
     encrypted.has_streams("100").await?;
-    // Copies of the list would be 60 MiB and more.
+    // Copies of the list would use at least 60 MiB.
     let grown = encrypted.service.memory()?.saturating_sub(before);
     assert!(grown < 30, "{grown} MiB");
     assert_eq!(raw.ask("/health", "*/*").await?.status(), 200);
@@ -202,7 +202,7 @@ async fn a_service_that_ends_answers_the_requests_under_way_and_waits_for_no_idl
                 .body(())?;
             begun = Some(raw.0.send_request(put, false)?);
         }
-        // In order after the request, so that it is there before the end.
+        // This request is ordered after the stream's, so the stream is open before the shutdown.
         assert_eq!(raw.ask("/health", "*/*").await?.status(), 200);
         let start = Instant::now();
         encrypted.service.signal(Signal::TERM)?;
@@ -212,7 +212,7 @@ async fn a_service_that_ends_answers_the_requests_under_way_and_waits_for_no_idl
         }
         assert!(body.is_end_stream(), "the stream ends in order");
         if let Some((answer, mut send)) = begun {
-            // The client knows that it has to ask elsewhere.
+            // The client learns that it must send new requests elsewhere.
             eventually("no new request is taken", async || {
                 Ok(raw.ask("/health", "*/*").await.is_err().then_some(()))
             })

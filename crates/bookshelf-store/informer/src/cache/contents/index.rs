@@ -1,18 +1,18 @@
-//! The indexes of a cache, as they were declared.
+//! The declarations of a cache's indexes.
 
 use std::sync::Arc;
 
 use super::Entry;
 
-/// One of a cache's indexes, as [`Builder::index`](crate::cache::Builder::index) or
-/// [`Builder::label`](crate::cache::Builder::label) declared it. It is of its own cache: a look-up in another one panics.
+/// An index of a cache, declared by [`Builder::index`](crate::cache::Builder::index) or
+/// [`Builder::label`](crate::cache::Builder::label). A look-up in another cache panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index {
     pub(in crate::cache) cache: CacheNumber,
     pub(in crate::cache) number: usize,
 }
 
-/// The number of a cache in this process.
+/// Identifies a cache in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cache) struct CacheNumber(u64);
 
@@ -22,7 +22,7 @@ impl CacheNumber {
     }
 }
 
-/// An index as it was declared.
+/// The declaration of an index.
 pub(in crate::cache) struct Declaration<V> {
     pub(in crate::cache) name: Arc<str>,
     pub(in crate::cache) keys: IndexKeys<V>,
@@ -30,9 +30,9 @@ pub(in crate::cache) struct Declaration<V> {
 
 pub(in crate::cache) type KeysOfValue<V> = Box<dyn Fn(&V) -> Vec<Arc<str>> + Send + Sync>;
 
-/// The function of an index.
+/// The keys under which an index files an object.
 pub(in crate::cache) enum IndexKeys<V> {
-    /// The keys that this function gives for a value.
+    /// The keys that this function returns for a value.
     OfValue(KeysOfValue<V>),
     /// The value of the label that the index is named after.
     OfLabel,

@@ -1,4 +1,4 @@
-//! In which order objects and indexes are, and how a place in it is looked for.
+//! The order of objects and of index entries, and the probes to look up a place in it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use equivalent::{Comparable, Equivalent};
 
 use super::Entry;
 
-/// Objects ordered by key. The version takes part in the order, so that the difference of two sets shows a
-/// changed object as a removal beside an addition.
+/// An object, ordered by key, then version. With the version, the difference of two sets shows a changed object as a
+/// removal and an addition.
 pub(in crate::cache) struct ByKey<V>(pub(in crate::cache) Arc<Entry<V>>);
 
-/// Objects ordered by an index's value, then by key.
+/// An object, ordered by its value in an index, then by key.
 pub(in crate::cache) struct ByIndex<V> {
     pub(in crate::cache) value: Arc<str>,
     pub(in crate::cache) entry: Arc<Entry<V>>,
 }
 
-/// A place among [`ByKey`].
+/// A place in a set of [`ByKey`].
 pub(in crate::cache) struct KeyProbe<'a> {
     pub(in crate::cache) namespace: &'a str,
     pub(in crate::cache) name: &'a str,
 }
 
-/// A place among [`ByIndex`].
+/// A place in a set of [`ByIndex`].
 pub(in crate::cache) struct IndexProbe<'a> {
     pub(in crate::cache) value: &'a str,
     pub(in crate::cache) namespace: &'a str,

@@ -1,8 +1,8 @@
 //! The texts of objects, in pages that a search reads from beginning to end.
 //!
-//! A page has the texts of neighbouring objects, in their order, in one piece of memory: a search of all texts is as fast as
-//! memory is read, and a snapshot shares the pages that have not changed since the one before. A page says nothing of the
-//! objects but the place of its first: the text at its n-th place is that of the n-th object from there on.
+//! A page has the texts of consecutive objects, in their order, in one allocation: a search of all texts runs at the
+//! speed of memory, and a snapshot shares unchanged pages with the previous one. All that a page knows of its objects
+//! is the key at which it starts: its n-th text belongs to the n-th object from that key on.
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,19 +16,20 @@ use super::super::search::Search;
 use super::{ByKey, Entry, KeyProbe};
 use crate::object::ObjectKey;
 
-/// The most texts of a page; few enough in tests that they have several pages.
+/// The maximum number of texts in a page; small in tests, so that they have several pages.
 const MOST: usize = if cfg!(test) { 4 } else { 32 };
-/// The most bytes of a page that has more than one text: each change of a text copies its page.
+/// The maximum size in bytes of a page with more than one text: each change of a text copies its page.
 const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
-/// The most objects that a search walks past. If the next one is farther away, the search looks up the place of its page.
+/// The maximum number of objects that a search steps over. If the next match is farther away, the search looks up the
+/// start of its page.
 const WALK: usize = if cfg!(test) { 6 } else { 64 };
-/// The byte after each text. No text has it, as it is not part of UTF-8.
+/// The byte after each text, which never occurs in UTF-8.
 const END: u8 = 0xff;
 
 type Objects<V> = OrdSet<ByKey<V>>;
 
-/// The hash of a text. Different texts share one with a probability of 2⁻⁶⁴, which nobody can raise: each process has a key of
-/// its own.
+/// The hash of a text. Two different texts collide with a probability of 2⁻⁶⁴, which no input can raise: each process
+/// has its own key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::cache) struct TextHash(u64);
 
@@ -45,21 +46,21 @@ pub(super) struct Texts {
     pages: OrdSet<Page>,
 }
 
-/// The texts of the objects from a place on, as far as to the next page, ordered by that place.
+/// The texts of the objects from a key up to the next page. Pages are ordered by that key.
 #[derive(Clone)]
 struct Page(Arc<Lines>);
 
 struct Lines {
-    /// The place from which on objects have their text here.
+    /// The key at which the page starts.
     from: ObjectKey,
     /// The texts, with [`END`] after each.
     bytes: Box<[u8]>,
-    /// The place behind the [`END`] of each text.
+    /// The offset after the [`END`] of each text.
     ends: Box<[u32]>,
 }
 
 impl Texts {
-    /// Puts in the text of one of the objects, in place of an earlier one unless it is new.
+    /// Sets the text of an object. `is_new` is true for an object that has no text yet.
     pub(super) fn put<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>, is_new: bool, text: &str) {
         let key = &entry.key;
         let page = self.page_of(key).cloned().unwrap_or_else(Page::first);
@@ -77,7 +78,7 @@ impl Texts {
         }
     }
 
-    /// Takes out the text of one of the objects, which is about to be taken out, too.
+    /// Removes the text of an object, which must still be in `objects`.
     pub(super) fn remove<V>(&mut self, objects: &Objects<V>, entry: &Arc<Entry<V>>) {
         let Some(page) = self.page_of(&entry.key).cloned() else {
             return;
@@ -98,15 +99,15 @@ impl Texts {
         }
     }
 
-    /// Returns the text of one of the objects.
+    /// Returns the text of an object in `objects`.
     pub(super) fn get<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> Option<&str> {
         let page = self.page_of(&entry.key)?;
         let text = page.0.text(page.count_before(objects, entry));
         std::str::from_utf8(text).ok()
     }
 
-    /// Returns the objects of a namespace, or of all, after a place, whose text has all that is searched for. `after` is in
-    /// the namespace.
+    /// Returns the objects of a namespace, or of all, after a key, whose texts match the search. `after` must be in the
+    /// namespace.
     pub(super) fn search<'a, V>(
         &'a self,
         objects: &'a Objects<V>,
@@ -121,7 +122,7 @@ impl Texts {
             objects.range::<_, KeyProbe<'_>>(until).count()
         });
         let mut needles = search.needles();
-        // The objects from a place on, and the number of the next one. Objects are numbered from the first page searched on.
+        // The objects from a key on, and the number of the next one. Numbers count from the first page searched.
         let mut walk = None;
         let mut until = 0;
         self.pages
@@ -145,14 +146,14 @@ impl Texts {
             .take_while(move |entry| namespace.is_none_or(|namespace| entry.key.namespace() == namespace))
     }
 
-    /// The page that the text of this object belongs to.
+    /// The page of an object's text.
     fn page_of(&self, key: &ObjectKey) -> Option<&Page> {
         self.pages.get_prev(&probe(key))
     }
 }
 
 impl Page {
-    /// An empty page, whose place is before all objects.
+    /// An empty page that starts before all objects.
     fn first() -> Self {
         Self(Arc::new(Lines {
             from: ObjectKey::cluster_scoped(""),
@@ -165,7 +166,7 @@ impl Page {
         probe(&self.0.from)
     }
 
-    /// The objects from the page's place on.
+    /// The objects from the start of the page on.
     fn objects<'a, V>(
         &self,
         objects: &'a Objects<V>,
@@ -174,8 +175,8 @@ impl Page {
         objects.range::<_, KeyProbe<'_>>(from).map(|slot| &slot.0)
     }
 
-    /// The number of texts before that of this object, which is one of the objects. The others are not looked into: that
-    /// would wait for memory.
+    /// Returns the number of texts before the text of `entry`, which must be in `objects`. Compares pointers only:
+    /// reading each key would cost a cache miss.
     fn count_before<V>(&self, objects: &Objects<V>, entry: &Arc<Entry<V>>) -> usize {
         self.objects(objects)
             .take_while(|other| !Arc::ptr_eq(other, entry))
@@ -184,12 +185,12 @@ impl Page {
 }
 
 impl Lines {
-    /// The place in `bytes` of the text of this number, or behind the last.
+    /// The offset in `bytes` of a text, or the end if `number` is the number of texts.
     fn start(&self, number: usize) -> usize {
         number.checked_sub(1).map_or(0, |before| self.end(before))
     }
 
-    /// The place behind the text of this number and its [`END`].
+    /// The offset after a text and its [`END`].
     fn end(&self, number: usize) -> usize {
         self.ends[number] as usize
     }
@@ -198,7 +199,7 @@ impl Lines {
         &self.bytes[self.start(number)..self.end(number) - 1]
     }
 
-    /// The same with `text`, if there is one, in place of so many texts from a number on.
+    /// Returns a copy in which `text`, if any, replaces `removed` texts from the number `at` on.
     fn spliced(&self, at: usize, removed: usize, text: Option<&str>) -> Self {
         let (head, tail) = self.bytes.split_at(self.start(at));
         let tail = &tail[self.start(at + removed) - head.len()..];
@@ -236,7 +237,7 @@ impl Lines {
         })
     }
 
-    /// The texts before a number, and those from it on, the first of which is that of the object `from`.
+    /// Splits the page before the text with the number `at`, which belongs to the object `from`.
     fn split(self, at: usize, from: ObjectKey) -> [Self; 2] {
         let middle = self.start(at);
         let (head, tail) = self.bytes.split_at(middle);
@@ -254,7 +255,7 @@ impl Lines {
         [left, right]
     }
 
-    /// Returns true if both together are half a page.
+    /// Returns true if both together fill at most half a page.
     fn fits_with(&self, next: &Self) -> bool {
         2 * (self.ends.len() + next.ends.len()) <= MOST
             && 2 * (self.bytes.len() + next.bytes.len()) <= LONGEST
@@ -272,7 +273,8 @@ impl Lines {
         }
     }
 
-    /// The numbers of the texts that have all needles, from one on.
+    /// Returns the numbers of the texts that contain all needles, starting at a number. Moves a rarer needle to the
+    /// front.
     fn find(&self, needles: &mut [&memchr::memmem::Finder<'_>], mut number: usize) -> Vec<usize> {
         let mut found = Vec::new();
         let [first, ..] = needles else {
@@ -292,7 +294,7 @@ impl Lines {
                 .position(|needle| needle.find(text).is_none())
             {
                 None => found.push(number),
-                // The rarest needle is to be the first, and leads past most texts. This one is rarer than the first here.
+                // The first needle should be the rarest, to skip most texts. This one is rarer than the first here.
                 Some(missing) => {
                     needles.swap(0, missing + 1);
                     first = needles[0];

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::object::Uid;
 
-/// The waiting deletions, notified once the confirmed state is served.
+/// The waits for deletions, notified once the confirmed state is served.
 #[derive(Default)]
 pub(crate) struct DeletionWaits {
     waiting: Vec<(Uid, oneshot::Sender<()>)>,
@@ -14,7 +14,7 @@ pub(crate) struct DeletionWaits {
 }
 
 impl DeletionWaits {
-    /// Waits for the deletion of the object with this uid.
+    /// Adds a wait for the deletion of the object with this uid.
     pub(crate) fn wait(&mut self, uid: Uid) -> oneshot::Receiver<()> {
         // Some callers have given up, or have waited for a deletion that did not happen.
         self.waiting.retain(|(_, waiting)| !waiting.is_closed());
@@ -23,7 +23,7 @@ impl DeletionWaits {
         receiver
     }
 
-    /// Notes that the deletions of the objects with these uids are confirmed.
+    /// Records that the deletions of the objects with these uids are confirmed.
     pub(super) fn confirm(&mut self, deleted: &[Uid]) {
         if deleted.is_empty() || self.waiting.is_empty() {
             return;
@@ -35,7 +35,7 @@ impl DeletionWaits {
         self.confirmed.extend(confirmed.map(|(_, sender)| sender));
     }
 
-    /// Notifies the waits for confirmed deletions: the confirmed state is served.
+    /// Notifies the waits for confirmed deletions, once the confirmed state is served.
     pub(crate) fn notify(&mut self) {
         for waiting in self.confirmed.drain(..) {
             // The caller may have given up.

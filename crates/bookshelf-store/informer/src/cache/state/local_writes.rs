@@ -1,4 +1,4 @@
-//! Local writes: the answers to requests of this process, before the watch confirms them.
+//! Local writes: the responses to requests of this process, before the watch confirms them.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::source::take_out_of;
 use crate::object::{ObjectKey, ResourceVersion, Uid};
 
 impl<V> State<V> {
-    /// Takes in an object from an answer to this process: the watch confirms it later, or has.
+    /// Applies an object from a response to this process, which the watch confirms later, or already has.
     pub(in super::super) fn observed(&mut self, item: Item<V>) {
         let entry = &item.entry;
         if let Some(source) = self.note_pending(&entry.key, entry.resource_version)
@@ -21,7 +21,7 @@ impl<V> State<V> {
         }
     }
 
-    /// Takes in an object that cannot be read from an answer to this process.
+    /// Applies a response whose object cannot be read: the object is left out.
     pub(in super::super) fn observed_unreadable(&mut self, key: &ObjectKey, version: ResourceVersion) {
         if self.note_pending(key, version).is_some() {
             take_out_of(&mut self.contents, key, |current| {
@@ -32,9 +32,9 @@ impl<V> State<V> {
 
     /// Notes this version of an object as pending, unless it is confirmed already. Returns its source.
     fn note_pending(&mut self, key: &ObjectKey, version: ResourceVersion) -> Option<usize> {
-        // No source would ever take it out.
+        // Without a source, nothing would ever remove it.
         let source = self.source_of(key)?;
-        // The watch may have confirmed its deletion, too: then putting it in would bring it back for good.
+        // The watch may also have confirmed its deletion: an insert would then bring it back for good.
         if self.sources[source].version() >= Some(version) {
             return None;
         }
@@ -43,7 +43,7 @@ impl<V> State<V> {
         Some(source)
     }
 
-    /// Takes in a deletion by this process of an object that had this version.
+    /// Applies a deletion by this process of an object that had this uid and version.
     pub(in super::super) fn observed_deleted(&mut self, key: &ObjectKey, uid: Uid, version: ResourceVersion) {
         let Some(source) = self.source_of(key) else {
             return;
@@ -53,7 +53,7 @@ impl<V> State<V> {
         if let Some(listing) = &mut self.sources[source].listing {
             listing.bury(key, is_meant);
         }
-        // The answers to two local deletes may come in in any order.
+        // The responses to two local deletes may arrive in any order.
         let buried = self.tombstones.get(key);
         if buried.is_none_or(|buried| buried.version <= version) {
             let since = Instant::now();
@@ -73,8 +73,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Takes in a list of a part of the resource at this version, with these objects: all others of that part that are no
-    /// newer are gone.
+    /// Applies a list of a part of the resource, made at this version apart from the watch. The objects of that part
+    /// that are no newer and not `listed` are gone.
     pub(in super::super) fn listed_apart(
         &mut self,
         part: Part<'_>,

@@ -6,8 +6,8 @@ use imbl::OrdMap;
 
 use crate::object::{ObjectKey, ResourceVersion};
 
-/// The local writes that one source has not confirmed yet, by key and by version: to find those that the watch has passed
-/// costs as much as there are of them, not as many as are pending.
+/// The local writes that one source has not confirmed yet, by key and by version: the cost of finding those that the
+/// watch has passed depends on their number, not on that of all pending writes.
 #[derive(Default)]
 pub(crate) struct PendingWrites {
     versions: OrdMap<ObjectKey, ResourceVersion>,
@@ -15,7 +15,7 @@ pub(crate) struct PendingWrites {
 }
 
 impl PendingWrites {
-    /// The versions, as they are now.
+    /// A copy of the current versions.
     pub(crate) fn versions(&self) -> OrdMap<ObjectKey, ResourceVersion> {
         self.versions.clone()
     }
@@ -28,7 +28,7 @@ impl PendingWrites {
         self.versions.keys()
     }
 
-    /// Adds a write of this version. The answers to two local writes may come in in any order: the newer one counts.
+    /// Adds a write of this version. The responses to two local writes may arrive in any order: the newer one counts.
     pub(super) fn wrote(&mut self, key: &ObjectKey, version: ResourceVersion) {
         let before = self.get(key);
         if before >= Some(version) {
@@ -41,7 +41,7 @@ impl PendingWrites {
         self.order.insert((version, key.clone()));
     }
 
-    /// Takes out the write of an object that the watch has confirmed up to this version.
+    /// Removes the write of an object that the watch has confirmed up to this version.
     pub(super) fn confirm(&mut self, key: &ObjectKey, version: ResourceVersion) {
         if let Some(ours) = self.get(key).filter(|ours| *ours <= version) {
             self.versions.remove(key);
@@ -49,7 +49,7 @@ impl PendingWrites {
         }
     }
 
-    /// Takes out the writes that are no newer than this version.
+    /// Removes and returns the writes that are no newer than this version.
     pub(super) fn take_passed(&mut self, version: ResourceVersion) -> Vec<(ResourceVersion, ObjectKey)> {
         let mut passed = Vec::new();
         while self.order.first().is_some_and(|(ours, _)| *ours <= version) {
@@ -78,7 +78,8 @@ mod tests {
         ObjectKey::new("ns", format!("{number:06}"))
     }
 
-    /// The number of writes of a service while its watch is away for some minutes; each event once looked at all of them.
+    /// As many writes as a service makes while its watch is interrupted for some minutes. Each event once scanned all
+    /// of them.
     #[test]
     fn each_event_takes_out_the_writes_that_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;

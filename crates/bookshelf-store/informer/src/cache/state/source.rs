@@ -14,11 +14,11 @@ use crate::object::{ObjectKey, ResourceVersion};
 pub(crate) struct Source<V> {
     /// The confirmed state.
     pub(super) journal: Journal<V>,
-    /// The list under way.
+    /// The list in progress.
     pub(super) listing: Option<Listing<V>>,
-    /// The newest version that readers were served of it.
+    /// The newest version of it that readers were served.
     pub(super) newest: Option<ResourceVersion>,
-    /// The writes that it has not confirmed yet: an older list does not undo them.
+    /// The local writes that it has not confirmed yet: an older list does not undo them.
     pub(super) pending: PendingWrites,
 }
 
@@ -42,24 +42,24 @@ impl<V> Source<V> {
         self.journal.version
     }
 
-    /// Returns true while a list comes in that replaces the state: until it is done, all events are part of it.
+    /// Returns true during a list that replaces the state: until the list is done, all events are part of it.
     pub(super) fn is_replacing(&self) -> bool {
         let listing = self.listing.as_ref();
         listing.is_some_and(|listing| listing.purpose == Purpose::Replace)
     }
 }
 
-/// The objects of a list that are put in together; few enough in tests that their lists have more.
+/// The number of listed objects that are inserted together; small in tests, so that lists exceed it.
 const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
 
-/// A list under way.
+/// A list in progress.
 pub(super) struct Listing<V> {
     pub(super) contents: Contents<V>,
-    /// The last listed objects, which are yet to be put in; true for a buried one.
+    /// The last listed objects, not inserted yet; true for a buried object.
     pending: Vec<(Item<V>, bool)>,
-    /// The listed objects that readers must not see: deleted by this process, not confirmed yet.
+    /// The listed objects that readers must not see: deleted by this process, but not confirmed yet.
     pub(super) buried: HashMap<ObjectKey, Arc<Entry<V>>>,
-    /// The deletions since the list began, with their versions: a page that was made before may come after.
+    /// The deletions since the list began, with their versions: a page from before a deletion may arrive after it.
     pub(super) deleted: HashMap<ObjectKey, ResourceVersion>,
     pub(super) purpose: Purpose,
 }
@@ -67,9 +67,10 @@ pub(super) struct Listing<V> {
 /// The purpose of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Replaces the contents; there are no events meanwhile.
+    /// Replaces the contents. Events until it is done are part of the list.
     Replace,
-    /// Checks the contents. The watch goes on, and its events go to contents and list, until it has reached the list.
+    /// Checks the contents. The watch goes on, and its events apply to both contents and list until it has reached the
+    /// list's version.
     Check {
         /// The confirmed version at the start of the list.
         since: Option<ResourceVersion>,
@@ -89,7 +90,7 @@ impl<V> Listing<V> {
         }
     }
 
-    /// Takes an object of the list in, to be put in with others.
+    /// Adds an object of the list, to be inserted together with others.
     pub(super) fn list(&mut self, item: Item<V>, is_buried: bool) {
         self.pending.push((item, is_buried));
         if self.pending.len() == TOGETHER {
@@ -97,8 +98,8 @@ impl<V> Listing<V> {
         }
     }
 
-    /// Puts in the pending objects: every other one, then those between them. A set splits a full node in halves: with a
-    /// list put in as it comes, in order, all nodes but the last would stay half empty.
+    /// Inserts the pending objects: every other one, then those in between. A set splits a full node in half: inserting
+    /// a list in its order would leave all nodes but the last half empty.
     pub(super) fn put_pending(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         let (evens, odds): (Vec<_>, Vec<_>) = pending
@@ -118,7 +119,7 @@ impl<V> Listing<V> {
             .or_else(|| self.contents.shared_namespace(namespace))
     }
 
-    /// Puts an object in, unless something newer is known of it.
+    /// Inserts an object, unless something newer is known of it.
     pub(super) fn put(&mut self, item: Item<V>, is_buried: bool) {
         self.put_pending();
         self.put_one(item, is_buried);
@@ -145,7 +146,7 @@ impl<V> Listing<V> {
         }
     }
 
-    /// Takes an object out that we have deleted, if it is the one meant.
+    /// Buries an object that this process deleted, if `is_meant` accepts it.
     pub(super) fn bury(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
         self.put_pending();
         if let Some(entry) = take_out_of(&mut self.contents, key, is_meant) {
@@ -153,7 +154,7 @@ impl<V> Listing<V> {
         }
     }
 
-    /// Takes an object out that is there no longer, if it is the one meant.
+    /// Removes an object that no longer exists, if `is_meant` accepts it.
     pub(super) fn take_out(&mut self, key: &ObjectKey, is_meant: impl Fn(&Entry<V>) -> bool) {
         self.put_pending();
         if self.buried.get(key).is_some_and(|entry| is_meant(entry)) {
@@ -170,7 +171,7 @@ impl<V> Listing<V> {
     }
 }
 
-/// Takes an object out if it is the one meant.
+/// Removes an object if `is_meant` accepts it.
 pub(super) fn take_out_of<V>(
     contents: &mut Contents<V>,
     key: &ObjectKey,

@@ -6,8 +6,8 @@ use super::super::contents::Entry;
 use super::super::tombstone::Tombstone;
 use super::State;
 
-/// The shortest life of a tombstone. The last event of the object is on its way for as long as the watch lags, and the first
-/// bookmark after this time is long past it.
+/// The minimum lifetime of a tombstone. The last event of the object may arrive as long as the watch lags, and the
+/// first bookmark after this time is long past it.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
 impl<V> State<V> {
@@ -16,7 +16,8 @@ impl<V> State<V> {
         tombstone.is_some_and(|tombstone| tombstone.buries(entry))
     }
 
-    /// Forgets the old tombstones of a source that has confirmed a version. Another source may lag by more than their life.
+    /// Forgets the old tombstones of a source that has just confirmed a version. Other sources keep theirs: they may
+    /// lag by more than the lifetime.
     pub(super) fn forget_tombstones(&mut self, source: usize) {
         let source = &self.sources[source];
         let is_over = |tombstone: &Tombstone| tombstone.since.elapsed() >= TOMBSTONE_LIFE;

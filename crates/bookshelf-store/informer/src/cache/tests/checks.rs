@@ -38,7 +38,7 @@ fn a_check_repairs_and_counts_the_changes_that_the_watch_lost() {
 #[test]
 fn a_check_waits_until_the_watch_has_come_as_far() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
-    // Made at 8, when the watch has confirmed 5.
+    // Listed at 8, when the watch has confirmed 5.
     assert_eq!(
         check(&cache, 8, &[object("a", "1", 6, "y"), object("c", "3", 7, "x")]),
         0
@@ -62,7 +62,7 @@ fn a_check_waits_until_the_watch_has_come_as_far() {
 fn a_change_during_a_check_is_no_error() {
     let cache = fixture().listed(5, &[object("a", "1", 1, "x"), object("b", "2", 2, "x")]);
     cache.writer.apply([SourceEvent::CheckStarted]);
-    // Reported before the page arrives, which has the objects of version 6.
+    // Reported before the page arrives, which lists the objects as of version 6.
     cache.applied(object("a", "1", 7, "y"));
     cache.deleted(object("b", "2", 8, "x"));
     cache.writer.observe(object("ours", "4", 10, "x"));

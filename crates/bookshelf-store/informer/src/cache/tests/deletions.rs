@@ -32,7 +32,7 @@ async fn the_deletion_of_another_object_is_not_the_one_awaited() {
     cache.applied(object("a", "1", 9, "y"));
     cache.writer.apply([SourceEvent::Bookmark(rv(20))]);
     deletion.confirmed(Duration::from_millis(1)).await.unwrap_err();
-    // One that is reported during a list is not served yet.
+    // A deletion reported during a list is not served yet.
     let deletion = cache.writer.deletion_of("1".into());
     cache.writer.apply([SourceEvent::ListStarted]);
     cache.deleted(object("a", "1", 30, "y"));

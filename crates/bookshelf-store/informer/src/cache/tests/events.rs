@@ -21,7 +21,7 @@ async fn a_subscription_gets_the_changes_also_over_a_list() {
     for name in ["a", "b", "c"] {
         assert!(matches!(subscription.next().await.unwrap(), Event::Created(new) if new.key == key(name)));
     }
-    // While the watch was away, a vanished, b changed, and c was deleted and made again.
+    // While the watch was interrupted, a vanished, b changed, and c was deleted and created again.
     cache.list(9, &[object("b", "2", 7, "y"), object("c", "4", 8, "x")]);
     assert!(matches!(subscription.next().await.unwrap(), Event::Deleted(old) if old.key == key("a")));
     assert!(matches!(

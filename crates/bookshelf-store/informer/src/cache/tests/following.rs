@@ -104,8 +104,8 @@ fn the_changes_of_a_list_come_together_and_can_be_resumed_from_the_last_one_only
         follow(&cache, &mut live).unwrap(),
         ["deleted a -", "updated b -", "created c 9"]
     );
-    // A follower at 7 may have an object that was made at 6 and deleted at 8: no list says so. And a follower that
-    // resumes at 5 may have more than that.
+    // A follower at 7 may have an object that was created at 6 and deleted at 8, which no list reports. A follower that
+    // resumes at 5 may have later changes, too.
     for version in [5, 7] {
         assert_eq!(position_at(&cache, version), Err(TooOld));
     }
@@ -121,7 +121,7 @@ fn a_follower_ahead_of_the_confirmed_version_gets_the_changes_after_its_own() {
     assert!(follow(&cache, &mut ahead).unwrap().is_empty());
     cache.applied(object("c", "3", 8, "x"));
     assert_eq!(follow(&cache, &mut ahead).unwrap(), ["created c 8"]);
-    // A list in place of the events up to 20 does not say what was deleted by then.
+    // A list that replaces the events up to 20 does not report what was deleted by then.
     let mut ahead = position_at(&cache, 20).unwrap();
     cache.list(30, &[object("c", "3", 8, "x")]);
     assert_eq!(follow(&cache, &mut ahead), Err(TooOld));

@@ -1,5 +1,5 @@
-//! The cache and its indexes against plain maps, on any history an API server can have and in any way that a watch can
-//! report it: late, in part, with a list in between, behind local writes.
+//! Compares the cache and its indexes with plain maps, for any history of an API server, reported by a watch in any
+//! way: late, in part, with a list in between, after local writes.
 
 mod followers;
 
@@ -12,29 +12,29 @@ use super::super::{Event, SourceEvent};
 use super::{Fixture, fixture, key, object, rv};
 use crate::object::{ResourceVersion, Uid};
 
-/// Names are few, so that objects meet their predecessors.
+/// Few names, so that objects have predecessors.
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// A step of a history.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Somebody else creates or updates an object.
+    /// Another client creates or updates an object.
     Write { name: usize, value: usize },
-    /// Somebody else deletes an object.
+    /// Another client deletes an object.
     Delete { name: usize },
-    /// We create or update an object, and take the answer in at once.
+    /// We create or update an object, and cache the response at once.
     WriteOurselves { name: usize, value: usize },
-    /// We delete an object, and take the answer in at once.
+    /// We delete an object, and cache the response at once.
     DeleteOurselves { name: usize },
-    /// The watch delivers up to so many events.
+    /// The watch delivers up to this number of events.
     Deliver { events: usize },
-    /// The watch breaks and a list is made, as of so many events ago, and arrives but for its last word.
+    /// The watch breaks, and a list of the state `behind` events ago arrives, except for its end.
     Relist { behind: usize },
-    /// The list under way is done, and the watch goes on from there.
+    /// The list in progress is done, and the watch resumes from there.
     FinishList,
-    /// The list of a check is made, as of so many events ago, and half of it arrives.
+    /// Half of the list of a check arrives, of the state `behind` events ago.
     Check { behind: usize },
-    /// The rest of it arrives.
+    /// The rest of that list arrives.
     FinishCheck,
 }
 
@@ -55,16 +55,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 type Objects = BTreeMap<&'static str, ConfigMap>;
 
-/// An API server: what it has, and every event that made it so.
+/// An API server: its objects, and all events so far.
 struct Server {
     objects: Objects,
     version: u32,
     uids: u32,
-    /// Each event, and what there was after it.
+    /// Each event, and the objects after it.
     events: Vec<(SourceEvent<ConfigMap>, Objects)>,
 }
 
-/// The version before the first event: that of an empty list.
+/// The version before the first event, at which a list is empty.
 const BEGINNING: u32 = 1;
 
 impl Server {
@@ -109,11 +109,11 @@ impl Server {
 struct Client {
     cache: Fixture,
     confirmed: usize,
-    /// The list under way: the number of events that it covers. Nothing is delivered meanwhile.
+    /// The number of events that the list in progress covers. Until it is done, nothing is delivered.
     listing: Option<usize>,
-    /// The check under way: the number of events that its list covers, and its objects that have yet to arrive.
+    /// The check in progress: the number of events that its list covers, and the objects that have yet to arrive.
     checking: Option<(usize, Vec<ConfigMap>)>,
-    /// The last local write of each name that nothing newer has replaced: a value, or none.
+    /// The version of the last local write of each name, and its value; `None` for a delete.
     ours: BTreeMap<&'static str, (u32, Option<String>)>,
 }
 
@@ -219,7 +219,7 @@ impl Client {
                     let uid = Uid::from(deleted.metadata.uid.as_deref().unwrap());
                     let snapshot = self.cache.reader.snapshot();
                     let cached = snapshot.get("ns", NAMES[name]);
-                    // As a `CachedClient` does: for an object in the cache, the newest served version will do.
+                    // As a `CachedClient` does: for an object in the cache, the newest served version suffices.
                     let known = match (cached, snapshot.newest_version()) {
                         (Some(cached), Some(newest)) if cached.uid == uid => newest,
                         _ => known,
@@ -235,7 +235,7 @@ impl Client {
         }
     }
 
-    /// The expected read: the confirmed state, and over it newer local writes.
+    /// The expected read: the confirmed state, overlaid with newer local writes.
     fn expected(&self, server: &Server) -> Vec<String> {
         let confirmed = self.confirmed.checked_sub(1).map(|last| &server.events[last].1);
         let mut values = BTreeMap::new();
@@ -342,7 +342,7 @@ proptest! {
             client.deliver(&server, 1);
             runtime.block_on(subscription.look()).unwrap();
             while let Some(event) = subscription.try_next() {
-                // Each event has to fit the events before it.
+                // Each event must fit the events before it.
                 let fits = match event {
                     Event::Created(new) => seen.insert(new.key.clone(), new.value.clone()).is_none(),
                     Event::Updated { old, new } => {

@@ -1,4 +1,4 @@
-//! Ranges after a place, in every iteration of objects.
+//! Ranges after a key, for every iteration of objects.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! Parts of a resource, listed beside the watch.
+//! Parts of a resource, listed apart from the watch.
 
 use std::collections::HashSet;
 
 use super::super::Part;
 use super::{Fixture, SourceEvent, fixture, key, object, rv};
 
-/// Takes in the list of a part at a version.
+/// Applies the list of a part at a version.
 fn refresh(cache: &Fixture, part: Part<'_>, version: u32, objects: &[k8s_openapi::api::core::v1::ConfigMap]) {
     for object in objects {
         cache.writer.observe(object.clone());
@@ -29,7 +29,7 @@ fn an_object_that_a_part_lacks_is_gone_and_no_late_event_brings_it_back() {
         &[object("b", "2", 9, "y"), object("c", "3", 8, "x")],
     );
     assert_eq!(cache.contents(), ["b=y", "c=x"]);
-    // A reader that waits for the version at which it is known to be gone does not get it.
+    // A reader that waits for the version at which the object is known to be gone does not get the object.
     assert_eq!(cache.reader.load().newest_version(), Some(rv(20)));
     assert_eq!(cache.reader.load().resource_version(), Some(rv(5)));
     cache.applied(object("a", "1", 6, "late"));

@@ -1,4 +1,4 @@
-//! Label selectors, served from an index or not, against the selector's own judgement of each object.
+//! Compares label selectors, with and without an index, with the selector's own result for each object.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -89,8 +89,8 @@ fn a_label_that_is_not_kept_cannot_be_selected_by() {
     );
 }
 
-/// The number of objects looked at for a selector, of 1000 in each of two namespaces: nearly all are green, and those of
-/// `ns-0` are red but for ten.
+/// Returns the number of objects examined for a selector, of 1000 in each of two namespaces. All but ten objects of
+/// `ns-0` are red, all others are green.
 fn looked_at(selector: Expression, namespace: Option<&str>) -> usize {
     let labels: Vec<_> = (0..2000)
         .map(|number| {
@@ -123,7 +123,7 @@ fn the_index_that_has_fewest_in_the_namespace_is_looked_at() {
     builder.label("color");
     builder.label("size");
     let (reader, writer) = builder.build();
-    // Everywhere else it is the other way round.
+    // In `here`, few objects are red; in `there`, few have the size `l`.
     let objects = (0..2000).map(|number| {
         let (here, few) = (number < 1000, number % 100 == 0);
         let mut object = object(&format!("object-{number:04}"), &number.to_string(), 1, "");

@@ -1,4 +1,4 @@
-//! A cache of several namespaces, each fed by a source of its own.
+//! A cache of several namespaces, each fed by its own source.
 
 use std::convert::Infallible;
 use std::time::Duration;

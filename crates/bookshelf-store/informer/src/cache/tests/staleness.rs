@@ -12,7 +12,7 @@ fn age(cache: &Fixture) -> Duration {
     cache.reader.age().unwrap()
 }
 
-/// A cache that was listed some time after it was made.
+/// A cache that was listed some time after its creation.
 async fn cache() -> Fixture {
     let cache = fixture();
     advance(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! Searches of the texts that a cache keeps, against a look at each of them.
+//! Compares searches of the texts of a cache with a scan of each text.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use super::super::{Builder, Search, Snapshot, SourceEvent};
 use super::{Fixture, fixture, object, rv, value};
 use crate::object::ObjectKey;
 
-/// Asserts that the objects found by a search are those whose value has all needles.
+/// Asserts that a search finds the objects whose value contains all needles.
 #[track_caller]
 fn assert_found(snapshot: &Snapshot<String>, needles: &[&str], namespace: Option<&str>, after: (&str, &str)) {
     let search = Search::new(needles);
@@ -27,7 +27,7 @@ fn assert_found(snapshot: &Snapshot<String>, needles: &[&str], namespace: Option
     assert_eq!(found, expected, "{needles:?} in {namespace:?} after {after:?}");
 }
 
-/// Asserts that searches for each of these needles find the right objects, from any place on.
+/// Asserts that searches for each of these needles find the right objects, after any key.
 #[track_caller]
 pub(super) fn check(snapshot: &Snapshot<String>, needles: &[&str]) {
     let keys: Vec<_> = snapshot.iter().map(|entry| entry.key.clone()).collect();

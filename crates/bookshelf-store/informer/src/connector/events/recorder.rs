@@ -1,7 +1,8 @@
-//! Events as objects of the API server: what [`kube::runtime::events::Recorder`] does, with names that the API server takes.
+//! Writes Events to the API server, like [`kube::runtime::events::Recorder`], but with names that the API server
+//! accepts.
 //!
-//! The recorder of kube-rs names an event after its object, however long the object's name is, so that the API server refuses
-//! names that are too long. Here such an event has a random name, as in client-go (`GenerateEventName`).
+//! The recorder of kube-rs names an event after its object, and the API server refuses the event if that makes its name
+//! too long. Here such an event has a random name, as in client-go (`GenerateEventName`).
 
 use std::collections::HashMap;
 
@@ -14,19 +15,19 @@ use kube::runtime::events::{Event, EventType, Reporter};
 use kube::{Api, Client, ResourceExt as _};
 use uuid::Uuid;
 
-/// The time since its last occurrence within which a repeated event counts as the same one: as in client-go.
+/// The time since the last occurrence of an event within which a repetition continues its series, as in client-go.
 const SERIES_LASTS: SignedDuration = SignedDuration::from_mins(6);
-/// The most characters that an object's name has.
+/// The maximum length of an object's name.
 const NAME_MAX: usize = 253;
 
-/// Sends events, repeated ones as one with a count.
+/// Sends events, and repeated events as one event with a count.
 pub(super) struct Recorder {
     client: Client,
     reporter: Reporter,
     sent: HashMap<Kind, Sent>,
 }
 
-/// Events of one kind are one event that has happened again.
+/// Events of the same kind count as repetitions of one event.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     is_warning: bool,
@@ -108,7 +109,7 @@ impl Recorder {
     }
 }
 
-/// The name of an event about an object of this name: with the time, or a random one where that is too long.
+/// Returns the name of an event about the object `about`: that name and the time, or a random name if that is too long.
 fn name(about: &str, now: Timestamp) -> String {
     let name = format!("{about}.{:x}", now.as_nanosecond());
     if name.len() > NAME_MAX {

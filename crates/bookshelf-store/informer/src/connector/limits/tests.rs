@@ -67,7 +67,7 @@ async fn a_turn_that_cannot_come_before_the_deadline_is_refused_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_is_too_long_for_the_deadline_is_refused_at_once() {
-    // One at a time of the workload, and each takes a second.
+    // One workload call at a time, each of one second.
     let limits = limits(2, 0.0, 1);
     let call = async |until: u64| {
         let turn = limits.turn(PriorityLevel::Workload, in_seconds(until)).await?;
@@ -88,7 +88,7 @@ async fn a_queue_that_is_too_long_for_the_deadline_is_refused_at_once() {
         }
     }))
     .await;
-    // One at once, two within their two seconds; the others get times one after the other.
+    // One call runs at once, and two within their two seconds. The others get times one after the other.
     assert_eq!(*refused.lock().unwrap(), [3, 4, 5]);
 }
 
@@ -104,7 +104,7 @@ async fn a_refused_call_that_returns_in_time_has_its_turn_if_no_new_call_comes()
             };
             let mut tries = 1;
             while let Err(retry_after) = call().await {
-                // As `Retry-After` has it: in whole seconds, rounded up.
+                // In whole seconds, rounded up, like `Retry-After`.
                 tokio::time::sleep(Duration::from_secs(retry_after.as_secs() + 1)).await;
                 tries += 1;
             }
@@ -144,7 +144,7 @@ fn no_rate_and_more_than_can_be_counted_are_no_limit() {
 #[tokio::test(start_paused = true)]
 async fn writes_at_the_rate_starve_no_reads() {
     let limits = limits(64, 20.0, 1);
-    // As many as the deadline has room for hold slots.
+    // As many writes hold slots as fit before the deadline.
     let writes = join_all((0..48).map(|_| limits.turn(PriorityLevel::Workload, in_seconds(3))));
     let reads = async {
         for level in [PriorityLevel::LiveReads, PriorityLevel::VersionReads] {
@@ -157,7 +157,7 @@ async fn writes_at_the_rate_starve_no_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_while_it_waits_takes_no_turn() {
-    // Two at once of the workload, or one a second.
+    // Six workload calls at once, or one per second.
     for (limits, at_once) in [(limits(8, 0.0, 1), 6), (limits(64, 8.0 / 6.0, 1), 1)] {
         let mut turns = Vec::new();
         for _ in 0..at_once {

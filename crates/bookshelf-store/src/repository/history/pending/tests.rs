@@ -85,7 +85,7 @@ async fn events_of_each_sort_have_a_limit_of_their_own() {
         add("borrowed", mark);
     }
     assert_eq!(pending.certain("ns").len(), MOST[1]);
-    // An end is known to nobody else.
+    // No other process may know of an end.
     add("ended", most);
     assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
     pending.remove(

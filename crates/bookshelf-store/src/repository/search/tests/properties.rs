@@ -1,18 +1,18 @@
-//! Properties of folding and of searches, beside a naive search.
+//! Properties of folding and of searches, compared with a naive search.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The words of a text, by rules that are simple and slow: each word is folded on its own, by a look at each of its
-/// characters.
+/// Returns the folded words of a text.
 fn naive_words(text: &str) -> Vec<String> {
     let mut folded = String::new();
     fold::words(text, &mut folded);
     folded.split(' ').skip(1).map(str::to_owned).collect()
 }
 
-/// Returns true if each term's words stand one after the other in a line, the last of them as the beginning of a word.
+/// Returns true if the words of each term follow each other in a line, where the last may be only the beginning of a
+/// word.
 fn naively_finds(query: &str, lines: [&str; 2]) -> bool {
     let lines = lines.map(naive_words);
     query.split_whitespace().map(naive_words).all(|term| {
@@ -27,7 +27,7 @@ fn naively_finds(query: &str, lines: [&str; 2]) -> bool {
     })
 }
 
-/// Texts of characters that fold, part and join in every way.
+/// Returns texts of characters that fold, separate and join in every way.
 fn any_text(length: std::ops::Range<usize>) -> impl Strategy<Value = String> {
     let characters = prop::sample::select(
         "abAB '-.1ßßøæıİéё\u{301}дД楼梦かがカｶﾞーกิ\u{e33}हिن\u{64e}ـ\u{5b8}ש™Ⅷσς한"

@@ -1,4 +1,4 @@
-//! A history of books and loans, and replicas that are fed it.
+//! A history of books and loans, and replicas that follow it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) enum Step {
     DeleteBook {
         name: usize,
     },
-    /// The loan's tenant, and the book that it names: this one, the one before, or none.
+    /// The loan's tenant, and the book that it names: the latest one, an earlier one, or none.
     WriteLoan {
         name: usize,
         tenant: usize,
@@ -167,7 +167,7 @@ fn loan(name: &str, version: u32, tenant: usize, book: Option<u32>) -> crd::Book
     .unwrap()
 }
 
-/// The state of everything, and the replicas.
+/// The histories of books and loans, and the replicas.
 pub(super) struct World {
     books: History<crd::Book>,
     loans: History<crd::BookLoan>,
@@ -178,7 +178,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Returns an empty world, which both replicas know.
+    /// Returns an empty world, which both replicas have listed.
     pub(super) fn new() -> Self {
         let mut world = Self {
             books: History::new(),
@@ -195,7 +195,6 @@ impl World {
         world
     }
 
-    /// Applies a step.
     pub(super) fn take(&mut self, step: &Step) {
         self.version += 1;
         match *step {
@@ -210,7 +209,7 @@ impl World {
             Step::DeleteBook { name } => self.books.delete(NAMES[name], self.version),
             Step::WriteLoan { name, tenant, owner } => {
                 let name = NAMES[name];
-                // A loan does not change: it is another one.
+                // A loan does not change: another loan replaces it.
                 self.loans.delete(name, self.version);
                 self.version += 1;
                 let owner = [Some(self.uids[name]), Some(0), None][owner];

@@ -1,4 +1,4 @@
-//! The table: every operation, and the rights that it takes.
+//! The table: every operation with the rights that it requires.
 
 use anyhow::Result;
 use e2e::Api;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::super::{ADMIN, USER};
 
-/// An operation, the rights that it takes, and its status with and without them.
+/// An operation, the rights that it requires, and its status with and without them.
 pub(super) struct Row {
     pub(super) api: &'static str,
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) query: &'static str,
     pub(super) is_stream: bool,
-    /// None: the operation takes no credentials.
+    /// Empty for an operation without credentials.
     pub(super) rights: &'static [(&'static str, &'static str)],
     pub(super) status: u16,
     /// The status without one of the rights.
@@ -31,7 +31,7 @@ const HISTORY: &str = "/history/{namespace}";
 const ALL: &str = "/book";
 const NAMESPACES: &str = "/namespace";
 
-/// The rights that some row takes.
+/// The rights that any row requires.
 pub(super) const RIGHTS: [(&str, &str); 13] = [
     ("get", "books"),
     ("list", "books"),
@@ -64,7 +64,7 @@ pub(super) fn rows() -> Vec<Row> {
         is_stream: true,
         ..row(api, Method::GET, path, rights, 200)
     };
-    // Lists of all are answered with what the caller may see.
+    // A list of all namespaces contains what the caller may see.
     let of_all = |api, path| Row {
         without: 200,
         ..row(api, Method::GET, path, &[("list", "books")], 200)
@@ -161,7 +161,7 @@ impl Row {
         };
         let path = path.replace("{file}", file) + self.query;
         if self.is_stream {
-            // The answer to HEAD is that to GET, and ends.
+            // The response to HEAD is that to GET, but it ends.
             let head = api.head(path).header("Accept", "text/event-stream").await?;
             return Ok(head.status);
         }

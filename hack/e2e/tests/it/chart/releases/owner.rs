@@ -1,4 +1,4 @@
-//! A release by the owner of a namespace, who has no rights in the cluster, as docs/production.md describes it.
+//! A release by the owner of a namespace without cluster-wide rights, as described in docs/production.md.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use e2e::{chart, eventually};
 
 use super::{Charts, Releases, helm, values_file};
 
-/// The `ClusterRole` of the page.
+/// Returns the `ClusterRole` on that page.
 fn installer() -> Result<String> {
     let page = std::fs::read_to_string(chart().join("../../docs/production.md"))?;
     let mut blocks = page.split("```yaml\n").skip(1);
@@ -72,7 +72,7 @@ async fn the_owner_of_a_namespace_installs_with_the_rights_that_the_release_hand
 
     kubectl.apply(&installer()?).await?;
     bind("bookshelf-installer").await?;
-    // The role `admin` gets the rights of the new kinds a moment after these.
+    // The role `admin` gets the rights on the new kinds with a delay.
     let said = eventually("the owner installs", async || Ok(helm(&install).await.ok())).await?;
     assert!(said.contains("STATUS: deployed"), "{said}");
 

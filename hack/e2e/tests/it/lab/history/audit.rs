@@ -1,4 +1,4 @@
-//! The loans of a namespace, as the API server's audit log has them.
+//! The loans of a namespace according to the API server's audit log.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,10 +9,9 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-/// The loans by their marks.
+/// Loans by their marks.
 pub(super) type Loans = BTreeMap<u64, Loan>;
 
-/// A loan.
 #[derive(Clone, Debug)]
 pub(super) struct Loan {
     pub(super) book: String,
@@ -22,14 +21,13 @@ pub(super) struct Loan {
     pub(super) end: Option<(Timestamp, Client)>,
 }
 
-/// The client of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
     Admin,
     User,
     Controller,
     Kubectl,
-    /// The API server did not log the request as a success.
+    /// The API server did not log a success of the request.
     Unknown,
 }
 
@@ -49,10 +47,9 @@ impl Client {
     }
 }
 
-/// Reads the loans of a namespace from the log.
 pub(super) fn loans(log: &Path, namespace: &str) -> Result<Loans> {
     let mut loans = Loans::new();
-    // A request is logged when its answer is complete, which may be after the end of the loan.
+    // A request is logged when its response is complete, which may be after the end of the loan.
     let mut ends = Vec::new();
     for line in BufReader::new(File::open(log)?).lines() {
         let event: Value = serde_json::from_str(&line?)?;
@@ -80,7 +77,7 @@ pub(super) fn loans(log: &Path, namespace: &str) -> Result<Loans> {
         }
     }
     for (mark, at, client) in ends {
-        // The API server may have ended before it logged the beginning.
+        // The API server may have stopped before it logged the beginning.
         if let Some(loan) = loans.get_mut(&mark) {
             ensure!(loan.end.is_none(), "loan {mark:x} ended twice");
             loan.end = Some((at, client));

@@ -1,4 +1,4 @@
-//! The clients that make and end loans. Their requests may fail: the audit log knows which have not.
+//! The clients that make and end loans. Their requests may fail; the audit log knows which have succeeded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,13 +15,12 @@ use tokio::time::interval;
 
 use super::fleet::Fleet;
 
-/// The time between two loans of one client: so much is stored as it happens.
+/// The interval between the loans of one client, slow enough that they are stored as they happen.
 const PACE: Duration = Duration::from_millis(25);
 
-/// The number of books that are lent over the APIs, and of those that kubectl lends.
+/// The number of books that are lent over the APIs, and the number that are lent with kubectl.
 pub(super) const BOOKS: u64 = 8;
 
-/// The course of a run.
 #[derive(Default)]
 pub(super) struct Progress {
     pub(super) loans: AtomicU64,
@@ -39,7 +38,7 @@ impl Progress {
     }
 }
 
-/// A tenant who borrows and returns: over both user APIs, and now and then a librarian takes the book back.
+/// Runs a tenant who borrows and returns books over both user APIs. Sometimes a librarian takes a book back.
 pub(super) fn tenant(
     name: &'static str,
     namespace: &str,
@@ -76,7 +75,7 @@ pub(super) fn tenant(
     })
 }
 
-/// Somebody with kubectl, who makes loans of books of their own and ends them at once, or one later.
+/// Runs a kubectl user who makes loans of separate books, and ends each at once or one loan later.
 pub(super) async fn somebody_with_kubectl(
     namespace: &str,
     cluster: &Cluster,

@@ -7,29 +7,28 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::audit::{Client, Loan, Loans};
 
-/// The longest time until the process that did something has stored it.
+/// The maximum time until the process that made a change has stored it.
 const STORED_WITHIN: SignedDuration = SignedDuration::from_secs(12);
-/// The longest time until a loan is stored, whoever made it: the contract's.
+/// The maximum time until a loan is stored, whoever made it, as documented.
 const OTHERS_WITHIN: SignedDuration = SignedDuration::from_secs(10);
-/// The longest time for which a request is carried out after its process is killed.
+/// The maximum time for which a request may still be executed after its process is killed.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(5);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
-/// The longest time until all watches are back once the API server is.
+/// The maximum time until all watches are back after the API server is.
 const WATCHES_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// The disturbances, which the record may show.
+/// The disturbances, which the history may show.
 #[derive(Debug, Default)]
 pub(super) struct Disturbances {
-    /// The kills of single processes.
+    /// The times at which single processes were killed.
     pub(super) kills: Vec<Timestamp>,
-    /// The times without any process: from the kill of all to the first that is ready.
+    /// The periods without any process, from the kill of the first to the readiness of all.
     pub(super) without_processes: Vec<[Timestamp; 2]>,
-    /// The times when the API server was away.
     pub(super) without_api_server: Vec<[Timestamp; 2]>,
 }
 
 impl Disturbances {
-    /// Returns true if a loan may be missing.
+    /// True if the history may lack a loan.
     fn may_lose(&self, loan: &Loan) -> bool {
         let Some((ended, by)) = loan.end else {
             return false;
@@ -37,7 +36,7 @@ impl Disturbances {
         let is_of_others = loan.made_by == Client::Kubectl && by == Client::Kubectl || by == Client::Unknown;
         let mut times = self.without_processes.iter();
         let is_killed = times.any(|[killed, ready]| {
-            // A loan has its beginning in whole seconds.
+            // The beginning of a loan is in whole seconds.
             let from = self.stored_until(*killed, OTHERS_WITHIN) - SECOND;
             loan.begun >= from && ended <= *ready
         });
@@ -49,8 +48,8 @@ impl Disturbances {
         is_killed || (is_of_others && is_unseen)
     }
 
-    /// Returns true if a loan that began in this second may not be in the log as a success: the API server ended before it
-    /// logged the request, or the request's client before it had the answer.
+    /// True if the audit log may lack the success of a loan that began in this second, because the API server stopped
+    /// before it logged the request, or the client before it got the response.
     fn may_be_unlogged(&self, begun: Timestamp) -> bool {
         let mut away = self.without_api_server.iter();
         let is_lost = away.any(|[from, to]| *from <= begun + SECOND && begun <= *to);
@@ -60,14 +59,14 @@ impl Disturbances {
                 .any(|killed| (killed - SECOND..=killed + IN_FLIGHT).contains(&begun))
     }
 
-    /// Returns the times at which processes were killed.
+    /// Returns all times at which processes were killed.
     fn all_kills(&self) -> impl Iterator<Item = Timestamp> {
         let all = self.without_processes.iter().map(|[killed, _]| killed);
         self.kills.iter().chain(all).copied()
     }
 
-    /// Returns the time of the last event that is sure to be stored by processes that are killed: what takes this time takes
-    /// longer while the API server is away.
+    /// Returns the time up to which events are certainly stored by processes that are killed. `takes` is the time to
+    /// store an event, which takes longer without an API server.
     fn stored_until(&self, killed: Timestamp, takes: SignedDuration) -> Timestamp {
         let until = killed - takes;
         let mut away = self.without_api_server.iter();
@@ -75,7 +74,7 @@ impl Disturbances {
         away.map_or(until, |[from, _]| until.min(*from - takes))
     }
 
-    /// Returns true if the process that ended a loan may have been killed before it stored that.
+    /// True if the process that ended a loan may have been killed before it stored the word.
     fn may_lose_word(&self, ended: Timestamp) -> bool {
         self.all_kills().any(|killed| {
             let stored_until = self.stored_until(killed, STORED_WITHIN);
@@ -84,18 +83,17 @@ impl Disturbances {
     }
 }
 
-/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
-    /// The differences that must not be.
+    /// The unexpected differences.
     pub(super) wrong: Vec<String>,
-    /// The loans that are missing and may be.
+    /// The number of missing loans that the disturbances explain.
     pub(super) lost: usize,
-    /// The ends that are there without their precise word, and may be.
+    /// The number of ends without their precise word that the disturbances explain.
     pub(super) without_word: usize,
 }
 
-/// Compares the lines of journals with the audit log, and with the loans that are, by their marks.
+/// Compares the lines of journals with the audit log, and with the marks of the existing loans.
 pub(super) fn compare(
     loans: &Loans,
     live: &BTreeSet<u64>,
@@ -120,8 +118,8 @@ pub(super) fn compare(
         let lines = recorded.get(mark).map_or(&[][..], Vec::as_slice);
         let mut loan = loan.clone();
         if loan.end.is_none() && !live.contains(mark) {
-            // The request was carried out, and the API server or its client ended before it was logged as a success: at any
-            // time since the beginning.
+            // The end was executed, but not logged as a success, since the API server or the client stopped. It may
+            // have happened at any time since the beginning.
             loan.end = Some((loan.begun, Client::Unknown));
         }
         comparison.add(&loan, lines, disturbances);
@@ -133,7 +131,7 @@ impl Comparison {
     fn add(&mut self, loan: &Loan, lines: &[&Line], disturbances: &Disturbances) {
         let has_beginning = lines.iter().any(|line| line.happened == Happened::Borrowed);
         let mut ends: Vec<&&Line> = lines.iter().filter(|line| line.happened.is_end()).collect();
-        // The precise word counts.
+        // The most precise word counts.
         ends.sort_by_key(|line| line.happened == Happened::Ended);
         if (!has_beginning || (loan.end.is_some() && ends.is_empty())) && disturbances.may_lose(loan) {
             self.lost += 1;

@@ -1,17 +1,17 @@
-//! Two processes of each API, which are killed and started again.
+//! Two processes of each API, which are killed and restarted.
 
 use anyhow::{Context as _, Result};
 use e2e::{Api, Cluster, Program, Service, Wire};
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::RwLock;
 
-/// The processes: admin-api twice, then user-api twice.
+/// The processes: two of admin-api, then two of user-api.
 pub(super) const PROCESSES: [Program; 4] = [Program::Admin, Program::Admin, Program::User, Program::User];
-/// Requests end within the time for which the comparison expects them to be carried out.
+/// Requests must end within `IN_FLIGHT` of the comparison.
 const KUBE_TIMEOUT: &str = "--kube-timeout=5";
-/// No event of a long run is one too many.
+/// A limit that no long run reaches.
 const HISTORY_ENTRIES: &str = "--history-entries=10000000";
-/// The process whose way to the API server can be disturbed.
+/// The process whose connections to the API server can be disturbed.
 const ON_THE_WIRE: usize = 3;
 
 pub(super) struct Fleet {
@@ -34,7 +34,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Starts a process, and returns when it is ready.
+    /// Starts a process, and waits until it is ready.
     pub(super) async fn start_one(&self, process: usize) -> Result<()> {
         let program = PROCESSES[process];
         let arguments: &[&str] = match program {
@@ -53,20 +53,19 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills a process, and returns the time.
+    /// Kills a process, and returns the time before.
     pub(super) async fn kill(&self, process: usize) -> Timestamp {
         let killed = Timestamp::now();
         self.processes.write().await[process] = None;
         killed
     }
 
-    /// Returns the API of a process, unless it is killed.
+    /// Returns a client of a process, or `None` if it is killed.
     pub(super) async fn api(&self, process: usize) -> Option<Api> {
         let processes = self.processes.read().await;
         processes[process].as_ref().map(|(_, api)| api.clone())
     }
 
-    /// Returns the API of a process that runs.
     pub(super) async fn running(&self, process: usize) -> Result<Api> {
         self.api(process).await.context("a process that runs")
     }

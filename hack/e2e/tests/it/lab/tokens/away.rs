@@ -1,4 +1,4 @@
-//! Token mode when the API server cannot, may not or will not review: nobody is let in who was not just let in.
+//! Token mode when the API server cannot, may not or will not review: only callers with a kept decision are admitted.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use kube::{
 
 use super::{House, Turn};
 
-/// The deadline of a review, and what a busy machine may add to it.
+/// The deadline of a review, plus time for a busy machine.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Asserts that nobody can decide on this caller now: an answer in time that lets nobody in, and says nothing of the cause.
+/// Asserts that no decision about this caller is possible: the response is in time, admits nobody, and hides the cause.
 pub(super) async fn assert_undecided(api: &Api, library: &Library) -> Result<()> {
     for request in [
         api.get(library.path("book")),

@@ -1,4 +1,4 @@
-//! Refusals cost the API server nothing but reviews, and wait for nothing.
+//! Refusals cost the API server only reviews, and wait for nothing.
 
 use std::{
     future::IntoFuture as _,
@@ -38,7 +38,7 @@ async fn a_caller_without_the_right_is_refused_at_once_whatever_the_freshness_an
     }
     let headers = [
         ("Cache-Control", "no-cache"),
-        // A version that a reader with the right would wait for.
+        // A caller with the right would wait for this version.
         ("X-Resource-Version", "999999999999.1"),
         ("X-Resource-Version", "nonsense"),
         ("If-None-Match", &etag),
@@ -56,7 +56,8 @@ async fn a_caller_without_the_right_is_refused_at_once_whatever_the_freshness_an
                     assert_eq!(refused.header("x-resource-version"), "", "{name}");
                     assert_eq!(refused.header("etag"), "", "{name}");
                 }
-                // A reader waits two seconds for a version. A review on a busy machine may take as long, but not each time.
+                // A caller with the right would wait two seconds for the version. A review may take as long on a busy
+                // machine, but not each time.
                 Ok((sent.elapsed() < Duration::from_millis(1900)).then_some(()))
             })
             .await?;
@@ -84,7 +85,7 @@ async fn callers_that_wait_for_the_same_decision_share_one_review_of_each_kind()
     let house = House::open(&turn).await?;
     let library = &house.library;
     let mut strangers = 0;
-    // The API server counts a review after its answer: one from before may come in between, but not each time.
+    // The API server counts a review after its response. An earlier one may be counted in between, but not each time.
     eventually("one review of each kind", async || {
         strangers += 1;
         let name = format!("stranger-{strangers}");
@@ -120,7 +121,7 @@ async fn who_goes_on_asking_costs_one_review_of_each_kind_in_five_seconds_at_mos
     read().await?;
     let before = super::reviews(&house.library).await?;
     let begun = Instant::now();
-    // Over two decisions of each kind.
+    // Longer than two decisions of each kind are kept.
     eventually("the time is over", async || {
         read().await?;
         Ok((begun.elapsed() > Duration::from_secs(21)).then_some(()))

@@ -8,15 +8,15 @@ use tokio::task::JoinHandle;
 
 use super::{AUDIENCE, House, Turn, reviews};
 
-/// Callers at once, and requests of each, with a token of its own each.
+/// The number of concurrent callers, and the number of requests of each, each with its own token.
 const FLOOD: (usize, usize) = (8, 500);
 
-/// Sends requests of a caller who is known until a flood is over, and asserts that the flood does not keep the caller out.
+/// Sends requests of a known caller until a flood is over, and asserts that they are served.
 async fn assert_served<T>(api: &Api, path: &str, flood: &[JoinHandle<T>]) -> Result<()> {
     let (mut served, mut undecided) = (0, 0);
     while !flood.iter().all(JoinHandle::is_finished) {
         let answer = api.get(path).await?;
-        // The API server took too long for a review, which an API server may from time to time.
+        // The API server took too long for a review, which may happen occasionally.
         if answer.status == 503 {
             undecided += 1;
         } else {
@@ -71,7 +71,7 @@ async fn a_flood_of_made_up_tokens_costs_ten_reviews_a_second_and_keeps_no_calle
         refused += caller.await??;
     }
     let seconds = start.elapsed().as_secs();
-    // A burst, what the rate allows, and the renewals of the known caller.
+    // The burst, the rate, and the renewals of the known caller.
     let most = 20 + 10 * (seconds + 1) + seconds / 5 + 1;
     let reviews = eventually("the reviews are counted", async || {
         let counted = reviews(&house.library).await?.0 - before;
@@ -117,7 +117,7 @@ async fn a_caller_who_asks_about_many_rights_has_a_limit_of_its_own() -> Result<
     }
     let seconds = start.elapsed().as_secs();
     let counted = reviews(library).await?.1 - before;
-    // What may come at once, what the rate allows, and the renewals of the known caller.
+    // The reviews allowed at once, the rate, and the renewals of the known caller.
     let most = 1000 + 100 * (seconds + 1) + seconds / 5 + 1;
     assert!(counted <= most, "{counted} reviews in {seconds} s");
     assert!(refused > 0, "{counted} reviews in {seconds} s");

@@ -1,4 +1,4 @@
-//! Tokens that the test signs itself: their validity, and the rotation of the keys that sign them.
+//! Tokens signed by the test: their validity, and the rotation of the signing keys.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use super::{AUDIENCE, House, Turn};
 
 const HOUR: i64 = 3600;
 
-/// The files of the key that signs tokens, and of those that verify them. Dropped, they are as before.
+/// The files of the key that signs tokens and of those that verify them. Drop restores them.
 struct Keys {
     signing: PathBuf,
     verifying: PathBuf,
@@ -42,13 +42,13 @@ impl Keys {
 impl Drop for Keys {
     fn drop(&mut self) {
         let [signing, verifying] = &self.before;
-        // If this fails, the next test does, as its own tokens are refused.
+        // If this fails, the next test fails too, as its tokens are refused.
         let _ = fs::write(&self.signing, signing);
         let _ = fs::write(&self.verifying, verifying);
     }
 }
 
-/// The status of a read with a token that may not have been seen before.
+/// Returns the status of a read with a token that may be new to the service.
 async fn status(house: &House, token: &str) -> Result<u16> {
     let api = house.library.admin.as_bearer(token);
     let answer = eventually("a review has its turn", async || {
@@ -79,7 +79,7 @@ async fn a_token_is_good_from_its_beginning_to_its_end_and_with_the_right_signat
     let mut tokens = vec![good.clone()];
     for (about, token) in [
         ("expired", signer.sign(&claims(-2 * HOUR..-HOUR)?)?),
-        // Within the minute for which the API server lets a clock be late: the contract has none.
+        // The API server allows a clock skew of one minute. The contract of bookshelf allows none.
         ("just expired", signer.sign(&claims(-HOUR..-5)?)?),
         ("not valid yet", signer.sign(&claims(HOUR..2 * HOUR)?)?),
         ("of an unknown key", Signer::unknown()?.sign(&claims(-5..HOUR)?)?),
@@ -128,7 +128,7 @@ async fn a_kept_decision_ends_with_the_token() -> Result<()> {
         Ok((status(&house, &token).await? == 401).then_some(()))
     })
     .await?;
-    // The times in a token are whole seconds.
+    // Times in tokens are whole seconds.
     let least = VALID_FOR.saturating_sub(Duration::from_secs(1));
     assert!(made.elapsed() >= least, "{:?}", made.elapsed());
     assert!(
@@ -152,7 +152,7 @@ async fn tokens_of_an_old_key_are_good_until_the_api_server_forgets_the_key() ->
     let turn = Turn::take().await?;
     let keys = Keys::of(turn.control_plane())?;
     let old = Signer::read(&keys.signing)?;
-    // The new key signs, and both verify.
+    // The new key signs, and both keys verify.
     let new = KeyPair::generate()?;
     fs::write(&keys.signing, new.serialize_pem())?;
     let both = [keys.before[1].as_slice(), new.public_key_pem().as_bytes()].concat();

@@ -1,4 +1,4 @@
-//! Token mode while the API server sheds the reviews (429), or has them wait.
+//! Token mode while the API server sheds reviews (429) or queues them.
 
 use std::{
     fs, io,
@@ -20,7 +20,7 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use super::{House, Turn};
 
-/// A priority level without a seat. It takes one request alone all the same, and rejects those beside it.
+/// A priority level without seats. It still executes a single request, and rejects concurrent ones.
 const SHED: &str = r#"
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: PriorityLevelConfiguration
@@ -54,7 +54,7 @@ spec:
       namespaces: ["*"]
 "#;
 
-/// A priority level without a seat, whose requests wait until they are out of time.
+/// A priority level without seats, whose requests wait in a queue until they time out.
 const QUEUE: &str = r"
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: PriorityLevelConfiguration
@@ -84,7 +84,7 @@ spec:
       clusterScope: true
 ";
 
-/// Returns when a metric of the API server about that level has a value.
+/// Waits until an API server metric of that priority level has this value.
 async fn level_has(library: &Library, metric: &str, value: &str) -> Result<()> {
     eventually(&format!("{metric} is {value}"), async || {
         let request = http::Request::get("/metrics").body(Vec::new())?;
@@ -99,7 +99,7 @@ async fn level_has(library: &Library, metric: &str, value: &str) -> Result<()> {
     .await
 }
 
-/// Takes the place of that request: a create whose body never comes.
+/// Occupies the single place of the priority level with a create whose body never arrives.
 async fn occupy(turn: &Turn, namespace: &str) -> Result<JoinHandle<()>> {
     let kubeconfig = serde_json::to_value(turn.cluster().kubeconfig_of("admin-api").await?)?;
     let text = |pointer: &str| {
@@ -121,7 +121,7 @@ async fn occupy(turn: &Turn, namespace: &str) -> Result<JoinHandle<()>> {
         .header(CONTENT_TYPE, "application/json")
         .body(Body::wrap_stream(stream::pending::<Result<Bytes, io::Error>>()));
     Ok(tokio::spawn(async move {
-        // It ends with the test.
+        // The request ends with the test.
         let _ = create.send().await;
     }))
 }
@@ -151,7 +151,7 @@ async fn an_api_server_that_sheds_load_lets_no_unknown_caller_in_and_no_event_ou
     })
     .await?;
 
-    // A stream goes on, without events while nobody can say who listens.
+    // The stream stays open, without events while the listener cannot be authorized.
     library
         .books()
         .create(&PostParams::default(), &book("later"))
@@ -198,7 +198,7 @@ async fn a_stream_sends_no_event_while_a_slow_review_decides_on_it() -> Result<(
         Ok((answer.status == 503).then_some(()))
     })
     .await?;
-    // A decision that was made before lasts for ten seconds.
+    // An earlier decision is kept for ten seconds.
     let waits_since = Instant::now();
     eventually("the decisions end", async || {
         Ok((waits_since.elapsed() >= Duration::from_secs(10)).then_some(()))

@@ -1,4 +1,4 @@
-//! Connections that break anywhere, and go on at another replica, while others write.
+//! Connections that break anywhere and resume at another replica, while others write.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use super::super::{listed, resumed};
 /// The number of books, and the number of steps of each writer.
 const BOOKS: usize = 12;
 const ROUNDS: usize = 200;
-/// The time without an event before lists are compared.
+/// The time without an event after which lists are compared.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// Numbers that are as good as any: the same in each run, so that a failure comes again.
+/// Pseudorandom numbers, the same in each run, so that failures are reproducible.
 struct Numbers(u64);
 
 impl Numbers {
-    /// The next, less than `bound`.
+    /// Returns the next number, below `bound`.
     fn next(&mut self, bound: usize) -> usize {
-        // Knuth's MMIX generator; its high bits are the good ones.
+        // Knuth's MMIX generator. Its high bits are the most random.
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -29,7 +29,7 @@ impl Numbers {
     }
 }
 
-/// Creates, changes, lends, takes back and deletes the books whose numbers are `turn` in threes.
+/// Creates, changes, lends, takes back and deletes every third book, starting with number `turn`.
 async fn write(library: &Library, turn: usize) -> Result<()> {
     let mut numbers = Numbers(turn as u64);
     for round in 0..ROUNDS {
@@ -38,7 +38,7 @@ async fn write(library: &Library, turn: usize) -> Result<()> {
         let category = ["math", "physics", ""][numbers.next(3)];
         let body =
             json!({"id": id, "author": "A", "title": format!("Round {round}"), "category_id": category});
-        // Invalid operations are refused, which is fine.
+        // Invalid operations are refused, which is expected.
         match numbers.next(7) {
             0 | 1 => drop(library.admin.post(library.list_path()).json(&body).await?),
             2 => drop(library.admin.put(&path).json(&body).await?),
@@ -54,7 +54,7 @@ async fn write(library: &Library, turn: usize) -> Result<()> {
     Ok(())
 }
 
-/// Listens at one replica after the other until `is_over`, each time for a while only, then takes in the rest.
+/// Listens to alternating replicas until `is_over`, each for a short time, then reads the remaining events.
 async fn follow(
     replicas: [&Api; 2],
     library: &Library,
@@ -70,7 +70,7 @@ async fn follow(
         let request = resumed(replicas[cuts % 2], path, &mirror.last_id);
         let mut listener = request.listen_for(bytes).await?;
         if !mirror.is_synced && mirror.last_id.is_empty() {
-            // The events without an id to resume from come again.
+            // Events without an id to resume from are sent again.
             mirror.has.clear();
         }
         let patience = Duration::from_millis(u64::try_from(numbers.next(150))?);
@@ -85,7 +85,7 @@ async fn follow(
         }
         cuts += 1;
     }
-    // The last connection stays, and its events end in the current state.
+    // The last connection stays open, and its events lead to the current state.
     let replica = replicas[cuts % 2];
     let mut listener = resumed(replica, path, &mirror.last_id).listen().await?;
     eventually("the stream's state is the list of all replicas", async || {
@@ -132,7 +132,7 @@ async fn a_stream_cut_off_anywhere_and_resumed_elsewhere_ends_with_the_fresh_lis
     let (ends, ()) = tokio::try_join!(followers, writers)?;
     for (number, (mirror, cuts)) in ends.into_iter().enumerate() {
         assert!(cuts > 5, "follower {number} was cut off {cuts} times only");
-        // Cut off in the middle of its first list, it begins anew; later, it goes on.
+        // A client that is cut off during its first list starts again. Later, it resumes.
         assert!(
             mirror.resets * 2 < cuts,
             "follower {number} was cut off {cuts} times: {} resets",

@@ -1,4 +1,5 @@
-//! Followers that are cut off anywhere and resume at another replica, which got the same history in another way.
+//! Followers that are disconnected at any point and resume on another replica, which received the same history
+//! differently.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,10 @@ use super::super::fixture_with;
 use super::{Client, Server, Step, step};
 use crate::object::ResourceVersion;
 
-/// The number of changes in the journal, so few that some followers come too late.
+/// The size of the journal, so small that some followers come too late.
 const HISTORY: usize = 8;
 
-/// A client of the service: the objects that it has, and the last version that it was given to resume at.
+/// A client of the service: its objects, and the last version from which it can resume.
 #[derive(Default)]
 struct Follower {
     has: BTreeMap<String, String>,
@@ -23,7 +24,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// Sends so many events at most, then cuts the connection; `usize::MAX` keeps it.
+    /// Sends `most` events at most, then closes the connection; `usize::MAX` keeps it open.
     fn follow(&mut self, replica: usize, client: &Client, most: usize) {
         let snapshot = client.cache.reader.snapshot();
         let confirmed = snapshot.confirmed(None);
@@ -54,7 +55,7 @@ impl Follower {
         if left == 0 {
             return;
         }
-        // A position may be in a gap that came after it: then the connection ends, and the next one finds out.
+        // The position may be in a gap that arose later: then the connection ends, and the next one detects it.
         let Ok(steps) = confirmed.follow(&mut position) else {
             return;
         };
@@ -73,7 +74,7 @@ impl Follower {
     }
 }
 
-/// The follower's actions after a step: the replica, and the number of events after which it is cut off.
+/// The follower's actions after a step: the replica, and the number of events after which it is disconnected.
 fn turn() -> impl Strategy<Value = Option<(usize, usize)>> {
     prop::option::of((0..2_usize, prop_oneof![0..4_usize, Just(usize::MAX)]))
 }
@@ -102,7 +103,7 @@ proptest! {
             client.finish_list();
             client.deliver(&server, usize::MAX / 2);
         }
-        // The second time where the first one only finds out that it has to begin anew.
+        // Twice, since the first one may only detect that it must start over.
         for _ in 0..2 {
             follower.follow(1, &replicas[1], usize::MAX);
         }
