@@ -5,7 +5,7 @@ use bookshelf_http::document::Document;
 use bookshelf_http::openapi::{event_stream, fields};
 use bookshelf_http::problem::Problem;
 use bookshelf_http::view::book::{BookFields, a_book, author, new_description, title};
-use bookshelf_store::repository::{Book, BookContent, BookKey, Lent};
+use bookshelf_store::repository::{Book, BookContent, BookKey, BookWithLoan};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -31,7 +31,7 @@ pub fn book(book: &Book) -> Document {
 }
 
 /// Writes a book into an event of a stream.
-pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
+pub fn streamed_book(lent: &BookWithLoan<Document>, to: &mut BytesMut) {
     to.extend_from_slice(lent.book.value.view.json());
 }
 

@@ -10,7 +10,7 @@ import { follow } from './stream.js';
 import { t } from './texts.js';
 
 /** The number of retries after a conflict in which the text is unchanged. */
-const SAME_TEXT = 5;
+const MAX_SAME_TEXT_RETRIES = 5;
 /** A live read: the cache may be behind the state that refused a write. */
 const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
 
@@ -45,7 +45,7 @@ export class Book extends Form {
     return this.book?.title ?? this.id;
   }
 
-  get isElsewhere() {
+  get isManagedElsewhere() {
     return Boolean(this.book?.managed_by && this.book.managed_by !== 'bookshelf');
   }
 
@@ -100,12 +100,12 @@ export class Book extends Form {
 
   follow(version) {
     const on = (event, book) => {
-      if (book.id === this.id && !this.isBusy) this.happened(event);
+      if (book.id === this.id && !this.isBusy) this.onEvent(event);
     };
     follow(path('book', this.ns), version, { on, reset: () => this.load(), signal: this.context.signal });
   }
 
-  async happened(event) {
+  async onEvent(event) {
     this.isDeleted = event === 'deleted';
     this.history.refresh();
     if (this.isDeleted) say(t('deleted.elsewhere'));
@@ -125,7 +125,7 @@ export class Book extends Form {
   }
 
   /** Writes only to the version that was shown. @param {Page.Fields} fields @param {Page.Version} shown */
-  async put(fields, shown, left = SAME_TEXT) {
+  async put(fields, shown, left = MAX_SAME_TEXT_RETRIES) {
     try {
       const answer = await send('PUT', this.to, { body: fields, headers: { 'If-Match': shown.etag } });
       this.saved(answer.data, answer.etag);

@@ -48,7 +48,7 @@ export const bookView = (form) => html`
 const content = (form) => html`
   ${summary(form.errors)}
   ${form.isDeleted ? notice('warning', t('deleted.elsewhere'), button('recreate', () => form.recreate())) : nothing}
-  ${form.rows ? conflict(form) : form.isElsewhere ? elsewhere(form) : own(form)}`;
+  ${form.rows ? conflict(form) : form.isManagedElsewhere ? elsewhere(form) : own(form)}`;
 
 const own = (form) => html`
   ${restored(form)}

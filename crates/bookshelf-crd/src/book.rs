@@ -36,7 +36,7 @@ pub mod limits {
     category = "bookshelf",
     namespaced,
     derive = "PartialEq",
-    doc = "A book of a library. Its name is the book's id, its namespace the library; the label books.bookshelf.lostinsoba.com/category puts it into a category, app.kubernetes.io/managed-by says who may change it: where it names another tool than bookshelf, or where the book bears a mark of Argo CD, Flux or kapp, bookshelf does not.",
+    doc = "A book of a library. Its name is the book's id, and its namespace is the library. The label books.bookshelf.lostinsoba.com/category sets its category. bookshelf does not change a book whose label app.kubernetes.io/managed-by names another tool, or that has a mark of Argo CD, Flux or kapp.",
     annotation("helm.sh/resource-policy", "keep"),
     selectable = ".spec.author",
     printcolumn(name = "Author", type_ = "string", json_path = ".spec.author"),

@@ -25,7 +25,7 @@ pub const BORROWED_BY_MAX: u32 = 253;
     category = "bookshelf",
     namespaced,
     derive = "PartialEq",
-    doc = "The loan of the book of the same name in the same namespace. It exists for as long as the book is borrowed; its ownerReference names the book, so that it goes when the book goes.",
+    doc = "The loan of the book of the same name in the same namespace. It exists while the book is borrowed. Its ownerReference names the book, so it is deleted with the book.",
     annotation("helm.sh/resource-policy", "keep"),
     selectable = ".spec.borrowedBy",
     printcolumn(name = "Borrowed By", type_ = "string", json_path = ".spec.borrowedBy"),

@@ -18,7 +18,7 @@ mod line;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use line::{BY_MAX, Happened, Identity, Line, NotALine};
+pub use line::{BY_MAX, Identity, JournalEvent, Line, ParseLineError};
 
 /// The maximum number of lines of a journal.
 pub const LINES_MAX: usize = 100;
@@ -40,7 +40,7 @@ const PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z 
     category = "bookshelf",
     namespaced,
     derive = "PartialEq",
-    doc = "A part of the history of a library: what happened to its books and loans, a line each. Its name is its number. bookshelf appends to the last one and creates the next when that is full.",
+    doc = "A part of the history of a library: one line for each event of a book or loan. Its name is its number. bookshelf appends to the last journal, and creates the next one when that is full.",
     annotation("helm.sh/resource-policy", "keep"),
     printcolumn(name = "From", type_ = "string", json_path = ".spec.from"),
     printcolumn(name = "To", type_ = "string", json_path = ".spec.to")

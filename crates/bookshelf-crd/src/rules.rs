@@ -65,7 +65,7 @@ impl fmt::Display for Rule {
             Self::MaxLength(max) => write!(f, "must have at most {max} characters"),
             Self::HasWord => f.write_str("must have at least one letter or number"),
             Self::MaxTerms(max) => write!(f, "must have at most {max} terms"),
-            Self::NoSearch => f.write_str("must not be given: search is turned off in this service"),
+            Self::NoSearch => f.write_str("must be absent: search is turned off"),
         }
     }
 }

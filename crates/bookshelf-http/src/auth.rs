@@ -87,7 +87,7 @@ impl Auth {
 
     async fn authorize_with(&self, attributes: Attributes<'_>, reviews: Reviews) -> Result<Granted, Refused> {
         if let Some(endpoint) = attributes.endpoint.filter(|endpoint| endpoint.right.is_public()) {
-            return Ok(Granted::to_all(endpoint));
+            return Ok(Granted::unrestricted(endpoint));
         }
         match self {
             Self::Token(mode) => mode.authorize(attributes, reviews).await,
@@ -98,10 +98,10 @@ impl Auth {
 
 impl Granted {
     /// Permits the handler of an endpoint that requires no credentials, or whose caller is trusted.
-    fn to_all(endpoint: &Rc<Endpoint>) -> Self {
+    fn unrestricted(endpoint: &Rc<Endpoint>) -> Self {
         Self {
             endpoint: Rc::clone(endpoint),
-            grant: Grant::to_all(),
+            grant: Grant::unrestricted(),
         }
     }
 

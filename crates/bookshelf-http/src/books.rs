@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use actix_web::web::BytesMut;
-use bookshelf_store::repository::{BookList, Category, Generation, Lent, Namespaces, Place, Terms};
+use bookshelf_store::repository::{BookList, BookWithLoan, Category, Generation, Namespaces, Place, Terms};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
@@ -104,7 +104,7 @@ impl ListQuery {
         &self,
         request: &Request,
         with_loans: bool,
-        write: fn(&Lent<Document>, &mut BytesMut),
+        write: fn(&BookWithLoan<Document>, &mut BytesMut),
     ) -> Reply {
         let (request, query) = (request.clone(), self.clone());
         Reply::later(async move {

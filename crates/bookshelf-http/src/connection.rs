@@ -14,8 +14,8 @@ use tokio_rustls::server::TlsStream;
 use crate::refused::Refusals;
 
 /// The idle time before the kernel probes a client, and the time between probes.
-const ASK_AFTER: Duration = Duration::from_mins(1);
-const ASK_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_TIME: Duration = Duration::from_mins(1);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// The longest time from the opening of a connection to the head of its first request.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time by which that timeout may fire early: the server's clock has steps of half a second.
@@ -146,8 +146,8 @@ fn keep(connection: &dyn Any) {
         return;
     };
     let probes = TcpKeepalive::new()
-        .with_time(ASK_AFTER)
-        .with_interval(ASK_EVERY)
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(3);
     if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&probes) {
         tracing::warn!(%error, "a client that is gone may keep its connection");

@@ -81,7 +81,7 @@ impl TenantId {
             (None, _, Some(user)) if Tenant::parse(&user.name).is_ok() => Ok(Cow::Borrowed(&user.name)),
             (None, _, Some(_)) => Err(Problem::invalid(
                 TENANT_HEADER,
-                "is required: the name of the user cannot be that of a tenant",
+                "is required: the user's name is not a valid tenant",
             )),
             (None, _, None) => Err(Problem::invalid(
                 TENANT_HEADER,

@@ -35,7 +35,7 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for the lists of a live read.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The interval at which the last confirmation is checked.
-const LOOK_PERIOD: Duration = Duration::from_millis(100);
+const CHECK_PERIOD: Duration = Duration::from_millis(100);
 
 /// The freshness that a read requires. The cache always satisfies the default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,15 +58,15 @@ pub(crate) struct FreshnessGuard {
     repository: Arc<Repository>,
     watches_namespaces: bool,
     max_staleness: Option<Duration>,
-    at_hand: RefCell<AtHand>,
+    cached_headers: RefCell<HeaderCache>,
 }
 
 /// Header values, kept while they are correct.
-struct AtHand {
+struct HeaderCache {
     of: Versions,
     version: Option<HeaderValue>,
-    looked: Instant,
-    /// The last confirmation by the API server, as of `looked`.
+    checked: Instant,
+    /// The last confirmation by the API server, as of `checked`.
     confirmed: Instant,
     seconds: u64,
     age: HeaderValue,
@@ -80,10 +80,10 @@ impl FreshnessGuard {
             watches_namespaces: repository.watches_namespaces(),
             repository,
             max_staleness,
-            at_hand: RefCell::new(AtHand {
+            cached_headers: RefCell::new(HeaderCache {
                 of: Versions::default(),
                 version: None,
-                looked: now,
+                checked: now,
                 confirmed: now,
                 seconds: 0,
                 age: HeaderValue::from(0),
@@ -162,26 +162,26 @@ impl FreshnessGuard {
             Some(namespace) => self.repository.versions_in(namespace),
             None => self.repository.versions(),
         };
-        let at_hand = &mut *self.at_hand.borrow_mut();
-        if at_hand.of != current || at_hand.version.is_none() {
-            at_hand.of = current;
-            at_hand.version = header_value(current);
+        let cached_headers = &mut *self.cached_headers.borrow_mut();
+        if cached_headers.of != current || cached_headers.version.is_none() {
+            cached_headers.of = current;
+            cached_headers.version = header_value(current);
         }
         let versions = current.max(freshness.min_version);
         let version = if versions == current {
-            at_hand.version.clone()
+            cached_headers.version.clone()
         } else {
             header_value(versions)
         };
         if let Some(version) = version {
             headers.insert(RESOURCE_VERSION, version);
         }
-        at_hand.look(&self.repository, now);
+        cached_headers.refresh(&self.repository, now);
         let age = if freshness.live {
             // The lists of a live read were requested after the request arrived.
             HeaderValue::from(now.saturating_duration_since(started).as_secs())
         } else {
-            at_hand.age.clone()
+            cached_headers.age.clone()
         };
         headers.insert(AGE, age);
         add_private(headers);
@@ -191,9 +191,9 @@ impl FreshnessGuard {
         let Some(max_staleness) = self.max_staleness.filter(|_| is_read) else {
             return Ok(());
         };
-        let mut at_hand = self.at_hand.borrow_mut();
-        at_hand.look(&self.repository, now);
-        if now.saturating_duration_since(at_hand.confirmed) <= max_staleness {
+        let mut cached_headers = self.cached_headers.borrow_mut();
+        cached_headers.refresh(&self.repository, now);
+        if now.saturating_duration_since(cached_headers.confirmed) <= max_staleness {
             return Ok(());
         }
         Err(Problem::unavailable(
@@ -202,10 +202,10 @@ impl FreshnessGuard {
     }
 }
 
-impl AtHand {
-    fn look(&mut self, repository: &Repository, now: Instant) {
-        if now.saturating_duration_since(self.looked) >= LOOK_PERIOD {
-            self.looked = now;
+impl HeaderCache {
+    fn refresh(&mut self, repository: &Repository, now: Instant) {
+        if now.saturating_duration_since(self.checked) >= CHECK_PERIOD {
+            self.checked = now;
             self.confirmed = now.checked_sub(repository.age()).unwrap_or(self.confirmed);
         }
         // Counted from the last known confirmation, so that the age is never understated. The next check finds later

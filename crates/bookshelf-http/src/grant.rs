@@ -27,7 +27,7 @@ pub(crate) enum Visible {
 
 impl Grant {
     /// Returns the permission for a trusted caller, or for a route that requires no credentials.
-    pub(crate) fn to_all() -> Self {
+    pub(crate) fn unrestricted() -> Self {
         Self {
             user: None,
             visible: Visible::All,

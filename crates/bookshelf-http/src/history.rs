@@ -3,7 +3,7 @@
 mod lines;
 mod query;
 
-use bookshelf_store::repository::{Happened, HistoryFilter, Order, Place, Record};
+use bookshelf_store::repository::{HistoryFilter, JournalEvent, Order, Place, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ pub fn answer(
 fn view<'a>(namespace_id: &'a str, record: &'a Record) -> EventView<'a> {
     EventView {
         at: time(record.at()),
-        event: record.happened().as_str(),
+        event: record.event().as_str(),
         book_id: record.book_id(),
         namespace_id,
         borrowed_by: record.tenant(),
@@ -140,16 +140,16 @@ fn time(seconds: i64) -> String {
 
 /// Returns the place of an event in its history, as text.
 fn place(record: &Record) -> String {
-    let (at, happened, mark) = record.order();
-    format!("{at:x}.{}.{mark:x}", happened.as_str())
+    let (at, event, mark) = record.order();
+    format!("{at:x}.{}.{mark:x}", event.as_str())
 }
 
 fn parse(place: &str) -> Option<Order> {
     let mut parts = place.split('.');
     let at = u64::from_str_radix(parts.next()?, 16).ok()?.cast_signed();
-    let happened = Happened::parse(parts.next()?)?;
+    let event = JournalEvent::parse(parts.next()?)?;
     let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
-    parts.next().is_none().then_some((at, happened, mark))
+    parts.next().is_none().then_some((at, event, mark))
 }
 
 #[cfg(test)]
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_was_written_and_nothing_else_is_one() {
-        let order = (0x6922_0000, Happened::TakenBack, 0x3b24_1101_a2bc_42f1);
+        let order = (0x6922_0000, JournalEvent::TakenBack, 0x3b24_1101_a2bc_42f1);
         assert_eq!(parse("69220000.taken_back.3b241101a2bc42f1"), Some(order));
-        let before_1970 = (-1, Happened::Borrowed, 2);
+        let before_1970 = (-1, JournalEvent::Borrowed, 2);
         assert_eq!(parse("ffffffffffffffff.borrowed.2"), Some(before_1970));
         for bad in [
             "",

@@ -82,7 +82,7 @@ impl StreamMetrics {
         );
         registry.register(
             "http_server_stream_resets",
-            "Event streams that could not go on from their client's last event, and began anew",
+            "Event streams that could not resume from their client's last event, and started over",
             self.resets.clone(),
         );
         registry.register(

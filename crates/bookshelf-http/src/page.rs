@@ -137,7 +137,7 @@ impl FromHead for Page {
 pub(crate) fn invalid_continue() -> Problem {
     Problem::invalid(
         CONTINUE,
-        "must be the `continue` of the page before, of the same list",
+        "must be the `continue` of the previous page of the same list",
     )
 }
 

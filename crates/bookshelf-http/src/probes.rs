@@ -24,7 +24,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, readiness: &Arc<Readiness>, 
 }
 
 /// Answers a request by `service`, and applies the rules of HTTP that hold for every request.
-pub(crate) fn keep_to_http<S, B>(
+pub(crate) fn apply_http_rules<S, B>(
     request: ServiceRequest,
     service: &S,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S, B>

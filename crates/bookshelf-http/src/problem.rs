@@ -130,12 +130,12 @@ impl Problem {
     }
 
     /// Returns true if the caller is not authenticated, or lacks a right.
-    pub(crate) fn is_of_credentials(&self) -> bool {
+    pub(crate) fn is_auth_failure(&self) -> bool {
         matches!(self.code, Code::Unauthenticated | Code::Forbidden)
     }
 
     /// Returns true if the request fails for every caller, because of its route or a name in it.
-    pub(crate) fn is_of_request(&self) -> bool {
+    pub(crate) fn is_request_fault(&self) -> bool {
         matches!(
             self.code,
             Code::NotFound | Code::MethodNotAllowed | Code::InvalidRequest

@@ -103,9 +103,9 @@ impl<S: Subscriber> Layer<S> for Counting {
 /// Formats all events except the parser's refusals, for which it writes nothing.
 ///
 /// Not a filter: filtering by the content of an event, not by its metadata, fails assertions of `tracing-subscriber`.
-pub(crate) struct Elsewhere<F>(pub(crate) F);
+pub(crate) struct WithoutRefusals<F>(pub(crate) F);
 
-impl<S, N, F> FormatEvent<S, N> for Elsewhere<F>
+impl<S, N, F> FormatEvent<S, N> for WithoutRefusals<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -183,7 +183,7 @@ mod tests {
             let writer = lines.clone();
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(move || writer.clone())
-                .map_event_format(Elsewhere)
+                .map_event_format(WithoutRefusals)
                 .with_filter(EnvFilter::new(level));
             let subscriber = registry().with(layer).with(refusals.layer());
             // Otherwise every debug line of every library would be formatted, then thrown away.

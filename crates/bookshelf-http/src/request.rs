@@ -201,7 +201,7 @@ impl Exchange {
             }
             Err(Refused { problem, user }) => {
                 self.user = user;
-                self.has_version = problem.is_of_request();
+                self.has_version = problem.is_request_fault();
                 Err(*problem)
             }
         }
@@ -379,8 +379,8 @@ impl Exchange {
             .endpoint
             .as_ref()
             .is_some_and(|endpoint| endpoint.right.is_of_tenant());
-        let is_tenant_s = is_of_tenant && (user.is_some() || self.request.grant().is_some());
-        let tenant = is_tenant_s.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
+        let has_tenant = is_of_tenant && (user.is_some() || self.request.grant().is_some());
+        let tenant = has_tenant.then(|| TenantId::named_by(&self.request, self.user.as_deref()).ok());
         // An invalid name could be anything.
         let tenant = tenant.flatten().filter(|tenant| Tenant::parse(tenant).is_ok());
         let tenant = tenant.as_deref();

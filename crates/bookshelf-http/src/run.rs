@@ -100,14 +100,16 @@ fn auth(api: Api, args: &ApiArgs, connector: &Connector) -> Arc<Auth> {
     Arc::new(match args.auth.auth_mode {
         AuthMode::Header => {
             if trusted.is_empty() {
-                tracing::info!("header mode: everyone on this machine is believed");
+                tracing::info!("header mode: every caller on this machine is trusted");
             }
             Auth::Header(HeaderMode::new(trusted))
         }
         AuthMode::Token => {
             let is_encrypted = args.serve.tls_cert_file.is_some();
             if !is_encrypted && !args.serve.listen.ip().to_canonical().is_loopback() {
-                tracing::warn!("tokens travel in the clear, unless something in front of this API encrypts");
+                tracing::warn!(
+                    "tokens travel in the clear, unless a proxy in front of this API terminates TLS"
+                );
             }
             Auth::Token(TokenMode::new(Access::new(connector, audiences)))
         }

@@ -160,7 +160,7 @@ fn serve_ops(
     let (readiness, registry) = (Arc::clone(readiness), Arc::new(registry));
     let app = move || {
         App::new()
-            .wrap_fn(probes::keep_to_http)
+            .wrap_fn(probes::apply_http_rules)
             .configure(|config| probes::configure(config, &readiness, &registry))
     };
     let write_timeout = args.write_timeout;

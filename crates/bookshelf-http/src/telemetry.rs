@@ -8,7 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{LogArgs, LogFormat};
-use crate::refused::{Elsewhere, Refusals};
+use crate::refused::{Refusals, WithoutRefusals};
 use crate::trace::Exporter;
 
 /// The exporter of traces, which must be shut down at the end of the process.
@@ -48,10 +48,10 @@ pub(crate) fn init(args: &LogArgs, service: &str, refusals: &Refusals) -> anyhow
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .map_event_format(Elsewhere)
+            .map_event_format(WithoutRefusals)
             .boxed()
     } else {
-        lines.map_event_format(Elsewhere).boxed()
+        lines.map_event_format(WithoutRefusals).boxed()
     };
     let endpoint = args.otlp_endpoint.as_ref();
     let exporter = endpoint

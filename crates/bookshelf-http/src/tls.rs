@@ -24,7 +24,7 @@ use pair::{Pair, Pem};
 pub(crate) const HTTP_2: &[u8] = b"h2";
 /// The interval at which the files are checked. The kubelet takes up to a minute or two to update a Secret volume, so a
 /// shorter interval gains nothing. Kernel notifications would need a watch on each directory behind a symbolic link.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_PERIOD: Duration = Duration::from_secs(5);
 
 /// The certificate and key of the API port.
 pub(crate) struct Tls {
@@ -115,9 +115,9 @@ impl Tls {
         // The last error, and the number of consecutive checks that ended with it.
         let mut unusable: (Option<String>, u32) = (None, 0);
         loop {
-            sleep(LOOK_EVERY).await;
+            sleep(CHECK_PERIOD).await;
             let (files, known) = (self.files.clone(), self.pem.clone());
-            let look = spawn_blocking(move || {
+            let check = spawn_blocking(move || {
                 let pem = files.read()?;
                 if pem == known {
                     return Ok(None);
@@ -126,8 +126,8 @@ impl Tls {
                 anyhow::Ok(Some((pem, pair)))
             });
             // It ends without a result only at shutdown.
-            let Ok(looked) = look.await else { return };
-            match looked {
+            let Ok(checked) = check.await else { return };
+            match checked {
                 Ok(found) => {
                     unusable = (None, 0);
                     if let Some((pem, pair)) = found {
@@ -140,17 +140,17 @@ impl Tls {
                 }
                 Err(error) => {
                     let error = format!("{error:#}");
-                    let looks = if unusable.0.as_ref() == Some(&error) {
+                    let failures = if unusable.0.as_ref() == Some(&error) {
                         unusable.1 + 1
                     } else {
                         1
                     };
                     // The first check may fall between the changes of the two files.
-                    if looks == 2 {
+                    if failures == 2 {
                         self.metrics.failures.inc();
-                        tracing::warn!(%error, "the new certificate is unusable: the old one is served until its files are put right");
+                        tracing::warn!(%error, "the new certificate is unusable: the old one is served until the files are fixed");
                     }
-                    unusable = (Some(error), looks);
+                    unusable = (Some(error), failures);
                 }
             }
         }

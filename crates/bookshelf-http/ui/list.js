@@ -70,18 +70,18 @@ export class LiveList extends View {
     const state = (state) => {
       this.state = state;
       // The version may be slightly newer than the list in the answer: the stream would skip a change in between.
-      if (isFirst && state === 'live') this.lookAgain(false);
+      if (isFirst && state === 'live') this.reload(false);
       if (state === 'live') isFirst = false;
       this.update();
     };
     const on = (event, item) => this.on(event, item);
-    follow(this.path, version, { on, reset: () => this.lookAgain(true), query: this.filter, state, signal });
+    follow(this.path, version, { on, reset: () => this.reload(true), query: this.filter, state, signal });
   }
 
   on(event, item) {
     // A search has no stream: each event of the whole list triggers a reload.
     if (this.query.q) {
-      this.lookAgain(false);
+      this.reload(false);
     } else if (event !== 'synced') {
       this.take(event, item);
       this.changed(item);
@@ -111,7 +111,7 @@ export class LiveList extends View {
   }
 
   /** Compares the shown rows with the current list. With `isReset`, also restarts the stream. */
-  lookAgain(isReset) {
+  reload(isReset) {
     this.isReset ||= isReset;
     this.soon(async () => {
       await this.read(async () => {
@@ -128,7 +128,7 @@ export class LiveList extends View {
         if (this.isReset) this.follow(version);
         this.isReset = false;
       });
-      if (this.isReset && !this.context.signal.aborted) this.lookAgain(true);
+      if (this.isReset && !this.context.signal.aborted) this.reload(true);
     });
   }
 }

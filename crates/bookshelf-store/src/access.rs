@@ -58,13 +58,13 @@ const USERS: usize = 10_000;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The limit on reviews is exhausted.
-    #[error("too many credentials wait for a review")]
+    #[error("too many tokens or permissions are waiting for review")]
     Overloaded {
         /// The time until the next turn.
         retry_after: Duration,
     },
     /// The API server is unreachable, does not answer in time, or sheds load.
-    #[error("the Kubernetes API cannot review the credentials now")]
+    #[error("the Kubernetes API is unavailable for authentication and authorization")]
     Unavailable {
         /// The time to wait before a retry, if the API server sent one.
         retry_after: Option<Duration>,

@@ -73,7 +73,7 @@ use kube_informer::endless;
 
 pub use books::CachedBook;
 pub use bookshelf_crd::book::limits;
-pub use bookshelf_crd::loan_journal::Happened;
+pub use bookshelf_crd::loan_journal::JournalEvent;
 pub use bookshelf_crd::time::since_1970;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};
@@ -89,7 +89,9 @@ pub use model::{
     Book, BookContent, BookKey, Borrower, Category, IdempotencyKey, Loan, Namespace, Tenant, Unconvertible,
 };
 pub use search::{QUERY_MAX, TERMS_MAX, Terms};
-pub use streams::{BookStream, CutOff, EventKind, Lent, LoanStream, Stream, StreamEvent, StreamId, Topic};
+pub use streams::{
+    BookStream, BookWithLoan, CutOff, EventKind, LoanStream, Stream, StreamEvent, StreamId, Topic,
+};
 pub use version::{Expected, NotAVersion, Version};
 
 /// The number of retries of a write after the book changed under it.

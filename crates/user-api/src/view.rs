@@ -7,7 +7,7 @@ use bookshelf_http::document::Document;
 use bookshelf_http::openapi::event_stream;
 use bookshelf_http::view::book::{BookFields, a_book};
 use bookshelf_store::cache::Entry;
-use bookshelf_store::repository::{Book, Lent, Loan, Version};
+use bookshelf_store::repository::{Book, BookWithLoan, Loan, Version};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -97,7 +97,7 @@ pub fn lent<'a>(book: &'a Document, loan: Option<&Entry<Loan>>) -> Cow<'a, Docum
 }
 
 /// Writes a book into an event of a stream.
-pub fn streamed_book(lent: &Lent<Document>, to: &mut BytesMut) {
+pub fn streamed_book(lent: &BookWithLoan<Document>, to: &mut BytesMut) {
     to.extend_from_slice(self::lent(&lent.book.value.view, lent.loan.as_deref()).json());
 }
 

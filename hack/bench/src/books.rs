@@ -134,7 +134,7 @@ pub(crate) async fn make(client: &Client, books: u64) -> Result<()> {
     let (found, expected) = (count(client).await?, total(books));
     ensure!(
         found == expected,
-        "there are {found} books, not {expected}: make them anew with --fresh"
+        "there are {found} books, not {expected}: recreate them with --fresh"
     );
     Ok(())
 }

@@ -75,15 +75,15 @@ async fn measure(args: &Args, programs: &Programs, cores: &Cores, report: &mut R
 /// Fails if a required tool is missing, before anything starts.
 fn check_tools(args: &Args) -> Result<()> {
     let needs = |parts: &[Part]| args.parts.iter().any(|part| parts.contains(part));
-    if needs(&[Part::Reads, Part::Updates]) {
+    if needs(&[Part::Reads, Part::Updates, Part::Tokens]) {
         installed("wrk", "generates the load (https://github.com/wg/wrk)")?;
     }
     if needs(&[Part::Start]) {
-        installed("curl", "makes the LIST that a start is measured beside")?;
+        installed("curl", "sends the LIST that a start is compared with")?;
     }
     if args.profile != "release" {
         eprintln!(
-            "the programs are built with profile {:?}: the figures say nothing",
+            "the programs are built with profile {:?}: the figures are meaningless",
             args.profile
         );
     }

@@ -20,7 +20,7 @@ pub(crate) async fn until<T>(
         }
         ensure!(
             started.elapsed() < PATIENCE,
-            "not within {} s: {what}",
+            "timed out after {} s: {what}",
             PATIENCE.as_secs()
         );
         tokio::time::sleep(every).await;

@@ -70,7 +70,7 @@ impl DataDir {
         let path = tempfile::Builder::new().prefix("run-").tempdir_in(&root)?.keep();
         let Lock::Taken(lock) = try_lock(&path)? else {
             bail!(
-                "{} was taken by another process as soon as it was made",
+                "{} was locked by another process right after its creation",
                 path.display()
             );
         };

@@ -78,7 +78,12 @@ async fn eventually<T: Debug>(
         }
     })
     .await
-    .unwrap_or_else(|_| anyhow::bail!("not within {} s: {what}; last seen: {last:?}", PATIENCE.as_secs()))
+    .unwrap_or_else(|_| {
+        anyhow::bail!(
+            "timed out after {} s: {what}; last seen: {last:?}",
+            PATIENCE.as_secs()
+        )
+    })
 }
 
 #[tokio::test]

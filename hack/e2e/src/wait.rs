@@ -23,7 +23,7 @@ pub async fn eventually<T>(what: &str, mut observe: impl AsyncFnMut() -> Result<
         }
         assert!(
             Instant::now() < deadline,
-            "not within {} s: {what}",
+            "timed out after {} s: {what}",
             PATIENCE.as_secs()
         );
         tokio::time::sleep(POLL).await;

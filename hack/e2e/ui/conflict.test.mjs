@@ -79,7 +79,7 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   await page.locator('#main').getByText('Somebody else has changed this book since').waitFor();
   await press(page, 'Compare');
   await choose(page, 'title', 'mine');
-  assert.equal(await page.getByRole('button', { name: 'Overwrite whatever comes' }).count(), 0);
+  assert.equal(await page.getByRole('button', { name: 'Overwrite anyway' }).count(), 0);
   await change('third', { title: 'Third' });
   await page.locator('#main').getByText('Another change has come since').waitFor();
   // The table still shows the values to choose from.
@@ -90,10 +90,10 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   assert.equal((await stored('third')).title, 'Third', 'what was not seen is not overwritten');
   await choose(page, 'title', 'mine');
   await change('third', { title: 'Fourth' });
-  await pressUntil(page, 'Save this choice', page.getByRole('heading', { name: 'It was changed once more meanwhile' }));
+  await pressUntil(page, 'Save this choice', page.getByRole('heading', { name: 'It has been changed again' }));
   await choose(page, 'title', 'mine');
   await change('third', { title: 'Fifth' });
-  await press(page, 'Overwrite whatever comes');
+  await press(page, 'Overwrite anyway');
   await page.locator('.saved').waitFor();
   assert.equal((await stored('third')).title, 'Mine');
 });
@@ -105,7 +105,7 @@ test('one may take theirs, or go on writing', async (t) => {
   await change('theirs', { title: 'Theirs', category_id: 'math' });
   await press(page, 'Compare');
   await choose(page, 'title', 'mine');
-  await press(page, 'Go on writing');
+  await press(page, 'Continue editing');
   await hasValue(page, 'Title', 'Mine');
   assert.equal(await field(page, 'Category').inputValue(), 'math');
 

@@ -110,7 +110,7 @@ test('what was written survives a reload, and the way back', async (t) => {
   const page = await open(t, admin, at('reloaded'));
   await field(page, 'Description').fill('Two lines\nof text');
   await page.reload();
-  await page.getByText('What you wrote and did not save is here again.').waitFor();
+  await page.getByText('Your unsaved changes have been restored.').waitFor();
   assert.equal(await field(page, 'Description').inputValue(), 'Two lines\nof text');
   await page.getByRole('link', { name: 'Books', exact: true }).click();
   await page.getByRole('heading', { name: 'Books' }).waitFor();
@@ -160,7 +160,7 @@ test('a book that others delete can be made again of what was written', async (t
   const page = await open(t, admin, at('deleted'));
   await field(page, 'Title').fill('Not Lost');
   assert.equal((await ask(admin, 'DELETE', bookPath('deleted'))).status, 204);
-  await press(page, 'Create it again of this text');
+  await press(page, 'Create it again with this text');
   await hasValue(page, 'Title', 'Not Lost');
   await press(page, 'Create');
   await page.getByRole('heading', { name: 'Not Lost' }).waitFor();

@@ -100,7 +100,7 @@ async fn messages_of_build(arguments: &[&str]) -> Result<String> {
     // `output` would also capture cargo's progress on stderr.
     let building = building.stdout(Stdio::piped()).spawn();
     let output = building.context("cannot run `cargo build`")?.wait_with_output();
-    let output = output.await.context("`cargo build` is lost")?;
+    let output = output.await.context("cannot read the output of `cargo build`")?;
     ensure!(
         output.status.success(),
         "`cargo build {}` failed; its messages are above",

@@ -44,7 +44,7 @@ pub(crate) async fn check() -> Result<()> {
     if which::which(buildah::NAME).is_ok() {
         return buildah::build("dev").await;
     }
-    eprintln!("images are not built: buildah is not on PATH (Debian's package `buildah` brings it)");
+    eprintln!("images are not built: buildah is not on PATH (Debian: apt install buildah)");
     Ok(())
 }
 

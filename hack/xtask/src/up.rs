@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         failure = running.failure() => Some(failure),
         () = shutdown.requested() => None,
     };
-    eprintln!("stopping; once more Ctrl-C ends it at once");
+    eprintln!("stopping; press Ctrl-C again to exit at once");
     let stopped = tokio::select! {
         stopped = running.stop() => stopped,
         // Drop kills a process that still runs.

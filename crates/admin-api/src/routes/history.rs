@@ -24,7 +24,7 @@ use bookshelf_store::repository::HistoryFilter;
     params(Page),
     responses((
         status = 200,
-        description = "The events; none if there are none",
+        description = "The events; empty if there are none",
         content(
             (History = "application/json"),
             (JsonLines = "application/x-ndjson", example = json!(json_lines()))
@@ -47,7 +47,7 @@ pub(crate) fn of_book(request: &Request, part: &Part) -> Result<Reply, Problem> 
     params(TenantQuery, HistoryQuery, Page),
     responses((
         status = 200,
-        description = "The events; none if there are none",
+        description = "The events; empty if there are none",
         content(
             (History = "application/json"),
             (JsonLines = "application/x-ndjson", example = json!(json_lines()))
@@ -82,7 +82,7 @@ fn answer(request: &Request, filter: &HistoryFilter<'_>, part: &Part) -> Result<
     operation_id = "erase_from_history",
     tag = "history",
     params(Erasure),
-    responses((status = 204, description = "The name is blanked, or was not there")),
+    responses((status = 204, description = "The name is blanked, or did not occur")),
     extensions(("x-problems" = json!([Code::NotFound, Code::UpdateConflict, Code::Rejected])))
 )]
 pub(crate) async fn erase(

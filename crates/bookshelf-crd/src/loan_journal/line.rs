@@ -9,11 +9,11 @@ use crate::time;
 /// The maximum length of a user's name, in bytes. A line omits a longer name.
 pub const BY_MAX: usize = 512;
 /// Stands for a blanked tenant.
-const NOBODY: &str = "-";
+const BLANKED: &str = "-";
 
 /// An event of a book or of a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Happened {
+pub enum JournalEvent {
     /// The book was added.
     Created,
     /// The book was changed.
@@ -32,7 +32,7 @@ pub enum Happened {
     Deleted,
 }
 
-impl Happened {
+impl JournalEvent {
     const ALL: [Self; 8] = [
         Self::Created,
         Self::Updated,
@@ -76,7 +76,7 @@ impl Happened {
 
     /// Returns true for events of loans.
     #[must_use]
-    pub const fn is_of_loan(self) -> bool {
+    pub const fn is_loan_event(self) -> bool {
         self.is_end() || matches!(self, Self::Borrowed)
     }
 }
@@ -85,7 +85,7 @@ impl Happened {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The kind of the event. All ends of a loan are of one kind.
-    kind: Happened,
+    kind: JournalEvent,
     /// The mark of the loan, or of the change of the book.
     mark: u64,
 }
@@ -93,19 +93,19 @@ pub struct Identity {
 impl Identity {
     /// Creates the identity of an event.
     #[must_use]
-    pub const fn new(happened: Happened, mark: u64) -> Self {
-        let kind = if happened.is_end() {
-            Happened::Ended
+    pub const fn new(event: JournalEvent, mark: u64) -> Self {
+        let kind = if event.is_end() {
+            JournalEvent::Ended
         } else {
-            happened
+            event
         };
         Self { kind, mark }
     }
 
     /// Returns true for events of loans.
     #[must_use]
-    pub const fn is_of_loan(self) -> bool {
-        self.kind.is_of_loan()
+    pub const fn is_loan_event(self) -> bool {
+        self.kind.is_loan_event()
     }
 }
 
@@ -115,7 +115,7 @@ pub struct Line {
     /// The time, in seconds since 1970.
     pub at: i64,
     /// The event.
-    pub happened: Happened,
+    pub event: JournalEvent,
     /// The book's id.
     pub book_id: String,
     /// The mark of the loan (made of its uid) or of the change of the book.
@@ -132,46 +132,46 @@ pub struct Line {
 
 /// The error for a text that is not a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotALine;
+pub struct ParseLineError;
 
-impl fmt::Display for NotALine {
+impl fmt::Display for ParseLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no line of a journal")
+        f.write_str("not a line of a journal")
     }
 }
 
-impl std::error::Error for NotALine {}
+impl std::error::Error for ParseLineError {}
 
 impl Line {
     /// Returns the identity of the event.
     #[must_use]
     pub const fn identity(&self) -> Identity {
-        Identity::new(self.happened, self.mark)
+        Identity::new(self.event, self.mark)
     }
 
     /// Parses a line. Ignores unknown parts at the end, which later versions may add.
-    pub fn parse(text: &str) -> Result<Self, NotALine> {
+    pub fn parse(text: &str) -> Result<Self, ParseLineError> {
         let mut parts = text.split(' ');
-        let mut next = || parts.next().ok_or(NotALine);
+        let mut next = || parts.next().ok_or(ParseLineError);
         let at = parse_time(next()?)?;
-        let happened = Happened::parse(next()?).ok_or(NotALine)?;
+        let event = JournalEvent::parse(next()?).ok_or(ParseLineError)?;
         let book_id = next()?.to_owned();
         let mark = next()?;
-        let mark = u64::from_str_radix(mark, 16).map_err(|_| NotALine)?;
-        let since = if happened.is_end() {
+        let mark = u64::from_str_radix(mark, 16).map_err(|_| ParseLineError)?;
+        let since = if event.is_end() {
             Some(parse_time(next()?)?)
         } else {
             None
         };
-        let tenant = if happened.is_of_loan() {
+        let tenant = if event.is_loan_event() {
             Some(next()?)
         } else {
             None
         };
-        let tenant = tenant.filter(|name| *name != NOBODY).map(decode).transpose()?;
+        let tenant = tenant.filter(|name| *name != BLANKED).map(decode).transpose()?;
         let mut line = Self {
             at,
-            happened,
+            event,
             book_id,
             mark,
             since,
@@ -193,22 +193,16 @@ impl Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_time(f, self.at)?;
-        write!(
-            f,
-            " {} {} {:016x}",
-            self.happened.as_str(),
-            self.book_id,
-            self.mark
-        )?;
-        if let Some(since) = self.since.filter(|_| self.happened.is_end()) {
+        write!(f, " {} {} {:016x}", self.event.as_str(), self.book_id, self.mark)?;
+        if let Some(since) = self.since.filter(|_| self.event.is_end()) {
             f.write_char(' ')?;
             write_time(f, since)?;
         }
-        if self.happened.is_of_loan() {
+        if self.event.is_loan_event() {
             f.write_char(' ')?;
             match self.tenant.as_deref() {
                 Some(tenant) => encode(f, tenant)?,
-                None => f.write_str(NOBODY)?,
+                None => f.write_str(BLANKED)?,
             }
         }
         if self.is_forced {
@@ -222,8 +216,8 @@ impl fmt::Display for Line {
     }
 }
 
-fn parse_time(text: &str) -> Result<i64, NotALine> {
-    let time: Timestamp = text.parse().map_err(|_| NotALine)?;
+fn parse_time(text: &str) -> Result<i64, ParseLineError> {
+    let time: Timestamp = text.parse().map_err(|_| ParseLineError)?;
     Ok(time.as_second())
 }
 
@@ -239,7 +233,7 @@ fn encode(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         return f.write_str("%");
     }
     for byte in name.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' && name != NOBODY {
+        if byte.is_ascii_graphic() && byte != b'%' && name != BLANKED {
             f.write_char(char::from(byte))?;
         } else {
             write!(f, "%{byte:02X}")?;
@@ -248,7 +242,7 @@ fn encode(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     Ok(())
 }
 
-fn decode(text: &str) -> Result<String, NotALine> {
+fn decode(text: &str) -> Result<String, ParseLineError> {
     if text == "%" {
         return Ok(String::new());
     }
@@ -260,12 +254,12 @@ fn decode(text: &str) -> Result<String, NotALine> {
             bytes.push(*first);
             continue;
         }
-        let (digits, after) = rest.split_at_checked(2).ok_or(NotALine)?;
-        let digits = std::str::from_utf8(digits).map_err(|_| NotALine)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| NotALine)?);
+        let (digits, after) = rest.split_at_checked(2).ok_or(ParseLineError)?;
+        let digits = std::str::from_utf8(digits).map_err(|_| ParseLineError)?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| ParseLineError)?);
         rest = after;
     }
-    String::from_utf8(bytes).map_err(|_| NotALine)
+    String::from_utf8(bytes).map_err(|_| ParseLineError)
 }
 
 #[cfg(test)]
@@ -286,20 +280,20 @@ mod tests {
         let name = prop::option::of(name);
         (
             (0_i64..4_000_000_000, 0_i64..4_000_000_000),
-            prop::sample::select(Happened::ALL.to_vec()),
+            prop::sample::select(JournalEvent::ALL.to_vec()),
             "[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?",
             any::<u64>(),
             (name.clone(), name),
             any::<bool>(),
         )
             .prop_map(
-                |((at, since), happened, book_id, mark, (tenant, by), is_forced)| Line {
+                |((at, since), event, book_id, mark, (tenant, by), is_forced)| Line {
                     at,
-                    happened,
+                    event,
                     book_id,
                     mark,
-                    since: happened.is_end().then_some(since),
-                    tenant: tenant.filter(|_| happened.is_of_loan()),
+                    since: event.is_end().then_some(since),
+                    tenant: tenant.filter(|_| event.is_loan_event()),
                     by,
                     is_forced,
                 },
@@ -347,7 +341,7 @@ mod tests {
             "2026-11-22T11:11:09Z ended a 3b241101a2bc42f1 bob",
             "2026-11-22T11:11:09Z borrowed a 3b241101a2bc42f1 %4",
         ] {
-            assert_eq!(Line::parse(bad), Err(NotALine), "{bad}");
+            assert_eq!(Line::parse(bad), Err(ParseLineError), "{bad}");
         }
     }
 
@@ -355,7 +349,7 @@ mod tests {
     fn the_longest_line_fits() {
         let line = Line {
             at: 0,
-            happened: Happened::TakenBack,
+            event: JournalEvent::TakenBack,
             book_id: "a".repeat(253),
             mark: u64::MAX,
             since: Some(0),
@@ -387,9 +381,9 @@ mod tests {
 
     #[test]
     fn all_ends_of_a_loan_are_one_event() {
-        let of = |happened| Identity::new(happened, 7);
-        assert_eq!(of(Happened::Returned), of(Happened::Ended));
-        assert_ne!(of(Happened::Returned), of(Happened::Borrowed));
-        assert_ne!(of(Happened::Created), of(Happened::Updated));
+        let of = |event| Identity::new(event, 7);
+        assert_eq!(of(JournalEvent::Returned), of(JournalEvent::Ended));
+        assert_ne!(of(JournalEvent::Returned), of(JournalEvent::Borrowed));
+        assert_ne!(of(JournalEvent::Created), of(JournalEvent::Updated));
     }
 }

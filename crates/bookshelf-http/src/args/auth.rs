@@ -53,7 +53,7 @@ impl AuthArgs {
             AuthMode::Token => {
                 anyhow::ensure!(
                     self.trusted_proxy.is_empty(),
-                    "--trusted-proxy is for --auth-mode=header: with tokens, each request shows who sends it"
+                    "--trusted-proxy is for --auth-mode=header: in token mode, each request authenticates its caller"
                 );
             }
             AuthMode::Header => {
@@ -63,7 +63,7 @@ impl AuthArgs {
                 );
                 anyhow::ensure!(
                     listen.ip().to_canonical().is_loopback() || !self.trusted_proxy.is_empty(),
-                    "--auth-mode=header believes everyone who can connect, and --listen={listen} is not a loopback \
+                    "--auth-mode=header trusts everyone who can connect, and --listen={listen} is not a loopback \
                      address. Name the gateway's addresses by --trusted-proxy, listen on a loopback address, or use \
                      --auth-mode=token"
                 );
@@ -89,7 +89,7 @@ fn network(text: &str) -> Result<IpNet, String> {
         network.map_err(|_| format!("{text:?} must be an address or a network, such as 10.0.0.0/8"))?;
     if network.addr() != network.network() {
         return Err(format!(
-            "{text} has bits behind its prefix: {} is a network",
+            "{text} has host bits set: the network is {}",
             network.trunc()
         ));
     }

@@ -20,7 +20,7 @@ impl NoToken {
         match self {
             Self::Missing => "no Authorization header",
             Self::Twice => "more than one Authorization header",
-            Self::OtherScheme => "an Authorization header of another scheme than Bearer",
+            Self::OtherScheme => "an Authorization header with a scheme other than Bearer",
             Self::Malformed => "a bearer token that is malformed",
         }
     }

@@ -20,9 +20,9 @@ impl HeaderMode {
 
     pub(super) fn authorize(&self, attributes: Attributes<'_>) -> Result<Granted, Refused> {
         if !self.trusted.is_empty() && !self.trusts(attributes.request) {
-            let problem = Problem::unauthenticated("this API takes requests from its gateway alone", false);
+            let problem = Problem::unauthenticated("this API accepts requests only from its gateway", false);
             return Err(problem
-                .with_cause("the address of the client is no trusted proxy")
+                .with_cause("the address of the client is not a trusted proxy")
                 .into());
         }
         let Some(endpoint) = attributes.endpoint else {
@@ -34,10 +34,10 @@ impl HeaderMode {
             check_names(attributes.request, endpoint, None)?;
             protocol::check_host(attributes.request)?;
             let message = "forbidden: in header mode the Host must be localhost or a loopback address. Without a \
-                           --trusted-proxy, this API is for its own machine";
+                           --trusted-proxy, this API serves only its own machine";
             return Err(Problem::new(Code::Forbidden, message).into());
         }
-        Ok(Granted::to_all(endpoint))
+        Ok(Granted::unrestricted(endpoint))
     }
 
     /// Returns true if the client's address belongs to a trusted proxy.

@@ -56,7 +56,7 @@ impl Standing {
                 self.next = grant.until;
                 true
             }
-            Err(refused) if refused.problem.is_of_credentials() => false,
+            Err(refused) if refused.problem.is_auth_failure() => false,
             // There is no outcome: the stream sends no events until there is one.
             Err(_) => {
                 self.next = Some(Instant::now() + PAUSE);

@@ -105,7 +105,7 @@ struct Authorization<'a> {
 impl Authorization<'_> {
     async fn grant(&self, is_stream: bool, mut until: Instant) -> Result<Granted, Problem> {
         let Some(required) = self.endpoint.right.required() else {
-            return Ok(Granted::to_all(self.endpoint));
+            return Ok(Granted::unrestricted(self.endpoint));
         };
         // An invalid tenant is refused before a missing right.
         let tenant = if required.is_of_tenant {
@@ -158,16 +158,16 @@ impl Authorization<'_> {
         name: &str,
         until: &mut Instant,
     ) -> Result<(), Problem> {
-        let to_all = Permission {
+        let unrestricted = Permission {
             verb,
             resource,
             namespace,
             name: "",
         };
-        if self.may(to_all, until).await? {
+        if self.may(unrestricted, until).await? {
             return Ok(());
         }
-        let permission = Permission { name, ..to_all };
+        let permission = Permission { name, ..unrestricted };
         if !name.is_empty() && self.may(permission, until).await? {
             return Ok(());
         }

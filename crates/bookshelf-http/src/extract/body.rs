@@ -171,7 +171,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
     not_valid(&if error.is_eof() {
         "it is incomplete JSON".to_owned()
     } else {
-        format!("it is not JSON from line {line}, column {column} on")
+        format!("it is not valid JSON at line {line}, column {column}")
     })
 }
 
@@ -254,10 +254,10 @@ mod tests {
             ("[]", "it must be a JSON object"),
             ("{", "it is incomplete JSON"),
             (r#"{"name": "a"#, "it is incomplete JSON"),
-            ("id=w1", "it is not JSON from line 1, column 1 on"),
-            (r#"{"name": "a"} x"#, "it is not JSON from line 1, column 15 on"),
-            ("{\n\"name\" 5}", "it is not JSON from line 2, column 8 on"),
-            ("\u{feff}\u{feff}{}", "it is not JSON from line 1, column 1 on"),
+            ("id=w1", "it is not valid JSON at line 1, column 1"),
+            (r#"{"name": "a"} x"#, "it is not valid JSON at line 1, column 15"),
+            ("{\n\"name\" 5}", "it is not valid JSON at line 2, column 8"),
+            ("\u{feff}\u{feff}{}", "it is not valid JSON at line 1, column 1"),
         ] {
             assert_eq!(
                 message(body),

@@ -28,7 +28,7 @@ impl PartialSchema for JsonLines {
     fn schema() -> RefOr<Schema> {
         let lines: Object = ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("Events as JSON, a line each."))
+            .description(Some("Events as JSON, one per line."))
             .build();
         lines.into()
     }

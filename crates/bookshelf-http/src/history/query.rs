@@ -139,7 +139,7 @@ impl FromQuery for Erasure {
             if parameters.get(other)?.is_some() {
                 return Err(Problem::invalid(
                     other,
-                    "must not be given: a name is erased in all that is past",
+                    "must not be given: a name is erased from the whole history",
                 ));
             }
         }
@@ -155,12 +155,7 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, 
     let Some(text) = parameters.get(name)?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let invalid = || {
-        Problem::invalid(
-            name,
-            "must be a time as in RFC 3339, such as 2026-11-22T11:11:09Z",
-        )
-    };
+    let invalid = || Problem::invalid(name, "must be an RFC 3339 time, such as 2026-11-22T11:11:09Z");
     let time = since_1970(text).ok_or_else(invalid)?;
     // A negative time is truncated towards zero, which rounds it up.
     let begun = i64::from(time.subsec_nanos() > 0);
@@ -211,7 +206,9 @@ mod tests {
         assert_eq!(since(""), Ok(None));
         for bad in ["now", "10", "1970-01-01", "1970-01-01T00:00:10"] {
             assert!(
-                since(bad).unwrap_err().starts_with("since must be a time"),
+                since(bad)
+                    .unwrap_err()
+                    .starts_with("since must be an RFC 3339 time"),
                 "{bad}"
             );
         }

@@ -21,7 +21,7 @@ fn header(name: &str, required: Required, schema: Object, description: &str) -> 
 impl IntoParams for TenantId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description =
-            "The tenant, given once. In token mode it may be left out: the user is the tenant then.";
+            "The tenant, given once. In token mode it may be left out: the user is then the tenant.";
         header("X-TENANT-ID", Required::True, fields::tenant(), description)
     }
 }

@@ -81,7 +81,7 @@ fn example(code: Code) -> Value {
         Code::TooLarge => ("the request body has more than 262144 bytes", json!({})),
         Code::UnsupportedMediaType => ("Content-Type must be application/json", json!({})),
         Code::Overloaded => (
-            "too many requests wait for the Kubernetes API, nothing was written",
+            "too many requests are waiting for the Kubernetes API, nothing was written",
             json!({"retry_after": 1}),
         ),
         Code::Rejected => ("exceeded quota: books", json!({})),

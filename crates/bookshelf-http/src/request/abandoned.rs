@@ -20,7 +20,10 @@ impl Drop for Exchange {
         let (code, message) = if std::thread::panicking() {
             (500, "the request was not answered: it panicked")
         } else {
-            (CLIENT_CLOSED_REQUEST, "the client went away before its answer")
+            (
+                CLIENT_CLOSED_REQUEST,
+                "the client closed the connection before the answer",
+            )
         };
         let took = self.started.elapsed();
         self.span.in_scope(|| {

@@ -88,7 +88,7 @@ impl Right {
             sentence.push_str(&[", with `force=true` also to `", verb, "` `", resource, "`"].concat());
         }
         if !path.contains("{namespace}") {
-            sentence += ", in all namespaces; without it, the answer has the namespaces where the caller has the right";
+            sentence += ", in all namespaces; otherwise the answer has only the namespaces where the caller has the right";
             if has_stream {
                 sentence += ", and an event stream is refused";
             }

@@ -101,7 +101,7 @@ where
         opened: &Connection,
     ) -> bool {
         opened.note_request();
-        let unanswered = Unanswered::new(opened);
+        let unanswered = PendingRequests::new(opened);
         let mut ending = pin!(self.ending.notified());
         let mut is_ending = false;
         let mut exchanges = FuturesUnordered::new();
@@ -112,7 +112,7 @@ where
                     connection.graceful_shutdown();
                 }
                 Some(ended) = exchanges.next() => if Result::<(), _>::is_err(&ended) {
-                    tracing::error!("a handler panicked: its request is reset, and the others of its connection go on");
+                    tracing::error!("a handler panicked: its request is reset; other requests on the connection continue");
                 },
                 accepted = connection.accept() => match accepted {
                     Some(Ok((request, respond))) => {
@@ -132,15 +132,15 @@ where
 }
 
 /// The requests of a connection that shutdown must wait for: all but event streams.
-struct Unanswered<'a> {
+struct PendingRequests<'a> {
     connection: &'a Connection,
     count: Cell<u32>,
 }
 
 /// One of these requests, until it is dropped.
-struct Waiting<'a>(&'a Unanswered<'a>);
+struct PendingRequest<'a>(&'a PendingRequests<'a>);
 
-impl<'a> Unanswered<'a> {
+impl<'a> PendingRequests<'a> {
     fn new(connection: &'a Connection) -> Self {
         connection.set_stream(true);
         Self {
@@ -149,9 +149,9 @@ impl<'a> Unanswered<'a> {
         }
     }
 
-    fn begin(&'a self) -> Waiting<'a> {
+    fn begin(&'a self) -> PendingRequest<'a> {
         self.change(self.count.get() + 1);
-        Waiting(self)
+        PendingRequest(self)
     }
 
     fn change(&self, count: u32) {
@@ -160,7 +160,7 @@ impl<'a> Unanswered<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
         self.0.change(self.0.count.get() - 1);
     }

@@ -96,7 +96,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
                 biased;
                 () = streams.ending.cancelled() => return None,
                 may_go_on = standing.authorized() => if !may_go_on {
-                    tracing::info!("the right to this stream has ended");
+                    tracing::info!("the caller no longer has the right to this stream");
                     return None;
                 },
                 waited = stream.wait(), if holds => match waited {
@@ -105,7 +105,7 @@ impl<S: Topic<Document>, F: Fn(&S::Item, &mut BytesMut)> Open<S, F> {
                     Ok(()) => return Some(self.chunk()),
                     Err(cut_off) => {
                         streams.metrics.cut_off.inc();
-                        tracing::info!("{cut_off}: its client may go on from the last id");
+                        tracing::info!("{cut_off}: its client may resume from the last id");
                         return None;
                     }
                 },

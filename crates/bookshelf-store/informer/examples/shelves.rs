@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Options::default()
     };
     let [with_shelf, without] = run(&Connector::infer(options).await?).await?;
-    println!("the reading room had {with_shelf} shelf, and then {without}");
+    println!("shelves in the reading room: {with_shelf}, after the delete {without}");
     Ok(())
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn run(connector: &Connector) -> Result<[usize; 2], Box<dyn std
     reader.wait_synced(Duration::from_secs(30)).await?;
     let _handler = reader.handle(
         |event| match event {
-            Event::Created(shelf) => println!("{} came: {} places", shelf.key, shelf.value.places),
+            Event::Created(shelf) => println!("{} created: {} places", shelf.key, shelf.value.places),
             Event::Updated { new, .. } => println!("{} changed: {} places", new.key, new.value.places),
             Event::Deleted(shelf) => println!("{} is gone", shelf.key),
         },

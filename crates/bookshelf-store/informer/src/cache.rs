@@ -86,7 +86,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 pub use builder::Builder;
-pub use confirmed::{Confirmed, News, Position, Step, TooOld};
+pub use confirmed::{Confirmed, Position, SnapshotSignal, Step, TooOld};
 pub use contents::{Entry, Index, NamespaceState, Part};
 pub use event::Event;
 pub use handler::HandlerRegistration;
@@ -130,7 +130,7 @@ impl<V> Clone for Reader<V> {
 /// The error of a wait: the cache did not reach the awaited state before the deadline, or its last [`Writer`] was
 /// dropped.
 #[derive(Debug, thiserror::Error)]
-#[error("the cache was not there before the deadline, or nothing feeds it any more")]
+#[error("the cache did not reach the awaited state before the deadline, or its last writer is gone")]
 pub struct NotYet;
 
 impl<V> Reader<V> {

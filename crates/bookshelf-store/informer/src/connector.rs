@@ -122,14 +122,14 @@ pub enum ConnectError {
     },
     /// There is neither a kubeconfig nor a ServiceAccount.
     #[error(
-        "no kubeconfig and no ServiceAccount found: set KUBECONFIG or name a kubeconfig, or run in a Pod with a ServiceAccount"
+        "no kubeconfig and no ServiceAccount found: set KUBECONFIG, pass a kubeconfig, or run in a Pod with a ServiceAccount"
     )]
     Infer(#[source] Box<kube::config::InferConfigError>),
     /// No file that `KUBECONFIG` names exists, and there is no ServiceAccount.
-    #[error("KUBECONFIG names no file that exists: {0:?}; and there is no ServiceAccount of a Pod")]
+    #[error("no file of KUBECONFIG exists: {0:?}, and there is no ServiceAccount of a Pod")]
     NoKubeconfig(String),
     /// No client can be built from the configuration: a bad certificate, for instance.
-    #[error("cannot make a client of the Kubernetes configuration")]
+    #[error("cannot build a client from the Kubernetes configuration")]
     Client(#[source] Box<kube::Error>),
     /// [`Options::client_name`] is not a valid header value.
     #[error("the client's name {0:?} is not a valid HTTP header value")]

@@ -106,9 +106,9 @@ impl<T: Clone + Send + Sync + 'static> UnderWay<T> {
         review: impl Future<Output = Result<Decision<T>, Error>> + Send + 'static,
     ) -> Shared<Review<T>> {
         let mut reviews = self.reviews.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = reviews.get(&id).and_then(|(_, review)| review.upgrade());
-        if let Some(there) = there.filter(|there| there.peek().is_none()) {
-            return there;
+        let existing = reviews.get(&id).and_then(|(_, review)| review.upgrade());
+        if let Some(existing) = existing.filter(|existing| existing.peek().is_none()) {
+            return existing;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let ending = Ending {

@@ -77,11 +77,11 @@ impl<V: Send + Sync + 'static> Repository<V> {
         imprint: Option<&Imprint>,
     ) -> Result<Made<Book>, Error> {
         let imprint = imprint.ok_or(Error::AlreadyExists)?;
-        let there = self.reread_book(key).await?;
-        if !imprint.has_made(there.imprint.as_ref())? {
+        let existing = self.reread_book(key).await?;
+        if !imprint.has_made(existing.imprint.as_ref())? {
             return Err(Error::AlreadyExists);
         }
-        let (value, is_unchanged) = content.as_made(there);
+        let (value, is_unchanged) = content.as_made(existing);
         Ok(Made { value, is_unchanged })
     }
 

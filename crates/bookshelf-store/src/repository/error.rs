@@ -66,10 +66,10 @@ pub enum Error {
     #[error("the history is not loaded yet")]
     HistoryNotLoaded,
     /// Another process has not stored its events yet, and they may still contain the name.
-    #[error("events with this name are not stored yet: repeat the request")]
+    #[error("some events with this name have not been stored yet: retry the request")]
     NameNotStored,
     /// The limits on requests to the API server leave no turn before the deadline. Nothing was written.
-    #[error("too many requests wait for the Kubernetes API, nothing was written")]
+    #[error("too many requests are waiting for the Kubernetes API, nothing was written")]
     Overloaded {
         /// The time after which a retry gets a turn.
         retry_after: Duration,

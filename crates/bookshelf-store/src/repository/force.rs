@@ -88,7 +88,7 @@ fn operations(content: &BookContent, metadata: Metadata) -> Vec<PatchOperation> 
             add(all_labels(), json!({(labels::MANAGED_BY): ours()})),
         ),
         ManagedBy::NoLabel => (test(managed_by(), Value::Null), add(managed_by(), ours())),
-        ManagedBy::Nobody => (test(managed_by(), "".into()), add(managed_by(), ours())),
+        ManagedBy::EmptyLabel => (test(managed_by(), "".into()), add(managed_by(), ours())),
         ManagedBy::Bookshelf => (test(managed_by(), ours()), add(managed_by(), ours())),
     };
     let mut operations = vec![test_label];
@@ -174,7 +174,7 @@ mod tests {
         for (label, path, value) in [
             (ManagedBy::NoLabels, "/metadata/labels", Value::Null),
             (ManagedBy::NoLabel, path, Value::Null),
-            (ManagedBy::Nobody, path, "".into()),
+            (ManagedBy::EmptyLabel, path, "".into()),
             (ManagedBy::Bookshelf, path, "bookshelf".into()),
         ] {
             let expected = json!({"op": "test", "path": path, "value": value});

@@ -310,7 +310,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
             // exist, costs no list, however many requests require it.
             let current = self.current_version(version, Duration::MAX).await?;
             if current < Some(version) {
-                tracing::debug!(%version, ?current, "the API server is not known to have reached the version");
+                tracing::debug!(%version, ?current, "the required version is not known to exist on the API server");
             } else {
                 match self
                     .list(&self.version_reads, part, source, Some(version), deadline)
@@ -320,7 +320,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                     Err(error @ Error::Overloaded { .. }) => return Err(error),
                     // The API server had a newer version a moment ago, so this list does not answer the request.
                     Ok(reached) => {
-                        tracing::debug!(%version, ?reached, "the API server has gone back");
+                        tracing::debug!(%version, ?reached, "the API server returned an older version than before");
                         self.live_reads.forget_latest_version().await;
                     }
                     Err(error) => tracing::debug!(%error, "the API server does not answer"),
@@ -350,7 +350,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
         if let Ok(Some(version)) = self.refresh(&self.workload, part, None).await {
             self.workload.writer().observe_version(key.namespace(), version);
         } else {
-            tracing::warn!(%key, "the version of a deletion is not known: other replicas may show the object longer");
+            tracing::warn!(%key, "the version of a deletion is unknown: other replicas may serve the object for longer");
         }
     }
 }

@@ -88,11 +88,11 @@ impl Happening<'_> {
                 ("TakenBack", "TakeBack", note)
             }
             Self::ForciblyUpdated => {
-                let note = "Changed by a librarian, whatever its version was";
+                let note = "Changed by a librarian, regardless of its version";
                 ("Forced", "Update", note.to_owned())
             }
             Self::ForciblyDeleted => {
-                let note = "Taken out by a librarian with its loan, whatever its version was";
+                let note = "Deleted by a librarian with its loan, regardless of its version";
                 ("Forced", "Delete", note.to_owned())
             }
             Self::Refused => {

@@ -56,9 +56,9 @@ impl Imprint {
 
 /// The requests with a key that this process is working on.
 #[derive(Default)]
-pub(super) struct UnderWay(Mutex<HashMap<String, Said>>);
+pub(super) struct UnderWay(Mutex<HashMap<String, ActiveRequest>>);
 
-struct Said {
+struct ActiveRequest {
     content: String,
     /// The number of such requests.
     requests: usize,
@@ -69,10 +69,12 @@ impl UnderWay {
     /// no other request with its key.
     pub(super) fn begin(&self, imprint: &Imprint) -> Result<impl Drop, Error> {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = under_way.entry(imprint.request.clone()).or_insert_with(|| Said {
-            content: imprint.content.clone(),
-            requests: 0,
-        });
+        let said = under_way
+            .entry(imprint.request.clone())
+            .or_insert_with(|| ActiveRequest {
+                content: imprint.content.clone(),
+                requests: 0,
+            });
         if said.content != imprint.content {
             return Err(Error::InProgress);
         }
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn a_request_is_the_same_if_key_path_and_body_are() {
         let first = create("k", ("ns", "a"), ["A", "", ""]);
-        let has_made = |there: &Imprint| first.has_made(Some(there)).map_err(|error| error.to_string());
+        let has_made = |existing: &Imprint| first.has_made(Some(existing)).map_err(|error| error.to_string());
         assert_eq!(has_made(&create("k", ("ns", "a"), ["A", "", ""])), Ok(true));
         assert_eq!(has_made(&create("l", ("ns", "a"), ["A", "", ""])), Ok(false));
         assert_eq!(has_made(&create("k", ("other", "a"), ["A", "", ""])), Ok(false));

@@ -34,11 +34,11 @@ impl Imprint {
     }
 
     /// Returns true if this request created the object with that imprint. Fails if its key was used for another body.
-    pub(super) fn has_made(&self, there: Option<&Self>) -> Result<bool, Error> {
-        match there {
-            Some(there) if there.request != self.request => Ok(false),
-            Some(there) if there.content != self.content => Err(Error::KeyReused),
-            there => Ok(there.is_some()),
+    pub(super) fn has_made(&self, existing: Option<&Self>) -> Result<bool, Error> {
+        match existing {
+            Some(existing) if existing.request != self.request => Ok(false),
+            Some(existing) if existing.content != self.content => Err(Error::KeyReused),
+            existing => Ok(existing.is_some()),
         }
     }
 }

@@ -102,7 +102,7 @@ impl<K: kube::Resource + DeserializeOwned, T> Collection<K, T> {
                 Ok(current) => Ok(Some(current)),
                 Err(Error::Overloaded { retry_after }) => Err(retry_after),
                 Err(error) => {
-                    tracing::debug!(%error, "the API server does not answer with its latest version");
+                    tracing::debug!(%error, "cannot get the latest version of the API server");
                     Ok(None)
                 }
             };

@@ -167,7 +167,7 @@ pub(super) enum ManagedBy {
     /// The book has other labels.
     NoLabel,
     /// The label is empty.
-    Nobody,
+    EmptyLabel,
     /// The label names bookshelf.
     Bookshelf,
 }
@@ -182,7 +182,7 @@ impl Management {
             // The API server does not store empty maps.
             None if labels.is_empty() => ManagedBy::NoLabels,
             None => ManagedBy::NoLabel,
-            Some("") => ManagedBy::Nobody,
+            Some("") => ManagedBy::EmptyLabel,
             Some(_) => ManagedBy::Bookshelf,
         };
         Self::Here(Metadata {
@@ -223,7 +223,7 @@ impl Loan {
 #[derive(Debug, thiserror::Error)]
 pub enum Unconvertible {
     /// The object lacks metadata that the API server sets on every object.
-    #[error("metadata.{0} is missing or unusable")]
+    #[error("metadata.{0} is missing or invalid")]
     Metadata(&'static str),
     /// The content breaks a rule of the domain.
     #[error(transparent)]

@@ -20,8 +20,8 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use books::BookWithLoan;
 use books::Books;
-pub use books::Lent;
 pub use id::StreamId;
 use initial_list::InitialList;
 use loans::Loans;
@@ -31,7 +31,7 @@ use super::Repository;
 use super::books::CachedBook;
 use super::error::Error;
 use super::model::{Borrower, Category, Loan, Namespace};
-use crate::cache::{self, Entry, Index, News, Position, Snapshot, Step, TooOld};
+use crate::cache::{self, Entry, Index, Position, Snapshot, SnapshotSignal, Step, TooOld};
 use crate::object::ResourceVersion;
 
 /// An event of a stream.
@@ -71,7 +71,7 @@ pub enum EventKind<T> {
 /// The error that ends a stream: its client is so far behind that the journal has dropped the changes in between, or
 /// the caches are no longer fed. A resumed stream may begin with [`EventKind::Reset`].
 #[derive(Debug, thiserror::Error)]
-#[error("the stream cannot go on")]
+#[error("the stream cannot continue")]
 pub struct CutOff;
 
 /// A stream of books, with or without their loans.
@@ -83,7 +83,7 @@ pub type LoanStream<V> = Stream<V, Loans>;
 pub struct Stream<V, S: Topic<V>> {
     repository: Arc<Repository<V>>,
     topic: S,
-    news: [News; 2],
+    news: [SnapshotSignal; 2],
     /// The position once all pending events are sent.
     at: Cursor,
     reached: StreamId,

@@ -19,7 +19,7 @@ use bookshelf_store::repository::HistoryFilter;
     params(TenantId, Page),
     responses((
         status = 200,
-        description = "The events; none if there are none",
+        description = "The events; empty if there are none",
         content(
             (History = "application/json"),
             (JsonLines = "application/x-ndjson", example = json!(json_lines()))
@@ -42,7 +42,7 @@ pub(crate) fn of_book(request: &Request, own: &OwnHistory, part: &Part) -> Resul
     params(TenantId, HistoryQuery, Page),
     responses((
         status = 200,
-        description = "The events; none if there are none",
+        description = "The events; empty if there are none",
         content(
             (History = "application/json"),
             (JsonLines = "application/x-ndjson", example = json!(json_lines()))

@@ -43,7 +43,7 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     service.stop().await?;
     let figure = |what: &str, ours, bare| {
         Figure::new(
-            format!("event until it is read, {what}"),
+            format!("delay from event to read, {what}"),
             Unit::Milliseconds,
             ours,
         )

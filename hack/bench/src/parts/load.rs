@@ -24,7 +24,7 @@ use crate::{
     statistics::approximate,
     wait::until,
 };
-use crowd::{Crowd, Door};
+use crowd::{Crowd, Target};
 use request::Write;
 use table::{CpuTimes, Sample, Table, of_a_write};
 use tally::Tally;
@@ -44,9 +44,9 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
             admin: Service::start_with_defaults(rig, Api::Admin).await?,
             user: Service::start_with_defaults(rig, Api::User).await?,
         },
-        admin: Door::of_service(rig, Api::Admin).await?,
-        user: Door::of_service(rig, Api::User).await?,
-        straight: Door::of_api_server(rig).await?,
+        admin: Target::of_service(rig, Api::Admin).await?,
+        user: Target::of_service(rig, Api::User).await?,
+        straight: Target::of_api_server(rig).await?,
         rig,
     };
     let mut table = Table::default();
@@ -65,9 +65,9 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
 struct Load<'a> {
     rig: &'a Rig<'a>,
     services: Services,
-    admin: Door,
-    user: Door,
-    straight: Door,
+    admin: Target,
+    user: Target,
+    straight: Target,
 }
 
 impl Load<'_> {

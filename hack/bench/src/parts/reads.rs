@@ -87,7 +87,7 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
 }
 
 const P99: &str = "p99";
-const CPU: &str = "CPU a request";
+const CPU: &str = "CPU per request";
 
 /// The slowdown of reads from the smallest number of books in the run to the largest.
 ///
@@ -132,7 +132,7 @@ mod tests {
         let row = |books, cpu, limit| Row {
             books,
             part: Part::Reads,
-            figure: Figure::new("list of 20, CPU a request", Unit::Microseconds, vec![cpu])
+            figure: Figure::new("list of 20, CPU per request", Unit::Microseconds, vec![cpu])
                 .beside("static server", vec![limit]),
         };
         let rows = [

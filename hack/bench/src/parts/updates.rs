@@ -138,7 +138,7 @@ fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
 
     let per_request = |load: &Load| load.cpu.map(|cpu| cpu.per_request);
     let limit = Figure::new(
-        format!("{read}, CPU a request of the static server beside updates"),
+        format!("{read}, CPU per request of the static server during updates"),
         Unit::Microseconds,
         rounds
             .iter()
@@ -158,7 +158,7 @@ fn figures_of(read: &str, rounds: &[Round], cost: Option<f64>) -> [Figure; 3] {
         .filter_map(|round| round.ours.room(cost?, slowdown?));
     let undisturbed = rounds.iter().filter_map(|round| per_request(&round.alone[0]));
     let room = Figure::new(
-        format!("{read}, room for at {RATE} updates/s"),
+        format!("{read}, headroom at {RATE} updates/s"),
         Unit::PerSecond,
         room.collect(),
     )

@@ -104,7 +104,7 @@ async fn kubectl_shows_the_recent_history_of_a_book() -> Result<()> {
     let reasons = [
         ("Created", "Added to the library"),
         ("Updated", "Changed by a librarian"),
-        ("Forced", "Changed by a librarian, whatever its version was"),
+        ("Forced", "Changed by a librarian, regardless of its version"),
         ("Borrowed", "Borrowed by bob"),
         ("Returned", "Returned by bob"),
         ("Borrowed", "Borrowed by alice"),

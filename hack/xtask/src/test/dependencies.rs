@@ -23,7 +23,7 @@ pub(super) async fn check() -> Result<()> {
         step("advisories", run(&deny, &["--offline", "check", "advisories"])).await
     } else {
         eprintln!(
-            "advisories are not checked: their database is not on this machine (`cargo deny fetch` brings it)"
+            "advisories are not checked: their database is not on this machine (`cargo deny fetch` downloads it)"
         );
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Api {
         let (name, log) = (self.process.name(), self.process.log_tail());
         if in_time {
             bail!(
-                "{name} did not end in order ({}); {log}",
+                "{name} did not shut down cleanly ({}); {log}",
                 status.map_or_else(String::new, |status| status.to_string())
             )
         }

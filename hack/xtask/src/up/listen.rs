@@ -80,12 +80,12 @@ impl Addresses {
         ] {
             ensure!(
                 (1..=most).contains(&address.port()),
-                "{flag} {address}: the port must be from 1 to {most}, as the last operations port is {} further on",
+                "{flag} {address}: the port must be from 1 to {most}, as the last operations port is {} higher",
                 u16::MAX - most
             );
             ensure!(
                 auth == Auth::Token || address.ip().to_canonical().is_loopback(),
-                "{flag} {address} is not a loopback address, and with --auth=header callers are believed: choose one such as \
+                "{flag} {address} is not a loopback address, and with --auth=header callers are trusted: choose one such as \
                  127.0.0.1:{}, or --auth=token",
                 address.port()
             );

@@ -24,7 +24,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use tokio::time::timeout;
 
-use super::{Unanswered, Waiting};
+use super::{PendingRequest, PendingRequests};
 
 /// The maximum bytes of an answer that are sent at once, so that the requests of a connection take turns.
 const PART: usize = 16 << 10;
@@ -36,7 +36,7 @@ pub(super) async fn serve<A, B>(
     mut respond: SendResponse<Bytes>,
     peer: Option<SocketAddr>,
     write_timeout: Duration,
-    unanswered: &Unanswered<'_>,
+    unanswered: &PendingRequests<'_>,
 ) where
     A: Service<Request, Response = ServiceResponse<B>, Error = HttpResponse<BoxBody>>,
     B: MessageBody,
@@ -53,7 +53,7 @@ pub(super) async fn serve<A, B>(
         Err(response) => send(response.into(), respond, is_head, write_timeout, waiting).await,
     };
     if let Err(error) = sent {
-        tracing::debug!(%error, "an answer was not taken");
+        tracing::debug!(%error, "an answer could not be sent");
     }
 }
 
@@ -94,7 +94,7 @@ async fn send<B: MessageBody>(
     mut respond: SendResponse<Bytes>,
     is_head: bool,
     write_timeout: Duration,
-    waiting: Waiting<'_>,
+    waiting: PendingRequest<'_>,
 ) -> Result<(), h2::Error> {
     let (response, body) = response.into_parts();
     let size = body.size();

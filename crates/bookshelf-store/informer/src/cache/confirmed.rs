@@ -81,7 +81,7 @@ pub struct Step<'a, V> {
 
 /// The error for a position whose later changes are not, or no longer, known: read the state again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the changes since then are not known any more")]
+#[error("the changes after this position are not, or no longer, known")]
 pub struct TooOld;
 
 impl<V> Snapshot<V> {
@@ -200,7 +200,7 @@ impl<'a, V> Confirmed<'a, V> {
         let mut journals = self.journals().zip(&position.at);
         journals.any(|(journal, at)| {
             journal.restarts != at.restarts
-                || position.is_from_elsewhere && !journal.lists_none_after(at.version)
+                || position.is_from_elsewhere && !journal.has_no_list_after(at.version)
         })
     }
 
@@ -249,7 +249,7 @@ impl<'a, V> Confirmed<'a, V> {
 }
 
 /// A notification of each new snapshot of a cache.
-pub struct News(watch::Receiver<()>);
+pub struct SnapshotSignal(watch::Receiver<()>);
 
 impl<V> Reader<V> {
     /// Waits until a namespace, or all of them, is confirmed up to this version.
@@ -277,14 +277,14 @@ impl<V> Reader<V> {
 
     /// Returns a notification of each later snapshot.
     #[must_use]
-    pub fn news(&self) -> News {
+    pub fn news(&self) -> SnapshotSignal {
         let mut published = self.shared.published.clone();
         published.mark_unchanged();
-        News(published)
+        SnapshotSignal(published)
     }
 }
 
-impl News {
+impl SnapshotSignal {
     /// Waits for a newer snapshot than at the last call. Cancel safe.
     pub async fn wait(&mut self) -> Result<(), NotYet> {
         self.0.changed().await.map_err(|_| NotYet)

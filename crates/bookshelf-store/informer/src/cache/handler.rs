@@ -78,19 +78,19 @@ impl<V: Send + Sync + 'static> Reader<V> {
                         if looked.is_err() {
                             return;
                         }
-                        let mut turn = Turn::begin();
+                        let mut slice = TimeSlice::begin();
                         while let Some(event) = subscription.try_next() {
                             call(&reader, &handler, event);
-                            turn.end_if_over().await;
+                            slice.end_if_over().await;
                         }
                         synced_sender.send_replace(subscription.seen().is_some());
                     }
                     () = tick => {
                         let Some(seen) = subscription.seen().cloned() else { continue };
-                        let mut turn = Turn::begin();
+                        let mut slice = TimeSlice::begin();
                         for entry in seen.iter() {
                             call(&reader, &handler, Event::Updated { old: Arc::clone(entry), new: Arc::clone(entry) });
-                            turn.end_if_over().await;
+                            slice.end_if_over().await;
                         }
                     }
                 }
@@ -109,7 +109,7 @@ const TURN: Duration = Duration::from_millis(1);
 const UNTIMED_CALLS: u32 = 16;
 
 /// A time slice of a handler. Between two slices, the task yields to others, and ends if the handler was removed.
-struct Turn {
+struct TimeSlice {
     began: std::time::Instant,
     /// The number of calls between two reads of the clock, which grows until the slice is over.
     untimed: u32,
@@ -117,7 +117,7 @@ struct Turn {
     left: u32,
 }
 
-impl Turn {
+impl TimeSlice {
     fn begin() -> Self {
         Self {
             began: std::time::Instant::now(),
@@ -146,6 +146,6 @@ fn call<V>(reader: &Reader<V>, handler: &impl Fn(Event<V>), event: Event<V>) {
         if let Some(metrics) = reader.shared.metrics.get() {
             metrics.handler_panics.inc();
         }
-        tracing::error!("a cache's handler panicked; the panic is in the standard error output");
+        tracing::error!("a cache event handler panicked; see standard error for the panic");
     }
 }

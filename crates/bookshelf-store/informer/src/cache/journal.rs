@@ -188,11 +188,11 @@ impl<V> Journal<V> {
     /// Returns true if the changes after this version are known, even for a follower of another replica, which may have
     /// later changes: a list that replaces the watch does not report what became of those.
     pub(super) fn knows_each_after(&self, version: ResourceVersion) -> bool {
-        self.knows_after(version) && self.lists_none_after(version)
+        self.knows_after(version) && self.has_no_list_after(version)
     }
 
     /// Returns true if no list has replaced the watch after this version.
-    pub(super) fn lists_none_after(&self, version: ResourceVersion) -> bool {
+    pub(super) fn has_no_list_after(&self, version: ResourceVersion) -> bool {
         self.listed <= Some(version)
     }
 

@@ -37,7 +37,7 @@ impl Labels {
     }
 
     /// Returns true if the labels match an expression. A missing label is in no set and equals no value.
-    pub(super) fn fulfil(&self, expression: &Expression) -> bool {
+    pub(super) fn matches(&self, expression: &Expression) -> bool {
         match expression {
             Expression::In(key, values) => self.get(key).is_some_and(|value| values.contains(value)),
             Expression::NotIn(key, values) => !self.get(key).is_some_and(|value| values.contains(value)),

@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 /// The error for a label selector with a label that the cache does not keep ([`Builder::label`](super::Builder::label),
 /// [`Builder::labels`](super::Builder::labels)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the cache does not keep the label {0:?}, and cannot select by it")]
+#[error("cannot select by label {0:?}: the cache does not keep it")]
 pub struct LabelNotKept(pub String);
 
 impl<V> Snapshot<V> {
@@ -32,7 +32,7 @@ impl<V> Snapshot<V> {
         }
         let is_selected = |entry: &&Arc<Entry<V>>| {
             let mut expressions = expressions.iter();
-            expressions.all(|expression| entry.labels.fulfil(expression))
+            expressions.all(|expression| entry.labels.matches(expression))
         };
         let mut selected: Vec<_> = self
             .candidates_for(&expressions, namespace)

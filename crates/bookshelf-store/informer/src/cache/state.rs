@@ -93,7 +93,7 @@ impl<V> State<V> {
 
     /// Returns true if this event confirms that the served state is current. The objects of a list do not: until the
     /// list is done, readers get the earlier state, however old. The list of a check does not either.
-    pub(super) fn is_kept_current_by<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
+    pub(super) fn confirms_served_state<K>(&self, source: usize, event: &SourceEvent<K>) -> bool {
         let source = &self.sources[source];
         match event {
             SourceEvent::ListStarted

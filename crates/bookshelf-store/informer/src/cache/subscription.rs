@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::{NotYet, Reader};
 
 /// The capacity for changes that is kept between two looks.
-const KEPT: usize = 256;
+const RETAINED_CAPACITY: usize = 256;
 
 /// The changes of a cache, starting from an empty one: at first, every object is [`Event::Created`].
 ///
@@ -58,7 +58,7 @@ impl<V> Subscription<V> {
         let event = self.events.pop_front();
         if self.events.is_empty() {
             // The first look queues every object; later looks queue few changes.
-            self.events.shrink_to(KEPT);
+            self.events.shrink_to(RETAINED_CAPACITY);
         }
         event
     }

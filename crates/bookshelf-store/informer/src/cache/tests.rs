@@ -95,7 +95,7 @@ impl Fixture {
         assert_eq!(
             snapshot.contents.indexes[0].len(),
             snapshot.len(),
-            "the index has what is gone"
+            "the index has objects that are gone"
         );
         snapshot
             .iter()

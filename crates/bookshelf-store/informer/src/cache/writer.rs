@@ -118,7 +118,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             let repaired = events.into_iter().map(|event| {
                 if matches!(event, SourceEvent::ListStarted) {
                     ages.list_started(self.source);
-                } else if state.is_kept_current_by(self.source, &event) {
+                } else if state.confirms_served_state(self.source, &event) {
                     if matches!(event, SourceEvent::ListDone(_)) {
                         ages.list_done(self.source);
                     } else {
@@ -249,7 +249,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
             }
             SourceEvent::Deleted(object) => match identity(&object) {
                 Ok(Identity { key, uid, version }) => return state.deleted(source, &key, &uid, version),
-                Err(error) => tracing::warn!(%error, "leaving a deletion out of the cache"),
+                Err(error) => tracing::warn!(%error, "ignoring a deletion with unusable metadata"),
             },
             SourceEvent::DeletedUnreadable { key, uid, version } => {
                 return state.deleted(source, &key, &uid, version);
@@ -330,7 +330,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
                 }
             }
             if let Some((part, version)) = end {
-                state.listed_apart(part, listed, version);
+                state.relisted(part, listed, version);
             }
         });
     }
@@ -349,9 +349,7 @@ impl<K: kube::Resource, V> Writer<K, V> {
         drop(previous);
         for left_out in &left_out {
             if catch_unwind(AssertUnwindSafe(|| (self.on_left_out)(left_out))).is_err() {
-                tracing::error!(
-                    "the hook for what is left out panicked; the panic is in the standard error output"
-                );
+                tracing::error!("the on_left_out hook panicked; see standard error for the panic");
             }
         }
         result

@@ -103,7 +103,7 @@ impl Clients {
             return self.first.clone();
         }
         client(&self.config).unwrap_or_else(|error| {
-            tracing::warn!(%error, "no connection of its own for a thread: it shares the first one's");
+            tracing::warn!(%error, "cannot create a client for this runtime, using the first client");
             self.first.clone()
         })
     }

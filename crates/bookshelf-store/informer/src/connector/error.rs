@@ -61,7 +61,7 @@ pub enum Reason {
     },
     /// The client-side limits leave no turn before the deadline. The request was not sent.
     #[error(
-        "the client-side limits (max_in_flight, qps) leave no turn before the deadline, there is one in {retry_after:?}"
+        "the client-side limits (max_in_flight, qps) leave no turn before the deadline, retry after {retry_after:?}"
     )]
     Overloaded {
         /// The time after which another attempt is expected to have its turn.
@@ -74,7 +74,7 @@ pub enum Reason {
     #[error("{0}")]
     Malformed(String),
     /// The API server carried out the request, but its response cannot be read: a write is done.
-    #[error("done, but the answer cannot be read: {0}")]
+    #[error("carried out, but the answer cannot be read: {0}")]
     Unreadable(String),
 }
 

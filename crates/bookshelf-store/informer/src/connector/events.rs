@@ -111,7 +111,7 @@ async fn send(mut queue: mpsc::Receiver<Item>, mut recorder: Recorder, metrics: 
             has_warned = true;
             tracing::warn!(
                 error = %failure,
-                "no Kubernetes Events are recorded: that takes the right to create and patch events.events.k8s.io"
+                "no Kubernetes Events are recorded: the account needs the right to create and patch events.events.k8s.io"
             );
         } else {
             tracing::debug!(error = %failure, reason = event.reason, "an event was not sent");

@@ -21,7 +21,7 @@ pub(super) fn except(config: &mut kube::Config) {
         let cluster_url = &config.cluster_url;
         config
             .proxy_url
-            .take_if(|_| is_excepted(cluster_url, &no_proxy.unwrap_or_default()));
+            .take_if(|_| bypasses_proxy(cluster_url, &no_proxy.unwrap_or_default()));
     }
 }
 
@@ -31,7 +31,7 @@ fn of_environment(name: &str) -> Option<String> {
 
 /// Follows the rules of [`golang.org/x/net/http/httpproxy`](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config),
 /// like kubectl, except for entries with a port.
-fn is_excepted(cluster_url: &Uri, no_proxy: &str) -> bool {
+fn bypasses_proxy(cluster_url: &Uri, no_proxy: &str) -> bool {
     let host = cluster_url.host().unwrap_or_default();
     let address = host
         .trim_start_matches('[')
@@ -54,12 +54,12 @@ mod tests {
 
     #[test]
     fn hosts_of_no_proxy_and_this_one_need_none() {
-        let is_excepted = |host: &str, no_proxy| {
+        let bypasses_proxy = |host: &str, no_proxy| {
             let cluster_url = format!("https://{host}:6443").parse().unwrap();
-            is_excepted(&cluster_url, no_proxy)
+            bypasses_proxy(&cluster_url, no_proxy)
         };
         for local in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"] {
-            assert!(is_excepted(local, ""), "{local}");
+            assert!(bypasses_proxy(local, ""), "{local}");
         }
         for (host, no_proxy) in [
             ("api.example.com", "api.example.com"),
@@ -69,9 +69,9 @@ mod tests {
             ("10.0.0.5", "192.168.0.0/16, 10.0.0.0/8"),
             ("10.0.0.5", "10.0.0.5"),
         ] {
-            assert!(is_excepted(host, no_proxy), "{host}: {no_proxy}");
-            assert!(!is_excepted(host, "example.org, 172.16.0.0/12"), "{host}");
-            assert!(!is_excepted(host, ""), "{host}");
+            assert!(bypasses_proxy(host, no_proxy), "{host}: {no_proxy}");
+            assert!(!bypasses_proxy(host, "example.org, 172.16.0.0/12"), "{host}");
+            assert!(!bypasses_proxy(host, ""), "{host}");
         }
     }
 }

@@ -119,7 +119,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).list(parameters);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .call_apart(request, deadline, call.counted)
+            .call_without_turn(request, deadline, call.counted)
             .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))
@@ -146,7 +146,7 @@ impl<K: kube::Resource> ResourceClient<K> {
         let request = self.request(namespace).watch(parameters, version);
         let request = request.map_err(|error| call.malformed(&error))?;
         self.transport
-            .open_apart(request, call.counted)
+            .open_without_turn(request, call.counted)
             .instrument(call.span())
             .await
             .map_err(|reason| call.failed(reason))

@@ -69,7 +69,7 @@ impl Transport {
 
     /// Sends a request without a turn and reads the whole answer, both before the time `within` has passed. For the
     /// requests of a list-watch, which are few, back off by themselves, and must not starve behind others.
-    pub(super) async fn call_apart(
+    pub(super) async fn call_without_turn(
         &self,
         request: Request<Vec<u8>>,
         within: Duration,
@@ -100,7 +100,7 @@ impl Transport {
     }
 
     /// Sends a request without a turn. The deadline applies to the answer's head, and not to its body.
-    pub(super) async fn open_apart(
+    pub(super) async fn open_without_turn(
         &self,
         request: Request<Vec<u8>>,
         metrics: &CallMetrics,
@@ -131,7 +131,7 @@ impl Transport {
             let attempted = timeout_at(deadline, self.attempt(request.clone())).await;
             let code = match &attempted {
                 Ok(Ok(response)) => Some(response.status().as_u16()),
-                Ok(Err(Failed { code, .. })) => *code,
+                Ok(Err(FailedAttempt { code, .. })) => *code,
                 Err(_) => None,
             };
             metrics.sent(code, started.elapsed());
@@ -140,7 +140,7 @@ impl Transport {
                     self.succeeded.notify_waiters();
                     return Ok((response, turn));
                 }
-                Ok(Err(Failed { reason, .. })) => reason,
+                Ok(Err(FailedAttempt { reason, .. })) => reason,
                 Err(_) => {
                     let is_read = request.method() == Method::GET;
                     return Err(lost(is_read, "the deadline passed without an answer".to_owned()));
@@ -185,9 +185,9 @@ impl Transport {
         })
     }
 
-    async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failed> {
+    async fn attempt(&self, request: Request<Bytes>) -> Result<Response<Incoming>, FailedAttempt> {
         let is_read = request.method() == Method::GET;
-        let unanswered = |reason| Failed { code: None, reason };
+        let unanswered = |reason| FailedAttempt { code: None, reason };
         let response = match self.clients.current().oneshot(request.map(Body::from)).await {
             Ok(response) => response,
             Err(error) if was_not_sent(&*error) => {
@@ -227,7 +227,7 @@ impl Transport {
             Reason::OutcomeUnknown(cause) => lost(is_read, cause),
             reason => reason,
         };
-        Err(Failed {
+        Err(FailedAttempt {
             code: Some(code),
             reason,
         })
@@ -235,7 +235,7 @@ impl Transport {
 }
 
 /// An attempt that failed.
-struct Failed {
+struct FailedAttempt {
     /// The status code of the answer, if there was one.
     code: Option<u16>,
     reason: Reason,

@@ -16,14 +16,14 @@ pub enum Failure {
     #[error(transparent)]
     Request(#[from] Error),
     /// The API server has sent nothing for this time: the connection is dead.
-    #[error("nothing was heard for {} s", .0.as_secs())]
+    #[error("the API server has sent nothing for {} s", .0.as_secs())]
     Silent(Duration),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
     /// The API server's versions are older than before: it was restored from a backup.
     #[error(
-        "a list is of version {listed}, and {confirmed} was confirmed before: the API server's versions went back"
+        "the list has version {listed}, older than the confirmed version {confirmed}: the API server's versions went back"
     )]
     WentBack {
         /// The version of the list.
@@ -99,7 +99,7 @@ impl Failure {
     }
 
     /// Returns true if there was an answer that cannot be read.
-    pub(super) fn is_about_content(&self) -> bool {
+    pub(super) fn is_unreadable(&self) -> bool {
         matches!(self, Self::Unreadable(_))
     }
 

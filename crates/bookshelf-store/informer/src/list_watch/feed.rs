@@ -81,9 +81,9 @@ where
 
     /// Returns `unreadable`. Logs and counts an object without even readable metadata (`None`), and calls the hook for
     /// it.
-    pub(super) fn report_unknown(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
+    pub(super) fn report_without_metadata(&self, unreadable: Option<Unreadable>) -> Option<Unreadable> {
         if unreadable.is_none() {
-            let failure = Failure::unreadable("not even the metadata of an object can be, which is left out");
+            let failure = Failure::unreadable("an object has no readable metadata and is left out");
             tracing::warn!(error = %failure, "leaving an object out of the cache");
             self.metrics.unreadable.inc();
             self.call_hook(&failure);
@@ -112,7 +112,7 @@ where
                 resource,
                 namespace,
                 next,
-                "the API server no longer has the version watched from"
+                "the API server no longer has the version to watch from"
             );
         } else {
             tracing::warn!(resource, namespace, next, error = %failure, "cannot follow the API server");
@@ -128,7 +128,7 @@ where
         };
         let hook = &self.list_watch.on_failure;
         if catch_unwind(AssertUnwindSafe(|| hook(failure, origin))).is_err() {
-            tracing::error!("the hook for failures panicked; the panic is in the standard error output");
+            tracing::error!("the on_failure hook panicked; see standard error for the panic");
         }
     }
 }

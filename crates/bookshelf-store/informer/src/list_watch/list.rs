@@ -46,7 +46,7 @@ where
                 // A list that only took too long, or whose end was not marked, may work next time.
                 *can_stream = !failure.is_refusal();
                 let resource = self.list_watch.resource.name();
-                tracing::info!(resource, %failure, "no streaming list, listing in pages");
+                tracing::info!(resource, %failure, "the streaming list failed, listing in pages");
                 self.apply([SourceEvent::ListStarted]);
                 self.paged_list().await
             }
@@ -70,7 +70,7 @@ where
             // Decoded here, and not under the lock of the cache.
             let listed: Vec<_> = objects
                 .filter_map(|object| {
-                    let known = |unreadable| self.report_unknown(unreadable).map(not_listed);
+                    let known = |unreadable| self.report_without_metadata(unreadable).map(not_listed);
                     object.map_or_else(known, |object| Some(SourceEvent::Listed(object)))
                 })
                 .collect();
@@ -107,7 +107,7 @@ where
                         events.push(SourceEvent::DeletedUnreadable { key, uid, version });
                     }
                     Line::Unreadable(unreadable) => {
-                        events.extend(self.report_unknown(unreadable).map(not_listed));
+                        events.extend(self.report_without_metadata(unreadable).map(not_listed));
                     }
                     Line::Bookmark {
                         version,

@@ -63,11 +63,11 @@ where
             match ended {
                 Err(failure) if failure.needs_list() => return failure,
                 // The same line would come again, which a list avoids.
-                Err(failure) if failure.is_about_content() && stuck_at.as_ref() == Some(&version) => {
+                Err(failure) if failure.is_unreadable() && stuck_at.as_ref() == Some(&version) => {
                     return failure;
                 }
                 Err(failure) => {
-                    stuck_at = failure.is_about_content().then(|| version.clone());
+                    stuck_at = failure.is_unreadable().then(|| version.clone());
                     self.report(&failure, "watching again");
                     if started.elapsed() > Pause::LONGEST {
                         pause.forget();
@@ -163,7 +163,7 @@ where
             ),
             Line::Bookmark { version, .. } => (Some(SourceEvent::Bookmark(parse(&version)?)), Some(version)),
             Line::Unreadable(unreadable) => {
-                let unreadable = self.report_unknown(unreadable);
+                let unreadable = self.report_without_metadata(unreadable);
                 let version = unreadable
                     .as_ref()
                     .map(|unreadable| unreadable.version.to_string());

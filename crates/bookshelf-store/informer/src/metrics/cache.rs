@@ -67,7 +67,7 @@ impl Caches {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "reflector_list_duration",
-            "Time that lists took; their number is that of lists and re-lists",
+            "Duration of lists, including re-lists",
             Unit::Seconds,
             self.lists.clone(),
         );
@@ -78,7 +78,7 @@ impl Caches {
         );
         registry.register(
             "reflector_short_watches",
-            "Watches that ended at once, as those of an API server that is stopping",
+            "Watches that ended at once, for example because the API server is stopping",
             self.short_watches.clone(),
         );
         registry.register(
@@ -99,7 +99,7 @@ impl Caches {
         );
         registry.register_with_unit(
             "cache_last_heard_timestamp",
-            "When the API server was last heard, since 1970; the time since is the age of the cache",
+            "Time of the last confirmation by the API server, in seconds since 1970",
             Unit::Seconds,
             self.last_heard.clone(),
         );
@@ -110,12 +110,12 @@ impl Caches {
         );
         registry.register(
             "cache_repaired_objects",
-            "Objects that such a list found different, and repaired",
+            "Objects that differed from such a list and were repaired",
             self.repaired.clone(),
         );
         registry.register(
             "cache_refused_objects",
-            "Objects that the cache's transform or an index refused, each time they came: they are left out",
+            "Objects left out because the transform or an index refused them, counted each time",
             self.refused.clone(),
         );
         registry.register(

@@ -20,7 +20,7 @@ impl EventMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "kubernetes_events",
-            "Kubernetes Events about our objects: sent, failed, or dropped as too many were waiting",
+            "Kubernetes Events about our objects: sent, failed, or dropped because the queue was full",
             self.events.clone(),
         );
     }

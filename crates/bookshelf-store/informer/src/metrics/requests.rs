@@ -61,23 +61,23 @@ impl Requests {
         );
         registry.register(
             "rest_client_request_retries",
-            "Requests to the API server that repeated one which it did not take on, by what that was answered",
+            "Repeated requests to the API server, by the status code of the failed attempt",
             self.retries.clone(),
         );
         registry.register(
             "rest_client_refused_calls",
-            "Calls that were refused as the client-side limits left no turn before the deadline",
+            "Calls refused because the client-side limits left no turn before the deadline",
             self.refused.clone(),
         );
         registry.register_with_unit(
             "rest_client_request_duration",
-            "Time from a request to the head of its answer, each repetition for itself",
+            "Time from a request to the head of its answer, for each attempt",
             Unit::Seconds,
             self.duration.clone(),
         );
         registry.register_with_unit(
             "rest_client_rate_limiter_duration",
-            "Time that calls waited for the client-side limits: requests in flight, and requests a second",
+            "Time that calls waited for the client-side limits: requests in flight, and requests per second",
             Unit::Seconds,
             self.limiter.clone(),
         );

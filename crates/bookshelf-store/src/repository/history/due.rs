@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
 
 use super::super::model::Loan;
 use super::lines::{beginning_of, end_of_recorded, mark_of};
@@ -10,7 +10,7 @@ use super::record::{Record, Worth};
 
 /// The lines that the journals of a namespace lack.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Lacking {
+pub(super) struct MissingLines {
     /// The beginnings of existing loans.
     pub(super) beginnings: Vec<Line>,
     /// The ends of loans that no longer exist, but whose beginning is in a journal. Their time is the latest possible:
@@ -19,28 +19,28 @@ pub(super) struct Lacking {
 }
 
 /// Compares the loans of a namespace with its journals.
-pub(super) fn lacking<'a>(
+pub(super) fn missing_lines<'a>(
     loans: impl Iterator<Item = &'a Loan>,
     records: impl Iterator<Item = &'a Record>,
     now: i64,
-) -> Lacking {
+) -> MissingLines {
     let mut live: HashMap<u64, &Loan> = loans.map(|loan| (mark_of(&loan.version.uid), loan)).collect();
     let alive: HashSet<u64> = live.keys().copied().collect();
     let mut begun: HashMap<u64, &Record> = HashMap::new();
     let mut ended: HashSet<u64> = HashSet::new();
     for record in records {
         let mark = record.mark();
-        if record.happened() == Happened::Borrowed {
+        if record.event() == JournalEvent::Borrowed {
             live.remove(&mark);
             if !alive.contains(&mark) {
                 begun.insert(mark, record);
             }
-        } else if record.happened().is_end() {
+        } else if record.event().is_end() {
             ended.insert(mark);
         }
     }
     let ends = begun.iter().filter(|(mark, _)| !ended.contains(mark));
-    Lacking {
+    MissingLines {
         beginnings: live.values().map(|loan| beginning_of(loan, None)).collect(),
         ends: ends.map(|(_, record)| end_of_recorded(record, now)).collect(),
     }
@@ -105,8 +105,8 @@ mod tests {
         beginning_of(&loan(number), None)
     }
 
-    fn end(number: u64, happened: Happened) -> Line {
-        super::super::lines::end_of(&loan(number), happened, 2_000, None)
+    fn end(number: u64, event: JournalEvent) -> Line {
+        super::super::lines::end_of(&loan(number), event, 2_000, None)
     }
 
     fn records(lines: &[Line]) -> Vec<Record> {
@@ -117,9 +117,9 @@ mod tests {
             .collect()
     }
 
-    fn lacking_of(live: &BTreeSet<u64>, journal: &[Record]) -> Lacking {
+    fn lacking_of(live: &BTreeSet<u64>, journal: &[Record]) -> MissingLines {
         let loans: Vec<Loan> = live.iter().map(|number| loan(*number)).collect();
-        lacking(loans.iter(), journal.iter(), 3_000)
+        missing_lines(loans.iter(), journal.iter(), 3_000)
     }
 
     proptest! {
@@ -134,14 +134,14 @@ mod tests {
                 .into_iter()
                 // An existing loan has no end.
                 .filter(|(number, is_end)| !is_end || !live.contains(number))
-                .map(|(number, is_end)| if is_end { end(number, Happened::Ended) } else { beginning(number) })
+                .map(|(number, is_end)| if is_end { end(number, JournalEvent::Ended) } else { beginning(number) })
                 .collect();
             let journal = records(&lines);
             let found = lacking_of(&live, &journal);
 
             let has = |line: &Line| lines.iter().any(|other| other.identity() == line.identity());
             for number in 0..12 {
-                let (beginning, end) = (beginning(number), end(number, Happened::Ended));
+                let (beginning, end) = (beginning(number), end(number, JournalEvent::Ended));
                 let lacks_beginning = live.contains(&number) && !has(&beginning);
                 let lacks_end = !live.contains(&number) && has(&beginning) && !has(&end);
                 let finds = |lines: &[Line], line: &Line| {
@@ -151,7 +151,7 @@ mod tests {
                 prop_assert_eq!(finds(&found.ends, &end), usize::from(lacks_end));
             }
             let completed: Vec<Line> = [lines, found.beginnings, found.ends].concat();
-            prop_assert_eq!(lacking_of(&live, &records(&completed)), Lacking::default());
+            prop_assert_eq!(lacking_of(&live, &records(&completed)), MissingLines::default());
         }
     }
 
@@ -162,15 +162,15 @@ mod tests {
             panic!("{found:?}");
         };
         assert_eq!(
-            (end.happened, end.at, end.since),
-            (Happened::Ended, 3_000, Some(1_000))
+            (end.event, end.at, end.since),
+            (JournalEvent::Ended, 3_000, Some(1_000))
         );
         assert_eq!((&*end.book_id, end.tenant.as_deref()), ("book-1", Some("bob")));
     }
 
     #[test]
     fn a_line_is_due_if_it_is_new_or_has_a_better_word() {
-        let (ended, returned) = (end(1, Happened::Ended), end(1, Happened::Returned));
+        let (ended, returned) = (end(1, JournalEvent::Ended), end(1, JournalEvent::Returned));
         let by_ann = Line {
             by: Some("ann".to_owned()),
             ..beginning(1)
@@ -190,7 +190,11 @@ mod tests {
             (&beginning(1), vec![by_ann.clone()], false),
             // A name that was erased does not come back.
             (&beginning(1), vec![blank], false),
-            (&returned, vec![beginning(1), end(2, Happened::Returned)], true),
+            (
+                &returned,
+                vec![beginning(1), end(2, JournalEvent::Returned)],
+                true,
+            ),
         ] {
             let journal = records(&journal);
             let recorded = recorded([line.identity()].into_iter(), journal.iter());
@@ -200,9 +204,13 @@ mod tests {
 
     #[test]
     fn a_precise_word_of_the_same_end_is_found() {
-        let taken_back = records(&[beginning(1), end(1, Happened::TakenBack)]);
-        let ended = records(&[beginning(1), end(1, Happened::Ended), end(2, Happened::Returned)]);
-        let requested = end(1, Happened::Returned);
+        let taken_back = records(&[beginning(1), end(1, JournalEvent::TakenBack)]);
+        let ended = records(&[
+            beginning(1),
+            end(1, JournalEvent::Ended),
+            end(2, JournalEvent::Returned),
+        ]);
+        let requested = end(1, JournalEvent::Returned);
         for (journal, expected) in [(&taken_back, true), (&ended, false)] {
             let recorded = recorded([requested.identity()].into_iter(), journal.iter());
             assert_eq!(is_precise(&requested, &recorded), expected, "{journal:?}");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bookshelf_crd::LoanJournal;
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{JournalEvent, Line};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::error::Error;
@@ -34,7 +34,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.check_namespace(namespace)?;
         let store = self.history_store()?;
         let known = store.marks_of(namespace, tenant, |_| true);
-        let begun = store.marks_of(namespace, tenant, |happened| happened == Happened::Borrowed);
+        let begun = store.marks_of(namespace, tenant, |event| event == JournalEvent::Borrowed);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
             let loans = self.loans.reader.snapshot();
@@ -81,23 +81,23 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
 impl Store {
     /// Returns the marks of the tenant's loans that have a known event of such a kind.
-    fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(Happened) -> bool) -> HashSet<u64> {
-        self.marks(namespace, |happened, name| name == Some(tenant) && of(happened))
+    fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(JournalEvent) -> bool) -> HashSet<u64> {
+        self.marks(namespace, |event, name| name == Some(tenant) && of(event))
     }
 
     /// Returns the marks of the loans whose end is known.
     fn ended(&self, namespace: &str) -> HashSet<u64> {
-        self.marks(namespace, |happened, _| happened.is_end())
+        self.marks(namespace, |event, _| event.is_end())
     }
 
     /// Returns the marks of the events of a namespace, pending or stored, that pass by their word and their tenant.
-    fn marks(&self, namespace: &str, passes: impl Fn(Happened, Option<&str>) -> bool) -> HashSet<u64> {
+    fn marks(&self, namespace: &str, passes: impl Fn(JournalEvent, Option<&str>) -> bool) -> HashSet<u64> {
         let waiting = self.pending.lines(namespace, |waiting| {
-            passes(waiting.line.happened, waiting.line.tenant.as_deref())
+            passes(waiting.line.event, waiting.line.tenant.as_deref())
         });
         let journals = self.journals.snapshot();
         let records = records_in(&journals, namespace);
-        let stored = records.filter(|record| passes(record.happened(), record.tenant()));
+        let stored = records.filter(|record| passes(record.event(), record.tenant()));
         let waiting = waiting.iter().map(|line| line.mark);
         waiting.chain(stored.map(Record::mark)).collect()
     }

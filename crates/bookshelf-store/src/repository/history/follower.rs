@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{JournalEvent, Line};
 use tokio::time::Instant;
 
 use super::super::books::CachedBook;
@@ -83,11 +83,11 @@ impl<V> Follower<V> {
     }
 
     /// Returns the word of an event. The end of a loan is `BookGone` if its book was deleted first.
-    pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> Happened {
+    pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> JournalEvent {
         let snapshot = self.books.load();
         let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);
         let is_book_gone = match proof {
-            Proof::Certain | Proof::Requested => return line.happened,
+            Proof::Certain | Proof::Requested => return line.event,
             Proof::Ended(None, _) => false,
             Proof::Ended(Some(uid), ended) => match book.filter(|book| book.uid == *uid) {
                 Some(book) => book.value.is_being_deleted && book.resource_version < *ended,
@@ -96,9 +96,9 @@ impl<V> Follower<V> {
             Proof::Missing => book.is_none(),
         };
         if is_book_gone {
-            Happened::BookGone
+            JournalEvent::BookGone
         } else {
-            line.happened
+            line.event
         }
     }
 }
@@ -111,10 +111,10 @@ fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) 
         Event::Deleted(loan) => {
             let loan = &loan.value;
             add(loan, beginning_of(loan, None), Proof::Certain);
-            if let Some((happened, by)) = pending.take_unanswered(mark_of(&loan.version.uid)) {
-                add(loan, end_of(loan, happened, now(), by), Proof::Requested);
+            if let Some((event, by)) = pending.take_unanswered(mark_of(&loan.version.uid)) {
+                add(loan, end_of(loan, event, now(), by), Proof::Requested);
             } else {
-                let line = end_of(loan, Happened::Ended, now(), None);
+                let line = end_of(loan, JournalEvent::Ended, now(), None);
                 add(loan, line, Proof::Ended(loan.book_uid.clone(), version));
             }
         }
@@ -122,16 +122,16 @@ fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) 
 }
 
 fn book_event<V>(event: &Event<CachedBook<V>>) -> Option<(&str, Line)> {
-    let line = |book: &Entry<CachedBook<V>>, happened, mark| of_book(book.key.name(), happened, mark, now());
+    let line = |book: &Entry<CachedBook<V>>, event, mark| of_book(book.key.name(), event, mark, now());
     let line = match event {
-        Event::Created(book) => line(book, Happened::Created, mark_of(&book.uid)),
-        Event::Deleted(book) => line(book, Happened::Deleted, mark_of(&book.uid)),
+        Event::Created(book) => line(book, JournalEvent::Created, mark_of(&book.uid)),
+        Event::Deleted(book) => line(book, JournalEvent::Deleted, mark_of(&book.uid)),
         Event::Updated { old, new } => {
             if old.value.content == new.value.content {
                 return None;
             }
             let mark = mark_of_change(&new.uid, new.resource_version);
-            line(new, Happened::Updated, mark)
+            line(new, JournalEvent::Updated, mark)
         }
     };
     Some((event.key().namespace(), line))
@@ -165,12 +165,12 @@ mod tests {
         assert!(!follower.follow(&pending), "what was before is not known");
         let words = || {
             let mut words: Vec<_> = pending.lines("ns", |_| true);
-            words.sort_by_key(|line| line.happened);
-            words.into_iter().map(|line| line.happened).collect::<Vec<_>>()
+            words.sort_by_key(|line| line.event);
+            words.into_iter().map(|line| line.event).collect::<Vec<_>>()
         };
         let both = words();
         assert!(
-            both.contains(&Happened::Borrowed) && both.contains(&Happened::Ended) && both.len() == 2,
+            both.contains(&JournalEvent::Borrowed) && both.contains(&JournalEvent::Ended) && both.len() == 2,
             "{both:?}"
         );
         assert!(follower.follow(&pending));

@@ -1,6 +1,6 @@
 //! The journal lines of events.
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{JournalEvent, Line};
 use k8s_openapi::jiff::Timestamp;
 
 use super::super::model::Loan;
@@ -35,7 +35,7 @@ pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
 pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
     Line {
         at: loan.borrowed_at.as_second(),
-        happened: Happened::Borrowed,
+        event: JournalEvent::Borrowed,
         book_id: loan.book_id.clone(),
         mark: mark_of(&loan.version.uid),
         since: None,
@@ -46,11 +46,11 @@ pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
 }
 
 /// Returns the line of the end of a loan, which is not before its beginning, whatever the clock says.
-pub(super) fn end_of(loan: &Loan, happened: Happened, at: i64, by: Option<String>) -> Line {
+pub(super) fn end_of(loan: &Loan, event: JournalEvent, at: i64, by: Option<String>) -> Line {
     let beginning = beginning_of(loan, by);
     Line {
         at: at.max(beginning.at),
-        happened,
+        event,
         since: Some(beginning.at),
         ..beginning
     }
@@ -60,7 +60,7 @@ pub(super) fn end_of(loan: &Loan, happened: Happened, at: i64, by: Option<String
 pub(super) fn end_of_recorded(beginning: &Record, at: i64) -> Line {
     Line {
         at: at.max(beginning.at()),
-        happened: Happened::Ended,
+        event: JournalEvent::Ended,
         book_id: beginning.book_id().to_owned(),
         mark: beginning.mark(),
         since: Some(beginning.at()),
@@ -70,10 +70,10 @@ pub(super) fn end_of_recorded(beginning: &Record, at: i64) -> Line {
     }
 }
 
-pub(super) fn of_book(book_id: &str, happened: Happened, mark: u64, at: i64) -> Line {
+pub(super) fn of_book(book_id: &str, event: JournalEvent, mark: u64, at: i64) -> Line {
     Line {
         at,
-        happened,
+        event,
         book_id: book_id.to_owned(),
         mark,
         since: None,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -44,7 +44,7 @@ struct State {
     numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
-    unanswered: HashMap<u64, (Instant, Happened, Option<String>)>,
+    unanswered: HashMap<u64, (Instant, JournalEvent, Option<String>)>,
 }
 
 /// An event that waits to be stored.
@@ -109,23 +109,23 @@ impl Pending {
     pub(super) fn remember_unanswered(&self, namespace: &str, line: Line) {
         let identity = line.identity();
         let mut state = self.state();
-        let there = state.namespaces.get(namespace);
-        if there.is_some_and(|waiting| waiting.contains_key(&identity)) {
+        let existing = state.namespaces.get(namespace);
+        if existing.is_some_and(|waiting| waiting.contains_key(&identity)) {
             drop(state);
             return self.add_seen(namespace, line, after_others(), Proof::Requested);
         }
         if state.unanswered.len() >= UNANSWERED_MAX {
             state.unanswered.clear();
         }
-        let unanswered = (Instant::now(), line.happened, line.by);
+        let unanswered = (Instant::now(), line.event, line.by);
         state.unanswered.insert(line.mark, unanswered);
     }
 
     /// Removes and returns the remembered end of a loan, unless it is too old.
-    pub(super) fn take_unanswered(&self, mark: u64) -> Option<(Happened, Option<String>)> {
+    pub(super) fn take_unanswered(&self, mark: u64) -> Option<(JournalEvent, Option<String>)> {
         let unanswered = self.state().unanswered.remove(&mark);
-        let (_, happened, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
-        Some((happened, by))
+        let (_, event, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
+        Some((event, by))
     }
 
     /// Returns the events of a namespace whose words are certain.
@@ -150,7 +150,7 @@ impl Pending {
         let waiting = state.namespaces.get(namespace);
         let waiting = waiting.into_iter().flat_map(HashMap::values);
         let mut due: Vec<&Waiting> = waiting.filter(|waiting| waiting.due <= now).collect();
-        due.sort_unstable_by_key(|waiting| (!waiting.line.happened.is_of_loan(), waiting.due));
+        due.sort_unstable_by_key(|waiting| (!waiting.line.event.is_loan_event(), waiting.due));
         due.into_iter().take(most).cloned().collect()
     }
 
@@ -166,12 +166,12 @@ impl Pending {
 
     /// Makes the end of a loan due, with this word, after the API server has confirmed it. Changes the queued line,
     /// whose name may have been blanked since.
-    pub(super) fn confirm(&self, namespace: &str, line: &Line, happened: Happened) {
+    pub(super) fn confirm(&self, namespace: &str, line: &Line, event: JournalEvent) {
         let mut state = self.state();
-        let there = state.namespaces.get_mut(namespace);
-        let waiting = there.and_then(|waiting| waiting.get_mut(&line.identity()));
+        let existing = state.namespaces.get_mut(namespace);
+        let waiting = existing.and_then(|waiting| waiting.get_mut(&line.identity()));
         if let Some(waiting) = waiting.filter(|waiting| waiting.proof == Proof::Missing) {
-            waiting.line.happened = happened;
+            waiting.line.event = event;
             waiting.due = Instant::now();
             waiting.proof = Proof::Certain;
         }
@@ -190,7 +190,7 @@ impl Pending {
         let mut state = self.state();
         if let Some(gone) = state.namespaces.remove(namespace) {
             for waiting in gone.values() {
-                state.numbers[sort(waiting.line.happened)] -= 1;
+                state.numbers[sort(waiting.line.event)] -= 1;
             }
         }
         drop(state);
@@ -227,7 +227,9 @@ impl Pending {
             }
         };
         if timeout(within, flushed).await.is_err() {
-            tracing::warn!("some events of the history are left to other processes, or to the next one");
+            tracing::warn!(
+                "shutting down before all history events are stored: other processes will record them"
+            );
         }
     }
 
@@ -247,18 +249,18 @@ impl State {
     /// Adds an event, unless a better line of it is queued.
     fn add(&mut self, namespace: &str, new: Waiting) {
         let identity = new.line.identity();
-        let there = self.namespaces.get_mut(namespace);
-        if let Some(there) = there.and_then(|waiting| waiting.get_mut(&identity)) {
-            if new.is_better_than(there) {
-                *there = new;
+        let existing = self.namespaces.get_mut(namespace);
+        if let Some(existing) = existing.and_then(|waiting| waiting.get_mut(&identity)) {
+            if new.is_better_than(existing) {
+                *existing = new;
             }
             return;
         }
-        let sort = sort(new.line.happened);
+        let sort = sort(new.line.event);
         if self.numbers[sort] >= MOST[sort] {
             if !self.has_dropped {
                 self.has_dropped = true;
-                tracing::warn!("too many events wait for the history: some are not recorded");
+                tracing::warn!("too many pending history events: dropping some");
             }
             return;
         }
@@ -272,10 +274,10 @@ impl State {
             return;
         };
         let identity = line.identity();
-        let is_stored = |there: &Waiting| Worth::of(&there.line) <= Worth::of(line);
+        let is_stored = |existing: &Waiting| Worth::of(&existing.line) <= Worth::of(line);
         if waiting.get(&identity).is_some_and(is_stored) {
             waiting.remove(&identity);
-            self.numbers[sort(line.happened)] -= 1;
+            self.numbers[sort(line.event)] -= 1;
         }
         if waiting.is_empty() {
             self.namespaces.remove(namespace);
@@ -284,11 +286,11 @@ impl State {
 }
 
 /// Returns the index of an event's limit in [`MOST`].
-const fn sort(happened: Happened) -> usize {
-    match happened {
-        Happened::Created | Happened::Updated | Happened::Deleted => 0,
-        Happened::Borrowed => 1,
-        Happened::Ended | Happened::BookGone | Happened::TakenBack | Happened::Returned => 2,
+const fn sort(event: JournalEvent) -> usize {
+    match event {
+        JournalEvent::Created | JournalEvent::Updated | JournalEvent::Deleted => 0,
+        JournalEvent::Borrowed => 1,
+        JournalEvent::Ended | JournalEvent::BookGone | JournalEvent::TakenBack | JournalEvent::Returned => 2,
     }
 }
 

@@ -16,17 +16,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The namespaces with failures.
 #[derive(Default)]
-pub(super) struct Progress(HashMap<Arc<str>, Course>);
+pub(super) struct Progress(HashMap<Arc<str>, NamespaceProgress>);
 
 /// The progress of a namespace's requests since the last success.
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(super) struct NamespaceProgress {
     /// The number of consecutive failures.
     pub(super) failures: u32,
     /// The end of the pause.
     not_before: Option<Instant>,
     /// The number of consecutive times that another process was faster.
-    outrun: u32,
+    lost_races: u32,
     /// The journal to read again, because its cached state may be old.
     pub(super) reread: Option<ObjectKey>,
     /// The number of the next journal to create, counted from the last cached one; 0 if that one may have room.
@@ -59,7 +59,7 @@ impl Progress {
         first_due
     }
 
-    pub(super) fn of(&mut self, namespace: &str) -> &mut Course {
+    pub(super) fn of(&mut self, namespace: &str) -> &mut NamespaceProgress {
         self.0.entry(namespace.into()).or_default()
     }
 
@@ -69,7 +69,7 @@ impl Progress {
     }
 }
 
-impl Course {
+impl NamespaceProgress {
     /// Counts a failure, and pauses.
     pub(super) fn fail(&mut self) {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(5));
@@ -80,13 +80,13 @@ impl Course {
     /// Notes that another process was faster: a journal was full, existed already, or was gone. The first time, it is
     /// read again. If that does not help, the watch is late, and others fill journals faster than this process can read
     /// them one by one: it creates one farther and farther ahead. A gap in the numbers does no harm.
-    pub(super) fn was_outrun(&mut self, key: &ObjectKey) {
-        if self.outrun == 0 {
+    pub(super) fn note_lost_race(&mut self, key: &ObjectKey) {
+        if self.lost_races == 0 {
             self.reread = Some(key.clone());
         } else {
-            self.ahead = 1 << self.outrun.min(10);
+            self.ahead = 1 << self.lost_races.min(10);
         }
-        self.outrun += 1;
+        self.lost_races += 1;
     }
 
     /// Notes that the last journal cannot be read, and moves on to the next.
@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn a_process_that_others_outrun_looks_farther_and_farther_ahead() {
         let key = ObjectKey::new("ns", "000001");
-        let mut course = Course::default();
-        course.was_outrun(&key);
+        let mut course = NamespaceProgress::default();
+        course.note_lost_race(&key);
         assert_eq!((course.reread.take(), course.ahead), (Some(key.clone()), 0));
         for expected in [2, 4, 8, 16] {
-            course.was_outrun(&key);
+            course.note_lost_race(&key);
             assert_eq!((course.reread.take(), course.ahead), (None, expected));
         }
     }

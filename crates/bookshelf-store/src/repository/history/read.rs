@@ -142,9 +142,9 @@ fn events<'a>(records: impl Iterator<Item = &'a Record>, filter: &HistoryFilter<
             Entry::Vacant(vacant) => {
                 vacant.insert(record);
             }
-            Entry::Occupied(mut there) => {
-                if record.is_better_than(there.get()) {
-                    there.insert(record);
+            Entry::Occupied(mut existing) => {
+                if record.is_better_than(existing.get()) {
+                    existing.insert(record);
                 }
             }
         }
@@ -159,7 +159,7 @@ fn events<'a>(records: impl Iterator<Item = &'a Record>, filter: &HistoryFilter<
 
 #[cfg(test)]
 mod tests {
-    use bookshelf_crd::loan_journal::Happened::{Borrowed, Created, Returned, TakenBack};
+    use bookshelf_crd::loan_journal::JournalEvent::{Borrowed, Created, Returned, TakenBack};
     use proptest::prelude::*;
 
     use super::super::record::Names;
@@ -203,10 +203,10 @@ mod tests {
             let events = events(records.iter(), &filter);
             let words = events
                 .iter()
-                .map(|event| (event.happened(), event.book_id().to_owned()));
+                .map(|event| (event.event(), event.book_id().to_owned()));
             words.collect::<Vec<_>>()
         };
-        let of = |happened, book: &str| (happened, book.to_owned());
+        let of = |event, book: &str| (event, book.to_owned());
         assert_eq!(
             words(HistoryFilter::default()),
             [

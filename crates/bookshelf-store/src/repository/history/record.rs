@@ -3,7 +3,7 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
 use bookshelf_crd::{self as crd, LoanJournal};
 use kube_informer::Interner;
 use siphasher::sip::SipHasher13;
@@ -27,7 +27,7 @@ pub struct Record {
     mark: u64,
     at: Seconds,
     since: Seconds,
-    happened: Happened,
+    event: JournalEvent,
     is_forced: bool,
 }
 
@@ -50,7 +50,7 @@ impl From<Seconds> for i64 {
 
 /// The sort key of an event in a history: time, kind and mark. Within a second, the end of a loan sorts above its
 /// beginning.
-pub type Order = (i64, Happened, u64);
+pub type Order = (i64, JournalEvent, u64);
 
 impl Record {
     pub(super) fn new(line: Line, names: &Names) -> Self {
@@ -61,7 +61,7 @@ impl Record {
             mark: line.mark,
             at: line.at.into(),
             since: line.since.unwrap_or(line.at).into(),
-            happened: line.happened,
+            event: line.event,
             is_forced: line.is_forced,
         }
     }
@@ -74,8 +74,8 @@ impl Record {
 
     /// Returns the kind of event.
     #[must_use]
-    pub fn happened(&self) -> Happened {
-        self.happened
+    pub fn event(&self) -> JournalEvent {
+        self.event
     }
 
     /// Returns the book's id.
@@ -93,7 +93,7 @@ impl Record {
     /// Returns the time at which the loan began; `None` for events of books.
     #[must_use]
     pub fn borrowed_at(&self) -> Option<i64> {
-        self.happened.is_of_loan().then(|| self.since.into())
+        self.event.is_loan_event().then(|| self.since.into())
     }
 
     /// Returns the user, if known.
@@ -116,11 +116,11 @@ impl Record {
     /// Returns the sort key of the event in a history.
     #[must_use]
     pub fn order(&self) -> Order {
-        (self.at(), self.happened, self.mark)
+        (self.at(), self.event, self.mark)
     }
 
     pub(super) fn identity(&self) -> Identity {
-        Identity::new(self.happened, self.mark)
+        Identity::new(self.event, self.mark)
     }
 
     /// Returns the mark of the loan, or of the change of the book.
@@ -131,13 +131,13 @@ impl Record {
     /// Returns how much the record tells about its event. The tenant's name does not count: otherwise an erased name
     /// would come back.
     pub(super) fn worth(&self) -> Worth {
-        Worth::new(self.happened, self.by.is_some(), self.is_forced)
+        Worth::new(self.event, self.by.is_some(), self.is_forced)
     }
 
     /// Returns true if this record tells more about an event than `other`, or has an earlier time and tells as much.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         let rank = |record: &Self| (record.worth(), record.tenant.is_some());
-        (rank(self), other.at(), self.happened) > (rank(other), self.at(), other.happened)
+        (rank(self), other.at(), self.event) > (rank(other), self.at(), other.event)
     }
 }
 
@@ -151,9 +151,9 @@ pub(super) struct Worth {
 }
 
 impl Worth {
-    fn new(happened: Happened, has_user: bool, is_forced: bool) -> Self {
+    fn new(event: JournalEvent, has_user: bool, is_forced: bool) -> Self {
         Self {
-            is_precise: happened != Happened::Ended,
+            is_precise: event != JournalEvent::Ended,
             is_by_somebody: has_user || is_forced,
         }
     }
@@ -164,7 +164,7 @@ impl Worth {
     }
 
     pub(super) fn of(line: &Line) -> Self {
-        Self::new(line.happened, line.by.is_some(), line.is_forced)
+        Self::new(line.event, line.by.is_some(), line.is_forced)
     }
 }
 

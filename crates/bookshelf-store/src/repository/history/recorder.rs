@@ -16,11 +16,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::books::CachedBook;
 use super::super::model::Loan;
-use super::due::{is_due, is_precise, lacking, recorded};
+use super::due::{is_due, is_precise, missing_lines, recorded};
 use super::follower::Follower;
 use super::lines::{mark_of, now};
 use super::pending::{Proof, Waiting, after_others};
-use super::progress::{Course, Progress};
+use super::progress::{NamespaceProgress, Progress};
 use super::requests::{additions, journal, refused};
 use super::store::{State, Store, Target, records_in};
 use crate::cache::Reader;
@@ -116,12 +116,12 @@ impl<V> Recorder<V> {
                 continue;
             }
             let live = loans.namespaced(namespace).map(|loan| &loan.value);
-            let lacking = lacking(live, records_in(&journals, namespace), now());
+            let missing_lines = missing_lines(live, records_in(&journals, namespace), now());
             let pending = &self.store.pending;
-            for line in lacking.beginnings {
+            for line in missing_lines.beginnings {
                 pending.add_seen(namespace, line, after_others(), Proof::Certain);
             }
-            for line in lacking.ends {
+            for line in missing_lines.ends {
                 pending.add_seen(namespace, line, after_others(), Proof::Missing);
             }
         }
@@ -146,13 +146,13 @@ impl<V> Recorder<V> {
             let unproven: Vec<&Waiting> = unproven.collect();
             if !unproven.is_empty() {
                 if let Err(error) = self.prove(&namespace, &unproven, follower).await {
-                    tracing::debug!(%error, "the end of loans cannot be confirmed yet");
+                    tracing::debug!(%error, "cannot confirm the end of loans yet");
                     progress.of(&namespace).fail();
                 }
                 return true;
             }
             let lines = waiting.iter().map(|waiting| Line {
-                happened: follower.word_for(&namespace, &waiting.line, &waiting.proof),
+                event: follower.word_for(&namespace, &waiting.line, &waiting.proof),
                 ..waiting.line.clone()
             });
             let lines: Vec<Line> = lines.collect();
@@ -201,13 +201,13 @@ impl<V> Recorder<V> {
             .await?;
         let pending = &self.store.pending;
         let uids = loans.items.iter().filter_map(|loan| loan.metadata.uid.as_deref());
-        let there: Vec<u64> = uids.map(|uid| mark_of(&uid.into())).collect();
+        let existing: Vec<u64> = uids.map(|uid| mark_of(&uid.into())).collect();
         for waiting in missing {
-            if there.contains(&waiting.line.mark) {
+            if existing.contains(&waiting.line.mark) {
                 pending.remove(namespace, &waiting.line);
             } else {
-                let happened = follower.word_for(namespace, &waiting.line, &waiting.proof);
-                pending.confirm(namespace, &waiting.line, happened);
+                let event = follower.word_for(namespace, &waiting.line, &waiting.proof);
+                pending.confirm(namespace, &waiting.line, event);
             }
         }
         Ok(())
@@ -245,7 +245,7 @@ impl<V> Recorder<V> {
                     return self.note_failure(namespace, &target, key, &error, course);
                 }
                 for line in refused.into_iter().filter_map(|place| sent.get(place)) {
-                    tracing::warn!(namespace, %line, %error, "an event of the history breaks the schema and is not stored");
+                    tracing::warn!(namespace, %line, %error, "dropping a history event that violates the schema");
                     self.store.pending.remove(namespace, line);
                 }
                 progress.succeed(namespace);
@@ -259,7 +259,7 @@ impl<V> Recorder<V> {
         target: &Target,
         key: &ObjectKey,
         error: &Error,
-        course: &mut Course,
+        course: &mut NamespaceProgress,
     ) {
         let is_new = matches!(target, Target::Next(_));
         match &error.reason {
@@ -273,17 +273,17 @@ impl<V> Recorder<V> {
                     course.fail();
                 }
             }
-            Reason::Rejected(_) | Reason::NotFound(_) if !is_new => course.was_outrun(key),
-            Reason::AlreadyExists(_) => course.was_outrun(key),
+            Reason::Rejected(_) | Reason::NotFound(_) if !is_new => course.note_lost_race(key),
+            Reason::AlreadyExists(_) => course.note_lost_race(key),
             Reason::NotAllowed(_) | Reason::Rejected(_) => {
                 if course.failures == 0 {
-                    tracing::warn!(namespace, %error, "events of the history cannot be stored, and wait");
+                    tracing::warn!(namespace, %error, "cannot store history events, will retry");
                 }
                 course.fail();
             }
             // If an answer was lost, the watch reports the stored lines, or they are stored twice and read once.
             _ => {
-                tracing::debug!(%error, "events of the history wait");
+                tracing::debug!(%error, "cannot store history events yet");
                 course.fail();
             }
         }
@@ -292,7 +292,7 @@ impl<V> Recorder<V> {
 
 #[cfg(test)]
 mod tests {
-    use bookshelf_crd::loan_journal::Happened;
+    use bookshelf_crd::loan_journal::JournalEvent;
 
     use super::super::testing::{connector, loan_object, repository};
     use super::*;
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(store.state(), State::Loading);
         let ends = store
             .pending
-            .lines("ns", |waiting| waiting.line.happened == Happened::Ended);
+            .lines("ns", |waiting| waiting.line.event == JournalEvent::Ended);
         assert_eq!(ends.len(), 4_999);
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{JournalEvent, Line};
 use kube::api::Preconditions;
 use tokio::time::sleep;
 
@@ -61,7 +61,7 @@ impl Retention {
             for (key, preconditions) in plan.delete {
                 sleep(PAUSE).await;
                 if let Err(error) = store.client.delete(&key, preconditions).await {
-                    tracing::debug!(%error, "an old journal is not deleted yet");
+                    tracing::debug!(%error, "cannot delete an old journal yet");
                 }
             }
             let before = now() - seconds(self.names);
@@ -74,7 +74,7 @@ impl Retention {
             for key in plan.blank {
                 sleep(PAUSE).await;
                 if let Err(error) = store.edit(&key, blank).await {
-                    tracing::debug!(%error, "old names are not blanked yet");
+                    tracing::debug!(%error, "cannot blank old names yet");
                 }
             }
         }
@@ -124,7 +124,7 @@ fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
     let mut with_ends = HashSet::new();
     for journal in journals.iter().rev() {
         let records = &journal.value.readable;
-        let ends = || records.iter().filter(|record| record.happened().is_end());
+        let ends = || records.iter().filter(|record| record.event().is_end());
         // An end that a later journal has as well is not lost with this one.
         if ends().any(|end| begun.contains(&end.mark()) && !ended.contains(&end.mark())) {
             with_ends.insert(journal.key.clone());
@@ -132,7 +132,7 @@ fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
         ended.extend(ends().map(Record::mark));
         let beginnings = records
             .iter()
-            .filter(|record| record.happened() == Happened::Borrowed);
+            .filter(|record| record.event() == JournalEvent::Borrowed);
         begun.extend(beginnings.map(Record::mark));
     }
     with_ends

@@ -203,7 +203,7 @@ impl Feed {
             Ok(()) => {
                 if is_missing {
                     self.store.set_state(once_found);
-                    tracing::info!("the definition of loanjournals is there: history is kept");
+                    tracing::info!("found the CRD loanjournals: recording history");
                 }
                 None
             }
@@ -213,15 +213,15 @@ impl Feed {
                     self.store.pending.clear();
                     tracing::warn!(
                         %error,
-                        "no history is kept: that takes the definition of loanjournals and the rights to get, list, watch, \
-                         create and patch them. Install the definitions and roles of this release, or set --history=false"
+                        "history is not recorded: the CRD loanjournals or the rights to get, list, watch, create and patch \
+                         them are missing. Install the CRDs and roles of this release, or set --history=false"
                     );
                 }
                 Some(LOOK_AGAIN_AFTER)
             }
             // This says nothing about the CRD.
             Err(error) => {
-                tracing::warn!(%error, "the journals of the history cannot be listed yet");
+                tracing::warn!(%error, "cannot list loan journals yet");
                 Some(RETRY_AFTER)
             }
         }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{BY_MAX, Happened, Line};
+use bookshelf_crd::loan_journal::{BY_MAX, JournalEvent, Line};
 use futures::future::BoxFuture;
 
 use super::super::books::CachedBook;
@@ -40,13 +40,13 @@ fn actor() -> Option<String> {
 }
 
 /// The requested end of a loan, which is remembered as unanswered if it is still set on drop.
-struct Requested<'a> {
+struct UnansweredEnd<'a> {
     history: &'a Store,
     namespace: &'a str,
     end: Option<Line>,
 }
 
-impl Drop for Requested<'_> {
+impl Drop for UnansweredEnd<'_> {
     fn drop(&mut self) {
         if let Some(end) = self.end.take() {
             self.history.pending.remember_unanswered(self.namespace, end);
@@ -100,9 +100,9 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    fn record_end(&self, loan: &Loan, happened: Happened) {
+    fn record_end(&self, loan: &Loan, event: JournalEvent) {
         if let Some(history) = self.kept_history() {
-            let line = end_of(loan, happened, now(), actor());
+            let line = end_of(loan, event, now(), actor());
             history.pending.add_own(&loan.namespace_id, line);
             // The watch of this process may have missed the beginning.
             let beginning = beginning_of(loan, None);
@@ -116,13 +116,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub(in super::super) async fn ending<T>(
         &self,
         loan: &Loan,
-        happened: Happened,
+        event: JournalEvent,
         request: impl Future<Output = Result<T, connector::Error>>,
     ) -> Result<T, connector::Error> {
-        let mut requested = self.kept_history().map(|history| Requested {
+        let mut requested = self.kept_history().map(|history| UnansweredEnd {
             history,
             namespace: &loan.namespace_id,
-            end: Some(end_of(loan, happened, now(), actor())),
+            end: Some(end_of(loan, event, now(), actor())),
         });
         let answer = request.await;
         let is_unknown = |error: &connector::Error| {
@@ -134,13 +134,13 @@ impl<V: Send + Sync + 'static> Repository<V> {
             requested.end = None;
         }
         if answer.is_ok() {
-            self.record_end(loan, happened);
+            self.record_end(loan, event);
         }
         answer
     }
 
     pub(in super::super) fn record_creation(&self, key: BookKey<'_>, book: &Book) {
-        self.record_book(key, Happened::Created, || mark_of(&book.version.uid), false);
+        self.record_book(key, JournalEvent::Created, || mark_of(&book.version.uid), false);
     }
 
     /// Records that a book was changed, unless its version is the same.
@@ -157,20 +157,20 @@ impl<V: Send + Sync + 'static> Repository<V> {
         } = &book.version;
         if before != &book.version {
             let mark = || mark_of_change(uid, *resource_version);
-            self.record_book(key, Happened::Updated, mark, is_forced);
+            self.record_book(key, JournalEvent::Updated, mark, is_forced);
         }
     }
 
     pub(in super::super) fn record_deletion(&self, key: BookKey<'_>, uid: &Uid, is_forced: bool) {
-        self.record_book(key, Happened::Deleted, || mark_of(uid), is_forced);
+        self.record_book(key, JournalEvent::Deleted, || mark_of(uid), is_forced);
     }
 
-    fn record_book(&self, key: BookKey<'_>, happened: Happened, mark: impl Fn() -> u64, is_forced: bool) {
+    fn record_book(&self, key: BookKey<'_>, event: JournalEvent, mark: impl Fn() -> u64, is_forced: bool) {
         if let Some(history) = self.kept_history() {
             let line = Line {
                 by: actor(),
                 is_forced,
-                ..of_book(key.id, happened, mark(), now())
+                ..of_book(key.id, event, mark(), now())
             };
             history.pending.add_own(key.namespace, line);
         }
@@ -193,14 +193,14 @@ mod tests {
         let answered = loan("a", "3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
         let unanswered = loan("b", "5c352212-b3cd-43f2-8b65-10e3c0c20aff");
         let remembered = |loan: &Loan| history.pending.take_unanswered(mark_of(&loan.version.uid));
-        let ended = repository.ending(&answered, Happened::Returned, ready(Ok(())));
+        let ended = repository.ending(&answered, JournalEvent::Returned, ready(Ok(())));
         assert!(ended.await.is_ok());
         assert_eq!(remembered(&answered), None);
         let recorded = history.pending.certain("ns");
-        assert!(recorded.iter().any(|line| line.happened == Happened::Returned));
+        assert!(recorded.iter().any(|line| line.event == JournalEvent::Returned));
         // The caller goes away.
-        let dropped = repository.ending(&unanswered, Happened::Returned, pending::<Result<(), _>>());
+        let dropped = repository.ending(&unanswered, JournalEvent::Returned, pending::<Result<(), _>>());
         assert!(dropped.now_or_never().is_none());
-        assert_eq!(remembered(&unanswered), Some((Happened::Returned, None)));
+        assert_eq!(remembered(&unanswered), Some((JournalEvent::Returned, None)));
     }
 }

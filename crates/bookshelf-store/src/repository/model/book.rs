@@ -174,7 +174,7 @@ impl BookContent {
     }
 
     /// Returns the book as it was created with this content, and whether it is unchanged since.
-    pub(in super::super) fn as_made(&self, there: Book) -> (Book, bool) {
+    pub(in super::super) fn as_made(&self, existing: Book) -> (Book, bool) {
         let Self {
             spec:
                 BookSpec {
@@ -184,18 +184,18 @@ impl BookContent {
                 },
             category,
         } = self;
-        let is_unchanged = there.author == *author
-            && there.title == *title
-            && there.description == *description
-            && there.category_id == *category
-            && there.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
+        let is_unchanged = existing.author == *author
+            && existing.title == *title
+            && existing.description == *description
+            && existing.category_id == *category
+            && existing.managed_by.as_deref() == Some(labels::MANAGED_BY_BOOKSHELF);
         let made = Book {
             author: author.clone(),
             title: title.clone(),
             description: description.clone(),
             category_id: category.clone(),
             managed_by: Some(labels::MANAGED_BY_BOOKSHELF.to_owned()),
-            ..there
+            ..existing
         };
         (made, is_unchanged)
     }

@@ -18,7 +18,7 @@ pub struct Books {
 }
 
 /// A book, and its loan, if it is on loan and the stream includes loans. Leftovers do not count.
-pub struct Lent<V> {
+pub struct BookWithLoan<V> {
     /// The book.
     pub book: Arc<Entry<CachedBook<V>>>,
     /// The loan.
@@ -43,10 +43,14 @@ impl Books {
         category.is_none() || book.labels.get(labels::CATEGORY) == category
     }
 
-    fn lent<V>(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+    fn lent<V>(
+        &self,
+        confirmed: &ConfirmedState<'_, V>,
+        book: &Arc<Entry<CachedBook<V>>>,
+    ) -> BookWithLoan<V> {
         let loan = confirmed.loans.get(book.key.namespace(), book.key.name());
         let loan = loan.filter(|loan| self.with_loans && !loan.value.is_left_over(&book.uid));
-        Lent {
+        BookWithLoan {
             book: Arc::clone(book),
             loan: loan.cloned(),
         }
@@ -55,7 +59,7 @@ impl Books {
 
 impl<V> Topic<V> for Books {
     type Object = CachedBook<V>;
-    type Item = Lent<V>;
+    type Item = BookWithLoan<V>;
     const RESOURCE: Resource = Resource::Books;
 
     fn needs_loans(&self) -> bool {
@@ -73,11 +77,15 @@ impl<V> Topic<V> for Books {
         }
     }
 
-    fn item(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> Lent<V> {
+    fn item(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> BookWithLoan<V> {
         self.lent(confirmed, book)
     }
 
-    fn changes(&self, confirmed: &ConfirmedState<'_, V>, changes: &Changes<'_, V>) -> Vec<Emitted<Lent<V>>> {
+    fn changes(
+        &self,
+        confirmed: &ConfirmedState<'_, V>,
+        changes: &Changes<'_, V>,
+    ) -> Vec<Emitted<BookWithLoan<V>>> {
         let of_books = changes.books.iter().filter_map(|step| {
             let event = &step.change.event;
             let old = event.before().filter(|book| self.has(book));

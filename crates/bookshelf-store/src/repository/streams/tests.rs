@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::super::Repository;
-use super::{Arc, BookStream, Books, EventKind, Lent, Loan, Loans, Stream, StreamEvent, Topic};
+use super::{Arc, BookStream, BookWithLoan, Books, EventKind, Loan, Loans, Stream, StreamEvent, Topic};
 use crate::cache::{Entry, SourceEvent};
 use crate::repository::{Borrower, Category, Namespace, Namespaces};
 use world::{CATEGORIES, History, Replica, Step, World, book, step};
@@ -85,7 +85,7 @@ fn bob() -> Option<Borrower<'static>> {
 
 async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut world = World::new();
-    let show_book: fn(&Lent<String>) -> _ = |lent| {
+    let show_book: fn(&BookWithLoan<String>) -> _ = |lent| {
         let text = format!("{} {}", lent.book.value.view, lent.loan.is_some());
         (lent.book.key.name().to_owned(), text)
     };

@@ -36,13 +36,13 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 const ATTEMPTS: usize = 5;
 
 /// A server, and the credentials of its clients.
-pub(super) struct Door {
+pub(super) struct Target {
     connector: HttpsConnector<HttpConnector>,
     headers: HeaderMap,
     api_server: String,
 }
 
-impl Door {
+impl Target {
     /// Returns a door to an API, with the headers of a tenant.
     pub(super) async fn of_service(rig: &Rig<'_>, api: Api) -> Result<Self> {
         let mut door = Self::of_account(rig, api).await?;
@@ -86,7 +86,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(door: &Door, clients: usize) -> Self {
+    pub(super) fn new(door: &Target, clients: usize) -> Self {
         let client = || Client::builder(TokioExecutor::new()).build(door.connector.clone());
         Self {
             clients: iter::repeat_with(client).take(clients).collect(),

@@ -147,7 +147,7 @@ impl Table {
             Figure::new(
                 format!("429 with an untrue Retry-After, {clients}"),
                 Unit::Count,
-                sum(|tally| tally.untrue),
+                sum(|tally| tally.early_retries),
             )
             .target(Target::AtMost(0.0)),
         ]

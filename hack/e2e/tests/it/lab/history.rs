@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::LoanJournal;
-use bookshelf_crd::loan_journal::{Happened, Identity, Line};
+use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
 use control_plane::Component;
 use e2e::{Api, Library, book, eventually, show};
 use k8s_openapi::api::core::v1::Namespace;
@@ -97,36 +97,36 @@ impl Run {
     async fn disturb(&mut self, round: u64, loans: u64) -> Result<()> {
         self.fleet.wire.hold();
         self.end_books(round).await?;
-        self.goes_on(&self.progress.loans, loans).await?;
+        self.wait_for_loans(&self.progress.loans, loans).await?;
         self.fleet.wire.release();
 
         let doomed = self.lend_in_a_doomed_namespace().await?;
         for process in [3, 0] {
             let killed = self.fleet.kill(process).await;
             self.disturbances.kills.push(killed);
-            self.goes_on(&self.progress.loans, loans).await?;
+            self.wait_for_loans(&self.progress.loans, loans).await?;
             self.fleet.start_one(process).await?;
         }
-        self.is_gone(&doomed).await?;
+        self.wait_until_gone(&doomed).await?;
 
         let from = Timestamp::now();
         self.turn.control_plane().restart(Component::Apiserver).await?;
         self.disturbances
             .without_api_server
             .push([from, Timestamp::now()]);
-        self.goes_on(&self.progress.loans, loans).await?;
+        self.wait_for_loans(&self.progress.loans, loans).await?;
 
         let mut killed = Timestamp::now();
         for process in 0..PROCESSES.len() {
             killed = killed.min(self.fleet.kill(process).await);
         }
-        self.goes_on(&self.progress.of_kubectl, 3).await?;
+        self.wait_for_loans(&self.progress.of_kubectl, 3).await?;
         for process in 0..PROCESSES.len() {
             self.fleet.start_one(process).await?;
         }
         let ready = Timestamp::now();
         self.disturbances.without_processes.push([killed, ready]);
-        self.goes_on(&self.progress.loans, loans).await?;
+        self.wait_for_loans(&self.progress.loans, loans).await?;
         // The library's clients must be those of the running processes.
         let namespace = std::mem::take(&mut self.library.namespace);
         self.library = Library {
@@ -141,7 +141,7 @@ impl Run {
     }
 
     /// Waits for this number of additional loans.
-    async fn goes_on(&self, count: &AtomicU64, loans: u64) -> Result<()> {
+    async fn wait_for_loans(&self, count: &AtomicU64, loans: u64) -> Result<()> {
         let enough = count.load(Ordering::Relaxed) + loans;
         // A long part takes longer than a single wait allows.
         let mut steps = (count.load(Ordering::Relaxed)..enough).step_by(100).skip(1);
@@ -195,7 +195,7 @@ impl Run {
         Ok(doomed)
     }
 
-    async fn is_gone(&self, doomed: &Library) -> Result<()> {
+    async fn wait_until_gone(&self, doomed: &Library) -> Result<()> {
         let namespaces: kube::Api<Namespace> = kube::Api::all(doomed.client.clone());
         eventually("the namespace is gone, its journals included", async || {
             let there = namespaces.get_opt(&doomed.namespace).await?;
@@ -234,14 +234,14 @@ impl Run {
         let whole = loans.saturating_sub(last.lost + last.without_word);
         assert!(u64::try_from(whole)? >= wanted / 4, "{loans} loans, {last:?}");
         for process in 0..PROCESSES.len() {
-            self.is_as_stored(process).await?;
+            self.wait_until_stored(process).await?;
         }
         Ok(())
     }
 
     /// Waits until a process serves exactly the stored events of loans. It may also serve events that it is about to
     /// store.
-    async fn is_as_stored(&self, process: usize) -> Result<()> {
+    async fn wait_until_stored(&self, process: usize) -> Result<()> {
         let api = self.fleet.running(process).await?;
         let tenants = if process < 2 {
             vec![None]
@@ -315,10 +315,10 @@ type Event = (String, String, String, String);
 /// Returns the events of loans in lines, without duplicates, with the most precise word.
 fn events_of(lines: &[Line]) -> Vec<Event> {
     let mut best: BTreeMap<String, &Line> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.happened.is_of_loan()) {
+    for line in lines.iter().filter(|line| line.event.is_loan_event()) {
         let identity: Identity = line.identity();
         let there = best.entry(format!("{identity:?}")).or_insert(line);
-        if there.happened == Happened::Ended {
+        if there.event == JournalEvent::Ended {
             *there = line;
         }
     }
@@ -327,7 +327,7 @@ fn events_of(lines: &[Line]) -> Vec<Event> {
         let tenant = line.tenant.clone().unwrap_or_default();
         let begun = time(line.since.unwrap_or(line.at));
         (
-            line.happened.as_str().to_owned(),
+            line.event.as_str().to_owned(),
             line.book_id.clone(),
             tenant,
             begun,

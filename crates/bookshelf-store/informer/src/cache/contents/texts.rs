@@ -17,12 +17,12 @@ use super::{ByKey, Entry, KeyProbe};
 use crate::object::ObjectKey;
 
 /// The maximum number of texts in a page; small in tests, so that they have several pages.
-const MOST: usize = if cfg!(test) { 4 } else { 32 };
+const MAX_TEXTS: usize = if cfg!(test) { 4 } else { 32 };
 /// The maximum size in bytes of a page with more than one text: each change of a text copies its page.
-const LONGEST: usize = if cfg!(test) { 64 } else { 16 << 10 };
+const MAX_BYTES: usize = if cfg!(test) { 64 } else { 16 << 10 };
 /// The maximum number of objects that a search steps over. If the next match is farther away, the search looks up the
 /// start of its page.
-const WALK: usize = if cfg!(test) { 6 } else { 64 };
+const MAX_STEPS: usize = if cfg!(test) { 6 } else { 64 };
 /// The byte after each text, which never occurs in UTF-8.
 const END: u8 = 0xff;
 
@@ -135,7 +135,7 @@ impl Texts {
                 let entry = |line| {
                     let number = from + line;
                     let (entries, next) = match walk.take() {
-                        Some((entries, next)) if number - next <= WALK => (entries, next),
+                        Some((entries, next)) if number - next <= MAX_STEPS => (entries, next),
                         _ => (page.objects(objects), from),
                     };
                     let (entries, _) = walk.insert((entries, number + 1));
@@ -228,7 +228,7 @@ impl Lines {
     /// The number of the text in the middle, if the page is too long.
     fn middle(&self) -> Option<usize> {
         let last = self.ends.len().checked_sub(1).filter(|last| *last > 0)?;
-        let is_long = self.ends.len() > MOST || self.bytes.len() > LONGEST;
+        let is_long = self.ends.len() > MAX_TEXTS || self.bytes.len() > MAX_BYTES;
         let half = self.bytes.len() / 2;
         is_long.then(|| {
             self.ends
@@ -257,8 +257,8 @@ impl Lines {
 
     /// Returns true if both together fill at most half a page.
     fn fits_with(&self, next: &Self) -> bool {
-        2 * (self.ends.len() + next.ends.len()) <= MOST
-            && 2 * (self.bytes.len() + next.bytes.len()) <= LONGEST
+        2 * (self.ends.len() + next.ends.len()) <= MAX_TEXTS
+            && 2 * (self.bytes.len() + next.bytes.len()) <= MAX_BYTES
     }
 
     fn followed_by(&self, next: &Self) -> Self {
@@ -314,7 +314,7 @@ fn probe(key: &ObjectKey) -> KeyProbe<'_> {
 }
 
 fn offset(place: usize) -> u32 {
-    u32::try_from(place).expect("a page has some KiB, or the one text of an object")
+    u32::try_from(place).expect("a page or a single text is smaller than 4 GiB")
 }
 
 impl Ord for Page {

@@ -75,7 +75,7 @@ impl<V> State<V> {
 
     /// Applies a list of a part of the resource, made at this version apart from the watch. The objects of that part
     /// that are no newer and not `listed` are gone.
-    pub(in super::super) fn listed_apart(
+    pub(in super::super) fn relisted(
         &mut self,
         part: Part<'_>,
         listed: &HashSet<ObjectKey>,

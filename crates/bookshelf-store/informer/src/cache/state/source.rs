@@ -50,7 +50,7 @@ impl<V> Source<V> {
 }
 
 /// The number of listed objects that are inserted together; small in tests, so that lists exceed it.
-const TOGETHER: usize = if cfg!(test) { 4 } else { 512 };
+const BATCH: usize = if cfg!(test) { 4 } else { 512 };
 
 /// A list in progress.
 pub(super) struct Listing<V> {
@@ -93,7 +93,7 @@ impl<V> Listing<V> {
     /// Adds an object of the list, to be inserted together with others.
     pub(super) fn list(&mut self, item: Item<V>, is_buried: bool) {
         self.pending.push((item, is_buried));
-        if self.pending.len() == TOGETHER {
+        if self.pending.len() == BATCH {
             self.put_pending();
         }
     }

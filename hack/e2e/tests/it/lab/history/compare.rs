@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bookshelf_crd::loan_journal::{Happened, Line};
+use bookshelf_crd::loan_journal::{JournalEvent, Line};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::audit::{Client, Loan, Loans};
@@ -101,7 +101,7 @@ pub(super) fn compare(
     disturbances: &Disturbances,
 ) -> Comparison {
     let mut recorded: BTreeMap<u64, Vec<&Line>> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.happened.is_of_loan()) {
+    for line in lines.iter().filter(|line| line.event.is_loan_event()) {
         recorded.entry(line.mark).or_default().push(line);
     }
     let mut comparison = Comparison::default();
@@ -129,10 +129,10 @@ pub(super) fn compare(
 
 impl Comparison {
     fn add(&mut self, loan: &Loan, lines: &[&Line], disturbances: &Disturbances) {
-        let has_beginning = lines.iter().any(|line| line.happened == Happened::Borrowed);
-        let mut ends: Vec<&&Line> = lines.iter().filter(|line| line.happened.is_end()).collect();
+        let has_beginning = lines.iter().any(|line| line.event == JournalEvent::Borrowed);
+        let mut ends: Vec<&&Line> = lines.iter().filter(|line| line.event.is_end()).collect();
         // The most precise word counts.
-        ends.sort_by_key(|line| line.happened == Happened::Ended);
+        ends.sort_by_key(|line| line.event == JournalEvent::Ended);
         if (!has_beginning || (loan.end.is_some() && ends.is_empty())) && disturbances.may_lose(loan) {
             self.lost += 1;
             return;
@@ -163,22 +163,22 @@ impl Comparison {
         disturbances: &Disturbances,
     ) {
         let expected = match by {
-            Client::User => Happened::Returned,
-            Client::Admin if loan.book.starts_with("forced") => Happened::BookGone,
-            Client::Admin => Happened::TakenBack,
-            Client::Controller => Happened::BookGone,
-            Client::Kubectl => Happened::Ended,
-            Client::Unknown => end.happened,
+            Client::User => JournalEvent::Returned,
+            Client::Admin if loan.book.starts_with("forced") => JournalEvent::BookGone,
+            Client::Admin => JournalEvent::TakenBack,
+            Client::Controller => JournalEvent::BookGone,
+            Client::Kubectl => JournalEvent::Ended,
+            Client::Unknown => end.event,
         };
         let is_early = end.at < ended.as_second() - 1;
         if is_early {
             self.wrong.push(format!("{end} is before the end of {loan:?}"));
         }
-        if end.happened == expected {
+        if end.event == expected {
             return;
         }
         let is_of_api = matches!(by, Client::User | Client::Admin);
-        if end.happened == Happened::Ended && is_of_api && disturbances.may_lose_word(ended) {
+        if end.event == JournalEvent::Ended && is_of_api && disturbances.may_lose_word(ended) {
             self.without_word += 1;
         } else {
             self.wrong
