@@ -48,7 +48,10 @@ async function size(page) {
   return { nodes: value('Nodes'), heap: value('JSHeapUsedSize') / MEBIBYTE };
 }
 
-const figures = { firstRows: [], nodes: [], heap: [] };
+/** Sizes a second apart: a single one may fall into the arrival of an event. */
+const SAMPLES = 9;
+
+const figures = { firstRows: [], nodes: [], heap: { begin: [], end: [] } };
 for (let round = 0; round < rounds; round += 1) {
   const page = await open();
   figures.firstRows.push(await page.evaluate(() => window.firstRow));
@@ -58,11 +61,14 @@ for (let round = 0; round < rounds; round += 1) {
 if (seconds) {
   const page = await open();
   // By the first tenth, everything that is created once exists.
-  for (const part of [0.1, 0.9]) {
+  for (const [name, part] of [['begin', 0.1], ['end', 0.9]]) {
     await new Promise((done) => setTimeout(done, seconds * part * 1000));
-    const { nodes, heap } = await size(page);
-    figures.nodes.push(nodes);
-    figures.heap.push(heap);
+    for (let sample = 0; sample < SAMPLES; sample += 1) {
+      const { nodes, heap } = await size(page);
+      figures.nodes.push(nodes);
+      figures.heap[name].push(heap);
+      await new Promise((done) => setTimeout(done, 1000));
+    }
   }
 }
 await browser.close();

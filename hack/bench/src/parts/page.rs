@@ -23,8 +23,16 @@ struct Measured {
     /// Milliseconds from the navigation until the first row is painted.
     first_rows: Vec<f64>,
     nodes: Vec<f64>,
-    /// MiB after garbage collection, after a tenth of the time and at its end.
-    heap: Vec<f64>,
+    heap: Heap,
+}
+
+/// Samples of the heap in MiB after garbage collection.
+#[derive(Deserialize)]
+struct Heap {
+    /// After a tenth of the time.
+    begin: Vec<f64>,
+    /// At its end.
+    end: Vec<f64>,
 }
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
@@ -42,7 +50,6 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     updates.stop().await?;
     service.stop().await?;
     rig.divide_cores()?;
-    let (begin, end) = (busy.heap.first(), busy.heap.last());
     let minutes = approximate(seconds) / 60.0;
     Ok(vec![
         Figure::new(
@@ -61,9 +68,9 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
         Figure::new(
             format!("the page, heap after {minutes:.0} minutes at {rate:.0} updates/s"),
             Unit::Mebibytes,
-            end.copied().into_iter().collect(),
+            busy.heap.end,
         )
-        .beside("after a tenth of them", begin.copied().into_iter().collect())
+        .beside("after a tenth of them", busy.heap.begin)
         .target(Target::RatioAtMost(1.1)),
     ])
 }
