@@ -46,8 +46,8 @@ pub(crate) struct BookList<'a> {
     r#continue: Option<String>,
 }
 
-/// The new content of a book. The answer to a GET is accepted unchanged: only the service sets `managed_by` and
-/// `available`, and ignores them here.
+/// The new content of a book. The answer to a GET is accepted unchanged: `managed_by` and `available` are ignored,
+/// since only the service sets them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -87,7 +87,7 @@ impl PartialSchema for NewBook {
         if let RefOr::T(Schema::Object(body)) = &mut schema {
             body.properties.insert("id".to_owned(), fields::id().into());
             body.required.push("id".to_owned());
-            let description = "A new book. The answer to a GET is accepted as it is.";
+            let description = "A new book. The answer to a GET is accepted unchanged.";
             body.description = Some(description.to_owned());
             body.example = Some(json!({
                 "id": "modenov-analytic-geometry",

@@ -9,7 +9,7 @@ import { focusSoon, hash, say } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
-/** The number of retries after a conflict in which the text is unchanged. */
+/** The maximum number of retries after conflicts with versions that have the same text. */
 const MAX_SAME_TEXT_RETRIES = 5;
 /** A live read: the cache may be behind the state that refused a write. */
 const LIVE = { headers: { 'Cache-Control': 'no-cache' } };
@@ -111,7 +111,7 @@ export class Book extends Form {
     if (this.isDeleted) say(t('deleted.elsewhere'));
     else {
       const answer = await get(this.to, { signal: this.context.signal }).catch(() => null);
-      // The own write is not reported as a change.
+      // This page's own write is not reported as a change.
       if (answer && !this.isBusy) this.show(answer.data, answer.etag);
     }
     this.update();
@@ -124,7 +124,10 @@ export class Book extends Form {
     return this.run(() => this.put(this.draft.fields, this.draft.base));
   }
 
-  /** Writes only to the version that was shown. @param {Page.Fields} fields @param {Page.Version} shown */
+  /**
+   * Writes only to the version that was shown, or to a later one with the same text.
+   * @param {Page.Fields} fields @param {Page.Version} shown
+   */
   async put(fields, shown, left = MAX_SAME_TEXT_RETRIES) {
     try {
       const answer = await send('PUT', this.to, { body: fields, headers: { 'If-Match': shown.etag } });

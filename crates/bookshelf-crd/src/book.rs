@@ -22,8 +22,8 @@ pub mod limits {
     pub const DESCRIPTION_MAX: u32 = 16_384;
 }
 
-// The annotation keeps the definition when the Helm release that installed it is uninstalled: deleting a definition
-// deletes all its objects.
+// The annotation keeps the CRD when the Helm release that installed it is uninstalled: deleting a CRD deletes all its
+// objects.
 /// The content of a book, apart from its name, namespace and labels.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(

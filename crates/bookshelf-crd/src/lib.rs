@@ -38,7 +38,7 @@ use kube::CustomResourceExt as _;
 /// The API group of the resources.
 pub const GROUP: &str = "bookshelf.lostinsoba.com";
 
-/// Returns the definitions, ready to be applied to a cluster.
+/// Returns the CRDs, ready to be applied to a cluster.
 #[must_use]
 pub fn custom_resource_definitions() -> [CustomResourceDefinition; 3] {
     [Book::crd(), BookLoan::crd(), LoanJournal::crd()]

@@ -1,7 +1,7 @@
 //! A loan journal: a part of the history of a library, as lines of text.
 //!
-//! Lines are strings and not structs: an API server keeps the JSON of custom resources decoded in memory, where a string takes
-//! little more than its length and a struct several times that.
+//! Lines are strings and not structs: an API server keeps the JSON of custom resources decoded in memory, where a
+//! string takes little more than its length and a struct several times that.
 //!
 //! Many processes append to one journal: a JSON patch adds lines at the end (`/spec/lines/-`) without a precondition,
 //! and the API server reapplies it on top of concurrent patches until it succeeds. The API server rejects a whole patch
@@ -18,11 +18,12 @@ mod line;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use line::{BY_MAX, Identity, JournalEvent, Line, ParseLineError};
+pub use line::{BY_MAX, Identity, Line, LoanJournalEvent, ParseLineError};
 
 /// The maximum number of lines of a journal.
 pub const LINES_MAX: usize = 100;
-/// The maximum length of a line: a book's id, two names with every character escaped, and the other fields.
+/// The maximum length of a line, in characters: a book's id, two names with every character escaped, and the other
+/// fields.
 pub const LINE_MAX: u32 = 3_072;
 
 /// The pattern of a line.
@@ -57,7 +58,7 @@ pub struct LoanJournalSpec {
     #[schemars(length(max = 32))]
     pub to: Option<String>,
 
-    /// The lines. Each has the time, the event, the book's id, 16 hexadecimal digits that identify the loan or the change of the book, for the end of a loan the time of its beginning, for an event of a loan the tenant, forced for a forced change and, if the user is known, by=USER. Names are percent-encoded, and a blanked tenant is a dash.
+    /// The lines. Each has the time, the event, the book's id, and 16 hexadecimal digits that identify the loan or the change of the book. Then follow, separated by blanks: for the end of a loan the time of its beginning, for an event of a loan the tenant, forced for a forced change, and by=USER if the user is known. Names are percent-encoded, and a blanked tenant is a dash.
     #[schemars(length(max = LINES_MAX), inner(length(max = LINE_MAX), regex(pattern = PATTERN)))]
     pub lines: Vec<String>,
 }

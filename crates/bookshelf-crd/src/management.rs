@@ -39,7 +39,7 @@ pub struct Mark {
     pub tool: &'static str,
 }
 
-/// The known marks. If an object has several, the first of them names the tool.
+/// The known marks. If an object has several, the first one in this order names the tool.
 pub const MARKS: [Mark; 6] = [
     mark(MarkKind::Annotation, "argocd.argoproj.io/tracking-id", "argocd"),
     mark(
@@ -68,8 +68,8 @@ impl Mark {
     }
 }
 
-/// Returns the manager of an object: the value of [`labels::MANAGED_BY`], unless that is absent, empty or bookshelf and
-/// a mark names a tool. `None` means that nobody manages the object.
+/// Returns the manager of an object: the value of [`labels::MANAGED_BY`] if that names another tool than bookshelf, or
+/// the tool of a mark, or bookshelf if the label names it. `None` means that nobody manages the object.
 pub fn manager(object: &impl ResourceExt) -> Option<&str> {
     let label = labels::value(object, labels::MANAGED_BY);
     if label.is_some_and(|label| label != labels::MANAGED_BY_BOOKSHELF) {

@@ -1,7 +1,7 @@
 //! The rules of free text: authors, titles and descriptions.
 //!
-//! Each class of characters is one regular expression. The custom resource definitions pass it to the API server (Go's
-//! RE2), and this crate to [`regex`], which has the same syntax. Each engine has its own version of Unicode. Here, only
+//! Each class of characters is one regular expression. The CRDs pass it to the API server (Go's RE2), and this crate
+//! passes it to [`regex`], which has the same syntax. Each engine has its own version of Unicode. Here, only
 //! the characters of [`UNICODE`] count, the version of Go 1.21 to 1.26. An API server built with a newer Go accepts a
 //! text that consists of newer characters only, which is blank here.
 
@@ -42,7 +42,7 @@ pub fn line(value: &str, max: u32) -> Result<(), Rule> {
     length(value, max)
 }
 
-/// Checks a text of any number of lines, which may be empty, and of at most `max` characters.
+/// Checks a text that may be empty or have any number of lines, and has at most `max` characters.
 pub fn paragraphs(value: &str, max: u32) -> Result<(), Rule> {
     without(&IS_CONTROL_IN_PARAGRAPHS, value)?;
     length(value, max)

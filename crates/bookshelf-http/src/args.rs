@@ -100,9 +100,10 @@ pub struct KubeArgs {
     #[arg(long, env = "BOOKSHELF_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
 
-    /// Maximum requests in flight to the Kubernetes API, not counting Events and the lists and watches of the cache:
-    /// three quarters for writes, one eighth for reads with no-cache, one eighth for reads at a version that the cache
-    /// does not have yet. Requests queue in order; one whose turn cannot come in time is answered with 429
+    /// Maximum requests in flight to the Kubernetes API, not counting Events, the history, reviews of tokens and
+    /// rights, and the lists and watches of the cache: three quarters for writes, one eighth for reads with no-cache,
+    /// one eighth for reads at a version that the cache does not have yet. Requests queue in order; one whose turn
+    /// cannot come in time is answered with 429
     #[arg(long, env = "BOOKSHELF_KUBE_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..=10_000), value_name = "NUMBER")]
     pub kube_max_in_flight: u32,
 
@@ -175,8 +176,8 @@ pub struct CacheArgs {
     pub check_period: Duration,
 
     /// Maximum seconds between two confirmations by the Kubernetes API while all is well, and so the maximum Age. Each
-    /// watch stays open for a second less; a connection without a confirmation is dropped 5 seconds later. Costs the
-    /// Kubernetes API three requests per process in this period, for books, loans and the history; with
+    /// watch stays open for a second less; a connection that is silent for 5 seconds longer than this is dropped. Costs
+    /// the Kubernetes API three requests per process in this period, for books, loans and the history; with
     /// --watch-namespaces, three per namespace
     #[arg(long, env = "BOOKSHELF_WATCH_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(4..), value_name = "SECONDS")]
     pub watch_timeout: u16,
@@ -237,7 +238,7 @@ pub struct LogArgs {
     pub log: String,
 
     /// Format of the log lines
-    #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
+    #[arg(long, env = "BOOKSHELF_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, value_name = "FORMAT")]
     pub log_format: LogFormat,
 
     /// Trace collector for OTLP over HTTP, such as http://localhost:4318. Default: no traces
@@ -259,7 +260,7 @@ pub enum LogFormat {
 #[cfg(test)]
 mod tests;
 
-/// The maximum of all flags in seconds, a year: short enough to add to any `Instant`.
+/// The longest time of any flag in seconds: a year, short enough to add to any `Instant`.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -3,7 +3,7 @@
 mod lines;
 mod query;
 
-use bookshelf_store::repository::{HistoryFilter, JournalEvent, Order, Place, Record};
+use bookshelf_store::repository::{HistoryFilter, LoanJournalEvent, Order, Place, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,9 +24,7 @@ pub use query::{Erasure, HistoryQuery, OwnHistory, Part, TenantQuery};
 #[derive(Serialize, ToSchema)]
 #[schema(as = HistoryEvent, example = json!(an_event()))]
 pub struct EventView<'a> {
-    /// The time of the event: for `borrowed`, the creation of the loan; for an end by other means than this service,
-    /// the time at which it was seen.
-    #[schema(schema_with = fields::time)]
+    #[schema(schema_with = fields::event_time)]
     at: String,
     /// The event. Loans: `borrowed`, then `returned` by the tenant, `taken_back` by a librarian, `ended` if the loan
     /// was deleted by other means, or `book_gone` if the book was deleted. Books: `created`, `updated`, `deleted`.
@@ -147,7 +145,7 @@ fn place(record: &Record) -> String {
 fn parse(place: &str) -> Option<Order> {
     let mut parts = place.split('.');
     let at = u64::from_str_radix(parts.next()?, 16).ok()?.cast_signed();
-    let event = JournalEvent::parse(parts.next()?)?;
+    let event = LoanJournalEvent::parse(parts.next()?)?;
     let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
     parts.next().is_none().then_some((at, event, mark))
 }
@@ -158,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_was_written_and_nothing_else_is_one() {
-        let order = (0x6922_0000, JournalEvent::TakenBack, 0x3b24_1101_a2bc_42f1);
+        let order = (0x6922_0000, LoanJournalEvent::TakenBack, 0x3b24_1101_a2bc_42f1);
         assert_eq!(parse("69220000.taken_back.3b241101a2bc42f1"), Some(order));
-        let before_1970 = (-1, JournalEvent::Borrowed, 2);
+        let before_1970 = (-1, LoanJournalEvent::Borrowed, 2);
         assert_eq!(parse("ffffffffffffffff.borrowed.2"), Some(before_1970));
         for bad in [
             "",

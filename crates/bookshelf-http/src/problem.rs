@@ -297,7 +297,7 @@ impl From<Error> for Problem {
         };
         let message = match &error {
             Error::KeyReused => "the Idempotency-Key was used with another body".to_owned(),
-            Error::InProgress => "another request with this Idempotency-Key is under way".to_owned(),
+            Error::InProgress => "another request with this Idempotency-Key is in progress".to_owned(),
             error => error.to_string(),
         };
         let cause = std::error::Error::source(&error).map(|cause| cause.to_string().into());

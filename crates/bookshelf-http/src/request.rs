@@ -178,7 +178,7 @@ impl Exchange {
     fn dispatch(&mut self, outcome: Result<Granted, Refused>) -> Dispatch {
         let dispatch = self.grant(outcome).and_then(|endpoint| {
             let dispatch = self.dispatch_granted(&endpoint);
-            // Invalid names take precedence. They are checked only for a refusal, since the handler checks them anyway.
+            // Invalid names take precedence. They are checked here only on a refusal, since handlers check them anyway.
             dispatch.map_err(|problem| {
                 let named = check_names(&self.request, &endpoint, self.request.user());
                 named.err().unwrap_or(problem)

@@ -82,8 +82,7 @@ pub(crate) async fn answer<S: Topic<Document> + 'static>(
     Ok(response.streaming(body))
 }
 
-/// Writes an event. The JSON of a [`Document`] has no line breaks, so it is one line of
-/// data.
+/// Writes an event. The JSON of a [`Document`] has no line breaks, so it is one line of data.
 fn write<T>(event: &StreamEvent<T>, json: impl Fn(&T, &mut BytesMut), to: &mut BytesMut) {
     let (name, item) = match &event.kind {
         EventKind::Reset => ("reset", None),

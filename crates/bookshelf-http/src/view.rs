@@ -25,7 +25,7 @@ pub struct LoanView<'a> {
     namespace_id: &'a str,
     #[schema(schema_with = fields::borrower)]
     borrowed_by: &'a str,
-    #[schema(schema_with = fields::time)]
+    #[schema(schema_with = fields::borrowed_at)]
     borrowed_at: String,
 }
 

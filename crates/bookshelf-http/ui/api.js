@@ -97,8 +97,9 @@ export const pause = (time, signal) =>
   });
 
 /**
- * Sends a request. All requests are safe to repeat: reads, conditional writes, and posts with an `Idempotency-Key`.
- * Repeats a request without an answer, and a read if the service is busy.
+ * Sends a request. All requests are safe to repeat: creates and borrows have an `Idempotency-Key`, and others do no
+ * harm a second time. Repeats a request whose outcome is unknown or that is still in progress, and a read if the
+ * service is busy.
  * @param {string} method @param {string} to @param {Page.Options} options
  * @returns {Promise<Page.Answer>}
  */

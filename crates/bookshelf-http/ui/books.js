@@ -92,7 +92,7 @@ export class Books extends ListView {
     });
   }
 
-  // Each API's page overrides these. A row without an action has no place for one.
+  // Each API's page overrides these. A row without an action has no element for it.
 
   /** @param {Api.Book} _book */
   bookChanged(_book) {}

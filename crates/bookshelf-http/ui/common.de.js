@@ -44,7 +44,7 @@ export default {
   signout: 'Abmelden',
   you: 'Sie sind {name}',
   'token.title': 'Anmelden',
-  'token.hint': 'Fügen Sie ein Token Ihres Clusters ein. Es bleibt in diesem Tab. Eines für einen ServiceAccount erstellt:',
+  'token.hint': 'Fügen Sie ein Token Ihres Clusters ein. Es bleibt in diesem Tab. So erstellen Sie eines für einen ServiceAccount:',
   'token.label': 'Token',
   'token.refused': 'Der Dienst hat das Token nicht angenommen.',
   'tenant.title': 'Wer sind Sie?',

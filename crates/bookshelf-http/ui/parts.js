@@ -96,7 +96,7 @@ export const text = (value) => html`<bdi dir="auto" .textContent=${value ?? ''}>
 
 export const when = (value) => html`<time datetime=${value}>${time(value)}</time>`;
 
-/** A status in words, with a sign next to them that never replaces them. */
+/** A status in words. Its sign never replaces the words. */
 export const badge = (kind, words) => html`<span class="badge" data-kind=${kind} .textContent=${words}></span>`;
 
 export const loading = () => html`<p class="loading" role="status">${t('loading')}</p>`;
@@ -161,7 +161,7 @@ export function field({ name, value, errors, input, hint = '', lines = 0, list =
     </div>`;
 }
 
-/** A choice of namespaces. With `all`, it offers all of them, too. */
+/** A choice of one namespace or, with `all`, of all namespaces. */
 export function namespaceSelect(namespaces, chosen, all, change) {
   const names = [...new Set([...namespaces.map((one) => one.id), ...(chosen ? [chosen] : [])])];
   const option = (name, words) => html`<option value=${name} ?selected=${name === chosen} .textContent=${words}></option>`;

@@ -14,8 +14,8 @@
 //!
 //! Reviews do not count towards the limits of the connector. Reviews of tokens that are not known to be good share one
 //! limit per process, and reviews of rights have one limit per user. Beyond a limit, the result is
-//! [`Error::Overloaded`]. A token that was good is reviewed outside that limit, and its decision is kept apart from
-//! those of other tokens, so that a flood of made-up tokens cannot lock out its user.
+//! [`Error::Overloaded`]. A token that was good is reviewed outside the limit on tokens, and its decision is kept apart
+//! from those of other tokens, so that a flood of made-up tokens cannot lock out its user.
 
 mod decisions;
 mod permission;

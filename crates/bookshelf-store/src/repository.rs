@@ -73,7 +73,7 @@ use kube_informer::endless;
 
 pub use books::CachedBook;
 pub use bookshelf_crd::book::limits;
-pub use bookshelf_crd::loan_journal::JournalEvent;
+pub use bookshelf_crd::loan_journal::LoanJournalEvent;
 pub use bookshelf_crd::time::since_1970;
 use error::{Error, Missing};
 pub use freshness::{Scope, Served, Versions};
@@ -306,9 +306,10 @@ impl<K: kube::Resource + Clone + serde::de::DeserializeOwned, T> Collection<K, T
             Ok(Deleted::Terminating(_)) => false,
             Ok(_) => true,
             Err(error) => {
-                // Another delete was faster. If the object was not cached, the watch has already reported that.
-                let is_news = cached.as_ref() == Some(&version.uid);
-                if is_news && matches!(error.reason, Reason::NotFound(_)) {
+                // Another delete was faster. If the cache no longer had the object, the watch has reported that already,
+                // and does not report it again.
+                let was_cached = cached.as_ref() == Some(&version.uid);
+                if was_cached && matches!(error.reason, Reason::NotFound(_)) {
                     self.await_version_of(deletion, &key).await;
                 }
                 return Err(error);

@@ -25,8 +25,8 @@
 {{- end -}}
 
 {{- define "bookshelf.rules.tenant" -}}
-# Allows all requests to user-api under the caller's own name: reads books. user-api makes and ends loans with its own
-# account, and shows each tenant only their own, so this role has no access to loans.
+# Reads books, which allows all requests to user-api under the caller's own name. user-api makes and ends loans with its
+# own account, and shows tenants only their own, so this role has no access to loans.
 - apiGroups: [bookshelf.lostinsoba.com]
   resources: [books]
   verbs: [get, list, watch]

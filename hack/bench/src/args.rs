@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::workspace;
 
-/// Measure both APIs, each figure with its limit from the same run, and print one Markdown table and the same as JSON.
+/// Measure both APIs, each figure with its limit from the same run. Prints a Markdown table, and writes it as JSON.
 ///
 /// Builds the release binaries, starts its own control plane, creates the books that an earlier run has not left, and
 /// measures part after part. The measured program gets one core and everything else the others, except under the load

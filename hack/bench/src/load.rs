@@ -1,4 +1,4 @@
-//! Load on a server: the requests that it answers at most, and their cost.
+//! Load on a server: the maximum rate of requests, and their cost.
 
 mod wrk;
 

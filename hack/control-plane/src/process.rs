@@ -21,7 +21,7 @@ pub(crate) use guard::Guard;
 pub(crate) use leftovers::end_leftovers;
 
 /// The environment variable with the data directory, set for every child. Leftovers are recognised by it: unlike a
-/// saved process id, it can never refer to another process, and there is no time before it is saved.
+/// saved process id, it can never refer to another process, and it exists as soon as the child does.
 const MARK: &str = "BOOKSHELF_CONTROL_PLANE_DIR";
 
 /// The interval at which conditions are polled.

@@ -92,8 +92,8 @@ impl Wire {
         self.held.send_modify(|held| held.is_held = false);
     }
 
-    /// Closes the connection of the next request when its response arrives. So the API server has executed the request,
-    /// and the service does not learn of it. The request must be sent on an open connection.
+    /// Closes the connection of the next request when its response arrives: the API server has executed the request,
+    /// but the service does not learn of it. The request must be sent on an open connection.
     pub fn lose_next_answer(&self) {
         self.loss.is_due.store(true, Ordering::SeqCst);
     }

@@ -81,7 +81,7 @@ test('a third change asks again, and then one may overwrite', async (t) => {
   await choose(page, 'title', 'mine');
   assert.equal(await page.getByRole('button', { name: 'Overwrite anyway' }).count(), 0);
   await change('third', { title: 'Third' });
-  await page.locator('#main').getByText('Another change has come since').waitFor();
+  await page.locator('#main').getByText('There has been another change').waitFor();
   // The table still shows the values to choose from.
   assert.match(await row(page, /^Title/).innerText(), /Second/);
 

@@ -74,7 +74,7 @@ test('a refusal for now keeps what was written, and says so', async (t) => {
   const problem = { type: 'urn:bookshelf:problem:unavailable', message: 'unavailable', retry_after: 1 };
   await refuse(page, 'PUT', '**/book/**', 503, problem, { 'Retry-After': '1' });
   await press(page, 'Save');
-  await page.getByText('Nothing was changed. What you wrote is kept').waitFor();
+  await page.getByText('Nothing was changed. Your changes are kept').waitFor();
   assert.equal(await field(page, 'Title').inputValue(), 'Kept');
   await press(page, 'Save');
   await page.locator('.saved').waitFor();

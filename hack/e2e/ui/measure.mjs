@@ -48,7 +48,7 @@ async function size(page) {
   return { nodes: value('Nodes'), heap: value('JSHeapUsedSize') / MEBIBYTE };
 }
 
-/** Sizes a second apart: a single one may fall into the arrival of an event. */
+/** The number of sizes taken, a second apart: a single one may coincide with the arrival of an event. */
 const SAMPLES = 9;
 
 const figures = { firstRows: [], nodes: [], heap: { begin: [], end: [] } };

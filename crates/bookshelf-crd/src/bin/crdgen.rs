@@ -1,4 +1,4 @@
-//! Prints the custom resource definitions as YAML, and nothing else: `crdgen | kubectl apply -f -`.
+//! Prints the CRDs as YAML, and nothing else: `crdgen | kubectl apply -f -`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ const BLANKED: &str = "-";
 
 /// An event of a book or of a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum JournalEvent {
+pub enum LoanJournalEvent {
     /// The book was added.
     Created,
     /// The book was changed.
@@ -32,7 +32,7 @@ pub enum JournalEvent {
     Deleted,
 }
 
-impl JournalEvent {
+impl LoanJournalEvent {
     const ALL: [Self; 8] = [
         Self::Created,
         Self::Updated,
@@ -85,7 +85,7 @@ impl JournalEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The kind of the event. All ends of a loan are of one kind.
-    kind: JournalEvent,
+    kind: LoanJournalEvent,
     /// The mark of the loan, or of the change of the book.
     mark: u64,
 }
@@ -93,9 +93,9 @@ pub struct Identity {
 impl Identity {
     /// Creates the identity of an event.
     #[must_use]
-    pub const fn new(event: JournalEvent, mark: u64) -> Self {
+    pub const fn new(event: LoanJournalEvent, mark: u64) -> Self {
         let kind = if event.is_end() {
-            JournalEvent::Ended
+            LoanJournalEvent::Ended
         } else {
             event
         };
@@ -115,10 +115,10 @@ pub struct Line {
     /// The time, in seconds since 1970.
     pub at: i64,
     /// The event.
-    pub event: JournalEvent,
+    pub event: LoanJournalEvent,
     /// The book's id.
     pub book_id: String,
-    /// The mark of the loan (made of its uid) or of the change of the book.
+    /// The mark of the loan (from its uid) or of the change of the book.
     pub mark: u64,
     /// For the end of a loan, the time at which it began, in seconds since 1970.
     pub since: Option<i64>,
@@ -154,7 +154,7 @@ impl Line {
         let mut parts = text.split(' ');
         let mut next = || parts.next().ok_or(ParseLineError);
         let at = parse_time(next()?)?;
-        let event = JournalEvent::parse(next()?).ok_or(ParseLineError)?;
+        let event = LoanJournalEvent::parse(next()?).ok_or(ParseLineError)?;
         let book_id = next()?.to_owned();
         let mark = next()?;
         let mark = u64::from_str_radix(mark, 16).map_err(|_| ParseLineError)?;
@@ -280,7 +280,7 @@ mod tests {
         let name = prop::option::of(name);
         (
             (0_i64..4_000_000_000, 0_i64..4_000_000_000),
-            prop::sample::select(JournalEvent::ALL.to_vec()),
+            prop::sample::select(LoanJournalEvent::ALL.to_vec()),
             "[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?",
             any::<u64>(),
             (name.clone(), name),
@@ -349,7 +349,7 @@ mod tests {
     fn the_longest_line_fits() {
         let line = Line {
             at: 0,
-            event: JournalEvent::TakenBack,
+            event: LoanJournalEvent::TakenBack,
             book_id: "a".repeat(253),
             mark: u64::MAX,
             since: Some(0),
@@ -382,8 +382,8 @@ mod tests {
     #[test]
     fn all_ends_of_a_loan_are_one_event() {
         let of = |event| Identity::new(event, 7);
-        assert_eq!(of(JournalEvent::Returned), of(JournalEvent::Ended));
-        assert_ne!(of(JournalEvent::Returned), of(JournalEvent::Borrowed));
-        assert_ne!(of(JournalEvent::Created), of(JournalEvent::Updated));
+        assert_eq!(of(LoanJournalEvent::Returned), of(LoanJournalEvent::Ended));
+        assert_ne!(of(LoanJournalEvent::Returned), of(LoanJournalEvent::Borrowed));
+        assert_ne!(of(LoanJournalEvent::Created), of(LoanJournalEvent::Updated));
     }
 }

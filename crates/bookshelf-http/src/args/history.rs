@@ -34,7 +34,7 @@ pub struct RetentionArgs {
     #[arg(long, env = "BOOKSHELF_HISTORY_NAMES_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
     pub history_names_days: u32,
 
-    /// Average seconds between two runs of the retention
+    /// Average seconds between two runs that delete old events and blank old names
     #[arg(long, env = "BOOKSHELF_HISTORY_CHECK_PERIOD", default_value = "3600", value_parser = positive_seconds, value_name = "SECONDS")]
     pub history_check_period: Duration,
 }

@@ -18,7 +18,7 @@ use crate::route::{Reply, Resource, Right, Route, Routes, Verb};
 const BOOKS: Right = Right::to(Verb::List, Resource::Books);
 const BOOK: Right = Right::to(Verb::Get, Resource::Books);
 
-/// Allows every review, as an API server would, except for journals without a name.
+/// Answers a review like an API server: allows everything except access to journals without a name.
 async fn review(request: HttpRequest, review: web::Json<Value>) -> HttpResponse {
     let asked = &review["spec"]["resourceAttributes"];
     let is_named = asked["name"].as_str().is_some_and(|name| !name.is_empty());

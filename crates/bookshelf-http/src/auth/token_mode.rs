@@ -158,16 +158,19 @@ impl Authorization<'_> {
         name: &str,
         until: &mut Instant,
     ) -> Result<(), Problem> {
-        let unrestricted = Permission {
+        let for_all_names = Permission {
             verb,
             resource,
             namespace,
             name: "",
         };
-        if self.may(unrestricted, until).await? {
+        if self.may(for_all_names, until).await? {
             return Ok(());
         }
-        let permission = Permission { name, ..unrestricted };
+        let permission = Permission {
+            name,
+            ..for_all_names
+        };
         if !name.is_empty() && self.may(permission, until).await? {
             return Ok(());
         }

@@ -2,6 +2,6 @@ SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#docs",
   deepLinking: true,
-  // Would ask a server elsewhere.
+  // The default would send a request to a validator on another server.
   validatorUrl: null,
 });

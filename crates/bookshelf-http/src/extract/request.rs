@@ -68,8 +68,7 @@ impl Request {
         }
     }
 
-    /// Returns the request for a request of actix-web, with the parameters and grant that [`Request::share`] has
-    /// stored.
+    /// Converts a request of actix-web, with the parameters and grant that [`Request::share`] has stored.
     pub(crate) fn of(http: &HttpRequest) -> Self {
         let extensions = http.extensions();
         let (parameters, grant) = extensions

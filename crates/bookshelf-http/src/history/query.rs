@@ -19,11 +19,9 @@ pub struct HistoryQuery {
     /// Only the events of this book id.
     #[param(required = false, value_type = String)]
     book_id: String,
-    /// Only events at this time or later, in the form of RFC 3339.
-    #[param(required = false, schema_with = fields::time)]
+    #[param(required = false, schema_with = fields::since)]
     since: Option<i64>,
-    /// Only events before this time.
-    #[param(required = false, schema_with = fields::time)]
+    #[param(required = false, schema_with = fields::until)]
     until: Option<i64>,
 }
 
@@ -139,7 +137,7 @@ impl FromQuery for Erasure {
             if parameters.get(other)?.is_some() {
                 return Err(Problem::invalid(
                     other,
-                    "must not be given: a name is erased from the whole history",
+                    "must not be given: a name is erased from the events of all ended loans",
                 ));
             }
         }
@@ -150,7 +148,7 @@ impl FromQuery for Erasure {
     }
 }
 
-/// Returns the time, rounded up to whole seconds as in events.
+/// Returns the time in seconds since 1970, rounded up, since events are in whole seconds.
 fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<i64>, Problem> {
     let Some(text) = parameters.get(name)?.filter(|text| !text.is_empty()) else {
         return Ok(None);

@@ -101,7 +101,7 @@ fn add_tag_of_list(headers: &mut Value, others: &str) {
 fn add_stream_headers(headers: &mut Value) {
     add_tag_of_list(headers, "a stream has");
     headers["X-Accel-Buffering"] = json!({
-        "description": "`no`, of a stream: proxies that know it hold no events back.",
+        "description": "`no` for a stream, so that proxies do not buffer its events.",
         "schema": {"type": "string", "const": "no"},
     });
 }

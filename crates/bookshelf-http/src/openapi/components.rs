@@ -12,12 +12,12 @@ const OPTIONAL: &str = "Optional-";
 
 /// Returns the parameters of paths and the common header parameters, by name.
 pub(super) fn parameters() -> Map<String, Value> {
-    let request_id = "Names the request in answers and logs. The service makes an id unless this is 1 to 128 visible \
+    let request_id = "Names the request in answers and logs. The service generates an id unless this is 1 to 128 visible \
                       ASCII characters.";
     let if_match = "The entity tags that the client expects: if the current one is not among them, the answer is 412 (RFC \
                     9110, section 13.1.1). An event stream has no entity tag, so that only `*` matches it.";
     let if_none_match = "The entity tags that the client has: if the current one is among them, the answer is 304. A value \
-                         that is no list of entity tags is ignored (RFC 9110, section 13.1.2).";
+                         that is not a list of entity tags is ignored (RFC 9110, section 13.1.2).";
     let cache_control = "`no-cache` reads from the API server. Any other directive changes nothing.";
     let resource_version = "The `X-Resource-Version` of an answer of either API and any replica: the answer to this \
                             request is not older. If this version does not arrive within 2 seconds, the answer is 503.";
@@ -60,8 +60,8 @@ fn header(name: &str, description: &str, schema: &Value) -> (String, Value) {
     (name.to_owned(), parameter)
 }
 
-/// Moves the description of the schema to a parameter without one, since viewers show that. `utoipa` drops the doc
-/// comment of a field whose schema comes from a function.
+/// Moves the description of the schema to the parameter if that has none, since viewers show the parameter's. `utoipa`
+/// drops the doc comment of a field whose schema comes from a function.
 pub(super) fn describe(parameter: &mut Value) {
     if parameter.get("description").is_none()
         && let Some(schema) = parameter["schema"].as_object_mut()

@@ -161,10 +161,35 @@ pub fn borrower_filter() -> Object {
     borrower.examples(["bob"]).build()
 }
 
-/// A point in time.
+/// The time of a borrow.
 #[must_use]
-pub fn time() -> Object {
-    string("RFC 3339, in UTC.")
+pub fn borrowed_at() -> Object {
+    time("The time of the borrow: RFC 3339, in UTC.")
+}
+
+/// The time of an event of the history.
+#[must_use]
+pub fn event_time() -> Object {
+    time(
+        "The time of the event: RFC 3339, in UTC. For `borrowed`, the creation of the loan; for an end by means other than \
+         this service, the time at which it was seen.",
+    )
+}
+
+/// The first time of the requested events.
+#[must_use]
+pub fn since() -> Object {
+    time("Only events at this time or later (RFC 3339).")
+}
+
+/// The time after the requested events.
+#[must_use]
+pub fn until() -> Object {
+    time("Only events before this time (RFC 3339).")
+}
+
+fn time(description: &str) -> Object {
+    string(description)
         .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
             utoipa::openapi::KnownFormat::DateTime,
         )))

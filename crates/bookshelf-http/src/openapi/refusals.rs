@@ -66,7 +66,7 @@ fn example(code: Code) -> Value {
         Code::AlreadyExists => ("already exists", json!({})),
         Code::KeyReused => ("the Idempotency-Key was used with another body", json!({})),
         Code::InProgress => (
-            "another request with this Idempotency-Key is under way",
+            "another request with this Idempotency-Key is in progress",
             json!({}),
         ),
         Code::AlreadyBorrowed => ("already borrowed", json!({})),

@@ -19,8 +19,8 @@ impl Right {
     pub const PUBLIC: Self = Self(None);
 
     /// Requires a verb on the resource, in the namespace and on the name in the path. A route without a namespace
-    /// requires it in all namespaces; otherwise the answer has only the namespaces where the caller has the right. An
-    /// event stream requires `watch` instead of the verb.
+    /// requires it in all namespaces; if the caller has it only in some, the answer has only these. An event stream
+    /// requires `watch` instead of the verb.
     #[must_use]
     pub const fn to(verb: Verb, resource: Resource) -> Self {
         Self(Some(Required {
@@ -88,7 +88,8 @@ impl Right {
             sentence.push_str(&[", with `force=true` also to `", verb, "` `", resource, "`"].concat());
         }
         if !path.contains("{namespace}") {
-            sentence += ", in all namespaces; otherwise the answer has only the namespaces where the caller has the right";
+            sentence +=
+                ", in all namespaces; a caller who has it only in some gets an answer with only these";
             if has_stream {
                 sentence += ", and an event stream is refused";
             }

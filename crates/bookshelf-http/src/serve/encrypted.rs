@@ -27,7 +27,7 @@ use crate::args::ServeArgs;
 use crate::connection::{Connections, HEAD_TIMEOUT};
 use crate::tls::HTTP_2;
 
-/// The time that a client has to close a connection after the server, as in `actix-web`.
+/// The time that a client has to close a connection that the server has closed, as in `actix-web`.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Starts a server with one app for each thread and protocol.

@@ -5,7 +5,7 @@
 //! taskset -c 1 cargo run --release -p kube-informer --example costs
 //! ```
 //!
-//! On one core, because the latency of waking another core would be measured as well.
+//! On one core: with several, the latency of waking another core would be measured as well.
 //!
 //! The loopback server always sends the same response, so the remaining time is spent in the client.
 

@@ -1,5 +1,5 @@
 //! A cluster-scoped custom resource of another team, on the same connector and cache: shelves, indexed by room.
-//! `cargo run -p kube-informer --example shelves`, with a kubeconfig that may create a `CustomResourceDefinition`.
+//! `cargo run -p kube-informer --example shelves`, with a kubeconfig that may create CRDs.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,7 @@ struct ShelfSpec {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The API server delays the first creates of a new definition by two seconds or more.
+    // The API server delays the first creates after a new CRD by two seconds or more.
     let options = Options {
         deadline: Duration::from_secs(15),
         ..Options::default()

@@ -1,8 +1,8 @@
 //! A typed connector to the API server: get, list, create, update, patch and delete for any resource,
 //! namespaced or cluster-scoped.
 //!
-//! It replaces [`kube::Client`], on the same layers, and differs from [`kube::Api`] in what a service needs that
-//! answers requests:
+//! It replaces [`kube::Client`], on the same layers, and differs from [`kube::Api`] in what a service needs to answer
+//! requests:
 //!
 //! - every call has a deadline, which includes the wait for its turn;
 //! - kube's retry is off: it repeats a POST whose answer was lost, up to 15 times. Here a request is repeated only if
@@ -67,13 +67,13 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig. `None`: the current context.
     pub context: Option<String>,
-    /// The maximum time of a call until its response, including the wait for its turn, connecting and retries.
+    /// The maximum time of a call until its answer, including the wait for its turn, connecting and retries.
     pub deadline: Duration,
     /// The maximum number of requests in flight. Each [`PriorityLevel`] has a share of at least one. Events and the
     /// lists and watches that feed caches do not count.
     pub max_in_flight: u32,
-    /// The average number of requests per second. 0 or less: no limit, as Kubernetes recommends for API servers with
-    /// [Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
+    /// The maximum average number of requests per second. 0 or less: no limit, as Kubernetes recommends for API servers
+    /// with [Priority and Fairness](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
     pub qps: f64,
     /// The number of requests that may be sent at once, if `qps` is a limit. Each [`PriorityLevel`] has a share of
     /// both.
@@ -147,8 +147,8 @@ pub struct Connector {
 impl Connector {
     /// Creates a connector from the environment: from a kubeconfig or, in a Pod, its ServiceAccount. Sends nothing yet.
     ///
-    /// Like kubectl, it uses the proxy of the kubeconfig. If the kubeconfig names none, it uses the proxy of
-    /// `HTTPS_PROXY`, except for this host and the hosts of `NO_PROXY`.
+    /// With a kubeconfig, it uses the proxy that this names, like kubectl. If the kubeconfig names none, it uses the
+    /// proxy of `HTTPS_PROXY`, except for this host and the hosts of `NO_PROXY`.
     pub async fn infer(options: Options) -> Result<Self, ConnectError> {
         let mut config = kubeconfig::infer(&options).await?;
         proxy::except(&mut config);

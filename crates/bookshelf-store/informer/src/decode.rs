@@ -181,7 +181,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Skip<S> {
     }
 }
 
-/// A map's key, borrowed where it has no escapes.
+/// A map's key, borrowed if it has no escapes.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -95,10 +95,10 @@
 //! [`Writer::refresh`](cache::Writer::refresh) needs `list`. Without a right, calls fail with
 //! [`NotAllowed`](connector::Reason::NotAllowed), and a list-watch reports the failure and retries.
 //!
-//! The same holds if the resource's definition is missing (the CRD is not installed, or its version is not served):
-//! each list fails with [`NotFound`](connector::Reason::NotFound) and is retried after 30 s at most, and the cache is
-//! not synced until the definition exists. If the definition is deleted later, the API server deletes the objects, and
-//! the cache follows. It is fed again once the definition is back.
+//! The same holds if the resource does not exist (its CRD is not installed, or does not serve the version): each list
+//! fails with [`NotFound`](connector::Reason::NotFound) and is retried after 30 s at most, and the cache is not synced
+//! until the resource exists. If the CRD is deleted later, the API server deletes the objects, and the cache follows.
+//! It is fed again once the CRD is back.
 //!
 //! Resource versions must be increasing decimal numbers. Kubernetes guarantees this since 1.35, and an API server on
 //! etcd has always complied ([`ResourceVersion`](object::ResourceVersion)).

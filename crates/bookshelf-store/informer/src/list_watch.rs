@@ -48,8 +48,8 @@ impl<K> ListWatch<K>
 where
     K: kube::Resource + DeserializeOwned,
 {
-    /// The default of [`watch_timeout`](Self::watch_timeout). While all is well, the [`age`](crate::cache::Reader::age)
-    /// of a cache is no more.
+    /// The default of [`watch_timeout`](Self::watch_timeout), and with it the maximum
+    /// [`age`](crate::cache::Reader::age) of a cache while all is well.
     pub const WATCH_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Creates a list-watch of all objects of a resource, in the namespaces of the cache.
@@ -79,7 +79,7 @@ where
         self
     }
 
-    /// Lists everything again in each `period` (never, if zero), compares the cache with the list, and repairs, logs
+    /// Lists everything again once per `period` (never, if zero), compares the cache with the list, and repairs, logs
     /// and counts differences: a resync that verifies. The watch continues during the list.
     ///
     /// No difference is expected. The check proves that, and detects an API server that was restored from a backup: its

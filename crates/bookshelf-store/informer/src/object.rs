@@ -76,8 +76,8 @@ impl fmt::Debug for ObjectKey {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uid(UidForm);
 
-/// Uids are opaque, but those of the API server are UUIDs, which take 16 bytes instead of the 36 of their text. Zero in
-/// the first half marks the other form, whose thin pointer fits in the second, so that a uid takes no more than that.
+/// Uids are opaque, but those of the API server are UUIDs, which take 16 bytes instead of the 36 of their text. The
+/// other form takes no more: zero in the first half marks it, and its thin pointer fits in the second.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum UidForm {
     Uuid(NonZeroU64, u64),

@@ -1,5 +1,5 @@
-//! Connector and cache together against a real API server, on resources that this crate has no code for. Run by `cargo
-//! xtask test`, which starts the API server.
+//! Connector and cache together against a real API server, on resources that this crate has no code for. Run by
+//! `cargo xtask test`, which starts the API server.
 
 // Clippy takes only functions marked `#[test]` for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -35,7 +35,7 @@ async fn connector(options: Options) -> Connector {
 #[tokio::test]
 async fn the_example_sees_a_shelf_come_and_go() {
     let connector = connector(Options {
-        // The first creates after a new definition are delayed by two seconds or more.
+        // The API server delays the first creates after a new CRD by two seconds or more.
         deadline: Duration::from_secs(15),
         ..Options::default()
     })

@@ -42,7 +42,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     /// Returns the result of `show` for a cached book.
     ///
     /// `namespace` and `id` come from a request and are checked only if they name no cached book. Nothing is copied and
-    /// no reference is counted, so a read costs no more than the lookup.
+    /// no reference is counted, so a read costs no more than the look-up.
     pub fn show_book<R>(
         &self,
         namespace: &str,

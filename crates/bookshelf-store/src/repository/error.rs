@@ -26,8 +26,8 @@ pub enum Error {
     /// The idempotency key was used for a request with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,
-    /// Another request with this idempotency key is still under way.
-    #[error("another request with this idempotency key is under way")]
+    /// A request with this idempotency key and another body is still under way.
+    #[error("another request with this idempotency key is in progress")]
     InProgress,
     /// Another tool manages the book.
     #[error("not manageable")]

@@ -21,7 +21,7 @@ impl Found {
         Ok(self.version.clone())
     }
 
-    /// Checks that bookshelf manages the book, which suffices for a deletion: a second one does no harm.
+    /// Checks that no other tool manages the book. This suffices for a deletion: a second one does no harm.
     pub(super) fn check_manageable(&self) -> Result<(), Error> {
         match self.management {
             Management::Here(_) => Ok(()),

@@ -17,7 +17,7 @@ use crate::object::{ObjectKey, ResourceVersion};
 /// The time that the watch has to report a version before a live read. A change usually takes milliseconds.
 const WATCH_REACHES_WITHIN: Duration = Duration::from_millis(200);
 
-/// The time that the watch has to report the version of a deletion, which the API server's response does not contain.
+/// The time that the watch has to report the version of a deletion, which the API server's answer does not contain.
 const DELETION_CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The time by which the end of a watch may be late before the watch counts as failed.

@@ -69,16 +69,16 @@ impl UnderWay {
     /// no other request with its key.
     pub(super) fn begin(&self, imprint: &Imprint) -> Result<impl Drop, Error> {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = under_way
+        let active = under_way
             .entry(imprint.request.clone())
             .or_insert_with(|| ActiveRequest {
                 content: imprint.content.clone(),
                 requests: 0,
             });
-        if said.content != imprint.content {
+        if active.content != imprint.content {
             return Err(Error::InProgress);
         }
-        said.requests += 1;
+        active.requests += 1;
         Ok(Ending {
             under_way: self,
             request: imprint.request.clone(),
@@ -87,9 +87,9 @@ impl UnderWay {
 
     fn end(&self, request: &str) {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(said) = under_way.get_mut(request) {
-            said.requests -= 1;
-            if said.requests == 0 {
+        if let Some(active) = under_way.get_mut(request) {
+            active.requests -= 1;
+            if active.requests == 0 {
                 under_way.remove(request);
             }
         }

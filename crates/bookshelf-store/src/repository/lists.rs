@@ -115,7 +115,7 @@ pub struct BookList<'a, V> {
 }
 
 impl<'a, V> BookList<'a, V> {
-    /// Keeps the books after this place, which must be in the namespace of the list, if it is of one namespace.
+    /// Keeps the books after this place, which must be in the namespace of the list if the list has only one.
     #[must_use]
     pub fn after(self, after: Place<'a>) -> Self {
         Self { after, ..self }

@@ -1,5 +1,5 @@
 //! Live reads: requests to the API server for clients that need newer state than the cache has. One request serves all
-//! clients that wait for the same at the same time. Live reads have their own shares of the requests in flight
+//! clients that wait for the same state at the same time. Live reads have their own shares of the requests in flight
 //! ([`PriorityLevel`](crate::connector::PriorityLevel)).
 
 use std::collections::BTreeMap;

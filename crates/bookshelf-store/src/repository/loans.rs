@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bookshelf_crd as crd;
-use bookshelf_crd::loan_journal::JournalEvent;
+use bookshelf_crd::loan_journal::LoanJournalEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 use kube::api::Preconditions;
@@ -114,7 +114,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
                 };
             }
             let deletion = self.delete_version(key, loan.version.clone());
-            match self.ending(&loan, JournalEvent::Returned, deletion).await {
+            match self.ending(&loan, LoanJournalEvent::Returned, deletion).await {
                 Ok(confirmed) => {
                     self.record_loan_event(key, &loan, &Happening::Returned(&loan));
                     confirmed.await;
@@ -159,7 +159,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             };
             let name = key.to_object_key();
             let deletion = self.loans.delete(name, loan.version.clone(), preconditions);
-            match self.ending(&loan, JournalEvent::TakenBack, deletion).await {
+            match self.ending(&loan, LoanJournalEvent::TakenBack, deletion).await {
                 Ok(confirmed) => {
                     self.record_loan_event(key, &loan, &Happening::TakenBack(&loan));
                     confirmed.await;
@@ -181,7 +181,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
             return Ok(());
         };
         let deletion = self.delete_version(key, loan.value.version.clone());
-        match self.ending(&loan.value, JournalEvent::BookGone, deletion).await {
+        match self
+            .ending(&loan.value, LoanJournalEvent::BookGone, deletion)
+            .await
+        {
             // The loan was returned in the meantime, or garbage-collected with its book.
             Err(error) if matches!(error.reason, Reason::NotFound(_) | Reason::Conflict(_)) => Ok(()),
             // Nothing was written. The garbage collector deletes the loan with its book.
@@ -228,7 +231,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
             return Err(Error::AlreadyBorrowed);
         }
         let deletion = self.delete_version(key, loan.version.clone());
-        match self.ending(loan, JournalEvent::BookGone, deletion).await {
+        match self.ending(loan, LoanJournalEvent::BookGone, deletion).await {
             Err(error) if matches!(error.reason, Reason::Conflict(_)) => Err(Error::AlreadyBorrowed),
             Err(error) if matches!(error.reason, Reason::NotFound(_)) => Ok(book.version.uid),
             Err(error) => Err(error.into()),

@@ -83,7 +83,7 @@ pub type LoanStream<V> = Stream<V, Loans>;
 pub struct Stream<V, S: Topic<V>> {
     repository: Arc<Repository<V>>,
     topic: S,
-    news: [SnapshotSignal; 2],
+    signals: [SnapshotSignal; 2],
     /// The position once all pending events are sent.
     at: Cursor,
     reached: StreamId,
@@ -207,7 +207,10 @@ impl<V: Send + Sync + 'static> Repository<V> {
 impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
     async fn begin(repository: Arc<Repository<V>>, topic: S, last_event_id: Option<&str>) -> Self {
         // First, so that no change is missed.
-        let news = [repository.books.reader.news(), repository.loans.reader.news()];
+        let signals = [
+            repository.books.reader.snapshot_signal(),
+            repository.loans.reader.snapshot_signal(),
+        ];
         let mut waiting = VecDeque::new();
         let mut initial_list = None;
         let resumed = match last_event_id {
@@ -232,7 +235,7 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         Self {
             repository,
             topic,
-            news,
+            signals,
             at,
             reached,
             initial_list,
@@ -248,12 +251,12 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
             if !self.waiting.is_empty() {
                 return Ok(());
             }
-            let [books, loans] = &mut self.news;
-            let news = tokio::select! {
-                news = books.wait() => news,
-                news = loans.wait(), if self.at.1.is_some() => news,
+            let [books, loans] = &mut self.signals;
+            let signal = tokio::select! {
+                signal = books.wait() => signal,
+                signal = loans.wait(), if self.at.1.is_some() => signal,
             };
-            news.map_err(|_| CutOff)?;
+            signal.map_err(|_| CutOff)?;
         }
     }
 
@@ -285,7 +288,8 @@ impl<V: Send + Sync + 'static, S: Topic<V>> Stream<V, S> {
         Ok(())
     }
 
-    /// Reads new changes once all earlier events are sent. Until then, checks that the journal still has them.
+    /// Reads new changes once all earlier events are sent. Until then, only checks that the journal still has the new
+    /// changes.
     fn follow(&mut self) -> Result<(), TooOld> {
         let snapshots = snapshots(&self.repository);
         let confirmed = confirmed(&snapshots, self.topic.namespace());

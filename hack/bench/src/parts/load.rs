@@ -35,7 +35,7 @@ const CLIENTS: [usize; 4] = [1, 16, 64, 256];
 const STRAIGHT_FROM: u64 = 500_000;
 
 /// The interval at which the APIs are polled for the books.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const CHECK_PERIOD: Duration = Duration::from_millis(50);
 
 pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
     rig.share_cores()?;
@@ -144,7 +144,7 @@ impl Load<'_> {
     async fn served(&self, numbers: &[u64]) -> Result<()> {
         for api in Api::ALL {
             let url = self.services.of(api).url(&format!("/book/{SCRATCH}"));
-            until("the API serves the books", LOOK_EVERY, async || {
+            until("the API serves the books", CHECK_PERIOD, async || {
                 let list: serde_json::Value = serde_json::from_slice(&self.rig.body(&url).await?)?;
                 let list = list["list"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let served: BTreeSet<&str> = list.iter().filter_map(|book| book["id"].as_str()).collect();

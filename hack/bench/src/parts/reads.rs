@@ -65,7 +65,7 @@ fn figures_of(rig: &Rig<'_>, read: &Read, bytes: usize, ours: &[Load], limits: &
     };
     let waited = [was_no_limit("ours", ours), was_no_limit(LIMIT, limits)];
     let note = not_judged(waited.into_iter().flatten());
-    // A server that is the limit serves as many requests as its CPU time allows. Otherwise CPU times are compared.
+    // If both servers were the limit of their load, requests a second are compared, otherwise CPU times.
     let (served, cpu) = if note.is_none() {
         (Some(Target::RatioAtLeast(read.ratio)), None)
     } else {

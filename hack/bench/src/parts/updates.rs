@@ -108,8 +108,8 @@ impl Disturbed {
     ///
     /// It is corrected for the machine, which takes `slowdown` times as long for the same work during the updates.
     ///
-    /// If the load generator is the limit, the room cannot be measured. It is not the inverse of the CPU time of a
-    /// request either: fewer reads then share the cost of the same number of updates.
+    /// It is computed, since it cannot be measured if the load generator is the limit. Nor is it the inverse of the CPU
+    /// time of a request: fewer reads then share the cost of the same number of updates.
     fn room(&self, cost: f64, slowdown: f64) -> Option<f64> {
         let cpu = self.load.cpu?;
         let reads_only = cpu.per_request - cost * self.rate / self.load.requests_per_second;

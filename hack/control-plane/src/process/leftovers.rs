@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal, System, UpdateKind};
 
 use super::{MARK, POLL};
 
@@ -19,17 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The caller must hold the lock of that directory: the children of a living owner have the same mark.
 pub(crate) fn end_leftovers(dir: &Path) -> Result<usize> {
     let mark = mark_of(dir);
-    let found = signal_marked(&mark, &[Signal::Term, Signal::Continue]).len();
-    if found == 0 || gone_within(&mark, PATIENCE) {
-        return Ok(found);
+    let found = signal_marked(&mark, &[Signal::Term, Signal::Continue]);
+    if left_after(PATIENCE, &found).is_empty() {
+        return Ok(found.len());
     }
     signal_marked(&mark, &[Signal::Kill]);
-    if gone_within(&mark, PATIENCE) {
-        return Ok(found);
+    let left = left_after(PATIENCE, &found);
+    if left.is_empty() {
+        return Ok(found.len());
     }
     bail!(
-        "processes {:?} of an earlier run in {} cannot be ended; end them by hand",
-        signal_marked(&mark, &[]),
+        "processes {left:?} of an earlier run in {} cannot be ended; end them by hand",
         dir.display()
     )
 }
@@ -40,15 +40,29 @@ fn mark_of(dir: &Path) -> OsString {
     mark
 }
 
-fn gone_within(mark: &OsString, patience: Duration) -> bool {
+/// Waits until all processes have ended, for `patience` at most. Returns those that have not.
+///
+/// A process that is ending has lost its environment, and so its mark, before it closes its files and ports: only its
+/// state tells that it has ended.
+fn left_after(patience: Duration, processes: &[Pid]) -> Vec<Pid> {
     let deadline = Instant::now() + patience;
-    while Instant::now() < deadline {
-        if signal_marked(mark, &[]).is_empty() {
-            return true;
+    let mut system = System::new();
+    loop {
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(processes),
+            true,
+            ProcessRefreshKind::nothing().without_tasks(),
+        );
+        let has_ended = |pid: &Pid| {
+            let status = system.process(*pid).map(sysinfo::Process::status);
+            status.is_none_or(|status| matches!(status, ProcessStatus::Zombie | ProcessStatus::Dead))
+        };
+        let left: Vec<_> = processes.iter().copied().filter(|pid| !has_ended(pid)).collect();
+        if left.is_empty() || Instant::now() >= deadline {
+            return left;
         }
         thread::sleep(POLL);
     }
-    false
 }
 
 /// Sends `signals` to every process with this mark, and returns their ids.

@@ -19,11 +19,13 @@ fn run(command: &mut Command) -> Result<(Output, String, String)> {
 /// Returns the help of each flag, joined into one line.
 fn sections(help: &str) -> Vec<(String, String)> {
     let mut sections: Vec<(String, String)> = Vec::new();
-    for line in help.lines().map(str::trim) {
+    for line in help.lines() {
+        // The text of a flag is indented further, and may begin a line with the name of another flag.
         let long = line
-            .strip_prefix("--")
-            .or_else(|| line.get(4..)?.strip_prefix("--"));
-        match long.filter(|_| line.starts_with('-')) {
+            .strip_prefix("      --")
+            .or_else(|| line.strip_prefix("  -")?.get(3..)?.strip_prefix("--"));
+        let line = line.trim();
+        match long {
             Some(long) => {
                 let flag = long.split(' ').next().unwrap_or_default();
                 sections.push((flag.to_owned(), line.to_owned()));

@@ -281,7 +281,7 @@ async fn a_live_read_serves_the_state_that_the_watch_has_not_confirmed() -> Resu
             .problem(404, "not_found");
         let changed = live(replica, library.path("b")).await?;
         assert_eq!(changed.json(200)["title"], "New");
-        // An API that is equally new keeps serving the deletion.
+        // Other replicas at this version do not contradict what was served.
         for other in library.apis() {
             let read = get_at(other, &library.path("a"), gone.header(VERSION)).await?;
             read.problem(404, "not_found");

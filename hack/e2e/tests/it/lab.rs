@@ -1,4 +1,4 @@
-//! Tests that disturb a control plane, count its requests, or change its CRDs. They share their own control plane, and
+//! Tests that disturb a control plane, count its requests, or change its CRDs. They share a separate control plane, and
 //! run one at a time.
 
 mod bad_books;

@@ -14,7 +14,7 @@ const REPLICA: u16 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Addresses {
-    /// Address of the librarians' API; the port for operations (probes) is 1000 higher.
+    /// Address of the librarians' API; its operations port (probes, metrics) is 1000 higher.
     #[arg(
         long,
         env = "BOOKSHELF_ADMIN_LISTEN",

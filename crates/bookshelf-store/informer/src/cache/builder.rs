@@ -107,8 +107,8 @@ impl<K: kube::Resource, V> Builder<K, V> {
     }
 
     /// Sets the maximum number of changes in the journal ([`Confirmed`](super::Confirmed)) of each source; 8192 by
-    /// default. Each change keeps the object alive that it replaced, so a journal never has more changes than objects,
-    /// or than 1024 if there are fewer objects.
+    /// default. Each change keeps the object alive that it replaced, so a journal never has more changes than there are
+    /// objects, or 1024 if there are fewer objects.
     #[must_use]
     pub fn history(mut self, changes: usize) -> Self {
         self.history = changes;

@@ -277,7 +277,7 @@ impl<V> Reader<V> {
 
     /// Returns a notification of each later snapshot.
     #[must_use]
-    pub fn news(&self) -> SnapshotSignal {
+    pub fn snapshot_signal(&self) -> SnapshotSignal {
         let mut published = self.shared.published.clone();
         published.mark_unchanged();
         SnapshotSignal(published)

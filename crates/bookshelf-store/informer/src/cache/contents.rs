@@ -152,7 +152,8 @@ impl<V> Contents<V> {
             .map(|slot| &slot.0)
     }
 
-    /// The objects after a key. No object has an empty name: an empty name stands before all objects of the namespace.
+    /// The objects after a key. No object has an empty name: with an empty name, these are all objects of the namespace
+    /// and of later ones.
     pub(super) fn after(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Arc<Entry<V>>> {
         let place = KeyProbe { namespace, name };
         let range = (Bound::Excluded(&place), Bound::Unbounded);
@@ -264,7 +265,7 @@ impl<V> Contents<V> {
         Index { cache, number }
     }
 
-    /// Returns all objects that an index files, with their values.
+    /// Returns all objects that an index files, each with the values under which it is filed.
     pub(super) fn all_of(&self, index: Index) -> &OrdSet<ByIndex<V>> {
         &self.indexes[self.place(index)]
     }

@@ -42,8 +42,8 @@ impl<V: Send + Sync + 'static> Reader<V> {
     /// of their keys ([`Subscription`](super::Subscription)). A panic in the handler is logged and counted, and does
     /// not affect later changes.
     ///
-    /// The handler runs on a thread of the runtime, which it yields about every millisecond between calls, so it must
-    /// not block. Long work belongs elsewhere, for instance behind a channel.
+    /// The handler runs on a thread of the runtime, and its task yields only between calls, about every millisecond. So
+    /// it must not block. Long work belongs elsewhere, for instance behind a channel.
     ///
     /// With `resync`, every object is repeated at this interval as an [`Event::Updated`] with the same old and new,
     /// like client-go's resync: from memory, without a request to the API server.
@@ -104,7 +104,7 @@ impl<V: Send + Sync + 'static> Reader<V> {
 }
 
 /// The approximate time for which a handler is called without a pause.
-const TURN: Duration = Duration::from_millis(1);
+const TIME_SLICE: Duration = Duration::from_millis(1);
 /// The maximum number of calls between two reads of the clock, which take longer than most handlers.
 const UNTIMED_CALLS: u32 = 16;
 
@@ -131,7 +131,7 @@ impl TimeSlice {
         if self.left > 0 {
             return;
         }
-        if self.began.elapsed() >= TURN {
+        if self.began.elapsed() >= TIME_SLICE {
             tokio::task::yield_now().await;
             *self = Self::begin();
         } else {

@@ -83,7 +83,7 @@ impl<V> Journal<V> {
 
     /// The objects of a namespace, or all, ordered by namespace, then name.
     pub(super) fn part(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Entry<V>>> {
-        // No object has an empty name: an empty name stands before all objects of the namespace.
+        // No object has an empty name, so this place is before all objects of the namespace.
         let place = KeyProbe {
             namespace: namespace.unwrap_or_default(),
             name: "",

@@ -1,4 +1,4 @@
-//! Label selectors, answered from indexes where that costs less.
+//! Label selectors, answered from indexes if that costs less.
 
 use std::sync::Arc;
 

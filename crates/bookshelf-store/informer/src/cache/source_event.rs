@@ -10,7 +10,7 @@ use crate::object::{ObjectKey, ResourceVersion, Uid};
 pub enum SourceEvent<K> {
     /// A list begins that replaces the cached objects. Until it is done, readers see the earlier objects.
     ListStarted,
-    /// A list that checks the cached objects is about to be requested. The watch goes on meanwhile; when it has
+    /// A list that checks the cached objects is about to be requested. The watch goes on. When it has
     /// reached the list's version, the cache repairs and counts the differences.
     CheckStarted,
     /// An object of the list.

@@ -36,7 +36,7 @@ impl<K, V> Clone for Maker<K, V> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// The key of the object. What is missing in its metadata is empty.
+    /// The key of the object. A missing namespace or name is empty.
     pub key: ObjectKey,
     /// Its version; `None` if its metadata cannot be used.
     pub resource_version: Option<ResourceVersion>,

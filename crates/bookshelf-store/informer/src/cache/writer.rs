@@ -295,7 +295,8 @@ impl<K: kube::Resource, V> Writer<K, V> {
             state.try_indexes(&value);
             Ok((value, text))
         };
-        // A panic counts as a refusal: the next list would bring the object again.
+        // A panic counts as a refusal. If it ended the list-watch, the next list would bring the object, and the panic,
+        // again.
         let made = catch_unwind(AssertUnwindSafe(made))
             .unwrap_or_else(|_| Err("the transform or an index panicked".into()));
         match made {
@@ -314,8 +315,9 @@ impl<K: kube::Resource, V> Writer<K, V> {
         }
     }
 
-    /// Applies a page of a list apart from the watch, and adds the keys of its objects to `listed`. An object that
-    /// cannot be read is its key, if known. On the last page, `end` is the listed part and the version of the list.
+    /// Applies a page of a list that is independent of the watch, and adds the keys of its objects to `listed`. An
+    /// object that cannot be read is an `Err` with its key, if known. On the last page, `end` is the listed part and
+    /// the version of the list.
     pub(crate) fn observe_page(
         &self,
         objects: impl IntoIterator<Item = Result<K, Option<ObjectKey>>>,

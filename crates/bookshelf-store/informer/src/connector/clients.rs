@@ -26,8 +26,8 @@ use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
 use crate::metrics::ResourceMetrics;
 
 /// Sends requests through the layers of [`kube::Client`], but without its queue (and the task behind that), its spans
-/// and its retries. Queue and spans would slow down every request and a connector does not need them. It also knows
-/// better what may be repeated.
+/// and its retries. Queue and spans would slow down every request, and a connector needs neither. It also knows better
+/// than these retries what may be repeated.
 pub(super) type Client = BoxCloneSyncService<Request<Body>, Response<Incoming>, BoxError>;
 
 /// Clients of one configuration. A request goes through the client of the runtime on which it is made, whose tasks send

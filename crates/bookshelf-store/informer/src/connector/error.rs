@@ -51,7 +51,8 @@ pub enum Reason {
     /// The API server no longer keeps the requested version; list again.
     #[error("expired: {}", .0.message)]
     Expired(Box<Status>),
-    /// The API server could not be reached or did not accept the request. Nothing was written.
+    /// The API server could not be reached or did not accept the request, or the answer to a read was lost. Nothing was
+    /// written.
     #[error("the API server is unavailable: {cause}")]
     Unavailable {
         /// The time that the API server asks to wait.
@@ -73,7 +74,7 @@ pub enum Reason {
     /// The request cannot be sent, or the API server does not understand it. Nothing was written.
     #[error("{0}")]
     Malformed(String),
-    /// The API server carried out the request, but its response cannot be read: a write is done.
+    /// The API server carried out the request, but its answer cannot be read: a write is done.
     #[error("carried out, but the answer cannot be read: {0}")]
     Unreadable(String),
 }

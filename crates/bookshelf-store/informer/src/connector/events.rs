@@ -2,7 +2,7 @@
 //!
 //! They are sent in the background, through a queue that never blocks, at their own rate, and repeated events as one
 //! event with a count. An event that does not fit into the queue is dropped and counted. A failed event is sent again a
-//! few times, as in client-go. If only its response was lost, it may be recorded twice.
+//! few times, as in client-go. If only its answer was lost, it may be recorded twice.
 
 mod recorder;
 

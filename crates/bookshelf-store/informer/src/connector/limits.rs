@@ -1,7 +1,7 @@
 //! Limits on the requests of a connector: how many are in flight at once, and how many are sent per second.
 //!
-//! Both are first come, first served. A call whose turn cannot come before its deadline is refused at once, with the time
-//! after which there is room for it.
+//! Both are first come, first served. A call whose turn cannot come before its deadline is refused at once, with the
+//! time after which there is room for it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -232,7 +232,7 @@ impl Drop for Queued<'_> {
 /// client-go's ([`rate.Limiter`](https://pkg.go.dev/golang.org/x/time/rate)).
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// The average time between two requests.
+    /// The minimum average time between two requests.
     period: Duration,
     /// The time by which the requests of a burst may come earlier.
     tolerance: Duration,

@@ -219,8 +219,8 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await
     }
 
-    /// Changes parts of an object. A merge patch with a `metadata.resourceVersion` applies only to that version.
-    /// Otherwise it is a [`Reason::Conflict`].
+    /// Changes parts of an object. A merge patch with a `metadata.resourceVersion` applies only to that version: at
+    /// another version, the call fails with [`Reason::Conflict`].
     pub async fn patch<P: Serialize>(&self, key: &ObjectKey, patch: &Patch<P>) -> Result<K, Error> {
         let parameters = PatchParams {
             field_manager: Some(self.transport.field_manager.clone()),
@@ -231,13 +231,13 @@ impl<K: kube::Resource + DeserializeOwned> ResourceClient<K> {
             .await
     }
 
-    /// Deletes the object with this key if it meets the preconditions. Otherwise it is a [`Reason::Conflict`].
+    /// Deletes the object with this key if it meets the preconditions. Otherwise fails with [`Reason::Conflict`].
     pub async fn delete(&self, key: &ObjectKey, preconditions: Preconditions) -> Result<Deleted<K>, Error> {
         let (deleted, _) = self.delete_known(key, preconditions).await?;
         Ok(deleted)
     }
 
-    /// Deletes an object. If it is gone, also returns its uid, if the response has that.
+    /// Deletes an object. If it is gone, also returns its uid, if the answer has that.
     pub(crate) async fn delete_known(
         &self,
         key: &ObjectKey,

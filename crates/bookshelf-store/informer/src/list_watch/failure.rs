@@ -93,7 +93,7 @@ impl Failure {
         self.is_missing() || self.is_expiry()
     }
 
-    /// Returns true if the API server does not have the resource: its definition is not installed.
+    /// Returns true if the API server does not have the resource: its CRD is not installed.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Request(error) if matches!(error.reason, Reason::NotFound(_)))
     }

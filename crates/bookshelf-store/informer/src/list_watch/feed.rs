@@ -164,8 +164,9 @@ impl Pause {
 
     /// Waits, at least as long as the API server has requested.
     ///
-    /// An outage ends with the first answer: a failure of another kind starts over with the first pause. So does the
-    /// `success` of another call, but only once: if other calls succeed and this one still fails, there is no outage.
+    /// An outage ends with the first answer: a failure of another kind starts over with the first pause. The `success`
+    /// of another call ends the pause and starts over, too, but only once: if other calls succeed and this one still
+    /// fails, there is no outage.
     async fn wait_after(&mut self, failure: &Failure, success: impl Future<Output = ()>) {
         let is_outage = failure.is_outage();
         if self.is_outage && !is_outage {

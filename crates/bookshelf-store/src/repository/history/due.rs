@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Identity, Line, LoanJournalEvent};
 
 use super::super::model::Loan;
 use super::lines::{beginning_of, end_of_recorded, mark_of};
@@ -30,7 +30,7 @@ pub(super) fn missing_lines<'a>(
     let mut ended: HashSet<u64> = HashSet::new();
     for record in records {
         let mark = record.mark();
-        if record.event() == JournalEvent::Borrowed {
+        if record.event() == LoanJournalEvent::Borrowed {
             live.remove(&mark);
             if !alive.contains(&mark) {
                 begun.insert(mark, record);
@@ -105,7 +105,7 @@ mod tests {
         beginning_of(&loan(number), None)
     }
 
-    fn end(number: u64, event: JournalEvent) -> Line {
+    fn end(number: u64, event: LoanJournalEvent) -> Line {
         super::super::lines::end_of(&loan(number), event, 2_000, None)
     }
 
@@ -117,7 +117,7 @@ mod tests {
             .collect()
     }
 
-    fn lacking_of(live: &BTreeSet<u64>, journal: &[Record]) -> MissingLines {
+    fn missing_of(live: &BTreeSet<u64>, journal: &[Record]) -> MissingLines {
         let loans: Vec<Loan> = live.iter().map(|number| loan(*number)).collect();
         missing_lines(loans.iter(), journal.iter(), 3_000)
     }
@@ -126,7 +126,7 @@ mod tests {
         /// Whichever part of the past is recorded, in any order and any number of times, exactly the rest that can be
         /// known is lacking, and nothing once that is added.
         #[test]
-        fn what_is_lacking_completes_the_journal(
+        fn missing_lines_complete_the_journal(
             live in prop::collection::btree_set(0_u64..12, 0..8),
             lines in prop::collection::vec((0_u64..12, any::<bool>()), 0..30),
         ) {
@@ -134,14 +134,14 @@ mod tests {
                 .into_iter()
                 // An existing loan has no end.
                 .filter(|(number, is_end)| !is_end || !live.contains(number))
-                .map(|(number, is_end)| if is_end { end(number, JournalEvent::Ended) } else { beginning(number) })
+                .map(|(number, is_end)| if is_end { end(number, LoanJournalEvent::Ended) } else { beginning(number) })
                 .collect();
             let journal = records(&lines);
-            let found = lacking_of(&live, &journal);
+            let found = missing_of(&live, &journal);
 
             let has = |line: &Line| lines.iter().any(|other| other.identity() == line.identity());
             for number in 0..12 {
-                let (beginning, end) = (beginning(number), end(number, JournalEvent::Ended));
+                let (beginning, end) = (beginning(number), end(number, LoanJournalEvent::Ended));
                 let lacks_beginning = live.contains(&number) && !has(&beginning);
                 let lacks_end = !live.contains(&number) && has(&beginning) && !has(&end);
                 let finds = |lines: &[Line], line: &Line| {
@@ -151,26 +151,29 @@ mod tests {
                 prop_assert_eq!(finds(&found.ends, &end), usize::from(lacks_end));
             }
             let completed: Vec<Line> = [lines, found.beginnings, found.ends].concat();
-            prop_assert_eq!(lacking_of(&live, &records(&completed)), MissingLines::default());
+            prop_assert_eq!(missing_of(&live, &records(&completed)), MissingLines::default());
         }
     }
 
     #[test]
     fn an_end_that_is_found_late_has_what_its_beginning_says() {
-        let found = lacking_of(&BTreeSet::new(), &records(&[beginning(1)]));
+        let found = missing_of(&BTreeSet::new(), &records(&[beginning(1)]));
         let [end] = &found.ends[..] else {
             panic!("{found:?}");
         };
         assert_eq!(
             (end.event, end.at, end.since),
-            (JournalEvent::Ended, 3_000, Some(1_000))
+            (LoanJournalEvent::Ended, 3_000, Some(1_000))
         );
         assert_eq!((&*end.book_id, end.tenant.as_deref()), ("book-1", Some("bob")));
     }
 
     #[test]
     fn a_line_is_due_if_it_is_new_or_has_a_better_word() {
-        let (ended, returned) = (end(1, JournalEvent::Ended), end(1, JournalEvent::Returned));
+        let (ended, returned) = (
+            end(1, LoanJournalEvent::Ended),
+            end(1, LoanJournalEvent::Returned),
+        );
         let by_ann = Line {
             by: Some("ann".to_owned()),
             ..beginning(1)
@@ -192,7 +195,7 @@ mod tests {
             (&beginning(1), vec![blank], false),
             (
                 &returned,
-                vec![beginning(1), end(2, JournalEvent::Returned)],
+                vec![beginning(1), end(2, LoanJournalEvent::Returned)],
                 true,
             ),
         ] {
@@ -204,13 +207,13 @@ mod tests {
 
     #[test]
     fn a_precise_word_of_the_same_end_is_found() {
-        let taken_back = records(&[beginning(1), end(1, JournalEvent::TakenBack)]);
+        let taken_back = records(&[beginning(1), end(1, LoanJournalEvent::TakenBack)]);
         let ended = records(&[
             beginning(1),
-            end(1, JournalEvent::Ended),
-            end(2, JournalEvent::Returned),
+            end(1, LoanJournalEvent::Ended),
+            end(2, LoanJournalEvent::Returned),
         ]);
-        let requested = end(1, JournalEvent::Returned);
+        let requested = end(1, LoanJournalEvent::Returned);
         for (journal, expected) in [(&taken_back, true), (&ended, false)] {
             let recorded = recorded([requested.identity()].into_iter(), journal.iter());
             assert_eq!(is_precise(&requested, &recorded), expected, "{journal:?}");

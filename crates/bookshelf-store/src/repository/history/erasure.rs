@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bookshelf_crd::LoanJournal;
-use bookshelf_crd::loan_journal::{JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Line, LoanJournalEvent};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::error::Error;
@@ -34,7 +34,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         self.check_namespace(namespace)?;
         let store = self.history_store()?;
         let known = store.marks_of(namespace, tenant, |_| true);
-        let begun = store.marks_of(namespace, tenant, |event| event == JournalEvent::Borrowed);
+        let begun = store.marks_of(namespace, tenant, |event| event == LoanJournalEvent::Borrowed);
         let deadline = Instant::now() + STORED_WITHIN;
         loop {
             let loans = self.loans.reader.snapshot();
@@ -81,7 +81,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
 
 impl Store {
     /// Returns the marks of the tenant's loans that have a known event of such a kind.
-    fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(JournalEvent) -> bool) -> HashSet<u64> {
+    fn marks_of(&self, namespace: &str, tenant: &str, of: impl Fn(LoanJournalEvent) -> bool) -> HashSet<u64> {
         self.marks(namespace, |event, name| name == Some(tenant) && of(event))
     }
 
@@ -91,7 +91,11 @@ impl Store {
     }
 
     /// Returns the marks of the events of a namespace, pending or stored, that pass by their word and their tenant.
-    fn marks(&self, namespace: &str, passes: impl Fn(JournalEvent, Option<&str>) -> bool) -> HashSet<u64> {
+    fn marks(
+        &self,
+        namespace: &str,
+        passes: impl Fn(LoanJournalEvent, Option<&str>) -> bool,
+    ) -> HashSet<u64> {
         let waiting = self.pending.lines(namespace, |waiting| {
             passes(waiting.line.event, waiting.line.tenant.as_deref())
         });
@@ -102,7 +106,7 @@ impl Store {
         waiting.chain(stored.map(Record::mark)).collect()
     }
 
-    /// Edits all journals of a namespace that have lines concerned.
+    /// Edits the journals of a namespace until no line is concerned.
     async fn edit_all(
         &self,
         namespace: &str,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Line, LoanJournalEvent};
 use tokio::time::Instant;
 
 use super::super::books::CachedBook;
@@ -83,7 +83,7 @@ impl<V> Follower<V> {
     }
 
     /// Returns the word of an event. The end of a loan is `BookGone` if its book was deleted first.
-    pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> JournalEvent {
+    pub(super) fn word_for(&self, namespace: &str, line: &Line, proof: &Proof) -> LoanJournalEvent {
         let snapshot = self.books.load();
         let book = snapshot.confirmed(Some(namespace)).get(namespace, &line.book_id);
         let is_book_gone = match proof {
@@ -96,7 +96,7 @@ impl<V> Follower<V> {
             Proof::Missing => book.is_none(),
         };
         if is_book_gone {
-            JournalEvent::BookGone
+            LoanJournalEvent::BookGone
         } else {
             line.event
         }
@@ -114,7 +114,7 @@ fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) 
             if let Some((event, by)) = pending.take_unanswered(mark_of(&loan.version.uid)) {
                 add(loan, end_of(loan, event, now(), by), Proof::Requested);
             } else {
-                let line = end_of(loan, JournalEvent::Ended, now(), None);
+                let line = end_of(loan, LoanJournalEvent::Ended, now(), None);
                 add(loan, line, Proof::Ended(loan.book_uid.clone(), version));
             }
         }
@@ -124,14 +124,14 @@ fn loan_event(event: &Event<Loan>, version: ResourceVersion, pending: &Pending) 
 fn book_event<V>(event: &Event<CachedBook<V>>) -> Option<(&str, Line)> {
     let line = |book: &Entry<CachedBook<V>>, event, mark| of_book(book.key.name(), event, mark, now());
     let line = match event {
-        Event::Created(book) => line(book, JournalEvent::Created, mark_of(&book.uid)),
-        Event::Deleted(book) => line(book, JournalEvent::Deleted, mark_of(&book.uid)),
+        Event::Created(book) => line(book, LoanJournalEvent::Created, mark_of(&book.uid)),
+        Event::Deleted(book) => line(book, LoanJournalEvent::Deleted, mark_of(&book.uid)),
         Event::Updated { old, new } => {
             if old.value.content == new.value.content {
                 return None;
             }
             let mark = mark_of_change(&new.uid, new.resource_version);
-            line(new, JournalEvent::Updated, mark)
+            line(new, LoanJournalEvent::Updated, mark)
         }
     };
     Some((event.key().namespace(), line))
@@ -170,7 +170,9 @@ mod tests {
         };
         let both = words();
         assert!(
-            both.contains(&JournalEvent::Borrowed) && both.contains(&JournalEvent::Ended) && both.len() == 2,
+            both.contains(&LoanJournalEvent::Borrowed)
+                && both.contains(&LoanJournalEvent::Ended)
+                && both.len() == 2,
             "{both:?}"
         );
         assert!(follower.follow(&pending));

@@ -1,6 +1,6 @@
 //! The journal lines of events.
 
-use bookshelf_crd::loan_journal::{JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Line, LoanJournalEvent};
 use k8s_openapi::jiff::Timestamp;
 
 use super::super::model::Loan;
@@ -35,7 +35,7 @@ pub(super) fn mark_of_change(uid: &Uid, version: ResourceVersion) -> u64 {
 pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
     Line {
         at: loan.borrowed_at.as_second(),
-        event: JournalEvent::Borrowed,
+        event: LoanJournalEvent::Borrowed,
         book_id: loan.book_id.clone(),
         mark: mark_of(&loan.version.uid),
         since: None,
@@ -46,7 +46,7 @@ pub(super) fn beginning_of(loan: &Loan, by: Option<String>) -> Line {
 }
 
 /// Returns the line of the end of a loan, which is not before its beginning, whatever the clock says.
-pub(super) fn end_of(loan: &Loan, event: JournalEvent, at: i64, by: Option<String>) -> Line {
+pub(super) fn end_of(loan: &Loan, event: LoanJournalEvent, at: i64, by: Option<String>) -> Line {
     let beginning = beginning_of(loan, by);
     Line {
         at: at.max(beginning.at),
@@ -60,7 +60,7 @@ pub(super) fn end_of(loan: &Loan, event: JournalEvent, at: i64, by: Option<Strin
 pub(super) fn end_of_recorded(beginning: &Record, at: i64) -> Line {
     Line {
         at: at.max(beginning.at()),
-        event: JournalEvent::Ended,
+        event: LoanJournalEvent::Ended,
         book_id: beginning.book_id().to_owned(),
         mark: beginning.mark(),
         since: Some(beginning.at()),
@@ -70,7 +70,7 @@ pub(super) fn end_of_recorded(beginning: &Record, at: i64) -> Line {
     }
 }
 
-pub(super) fn of_book(book_id: &str, event: JournalEvent, mark: u64, at: i64) -> Line {
+pub(super) fn of_book(book_id: &str, event: LoanJournalEvent, mark: u64, at: i64) -> Line {
     Line {
         at,
         event,

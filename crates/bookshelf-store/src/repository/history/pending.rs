@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Identity, Line, LoanJournalEvent};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -16,7 +16,7 @@ use crate::object::{ResourceVersion, Uid};
 
 /// The maximum numbers of pending events of books, beginnings of loans and ends of loans. Further events are dropped.
 /// The comparison of loans with journals finds dropped beginnings again.
-const MOST: [usize; 3] = [50_000, 50_000, 100_000];
+const MAX_PENDING: [usize; 3] = [50_000, 50_000, 100_000];
 /// The shortest wait before an event of another process is stored: that process stores it first.
 const OTHERS_FIRST: Duration = Duration::from_secs(5);
 /// The maximum random addition to that wait, so that only one of many processes stores the event. Of the ten seconds
@@ -44,7 +44,7 @@ struct State {
     numbers: [usize; 3],
     has_dropped: bool,
     /// The ends of loans that this process has requested without an answer, by the mark of the loan.
-    unanswered: HashMap<u64, (Instant, JournalEvent, Option<String>)>,
+    unanswered: HashMap<u64, (Instant, LoanJournalEvent, Option<String>)>,
 }
 
 /// An event that waits to be stored.
@@ -122,7 +122,7 @@ impl Pending {
     }
 
     /// Removes and returns the remembered end of a loan, unless it is too old.
-    pub(super) fn take_unanswered(&self, mark: u64) -> Option<(JournalEvent, Option<String>)> {
+    pub(super) fn take_unanswered(&self, mark: u64) -> Option<(LoanJournalEvent, Option<String>)> {
         let unanswered = self.state().unanswered.remove(&mark);
         let (_, event, by) = unanswered.filter(|(since, ..)| since.elapsed() < UNANSWERED_FOR)?;
         Some((event, by))
@@ -166,7 +166,7 @@ impl Pending {
 
     /// Makes the end of a loan due, with this word, after the API server has confirmed it. Changes the queued line,
     /// whose name may have been blanked since.
-    pub(super) fn confirm(&self, namespace: &str, line: &Line, event: JournalEvent) {
+    pub(super) fn confirm(&self, namespace: &str, line: &Line, event: LoanJournalEvent) {
         let mut state = self.state();
         let existing = state.namespaces.get_mut(namespace);
         let waiting = existing.and_then(|waiting| waiting.get_mut(&line.identity()));
@@ -257,7 +257,7 @@ impl State {
             return;
         }
         let sort = sort(new.line.event);
-        if self.numbers[sort] >= MOST[sort] {
+        if self.numbers[sort] >= MAX_PENDING[sort] {
             if !self.has_dropped {
                 self.has_dropped = true;
                 tracing::warn!("too many pending history events: dropping some");
@@ -285,12 +285,15 @@ impl State {
     }
 }
 
-/// Returns the index of an event's limit in [`MOST`].
-const fn sort(event: JournalEvent) -> usize {
+/// Returns the index of an event's limit in [`MAX_PENDING`].
+const fn sort(event: LoanJournalEvent) -> usize {
     match event {
-        JournalEvent::Created | JournalEvent::Updated | JournalEvent::Deleted => 0,
-        JournalEvent::Borrowed => 1,
-        JournalEvent::Ended | JournalEvent::BookGone | JournalEvent::TakenBack | JournalEvent::Returned => 2,
+        LoanJournalEvent::Created | LoanJournalEvent::Updated | LoanJournalEvent::Deleted => 0,
+        LoanJournalEvent::Borrowed => 1,
+        LoanJournalEvent::Ended
+        | LoanJournalEvent::BookGone
+        | LoanJournalEvent::TakenBack
+        | LoanJournalEvent::Returned => 2,
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_others_outrun_looks_farther_and_farther_ahead() {
+    fn a_process_that_loses_races_looks_farther_and_farther_ahead() {
         let key = ObjectKey::new("ns", "000001");
         let mut course = NamespaceProgress::default();
         course.note_lost_race(&key);

@@ -159,7 +159,7 @@ fn events<'a>(records: impl Iterator<Item = &'a Record>, filter: &HistoryFilter<
 
 #[cfg(test)]
 mod tests {
-    use bookshelf_crd::loan_journal::JournalEvent::{Borrowed, Created, Returned, TakenBack};
+    use bookshelf_crd::loan_journal::LoanJournalEvent::{Borrowed, Created, Returned, TakenBack};
     use proptest::prelude::*;
 
     use super::super::record::Names;

@@ -3,7 +3,7 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Identity, Line, LoanJournalEvent};
 use bookshelf_crd::{self as crd, LoanJournal};
 use kube_informer::Interner;
 use siphasher::sip::SipHasher13;
@@ -27,7 +27,7 @@ pub struct Record {
     mark: u64,
     at: Seconds,
     since: Seconds,
-    event: JournalEvent,
+    event: LoanJournalEvent,
     is_forced: bool,
 }
 
@@ -50,7 +50,7 @@ impl From<Seconds> for i64 {
 
 /// The sort key of an event in a history: time, kind and mark. Within a second, the end of a loan sorts above its
 /// beginning.
-pub type Order = (i64, JournalEvent, u64);
+pub type Order = (i64, LoanJournalEvent, u64);
 
 impl Record {
     pub(super) fn new(line: Line, names: &Names) -> Self {
@@ -74,7 +74,7 @@ impl Record {
 
     /// Returns the kind of event.
     #[must_use]
-    pub fn event(&self) -> JournalEvent {
+    pub fn event(&self) -> LoanJournalEvent {
         self.event
     }
 
@@ -147,14 +147,14 @@ pub(super) struct Worth {
     /// `ended` tells less than the other ends of a loan.
     is_precise: bool,
     /// The process whose act it was knows the user, or that a change was forced.
-    is_by_somebody: bool,
+    knows_actor: bool,
 }
 
 impl Worth {
-    fn new(event: JournalEvent, has_user: bool, is_forced: bool) -> Self {
+    fn new(event: LoanJournalEvent, has_user: bool, is_forced: bool) -> Self {
         Self {
-            is_precise: event != JournalEvent::Ended,
-            is_by_somebody: has_user || is_forced,
+            is_precise: event != LoanJournalEvent::Ended,
+            knows_actor: has_user || is_forced,
         }
     }
 

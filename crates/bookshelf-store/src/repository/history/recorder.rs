@@ -52,7 +52,7 @@ impl<V> Recorder<V> {
         let day = Duration::from_hours(24);
         while self.loans.wait_synced(day).await.is_err() || self.books.wait_synced(day).await.is_err() {}
         let mut follower = Follower::new(self.loans.clone(), self.books.clone());
-        let (mut loans, mut books) = (self.loans.news(), self.books.news());
+        let (mut loans, mut books) = (self.loans.snapshot_signal(), self.books.snapshot_signal());
         // A loan may begin and end before the journals are listed.
         while self.store.journals.wait_synced(LOOK_EVERY).await.is_err() {
             self.follow_or_skip(&mut follower).await;
@@ -78,7 +78,7 @@ impl<V> Recorder<V> {
             sleep(LOOK_EVERY).await;
             let next_due = progress.next_turn(self.store.pending.first_due());
             let next_due = next_due.map_or(next_comparison, |due| due.max(next_request).min(next_comparison));
-            // News that arrived while this was busy is not lost: it makes the wait return at once.
+            // Notifications that arrived while this was busy are not lost: they make the wait return at once.
             tokio::select! {
                 _ = loans.wait() => {}
                 _ = books.wait() => {}
@@ -269,7 +269,7 @@ impl<V> Recorder<V> {
                 if of == Some("namespaces") {
                     self.store.pending.forget(namespace);
                 } else {
-                    self.store.look_for_definition();
+                    self.store.look_for_crd();
                     course.fail();
                 }
             }
@@ -292,7 +292,7 @@ impl<V> Recorder<V> {
 
 #[cfg(test)]
 mod tests {
-    use bookshelf_crd::loan_journal::JournalEvent;
+    use bookshelf_crd::loan_journal::LoanJournalEvent;
 
     use super::super::testing::{connector, loan_object, repository};
     use super::*;
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(store.state(), State::Loading);
         let ends = store
             .pending
-            .lines("ns", |waiting| waiting.line.event == JournalEvent::Ended);
+            .lines("ns", |waiting| waiting.line.event == LoanJournalEvent::Ended);
         assert_eq!(ends.len(), 4_999);
     }
 }

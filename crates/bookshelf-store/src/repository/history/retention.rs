@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Line, LoanJournalEvent};
 use kube::api::Preconditions;
 use tokio::time::sleep;
 
@@ -132,7 +132,7 @@ fn with_ends_of_later(journals: &[&Entry<Records>]) -> HashSet<ObjectKey> {
         ended.extend(ends().map(Record::mark));
         let beginnings = records
             .iter()
-            .filter(|record| record.event() == JournalEvent::Borrowed);
+            .filter(|record| record.event() == LoanJournalEvent::Borrowed);
         begun.extend(beginnings.map(Record::mark));
     }
     with_ends

@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// Makes the feed look for the CRD again, because the API server does not know journals.
-    pub(super) fn look_for_definition(&self) {
+    pub(super) fn look_for_crd(&self) {
         self.lost.notify_one();
     }
 
@@ -177,7 +177,7 @@ impl Feed {
     pub(super) async fn run(self) -> Infallible {
         let mut once_found = State::Loading;
         loop {
-            self.await_definition(once_found).await;
+            self.await_crd(once_found).await;
             let list_watch = ListWatch::new(self.resource.clone()).watch_timeout(self.watch_timeout);
             tokio::select! {
                 never = list_watch.run(self.writer.clone()) => return never,
@@ -190,7 +190,7 @@ impl Feed {
 
     /// Waits until the API server can list journals: an installation of an earlier release has neither the CRD nor the
     /// rights. Logs that once.
-    async fn await_definition(&self, once_found: State) {
+    async fn await_crd(&self, once_found: State) {
         while let Some(pause) = self.note(self.look().await, once_found) {
             sleep(pause).await;
         }
@@ -242,7 +242,7 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{NO_DEFINITION, connector};
+    use super::super::testing::{NO_CRD, connector};
     use super::*;
 
     const NONE: &str =
@@ -264,7 +264,7 @@ mod tests {
             // Says nothing about the CRD.
             (400, "{}"),
             (200, NONE),
-            (404, NO_DEFINITION),
+            (404, NO_CRD),
             // Nor does this one.
             (400, "{}"),
             (200, NONE),

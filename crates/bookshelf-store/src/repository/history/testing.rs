@@ -14,7 +14,7 @@ use super::super::{self as repository, Repository};
 use crate::connector::{Connector, Options};
 
 /// The answer of an API server without the CRD of journals.
-pub(super) const NO_DEFINITION: &str = r#"{"apiVersion":"v1","kind":"Status","metadata":{},"status":"Failure","message":"the server could not find the requested resource","reason":"NotFound","details":{},"code":404}"#;
+pub(super) const NO_CRD: &str = r#"{"apiVersion":"v1","kind":"Status","metadata":{},"status":"Failure","message":"the server could not find the requested resource","reason":"NotFound","details":{},"code":404}"#;
 
 /// Returns a connector to an API server that returns these answers in order.
 pub(super) fn connector(answers: Vec<(u16, &'static str)>) -> Connector {

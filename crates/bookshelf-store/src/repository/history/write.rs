@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookshelf_crd::loan_journal::{BY_MAX, JournalEvent, Line};
+use bookshelf_crd::loan_journal::{BY_MAX, Line, LoanJournalEvent};
 use futures::future::BoxFuture;
 
 use super::super::books::CachedBook;
@@ -100,7 +100,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
         }
     }
 
-    fn record_end(&self, loan: &Loan, event: JournalEvent) {
+    fn record_end(&self, loan: &Loan, event: LoanJournalEvent) {
         if let Some(history) = self.kept_history() {
             let line = end_of(loan, event, now(), actor());
             history.pending.add_own(&loan.namespace_id, line);
@@ -116,7 +116,7 @@ impl<V: Send + Sync + 'static> Repository<V> {
     pub(in super::super) async fn ending<T>(
         &self,
         loan: &Loan,
-        event: JournalEvent,
+        event: LoanJournalEvent,
         request: impl Future<Output = Result<T, connector::Error>>,
     ) -> Result<T, connector::Error> {
         let mut requested = self.kept_history().map(|history| UnansweredEnd {
@@ -140,7 +140,12 @@ impl<V: Send + Sync + 'static> Repository<V> {
     }
 
     pub(in super::super) fn record_creation(&self, key: BookKey<'_>, book: &Book) {
-        self.record_book(key, JournalEvent::Created, || mark_of(&book.version.uid), false);
+        self.record_book(
+            key,
+            LoanJournalEvent::Created,
+            || mark_of(&book.version.uid),
+            false,
+        );
     }
 
     /// Records that a book was changed, unless its version is the same.
@@ -157,15 +162,21 @@ impl<V: Send + Sync + 'static> Repository<V> {
         } = &book.version;
         if before != &book.version {
             let mark = || mark_of_change(uid, *resource_version);
-            self.record_book(key, JournalEvent::Updated, mark, is_forced);
+            self.record_book(key, LoanJournalEvent::Updated, mark, is_forced);
         }
     }
 
     pub(in super::super) fn record_deletion(&self, key: BookKey<'_>, uid: &Uid, is_forced: bool) {
-        self.record_book(key, JournalEvent::Deleted, || mark_of(uid), is_forced);
+        self.record_book(key, LoanJournalEvent::Deleted, || mark_of(uid), is_forced);
     }
 
-    fn record_book(&self, key: BookKey<'_>, event: JournalEvent, mark: impl Fn() -> u64, is_forced: bool) {
+    fn record_book(
+        &self,
+        key: BookKey<'_>,
+        event: LoanJournalEvent,
+        mark: impl Fn() -> u64,
+        is_forced: bool,
+    ) {
         if let Some(history) = self.kept_history() {
             let line = Line {
                 by: actor(),
@@ -193,14 +204,22 @@ mod tests {
         let answered = loan("a", "3b241101-a2bc-42f1-9a54-09d2b9b1ffee");
         let unanswered = loan("b", "5c352212-b3cd-43f2-8b65-10e3c0c20aff");
         let remembered = |loan: &Loan| history.pending.take_unanswered(mark_of(&loan.version.uid));
-        let ended = repository.ending(&answered, JournalEvent::Returned, ready(Ok(())));
+        let ended = repository.ending(&answered, LoanJournalEvent::Returned, ready(Ok(())));
         assert!(ended.await.is_ok());
         assert_eq!(remembered(&answered), None);
         let recorded = history.pending.certain("ns");
-        assert!(recorded.iter().any(|line| line.event == JournalEvent::Returned));
+        assert!(
+            recorded
+                .iter()
+                .any(|line| line.event == LoanJournalEvent::Returned)
+        );
         // The caller goes away.
-        let dropped = repository.ending(&unanswered, JournalEvent::Returned, pending::<Result<(), _>>());
+        let dropped = repository.ending(
+            &unanswered,
+            LoanJournalEvent::Returned,
+            pending::<Result<(), _>>(),
+        );
         assert!(dropped.now_or_never().is_none());
-        assert_eq!(remembered(&unanswered), Some((JournalEvent::Returned, None)));
+        assert_eq!(remembered(&unanswered), Some((LoanJournalEvent::Returned, None)));
     }
 }

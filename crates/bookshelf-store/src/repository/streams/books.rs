@@ -43,7 +43,7 @@ impl Books {
         category.is_none() || book.labels.get(labels::CATEGORY) == category
     }
 
-    fn lent<V>(
+    fn with_loan<V>(
         &self,
         confirmed: &ConfirmedState<'_, V>,
         book: &Arc<Entry<CachedBook<V>>>,
@@ -78,7 +78,7 @@ impl<V> Topic<V> for Books {
     }
 
     fn item(&self, confirmed: &ConfirmedState<'_, V>, book: &Arc<Entry<CachedBook<V>>>) -> BookWithLoan<V> {
-        self.lent(confirmed, book)
+        self.with_loan(confirmed, book)
     }
 
     fn changes(
@@ -92,9 +92,9 @@ impl<V> Topic<V> for Books {
             let new = event.after().filter(|book| self.has(book));
             let kind = match (old, new) {
                 (None, None) => return None,
-                (None, Some(new)) => EventKind::Created(self.lent(confirmed, new)),
-                (Some(_), Some(new)) => EventKind::Updated(self.lent(confirmed, new)),
-                (Some(old), None) => EventKind::Deleted(self.lent(confirmed, old)),
+                (None, Some(new)) => EventKind::Created(self.with_loan(confirmed, new)),
+                (Some(_), Some(new)) => EventKind::Updated(self.with_loan(confirmed, new)),
+                (Some(old), None) => EventKind::Deleted(self.with_loan(confirmed, old)),
             };
             Some(Emitted {
                 resource: Resource::Books,
@@ -111,7 +111,7 @@ impl<V> Topic<V> for Books {
                 .then(|| Emitted {
                     resource: Resource::Loans,
                     resume_at: step.resume_at,
-                    kind: EventKind::Updated(self.lent(confirmed, book)),
+                    kind: EventKind::Updated(self.with_loan(confirmed, book)),
                 })
         });
         of_books.chain(of_loans).collect()

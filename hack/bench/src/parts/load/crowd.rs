@@ -43,20 +43,21 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Returns a door to an API, with the headers of a tenant.
+    /// Returns the target for an API, with the headers of a tenant.
     pub(super) async fn of_service(rig: &Rig<'_>, api: Api) -> Result<Self> {
-        let mut door = Self::of_account(rig, api).await?;
-        door.headers
+        let mut target = Self::of_account(rig, api).await?;
+        target
+            .headers
             .insert("X-TENANT-ID", HeaderValue::from_static("bench"));
-        Ok(door)
+        Ok(target)
     }
 
-    /// Returns a door to the API server, with the token of admin-api.
+    /// Returns the target for the API server, with the token of admin-api.
     pub(super) async fn of_api_server(rig: &Rig<'_>) -> Result<Self> {
-        let mut door = Self::of_account(rig, Api::Admin).await?;
+        let mut target = Self::of_account(rig, Api::Admin).await?;
         let token = format!("Bearer {}", rig.cluster.account(Api::Admin).token);
-        door.headers.insert(AUTHORIZATION, token.parse()?);
-        Ok(door)
+        target.headers.insert(AUTHORIZATION, token.parse()?);
+        Ok(target)
     }
 
     async fn of_account(rig: &Rig<'_>, api: Api) -> Result<Self> {
@@ -86,11 +87,11 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(door: &Target, clients: usize) -> Self {
-        let client = || Client::builder(TokioExecutor::new()).build(door.connector.clone());
+    pub(super) fn new(target: &Target, clients: usize) -> Self {
+        let client = || Client::builder(TokioExecutor::new()).build(target.connector.clone());
         Self {
             clients: iter::repeat_with(client).take(clients).collect(),
-            headers: door.headers.clone(),
+            headers: target.headers.clone(),
         }
     }
 

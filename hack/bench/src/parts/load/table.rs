@@ -111,7 +111,7 @@ impl Table {
         ]
     }
 
-    /// The CPU time of a create. They share the cores, so the API server lacks what our program uses.
+    /// The CPU times of a create. The programs share the cores, so the API server lacks what ours uses.
     fn of_cpu(&self) -> impl Iterator<Item = Figure> {
         let values = |write, program: usize| {
             let samples = self.of(write, COMPARED).iter();
@@ -147,7 +147,7 @@ impl Table {
             Figure::new(
                 format!("429 with an untrue Retry-After, {clients}"),
                 Unit::Count,
-                sum(|tally| tally.early_retries),
+                sum(|tally| tally.untrue_retry_afters),
             )
             .target(Target::AtMost(0.0)),
         ]

@@ -15,8 +15,8 @@ pub(super) struct Tally {
     pub(super) done: Vec<u64>,
     /// The number of 429s.
     pub(super) refusals: u64,
-    /// The number of refusals that came after the delay of an earlier `Retry-After`, or without one.
-    pub(super) early_retries: u64,
+    /// The number of refusals without a `Retry-After`, or of a request that was repeated after that of an earlier one.
+    pub(super) untrue_retry_afters: u64,
     /// The number of 5xx responses and of requests without a response.
     pub(super) failures: u64,
     pub(super) first_failure: Option<String>,
@@ -29,7 +29,7 @@ impl Tally {
         self.latencies.extend(other.latencies);
         self.done.extend(other.done);
         self.refusals += other.refusals;
-        self.early_retries += other.early_retries;
+        self.untrue_retry_afters += other.untrue_retry_afters;
         self.failures += other.failures;
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
@@ -44,7 +44,7 @@ impl Tally {
     pub(super) fn refuse(&mut self, headers: &HeaderMap, repeated: bool) -> Duration {
         let wait = retry_after(headers);
         self.refusals += 1;
-        self.early_retries += u64::from(repeated || wait.is_none());
+        self.untrue_retry_afters += u64::from(repeated || wait.is_none());
         wait.unwrap_or(Duration::from_secs(1))
     }
 }
@@ -64,11 +64,11 @@ mod tests {
         let mut tally = Tally::default();
         let headers = HeaderMap::from_iter([(RETRY_AFTER, "3".parse().unwrap())]);
         assert_eq!(tally.refuse(&headers, false), Duration::from_secs(3));
-        assert_eq!((tally.refusals, tally.early_retries), (1, 0));
+        assert_eq!((tally.refusals, tally.untrue_retry_afters), (1, 0));
         assert_eq!(tally.refuse(&headers, true), Duration::from_secs(3));
-        assert_eq!((tally.refusals, tally.early_retries), (2, 1));
+        assert_eq!((tally.refusals, tally.untrue_retry_afters), (2, 1));
         assert_eq!(tally.refuse(&HeaderMap::new(), false), Duration::from_secs(1));
-        assert_eq!((tally.refusals, tally.early_retries), (3, 2));
+        assert_eq!((tally.refusals, tally.untrue_retry_afters), (3, 2));
     }
 
     #[test]

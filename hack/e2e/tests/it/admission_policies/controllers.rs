@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{GROUP_VERSION, actors};
 
-/// Creates a book without a manager and one of each tool, with loans by user-api's account.
+/// Creates a book without a manager, one of bookshelf and one of each tool, with loans by user-api's account.
 async fn lent_books(library: &Library) -> Result<Vec<Book>> {
     let actors = actors(library).await?;
     let user_api = actors

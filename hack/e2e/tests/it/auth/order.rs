@@ -12,7 +12,8 @@ type Named<'a> = (&'a str, Box<dyn Fn() -> Request + 'a>);
 /// Asserts that each request is refused for its name or its tenant, even if it has other mistakes.
 async fn assert_names_come_first(library: &Library) -> Result<()> {
     let (admin, user) = (&library.admin, &library.user);
-    // Invalid names are refused before a review, so these requests first make the decisions to keep.
+    // A review checks the names anyway. These requests make decisions that are kept, so that the ones below need no
+    // review.
     admin.get(library.list_path()).await?.json(200);
     user.get(library.loans_path()).tenant("bob").await?.json(200);
     let missing = library.path("missing");

@@ -54,7 +54,7 @@ async fn a_stream_goes_on_while_the_right_does() -> Result<()> {
     let mut stream = api.get(library.list_path()).listen().await?;
     stream.until("synced").await?;
     let opened = Instant::now();
-    // Longer than two decisions are kept.
+    // Longer than the lifetime of two decisions.
     let mut number = 0;
     let mut pace = tokio::time::interval(std::time::Duration::from_millis(500));
     while opened.elapsed().as_secs() < 22 {

@@ -47,7 +47,7 @@ async fn a_lagging_replica_catches_up_with_the_version_of_a_deletion() -> Result
     let library = Library::open().await?;
     library.add("book").await?;
     let path = library.path("book");
-    // The watches are held when they have reported everything before the deletion.
+    // The watches are held once they have reported everything before the deletion.
     for replica in [&admin, &user] {
         eventually("the replica shows the book", async || {
             Ok((replica.api.get(&path).await?.status == 200).then_some(()))

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use bookshelf_crd::LoanJournal;
-use bookshelf_crd::loan_journal::{Identity, JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Identity, Line, LoanJournalEvent};
 use control_plane::Component;
 use e2e::{Api, Library, book, eventually, show};
 use k8s_openapi::api::core::v1::Namespace;
@@ -318,7 +318,7 @@ fn events_of(lines: &[Line]) -> Vec<Event> {
     for line in lines.iter().filter(|line| line.event.is_loan_event()) {
         let identity: Identity = line.identity();
         let there = best.entry(format!("{identity:?}")).or_insert(line);
-        if there.event == JournalEvent::Ended {
+        if there.event == LoanJournalEvent::Ended {
             *there = line;
         }
     }

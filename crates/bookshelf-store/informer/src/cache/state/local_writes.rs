@@ -73,8 +73,8 @@ impl<V> State<V> {
         }
     }
 
-    /// Applies a list of a part of the resource, made at this version apart from the watch. The objects of that part
-    /// that are no newer and not `listed` are gone.
+    /// Applies a list of a part of the resource at this version, read independently of the watch. The objects of that
+    /// part that are no newer and not `listed` are gone.
     pub(in super::super) fn relisted(
         &mut self,
         part: Part<'_>,

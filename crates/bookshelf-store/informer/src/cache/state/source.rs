@@ -16,7 +16,7 @@ pub(crate) struct Source<V> {
     pub(super) journal: Journal<V>,
     /// The list in progress.
     pub(super) listing: Option<Listing<V>>,
-    /// The newest version of it that readers were served.
+    /// The newest version of this source that readers were served.
     pub(super) newest: Option<ResourceVersion>,
     /// The local writes that it has not confirmed yet: an older list does not undo them.
     pub(super) pending: PendingWrites,

@@ -6,8 +6,8 @@ use super::super::contents::Entry;
 use super::super::tombstone::Tombstone;
 use super::State;
 
-/// The minimum lifetime of a tombstone. The last event of the object may arrive as long as the watch lags, and the
-/// first bookmark after this time is long past it.
+/// The minimum lifetime of a tombstone. The last event of the object arrives late if the watch lags, but the first
+/// bookmark after this time is long past it.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
 impl<V> State<V> {

@@ -1,4 +1,4 @@
-//! Parts of a resource, listed apart from the watch.
+//! Parts of a resource, listed independently of the watch.
 
 use std::collections::HashSet;
 

@@ -30,7 +30,7 @@ async fn an_act_of_this_process_has_the_better_word_whichever_comes_first() {
         }
         let waiting = pending.certain("ns");
         assert_eq!(waiting.len(), 1);
-        assert_eq!(waiting[0].event, JournalEvent::Returned);
+        assert_eq!(waiting[0].event, LoanJournalEvent::Returned);
         // Another process has stored what it saw.
         pending.remove("ns", &line("ended"));
         assert_eq!(pending.certain("ns").len(), 1);
@@ -80,14 +80,14 @@ async fn events_of_each_sort_have_a_limit_of_their_own() {
         let line = Line { mark, ..line(word) };
         pending.add_seen("ns", line, Instant::now(), Proof::Certain);
     };
-    let most = u64::try_from(MOST[1]).unwrap();
+    let most = u64::try_from(MAX_PENDING[1]).unwrap();
     for mark in 0..=most {
         add("borrowed", mark);
     }
-    assert_eq!(pending.certain("ns").len(), MOST[1]);
-    // No other process may know of an end.
+    assert_eq!(pending.certain("ns").len(), MAX_PENDING[1]);
+    // An end may be known to no other process.
     add("ended", most);
-    assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
+    assert_eq!(pending.certain("ns").len(), MAX_PENDING[1] + 1);
     pending.remove(
         "ns",
         &Line {
@@ -96,7 +96,7 @@ async fn events_of_each_sort_have_a_limit_of_their_own() {
         },
     );
     add("borrowed", most);
-    assert_eq!(pending.certain("ns").len(), MOST[1] + 1);
+    assert_eq!(pending.certain("ns").len(), MAX_PENDING[1] + 1);
     pending.forget("ns");
     assert_eq!(pending.state().numbers, [0; 3]);
 }
@@ -104,7 +104,7 @@ async fn events_of_each_sort_have_a_limit_of_their_own() {
 #[tokio::test(start_paused = true)]
 async fn an_end_without_an_answer_is_not_remembered_for_ever() {
     let pending = Pending::default();
-    let (line, expected) = (line("returned"), Some((JournalEvent::Returned, None)));
+    let (line, expected) = (line("returned"), Some((LoanJournalEvent::Returned, None)));
     for (passed, expected) in [(UNANSWERED_FOR / 2, expected), (UNANSWERED_FOR, None)] {
         pending.remember_unanswered("ns", line.clone());
         tokio::time::advance(passed).await;
@@ -118,7 +118,7 @@ async fn a_name_that_is_blanked_stays_so_when_its_event_is_confirmed() {
     let ended = line("ended");
     pending.add_seen("ns", ended.clone(), Instant::now(), Proof::Missing);
     pending.edit("ns", |line| line.tenant = None);
-    pending.confirm("ns", &ended, JournalEvent::BookGone);
+    pending.confirm("ns", &ended, LoanJournalEvent::BookGone);
     let expected = Line {
         tenant: None,
         ..line("book_gone")
@@ -134,6 +134,6 @@ async fn an_end_without_an_answer_leaves_the_first_word_to_other_processes() {
 
     assert!(pending.due("ns", Instant::now() + OTHERS_FIRST / 2, 1).is_empty());
     let due = pending.due("ns", Instant::now() + OTHERS_FIRST + SPREAD, 1);
-    assert_eq!(due[0].line.event, JournalEvent::Returned);
+    assert_eq!(due[0].line.event, LoanJournalEvent::Returned);
     assert_eq!(due[0].proof, Proof::Requested);
 }

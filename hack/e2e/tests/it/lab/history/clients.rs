@@ -33,7 +33,7 @@ impl Progress {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    fn wait_for_loans(&self) -> bool {
+    fn is_running(&self) -> bool {
         !self.ended.load(Ordering::Relaxed)
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn tenant(
     tokio::spawn(async move {
         let mut pace = interval(PACE);
         let mut number = 0_u64;
-        while progress.wait_for_loans() {
+        while progress.is_running() {
             pace.tick().await;
             number += 1;
             let id = format!("book-{}", number % BOOKS);
@@ -87,7 +87,7 @@ pub(super) async fn somebody_with_kubectl(
     Ok(tokio::spawn(async move {
         let mut pace = interval(PACE * 4);
         let mut number = 0_u64;
-        while progress.wait_for_loans() {
+        while progress.is_running() {
             pace.tick().await;
             number += 1;
             let id = |number| format!("kubectl-{}", number % BOOKS);

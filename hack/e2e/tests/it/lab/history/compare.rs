@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bookshelf_crd::loan_journal::{JournalEvent, Line};
+use bookshelf_crd::loan_journal::{Line, LoanJournalEvent};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::audit::{Client, Loan, Loans};
@@ -129,10 +129,10 @@ pub(super) fn compare(
 
 impl Comparison {
     fn add(&mut self, loan: &Loan, lines: &[&Line], disturbances: &Disturbances) {
-        let has_beginning = lines.iter().any(|line| line.event == JournalEvent::Borrowed);
+        let has_beginning = lines.iter().any(|line| line.event == LoanJournalEvent::Borrowed);
         let mut ends: Vec<&&Line> = lines.iter().filter(|line| line.event.is_end()).collect();
         // The most precise word counts.
-        ends.sort_by_key(|line| line.event == JournalEvent::Ended);
+        ends.sort_by_key(|line| line.event == LoanJournalEvent::Ended);
         if (!has_beginning || (loan.end.is_some() && ends.is_empty())) && disturbances.may_lose(loan) {
             self.lost += 1;
             return;
@@ -163,11 +163,11 @@ impl Comparison {
         disturbances: &Disturbances,
     ) {
         let expected = match by {
-            Client::User => JournalEvent::Returned,
-            Client::Admin if loan.book.starts_with("forced") => JournalEvent::BookGone,
-            Client::Admin => JournalEvent::TakenBack,
-            Client::Controller => JournalEvent::BookGone,
-            Client::Kubectl => JournalEvent::Ended,
+            Client::User => LoanJournalEvent::Returned,
+            Client::Admin if loan.book.starts_with("forced") => LoanJournalEvent::BookGone,
+            Client::Admin => LoanJournalEvent::TakenBack,
+            Client::Controller => LoanJournalEvent::BookGone,
+            Client::Kubectl => LoanJournalEvent::Ended,
             Client::Unknown => end.event,
         };
         let is_early = end.at < ended.as_second() - 1;
@@ -178,7 +178,7 @@ impl Comparison {
             return;
         }
         let is_of_api = matches!(by, Client::User | Client::Admin);
-        if end.event == JournalEvent::Ended && is_of_api && disturbances.may_lose_word(ended) {
+        if end.event == LoanJournalEvent::Ended && is_of_api && disturbances.may_lose_word(ended) {
             self.without_word += 1;
         } else {
             self.wrong

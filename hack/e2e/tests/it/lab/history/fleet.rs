@@ -53,7 +53,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills a process, and returns the time before.
+    /// Kills a process. Returns the time just before the kill.
     pub(super) async fn kill(&self, process: usize) -> Timestamp {
         let killed = Timestamp::now();
         self.processes.write().await[process] = None;

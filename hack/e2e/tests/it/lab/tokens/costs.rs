@@ -121,7 +121,7 @@ async fn who_goes_on_asking_costs_one_review_of_each_kind_in_five_seconds_at_mos
     read().await?;
     let before = super::reviews(&house.library).await?;
     let begun = Instant::now();
-    // Longer than two decisions of each kind are kept.
+    // Longer than the lifetime of two decisions of each kind.
     eventually("the time is over", async || {
         read().await?;
         Ok((begun.elapsed() > Duration::from_secs(21)).then_some(()))
