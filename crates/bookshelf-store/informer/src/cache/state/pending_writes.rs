@@ -78,8 +78,7 @@ mod tests {
         ObjectKey::new("ns", format!("{number:06}"))
     }
 
-    /// As many writes as a service makes while its watch is interrupted for some minutes. Each event once scanned all
-    /// of them.
+    /// The number of writes of a service whose watch is interrupted for some minutes. Once, each event scanned all of them.
     #[test]
     fn each_event_takes_out_the_writes_that_it_has_passed_and_leaves_the_rest() {
         const MANY: usize = 20_000;
