@@ -7,7 +7,7 @@ import { Books, link } from './books.js';
 import { NewBook } from './form.js';
 import { Clicks, loanKey } from './list.js';
 import { ListView, row, rowButton } from './listview.js';
-import { badge, hash, html, namespaceSelect, nothing, text, when } from './parts.js';
+import { badge, hash, html, namespaceSelect, nothing, when } from './parts.js';
 import { t } from './texts.js';
 
 class LibraryBooks extends Books {
@@ -79,7 +79,7 @@ class Loans extends ListView {
       isGone,
       href: link({ namespace_id, id }),
       title: id,
-      author: text(loan.borrowed_by),
+      author: loan.borrowed_by,
       facts: html`<span>${t('since')} ${when(loan.borrowed_at)}</span>
         ${isGone ? badge('gone', t('loan.ended')) : nothing} ${this.clicks.words(key)}`,
       action: (!isGone || this.clicks.has(key)) && rowButton('take.back', id, isGone || this.clicks.isBusy(key), press),

@@ -85,9 +85,9 @@ export class Books extends ListView {
       id: book.id,
       isGone,
       href: link(book),
-      title: text(book.title),
-      author: text(book.author),
-      facts: [place, category, isGone ? badge('gone', t('deleted')) : this.status(book)],
+      title: book.title,
+      author: book.author,
+      facts: html`${place}${category}${isGone ? badge('gone', t('deleted')) : this.status(book)}`,
       action: !isGone && this.action(book),
     });
   }

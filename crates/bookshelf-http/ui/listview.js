@@ -117,11 +117,11 @@ export function pager({ before, next }, address) {
   </nav>`;
 }
 
-/** A row of a list. White space between the parts would add hundreds of nodes to fifty rows. */
+/** A row of a list. White space or nested templates for its parts would add hundreds of nodes to fifty rows. */
 export const row = ({ id, isGone = false, href, title, author, facts, action }) =>
   html`<li data-gone=${isGone} data-id=${id}
-    ><a class="title" href=${href}>${title}</a
-    ><span class="author">${author}</span
+    ><a class="title" href=${href}><bdi dir="auto" .textContent=${title}></bdi></a
+    ><span class="author"><bdi dir="auto" .textContent=${author}></bdi></span
     ><span class="facts">${facts}</span
     >${action ? html`<span class="action">${action}</span>` : nothing}</li>`;
 

@@ -4,7 +4,7 @@ import { get, path, send } from './api.js';
 import { link } from './books.js';
 import { Clicks, loanKey } from './list.js';
 import { row, rowButton, sayCount } from './listview.js';
-import { View, empty, failure, html, namespaces, nothing, text, when } from './parts.js';
+import { View, empty, failure, html, namespaces, nothing, when } from './parts.js';
 import { follow } from './stream.js';
 import { t } from './texts.js';
 
@@ -85,7 +85,7 @@ export class MyLoans extends View {
       id,
       isGone,
       href: link({ namespace_id, id }),
-      title: text(id),
+      title: id,
       author: namespace_id,
       facts: html`<span>${t('since')} ${when(loan.borrowed_at)}</span>${this.clicks.words(key)}`,
       action: (!isGone || this.clicks.has(key)) && rowButton('return', id, isGone || this.clicks.isBusy(key), press),
