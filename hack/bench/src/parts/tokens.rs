@@ -13,6 +13,7 @@ use crate::{
     process_stats::{Memory, memory},
     rig::Rig,
     service::Service,
+    static_server_process::StaticServer,
     statistics::approximate,
 };
 
@@ -40,6 +41,8 @@ struct Samples {
     header: Vec<Load>,
     kept: Vec<Load>,
     flooded: Vec<Load>,
+    /// The static server, without a flood and while the service is flooded.
+    bystander: [Vec<Load>; 2],
     first: Vec<f64>,
     reviewed: Vec<f64>,
     second: Vec<f64>,
@@ -82,6 +85,13 @@ pub(super) async fn measure(rig: &Rig<'_>) -> Result<Vec<Figure>> {
         )
         .beside("without", p99(&samples.kept))
         .target(Target::RatioAtMost(2.0)),
+        // Nothing of the flood reaches the static server: its loss is the machine's share of the service's loss.
+        Figure::new(
+            "GET of the static server during that flood, p99",
+            Unit::Milliseconds,
+            p99(&samples.bystander[1]),
+        )
+        .beside("without", p99(&samples.bystander[0])),
         // Ten a second for made-up tokens, and one every five seconds that renews the decision of the valid caller.
         Figure::new(
             "TokenReviews in a flood, beyond the burst",
@@ -127,17 +137,10 @@ async fn round(rig: &Rig<'_>, samples: &mut Samples) -> Result<()> {
     samples.kept.push(load().await?);
 
     let (reviews, resident, start) = (token_reviews(rig).await?, memory(id), Instant::now());
-    let (stop, stopped) = watch::channel(false);
-    let measured = async {
-        let measured = load().await;
-        stop.send_replace(true);
-        measured
-    };
-    let floods = (0..FLOODERS).map(|flooder| flood(rig, &url, flooder, stopped.clone()));
-    let (measured, made_up) = tokio::try_join!(measured, try_join_all(floods))?;
+    let (measured, made_up) = during_flood(rig, &url, "first", load()).await?;
     let seconds = start.elapsed().as_secs_f64();
     samples.flooded.push(measured);
-    samples.made_up.push(approximate(made_up.iter().sum()) / seconds);
+    samples.made_up.push(approximate(made_up) / seconds);
     let reviews = token_reviews(rig).await? - reviews - BURST;
     samples.reviews.push(reviews.max(0.0) / seconds);
     samples.growth.extend(growth(resident, id));
@@ -146,7 +149,34 @@ async fn round(rig: &Rig<'_>, samples: &mut Samples) -> Result<()> {
         many(rig, &url).await?;
         samples.growth_of_many.extend(growth(resident, id));
     }
+    let body = rig.http.get(&url).bearer_auth(&token).send().await?;
+    let limit = StaticServer::start(rig, &body.error_for_status()?.bytes().await?).await?;
+    let limit_url = limit.url(&path);
+    rig.warm_up(limit.id(), &limit_url).await?;
+    let load = || load::load_as(limit.id(), Some(&token), &limit_url, rig.args.duration);
+    samples.bystander[0].push(load().await?);
+    samples.bystander[1].push(during_flood(rig, &url, "second", load()).await?.0);
+    limit.stop().await?;
     service.stop().await
+}
+
+/// Measures while made-up tokens, which have `name` in common, are sent to `url`. Returns the measurement and the number of
+/// tokens.
+async fn during_flood(
+    rig: &Rig<'_>,
+    url: &str,
+    name: &str,
+    load: impl Future<Output = Result<Load>>,
+) -> Result<(Load, u64)> {
+    let (stop, stopped) = watch::channel(false);
+    let measured = async {
+        let measured = load.await;
+        stop.send_replace(true);
+        measured
+    };
+    let floods = (0..FLOODERS).map(|flooder| flood(rig, url, format!("{name}-{flooder}"), stopped.clone()));
+    let (measured, made_up) = tokio::try_join!(measured, try_join_all(floods))?;
+    Ok((measured, made_up.iter().sum()))
 }
 
 /// The growth of the resident memory of a process, in MiB.
@@ -170,12 +200,12 @@ async fn milliseconds(rig: &Rig<'_>, url: &str, token: &str) -> Result<f64> {
 }
 
 /// Sends made-up tokens, each a different one, until `stopped` is set. Returns their number.
-async fn flood(rig: &Rig<'_>, url: &str, flooder: u64, stopped: watch::Receiver<bool>) -> Result<u64> {
+async fn flood(rig: &Rig<'_>, url: &str, name: String, stopped: watch::Receiver<bool>) -> Result<u64> {
     let mut turns = time::interval(time::Duration::from_millis(1000 * FLOODERS / FLOOD));
     let mut sent = 0;
     while !*stopped.borrow() {
         turns.tick().await;
-        made_up(rig, url, &format!("flood-{flooder}-{sent}")).await?;
+        made_up(rig, url, &format!("{name}-{sent}")).await?;
         sent += 1;
     }
     Ok(sent)
